@@ -1,0 +1,1 @@
+"""Lift 2D keypoints or video to 3D human motion."""

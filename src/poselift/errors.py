@@ -1,0 +1,90 @@
+"""Every error that poselift raises on purpose, in one tree.
+
+::
+
+    PoseliftError
+    ├── ShapeError         (ValueError)  an array has the wrong shape, or no frames
+    ├── SkeletonError      (ValueError)  unknown skeleton, or joints that do not fit it
+    ├── FormatError        (ValueError)  a file is not in a format we read, or is broken
+    ├── OutputError        (OSError)     a result cannot be written
+    │   └── OutputExistsError            refusing to overwrite one
+    ├── MissingExtraError  (ImportError) an optional part is not installed
+    ├── DatasetError       (ValueError)  a data set is not what it claims to be
+    │   ├── MissingData    (OSError)     a part of it is not there
+    │   └── UntrustedPickle              it holds a pickle that is more than arrays
+    ├── CheckpointError    (ValueError)  weights or a card do not fit
+    ├── DetectionError     (ValueError)  a video cannot be read, or shows no person
+    └── RecipeError        (ValueError)  a configuration contradicts itself
+
+Each message says what was wanted, what came, and what to do next.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class PoseliftError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class ShapeError(PoseliftError, ValueError):
+    """An array has the wrong shape, or holds nothing."""
+
+
+class SkeletonError(PoseliftError, ValueError):
+    """A skeleton is unknown, or the joints do not fit it."""
+
+
+class FormatError(PoseliftError, ValueError):
+    """A file is in no format we read, or is broken."""
+
+
+class OutputError(PoseliftError, OSError):
+    """A result cannot be written."""
+
+
+class OutputExistsError(OutputError):
+    """A result would overwrite something that exists."""
+
+
+class MissingExtraError(PoseliftError, ImportError):
+    """An optional part of poselift is not installed."""
+
+
+class DatasetError(PoseliftError, ValueError):
+    """A data set is not what it claims to be."""
+
+
+class MissingData(DatasetError, OSError):
+    """A part of a data set is not there."""
+
+
+class UntrustedPickle(DatasetError):
+    """A file holds a pickle that is more than arrays and plain containers."""
+
+
+class CheckpointError(PoseliftError, ValueError):
+    """Weights or a card do not fit what they are loaded into."""
+
+
+class DetectionError(PoseliftError, ValueError):
+    """A video cannot be read, or shows no person."""
+
+
+class RecipeError(PoseliftError, ValueError):
+    """A training recipe or configuration contradicts itself."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """End of an error message: the closest known name, or all of them.
+
+    Args:
+        name: What the user wrote.
+        known: The names that exist.
+
+    Returns:
+        ``"did you mean 'x'?"`` or ``"known: a, b, c"``.
+    """
+    options = list(known)
+    close = difflib.get_close_matches(name, options, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(options)}"

@@ -1,0 +1,1 @@
+"""Torch side of poselift: models, training, export. Needs the `lab` extra."""
