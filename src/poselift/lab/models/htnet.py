@@ -1,0 +1,120 @@
+"""HTNet: the keypoints of one frame to its joints, through mixers that follow the body's topology.
+
+Paper: Cai, H. Liu, Ding, Li, Wu, Ban, "HTNet: Human Topology Aware Network for 3D Human Pose Estimation", ICASSP 2023,
+arXiv 2302.09790. Official code: github.com/vefalun/HTNet at 8c5f9f3 (MIT).
+Differs: a window is always one frame (the official code folds several into the batch); no refine module, which needs
+the true depth of the root. Same sums as the authors' code to float noise, and its weights load. Licence of this file: MIT.
+
+Glossary (paper, here): C = `width`; L = `num_blocks`; D_hid = `mlp_width`; LJC, IPC, GBI: see `layers`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from poselift.lab.models import layers
+from poselift.skeleton import H36M_17, Skeleton
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HTNetConfig:
+    """Shape and regularization of an HTNet. The defaults are the authors' release."""
+
+    in_frames: ClassVar[int] = 1
+    """Frames the network sees; always one."""
+    in_channels: int = 2
+    """Numbers for each keypoint: 2 (x, y) or 3 (with confidence)."""
+    width: int = 240
+    """Width of a token (C); a multiple of 3 * `heads`."""
+    mlp_width: int = 1024
+    """Hidden width of every MLP (D)."""
+    gcn_width: int = 384
+    """Hidden width of the graph convolutions."""
+    num_blocks: int = 3
+    """Number of blocks (L)."""
+    heads: int = 8
+    """Attention heads."""
+    dropout: float = 0.1
+    """Dropout in the MLPs."""
+    projection_dropout: float = 0.1
+    """Dropout after attention."""
+    drop_path: tuple[float, float] = (0.1, 0.3)
+    """Stochastic depth of the first and the last block."""
+    fps: float = 50.0
+    """Frames per second the network is fed; a frame stands alone, so it only labels the result."""
+    skeleton: Skeleton = H36M_17
+    """Joints in and out; with both arms and both legs."""
+
+    def __post_init__(self) -> None:
+        """Check each field.
+
+        Raises:
+            RecipeError: A field is out of range; the message names it.
+            SkeletonError: The skeleton lacks a limb.
+        """
+        layers.check_common(self, chunks=3)
+
+
+class HTNet(nn.Module):
+    """Keypoints (B, 1, J, C) in normalized screen coordinates to joints (B, 1, J, 3), root-relative camera metres."""
+
+    def __init__(self, config: HTNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or HTNetConfig()
+        self.skeleton, self.fps = config.skeleton, config.fps
+        self.in_frames, self.in_channels = config.in_frames, config.in_channels
+        self.out_frames = (0,)
+        self.embed = nn.Linear(config.in_channels, config.width)
+        self.position = nn.Parameter(torch.zeros(1, len(config.skeleton), config.width))
+        blocks: list[layers.MixerBlock] = [
+            layers.SpatialMixerBlock(
+                config.skeleton, config.width, config.mlp_width, rate, gcn_width=config.gcn_width, heads=config.heads,
+                dropout=config.dropout, projection_dropout=config.projection_dropout,
+            )
+            for rate in layers.drop_path_rates(*config.drop_path, config.num_blocks)
+        ]  # fmt: skip
+        self.spatial = layers.Mixer(blocks, config.width)
+        self.head = nn.Linear(config.width, 3)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Features of each joint.
+
+        Args:
+            x: (B, 1, J, C) normalized keypoints.
+
+        Returns:
+            (B, 1, J, width).
+
+        Raises:
+            ShapeError: `x` has another shape.
+        """
+        layers.check_input(self, x)
+        return self.spatial(self.embed(x.squeeze(1)) + self.position).unsqueeze(1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Joints of the frame, (B, 1, J, 3), root-relative metres in camera axes; see `encode`."""
+        return self.head(self.encode(x))
+
+
+KEYS_FROM_REFERENCE = (
+    (r"^embed\.", r"patch_embed."),
+    (r"^position$", r"pos_embed"),
+    (r"^spatial\.", r"Hiremixer."),
+    (r"^head\.", r"fcn."),
+    *layers.KEYS_FROM_REFERENCE,
+)
+"""What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
+
+
+def config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Fields of the config that the shapes of the authors' weights tell; `heads` cannot be told and stays 8.
+
+    Args:
+        shapes: Shape of each weight, by the authors' names.
+
+    Raises:
+        KeyError: A weight that must be there is not.
+    """
+    return layers.config_from_reference(shapes, "Hiremixer") | {"in_channels": shapes["patch_embed.weight"][1]}

@@ -1,0 +1,333 @@
+"""Building blocks of HTNet and NanoHTNet: graph convolution, limb constraint, attention, and the mixers made of them.
+
+Shapes, here and in every model file: `B` batch, `T` frames in, `S` frames out (chosen from `T`), `J` joints,
+`C` channels in, `D` width, `H` heads, `P` parts (limbs), `N` tokens (joints, or frequencies). A mixer works on
+(B, N, D) and cuts D into chunks: three for joints, two for frequencies.
+
+`LJC`, `IPC`, `GBI` and the two mixers are HTNet's (Cai et al., ICASSP 2023); the graph convolution is Modulated-GCN's
+(Zou & Tang, ICCV 2021). What differs from the official code: the same sums in fewer and larger operations.
+"""
+
+import math
+from dataclasses import fields
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from poselift.errors import RecipeError, ShapeError, SkeletonError
+from poselift.skeleton import Skeleton
+
+
+def spatial_adjacency(skeleton: Skeleton) -> Tensor:
+    """(J, J) graph of the joints: 1 on the diagonal, 1 / degree of the row's joint for each neighbor."""
+    bones = torch.tensor(skeleton.adjacency)
+    return bones / bones.sum(1, keepdim=True).clamp(min=1) + torch.eye(len(skeleton))
+
+
+def temporal_adjacency(count: int) -> Tensor:
+    """(K, K) graph of the frequencies: 1 where two are the same or next to each other."""
+    order = torch.arange(count)
+    return ((order[:, None] - order).abs() <= 1).float()
+
+
+class ModulatedGraphConv(nn.Module):
+    """Graph convolution with a weight for the token itself, one for its neighbors, and a learned scale for each token.
+
+    With A = the graph plus what was learned, made symmetric, and H0, H1 = modulation * (x W0), modulation * (x W1):
+    y = diag(A) H0 + (A without diagonal) H1 + bias.
+    """
+
+    graph: Tensor
+
+    def __init__(self, graph: Tensor, in_width: int, out_width: int) -> None:
+        super().__init__()
+        tokens = len(graph)
+        self.register_buffer("graph", graph.clone(), persistent=False)
+        self.weight = nn.Parameter(torch.empty(2, in_width, out_width))
+        self.modulation = nn.Parameter(torch.empty(tokens, out_width))
+        self.adjacency = nn.Parameter(torch.full((tokens, tokens), 1e-6))
+        self.bias = nn.Parameter(torch.empty(out_width))
+        # The official code hands the whole 3-D weight to Xavier, which makes it far smaller than usual.
+        nn.init.xavier_uniform_(self.weight, gain=1.414)
+        nn.init.xavier_uniform_(self.modulation, gain=1.414)
+        nn.init.uniform_(self.bias, -1 / math.sqrt(out_width), 1 / math.sqrt(out_width))
+
+    def symmetric(self) -> Tensor:
+        """(N, N) graph in force."""
+        graph = self.graph + self.adjacency
+        return (graph + graph.T) / 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, in_width) to (B, N, out_width)."""
+        graph = self.symmetric()
+        diagonal = graph.diagonal()
+        own = (x @ self.weight[0]) * (diagonal[:, None] * self.modulation)
+        others = (x @ self.weight[1]) * self.modulation
+        return own + (graph - torch.diag(diagonal)) @ others + self.bias
+
+
+class DropPath(nn.Module):
+    """Stochastic depth: in training, zeroes whole samples and scales the others up."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape; the first axis is the batch."""
+        if not self.training or self.rate == 0:
+            return x
+        keep = 1 - self.rate
+        return x * x.new_empty((len(x),) + (1,) * (x.ndim - 1)).bernoulli_(keep).div_(keep)
+
+
+class Mlp(nn.Module):
+    """Two linear layers with GELU between and dropout after each."""
+
+    def __init__(self, width: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.fc2 = nn.Linear(hidden, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Same shape."""
+        return self.dropout(self.fc2(self.dropout(F.gelu(self.fc1(x)))))
+
+
+class LocalJointConnection(nn.Module):
+    """LJC: two graph convolutions between neighbors, with a residual."""
+
+    def __init__(self, graph: Tensor, width: int, hidden: int, drop_path: float) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width)
+        self.gcn1 = ModulatedGraphConv(graph, width, hidden)
+        self.gcn2 = ModulatedGraphConv(graph, hidden, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, width), same shape."""
+        return x + self.drop_path(self.norm2(self.gcn2(F.gelu(self.gcn1(self.norm1(x))))))
+
+
+class LimbBranch(nn.Module):
+    """One half of IPC: mixes the joints of each limb and writes the result over its far joints."""
+
+    gathered: Tensor
+    written: Tensor
+
+    def __init__(self, limbs: tuple[tuple[int, ...], ...], joints: int, width: int, hidden: int, rates: tuple) -> None:
+        super().__init__()
+        dropout, drop_path = rates
+        order = list(range(joints))
+        for part, limb in enumerate(limbs):
+            for joint in limb[1:]:
+                order[joint] = joints + part
+        self.register_buffer("gathered", torch.tensor(limbs).flatten(), persistent=False)
+        self.register_buffer("written", torch.tensor(order), persistent=False)
+        self.parts = len(limbs)
+        self.norm = nn.LayerNorm(width)
+        self.mix = nn.Linear(len(limbs[0]) * width, width)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.mlp = Mlp(width, hidden, dropout)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, u: Tensor) -> Tensor:
+        """(B, J, width), same shape."""
+        z = self.norm(u)
+        y = z.index_select(1, self.gathered).unflatten(1, (self.parts, -1)).flatten(2)  # (B, P, limb * width)
+        y = self.drop_path(F.gelu(self.mix(y)))
+        y = y + self.drop_path(self.mlp(self.norm_mlp(y)))
+        return torch.cat((z, y), 1).index_select(1, self.written)
+
+
+class IntraPartConstraint(nn.Module):
+    """IPC: each limb's far joints from the whole limb, and its last joint from the last two."""
+
+    def __init__(self, skeleton: Skeleton, width: int, hidden: int, dropout: float, drop_path: float) -> None:
+        super().__init__()
+        limbs, joints, rates = skeleton.limbs, len(skeleton), (dropout, drop_path)
+        self.limb = LimbBranch(limbs, joints, width, hidden, rates)
+        self.end = LimbBranch(tuple(limb[1:] for limb in limbs), joints, width, hidden, rates)
+
+    def forward(self, before: Tensor, x: Tensor) -> Tensor:
+        """(B, J, width) of the module before and of the own chunk; same shape."""
+        u = x + before
+        return self.limb(u) + self.end(u) + u
+
+
+class GlobalBodyInteraction(nn.Module):
+    """GBI: attention between all tokens, with a residual."""
+
+    def __init__(self, width: int, heads: int, dropout: float, drop_path: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, before: Tensor, x: Tensor) -> Tensor:
+        """(B, N, width) of the module before and of the own chunk; same shape."""
+        s = x + before
+        qkv = self.qkv(self.norm(s)).unflatten(2, (3, self.heads, -1))  # (B, N, 3, H, width / H)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, N, width / H) each
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        return s + self.drop_path(self.dropout(self.proj(mixed)))
+
+
+class MixerBlock(nn.Module):
+    """What both mixers end with: the chunks side by side again, then a residual MLP."""
+
+    def __init__(self, width: int, hidden: int, dropout: float, drop_path: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = Mlp(width, hidden, dropout)
+        self.drop_path = DropPath(drop_path)
+
+    def _merge(self, chunks: tuple[Tensor, ...]) -> Tensor:
+        y = torch.cat(chunks, 2)
+        return y + self.drop_path(self.mlp(self.norm(y)))
+
+
+class SpatialMixerBlock(MixerBlock):
+    """Joints mix with neighbors, then within the limb, then with all; each chunk takes the result before it."""
+
+    def __init__(
+        self, skeleton: Skeleton, width: int, hidden: int, drop_path: float, *, gcn_width: int, heads: int,
+        dropout: float, projection_dropout: float,
+    ) -> None:  # fmt: skip
+        super().__init__(width, hidden, dropout, drop_path)
+        chunk = width // 3
+        self.ljc = LocalJointConnection(spatial_adjacency(skeleton), chunk, gcn_width, drop_path)
+        self.ipc = IntraPartConstraint(skeleton, chunk, hidden, dropout, drop_path)
+        self.gbi = GlobalBodyInteraction(chunk, heads, projection_dropout, drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, J, D), same shape."""
+        x1, x2, x3 = x.chunk(3, 2)
+        y1 = self.ljc(x1)
+        y2 = self.ipc(y1, x2)
+        return self._merge((y1, y2, self.gbi(y2, x3)))
+
+
+class TemporalMixerBlock(MixerBlock):
+    """Frequencies mix with their neighbors, then with all."""
+
+    def __init__(
+        self, count: int, width: int, hidden: int, drop_path: float, *, gcn_width: int, heads: int,
+        dropout: float, projection_dropout: float,
+    ) -> None:  # fmt: skip
+        super().__init__(width, hidden, dropout, drop_path)
+        chunk = width // 2
+        self.ljc = LocalJointConnection(temporal_adjacency(count), chunk, gcn_width, drop_path)
+        self.gbi = GlobalBodyInteraction(chunk, heads, projection_dropout, drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, K, D), same shape."""
+        x1, x2 = x.chunk(2, 2)
+        y1 = self.ljc(x1)
+        return self._merge((y1, self.gbi(y1, x2)))
+
+
+class Mixer(nn.Module):
+    """Blocks in a row, then a norm."""
+
+    def __init__(self, blocks: list[MixerBlock], width: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, D), same shape."""
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)
+
+
+def drop_path_rates(first: float, last: float, count: int) -> list[float]:
+    """Rate of each block, rising evenly; a single block gets the first."""
+    return torch.linspace(first, last, count).tolist()
+
+
+def check_input(model: nn.Module, x: Tensor) -> None:
+    """Check that a batch of windows is (B, T, J, C) as the model wants it; nothing to do while compiling.
+
+    Raises:
+        ShapeError: It is not.
+    """
+    wanted = (model.in_frames, len(model.skeleton), model.in_channels)
+    if not torch.compiler.is_compiling() and (x.ndim != 4 or tuple(x.shape[1:]) != wanted):
+        raise ShapeError(f"wanted keypoints (batch, {', '.join(map(str, wanted))}), got {tuple(x.shape)}")
+
+
+def check_common(config: Any, *, chunks: int) -> None:
+    """Check the fields that both models have.
+
+    Args:
+        config: The config of a model.
+        chunks: Every `width / chunks` must be a multiple of the heads.
+
+    Raises:
+        RecipeError: A field is out of range; the message names it.
+        SkeletonError: The skeleton lacks a limb.
+    """
+    for name in ("mlp_width", "gcn_width", "num_blocks", "heads", "width", "head_width"):
+        if getattr(config, name, 1) < 1:
+            raise RecipeError(f"{name}: wanted 1 or more, got {getattr(config, name)}")
+    if config.width % (chunks * config.heads):
+        raise RecipeError(f"width: wanted a multiple of {chunks} * heads = {chunks * config.heads}, got {config.width}")
+    if config.in_channels not in (2, 3):
+        raise RecipeError(f"in_channels: wanted 2 (x, y) or 3 (with confidence), got {config.in_channels}")
+    if not config.fps > 0:
+        raise RecipeError(f"fps: wanted a positive number of frames per second, got {config.fps}")
+    rates = {field.name: getattr(config, field.name) for field in fields(config) if "drop" in field.name}
+    for name, rate in rates.items():
+        if not all(0 <= value < 1 for value in (rate if isinstance(rate, tuple) else (rate,))):
+            raise RecipeError(f"{name}: wanted rates in [0, 1), got {rate}")
+    if len(config.skeleton.limbs) != 4:
+        raise SkeletonError(
+            f"{config.skeleton.name}: wanted both arms and both legs, found {len(config.skeleton.limbs)} of the four "
+            "limbs; name the joints left_hip, left_knee, left_ankle, left_shoulder, left_elbow, left_wrist, right_..."
+        )
+
+
+def config_from_reference(shapes: dict[str, tuple[int, ...]], stack: str) -> dict[str, Any]:
+    """Width, hidden widths and depth, from the shapes of the authors' weights; `stack` is their spatial mixer's name.
+
+    Raises:
+        KeyError: A weight that must be there is not.
+    """
+    blocks = {key.split(".")[2] for key in shapes if key.startswith(f"{stack}.blocks.")}
+    return {
+        "width": shapes["patch_embed.weight"][0],
+        "mlp_width": shapes[f"{stack}.blocks.0.mlp.fc1.weight"][0],
+        "gcn_width": shapes[f"{stack}.blocks.0.lgc.gcn1.W"][2],
+        "num_blocks": len(blocks),
+    }
+
+
+KEYS_FROM_REFERENCE = (
+    (r"\.norm\.(weight|bias)$", r".Temporal_norm.\1"),
+    (r"(blocks\.\d+)\.Temporal_norm\.", r"\1.norm_mlp."),
+    (r"\.ljc\.norm(\d)\.", r".lgc.norm_gcn\1."),
+    (r"\.ljc\.(gcn\d)\.weight$", r".lgc.\1.W"),
+    (r"\.ljc\.(gcn\d)\.modulation$", r".lgc.\1.M"),
+    (r"\.ljc\.(gcn\d)\.adjacency$", r".lgc.\1.adj2"),
+    (r"\.ljc\.(gcn\d)\.bias$", r".lgc.\1.bias"),
+    (r"\.ipc\.limb\.Temporal_norm\.", r".ipc.norm_conv1."),
+    (r"\.ipc\.limb\.mix\.", r".ipc.conv1."),
+    (r"\.ipc\.limb\.norm_mlp\.", r".ipc.norm_conv1_mlp."),
+    (r"\.ipc\.limb\.mlp\.", r".ipc.mlp_down_1."),
+    (r"\.ipc\.end\.Temporal_norm\.", r".ipc.norm_conv2."),
+    (r"\.ipc\.end\.mix\.", r".ipc.conv2."),
+    (r"\.ipc\.end\.norm_mlp\.", r".ipc.norm_conv2_mlp."),
+    (r"\.ipc\.end\.mlp\.", r".ipc.mlp_down_2."),
+    (r"\.gbi\.Temporal_norm\.", r".gbi.norm_attn."),
+    (r"\.gbi\.(qkv|proj)\.", r".gbi.attn.\1."),
+)
+"""What a mixer's weights are called here, and in the authors' files: patterns, applied in this order to our names."""

@@ -1,0 +1,210 @@
+"""NanoHTNet: a window of keypoints to the joints of its middle frames, through two small streams of tokens.
+
+Paper: Cai, M. Liu, H. Liu, Zhou, Li, "NanoHTNet: Nano Human Topology Network for Efficient 3D Human Pose Estimation",
+IEEE TIP 2025, arXiv 2501.15763. Official code: github.com/vefalun/NanoHTNet at 901020e (MIT).
+Differs: the cosine transform is one constant matrix product; the graph convolutions are arranged for fewer operations;
+options the paper does not have, each off by default: `in_channels`, `dct`, `inverse_dct`, other skeletons.
+Same sums as the authors' code to float noise, and its weights load. Licence of this file: MIT.
+
+Glossary (paper, here): F or T = `in_frames`; K = `keep_frames`, both the frequencies kept and the frames given out;
+C = `width`; L = `num_blocks`; D_hid = `mlp_width`; h = `head_width`. ETST: the temporal stream sees K low
+frequencies of all joints at once, the spatial stream one token for each joint, its whole path over T frames.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from poselift.errors import RecipeError
+from poselift.lab.models import layers
+from poselift.skeleton import H36M_17, Skeleton
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NanoHTNetConfig:
+    """Shape and regularization of a NanoHTNet. The defaults are the authors' release."""
+
+    in_frames: int = 243
+    """Frames the network sees (T); odd."""
+    keep_frames: int = 9
+    """Frequencies kept and frames given out (K); odd, at most `in_frames`."""
+    in_channels: int = 2
+    """Numbers for each keypoint: 2 (x, y) or 3 (with confidence)."""
+    width: int = 240
+    """Width of a token (C); a multiple of 6 * `heads`."""
+    mlp_width: int = 256
+    """Hidden width of every MLP (D)."""
+    gcn_width: int = 384
+    """Hidden width of the graph convolutions."""
+    num_blocks: int = 3
+    """Blocks in each stream (L)."""
+    heads: int = 8
+    """Attention heads."""
+    head_width: int = 8
+    """Features of a joint in a frame from each stream (h)."""
+    spatial_dropout: float = 0.15
+    """Dropout in the spatial MLPs."""
+    temporal_dropout: float = 0.1
+    """Dropout in the temporal MLPs."""
+    projection_dropout: float = 0.1
+    """Dropout after attention."""
+    drop_path: tuple[float, float] = (0.1, 0.3)
+    """Stochastic depth of the first and the last block."""
+    dct: Literal["raw", "ortho"] = "raw"
+    """Scale of the cosine transform: "raw" grows with T as the authors' does; "ortho" keeps the input's scale."""
+    inverse_dct: bool = False
+    """Turn frequencies back into frames before the head, instead of leaving that to the network."""
+    fps: float = 50.0
+    """Frames per second the network is fed."""
+    skeleton: Skeleton = H36M_17
+    """Joints in and out; with both arms and both legs."""
+
+    def __post_init__(self) -> None:
+        """Check each field.
+
+        Raises:
+            RecipeError: A field is out of range; the message names it.
+            SkeletonError: The skeleton lacks a limb.
+        """
+        if self.in_frames < 1 or self.in_frames % 2 == 0:
+            raise RecipeError(f"in_frames: wanted an odd number of frames, got {self.in_frames}")
+        if self.keep_frames < 1 or self.keep_frames % 2 == 0 or self.keep_frames > self.in_frames:
+            raise RecipeError(
+                f"keep_frames: wanted an odd number up to in_frames={self.in_frames}, got {self.keep_frames}"
+            )
+        if self.dct not in ("raw", "ortho"):
+            raise RecipeError(f"dct: wanted 'raw' or 'ortho', got {self.dct!r}")
+        layers.check_common(self, chunks=6)
+
+
+def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw") -> Tensor:
+    """(keep, in_frames) float64 type-II cosine transform, lowest frequencies first.
+
+    "raw" is 2 cos(pi (2t + 1) k / 2T), the un-normalized convention of the authors' library. "ortho" is the orthonormal
+    transform divided by sqrt(T): its rows are orthogonal and of one length, and the lowest coefficient is the mean.
+    """
+    time = torch.arange(in_frames, dtype=torch.float64)
+    order = torch.arange(keep, dtype=torch.float64)[:, None]
+    cosines = torch.cos(math.pi * (2 * time + 1) * order / (2 * in_frames))
+    if scale == "raw":
+        return 2 * cosines
+    return torch.where(order == 0, 1.0, math.sqrt(2)) * cosines / in_frames
+
+
+class NanoHTNet(nn.Module):
+    """Keypoints (B, T, J, C) in normalized screen coordinates to joints (B, S, J, 3), root-relative camera metres."""
+
+    dct: Tensor
+    inverse_dct: Tensor | None
+
+    def __init__(self, config: NanoHTNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or NanoHTNetConfig()
+        self.skeleton, self.fps = config.skeleton, config.fps
+        self.in_frames, self.in_channels = config.in_frames, config.in_channels
+        keep, joints, width = config.keep_frames, len(config.skeleton), config.width
+        first = (config.in_frames - keep) // 2
+        self.out_frames = tuple(range(first, first + keep))
+        self.register_buffer("dct", dct_matrix(config.in_frames, keep, config.dct).float(), persistent=False)
+        # Rows of unit scale, whatever `dct` is: features are no coefficients of the input.
+        inverse = config.in_frames * dct_matrix(config.in_frames, keep, "ortho")[:, list(self.out_frames)].T
+        self.register_buffer("inverse_dct", inverse.float() if config.inverse_dct else None, persistent=False)
+
+        self.spatial_embed = nn.Linear(config.in_frames * config.in_channels, width)
+        self.spatial_position = nn.Parameter(torch.zeros(1, joints, width))
+        self.spatial = _spatial_mixer(config)
+        self.spatial_out = nn.Linear(width, keep * config.head_width)
+        self.temporal_embed = nn.Linear(joints * config.in_channels, width)
+        self.temporal_position = nn.Parameter(torch.zeros(1, keep, width))
+        self.temporal = _temporal_mixer(config)
+        self.temporal_out = nn.Linear(width, joints * config.head_width)
+        self.head = nn.Linear(2 * config.head_width, 3)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Features of each joint in each frame given out.
+
+        Args:
+            x: (B, T, J, C) normalized keypoints.
+
+        Returns:
+            (B, S, J, 2 * head_width).
+
+        Raises:
+            ShapeError: `x` has another shape.
+        """
+        layers.check_input(self, x)
+        return torch.cat((self._encode_joints(x), self._encode_frequencies(x)), 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Joints of the middle frames, (B, S, J, 3), root-relative metres in camera axes; see `encode`."""
+        return self.head(self.encode(x))
+
+    def _encode_joints(self, x: Tensor) -> Tensor:
+        tokens = self.spatial_embed(x.transpose(1, 2).flatten(2)) + self.spatial_position  # (B, J, D)
+        features = self.spatial_out(self.spatial(tokens))
+        return features.unflatten(2, (self.config.keep_frames, -1)).transpose(1, 2)  # (B, S, J, h)
+
+    def _encode_frequencies(self, x: Tensor) -> Tensor:
+        tokens = self.temporal_embed(self.dct @ x.flatten(2)) + self.temporal_position  # (B, K, D)
+        features = self.temporal_out(self.temporal(tokens))
+        if self.inverse_dct is not None:
+            features = self.inverse_dct @ features
+        return features.unflatten(2, (len(self.skeleton), -1))  # (B, S, J, h)
+
+
+def _spatial_mixer(config: NanoHTNetConfig) -> layers.Mixer:
+    blocks: list[layers.MixerBlock] = [
+        layers.SpatialMixerBlock(
+            config.skeleton, config.width, config.mlp_width, rate, gcn_width=config.gcn_width, heads=config.heads,
+            dropout=config.spatial_dropout, projection_dropout=config.projection_dropout,
+        )
+        for rate in layers.drop_path_rates(*config.drop_path, config.num_blocks)
+    ]  # fmt: skip
+    return layers.Mixer(blocks, config.width)
+
+
+def _temporal_mixer(config: NanoHTNetConfig) -> layers.Mixer:
+    blocks: list[layers.MixerBlock] = [
+        layers.TemporalMixerBlock(
+            config.keep_frames, config.width, config.mlp_width, rate, gcn_width=config.gcn_width, heads=config.heads,
+            dropout=config.temporal_dropout, projection_dropout=config.projection_dropout,
+        )
+        for rate in layers.drop_path_rates(*config.drop_path, config.num_blocks)
+    ]  # fmt: skip
+    return layers.Mixer(blocks, config.width)
+
+
+KEYS_FROM_REFERENCE = (
+    (r"^spatial_embed\.", r"patch_embed."),
+    (r"^spatial_position$", r"pos_embed"),
+    (r"^spatial\.", r"Transformer."),
+    (r"^spatial_out\.", r"fcn_spa."),
+    (r"^temporal_embed\.", r"tem_patch_embed."),
+    (r"^temporal_position$", r"tem_pos_embed"),
+    (r"^temporal\.", r"tem_Transformer."),
+    (r"^temporal_out\.", r"fcn_tem."),
+    (r"^head\.", r"fc."),
+    *layers.KEYS_FROM_REFERENCE,
+)
+"""What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
+
+
+def config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Fields of the config that the shapes of the authors' weights tell; `heads` cannot be told and stays 8.
+
+    Args:
+        shapes: Shape of each weight, by the authors' names.
+
+    Raises:
+        KeyError: A weight that must be there is not.
+    """
+    channels = shapes["tem_patch_embed.weight"][1] // len(H36M_17)
+    return layers.config_from_reference(shapes, "Transformer") | {
+        "in_channels": channels,
+        "in_frames": shapes["patch_embed.weight"][1] // channels,
+        "keep_frames": shapes["tem_pos_embed"][1],
+        "head_width": shapes["fc.weight"][1] // 2,
+    }
