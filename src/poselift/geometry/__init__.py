@@ -1,1 +1,1 @@
-
+"""Cameras, rotations and alignment."""

@@ -176,7 +176,9 @@ class GlobalBodyInteraction(nn.Module):
         s = x + before
         qkv = self.qkv(self.norm(s)).unflatten(2, (3, self.heads, -1))  # (B, N, 3, H, width / H)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, N, width / H) each
-        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        # Plain products: with 9 to 17 tokens they take a third of the fused kernel's time on a CPU in bfloat16.
+        weights = (q * q.shape[-1] ** -0.5 @ k.transpose(2, 3)).softmax(3)
+        mixed = (weights @ v).transpose(1, 2).flatten(2)
         return s + self.drop_path(self.dropout(self.proj(mixed)))
 
 

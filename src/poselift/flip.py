@@ -1,0 +1,22 @@
+"""Mirror images, in one place: x changes sign, left and right exchange."""
+
+from typing import TypeVar
+
+from poselift.skeleton import Skeleton
+
+Array = TypeVar("Array")  # numpy.ndarray or torch.Tensor
+
+
+def flip(array: Array, skeleton: Skeleton) -> Array:
+    """Mirror normalised keypoints or root-relative joints, numpy or torch.
+
+    Args:
+        array: (*, J, C); channel 0 is x about the mirror plane, the others (y, z, confidence) keep their sign.
+        skeleton: Joint order of the array.
+
+    Returns:
+        (*, J, C) mirrored copy. Twice is the identity.
+    """
+    mirrored = array[..., list(skeleton.flipped), :]  # a copy: the index is a list
+    mirrored[..., 0] *= -1
+    return mirrored

@@ -1,0 +1,97 @@
+"""Random cameras around a moving person, many at a time.
+
+World axes are z up; camera axes are OpenCV's (x right, y down, z forward). Part of the synthetic observation model.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CameraConfig:
+    """Where the cameras stand and how they look. Angles in radians, lengths in metres."""
+
+    elevation_rad: tuple[float, float] = (0.17, 0.28)
+    """Mean and standard deviation of the camera's angle above the person's pelvis (height and pitch)."""
+    elevation_limits_rad: tuple[float, float] = (-0.5, 1.1)
+    """Clipped to these."""
+    roll_rad: float = 0.08
+    """Standard deviation of the turn about the optical axis."""
+    distance: tuple[float, float] = (1.6, 8.0)
+    """Least and greatest distance to the person, drawn log-uniformly; grows with the space the person crosses."""
+    aim_rad: float = 0.08
+    """Standard deviation of how far from the picture's centre the person stands, each way."""
+
+
+def _uniform(low: float, high: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)
+
+
+def _normal(mean: float, std: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return mean + std * torch.randn(shape, generator=generator, device=generator.device)
+
+
+def look_at(position: Tensor, target: Tensor, roll_rad: Tensor) -> Tensor:
+    """Rotations of cameras at `position` that look at `target`, world z up.
+
+    Args:
+        position: (B, 3).
+        target: (B, 3), not straight above or below.
+        roll_rad: (B,) turn about the optical axis.
+
+    Returns:
+        (B, 3, 3), world to camera.
+    """
+    forward = torch.nn.functional.normalize(target - position, dim=-1)
+    up = torch.zeros_like(forward)
+    up[:, 2] = 1
+    right = torch.nn.functional.normalize(torch.linalg.cross(forward, up), dim=-1)
+    down = torch.linalg.cross(forward, right)
+    cos, sin = roll_rad.cos()[:, None], roll_rad.sin()[:, None]
+    return torch.stack([cos * right + sin * down, cos * down - sin * right, forward], 1)
+
+
+def view(world: Tensor, root: int, config: CameraConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """See each window from a camera of its own.
+
+    Args:
+        world: (B, T, J, 3) metres, z up.
+        root: Index of the root joint.
+        config: Ranges of the cameras.
+        generator: Source of randomness, on the device of `world`.
+
+    Returns:
+        Points in camera axes (B, T, J, 3), and the rotation (B, 3, 3) from camera axes to those of a camera at the same
+        place that looks straight at the person: a lifter does not know where in the picture the person stands, so its
+        output is in the latter.
+    """
+    batch = len(world)
+    centre = world[:, :, root].mean(1)
+    crossed = (world - centre[:, None, None]).norm(dim=-1).amax((1, 2))
+    low, high = (torch.tensor(d).log().item() for d in config.distance)
+    distance = _uniform(low, high, (batch,), generator).exp() + (crossed - 1).clip(min=0)
+    azimuth = _uniform(-torch.pi, torch.pi, (batch,), generator)
+    elevation = _normal(*config.elevation_rad, (batch,), generator).clip(*config.elevation_limits_rad)
+    flat = torch.stack([azimuth.cos(), azimuth.sin()], -1) * elevation.cos()[:, None]
+    position = centre + distance[:, None] * torch.cat([flat, elevation.sin()[:, None]], -1)
+    straight = look_at(position, centre, _normal(0, config.roll_rad, (batch,), generator))
+    aim = _normal(0, config.aim_rad, (batch, 2), generator).clip(-3 * config.aim_rad, 3 * config.aim_rad)
+    turn = _turn(aim)
+    points = (world - position[:, None, None]) @ straight.transpose(1, 2)[:, None]
+    return points @ turn[:, None], turn
+
+
+def _turn(aim_rad: Tensor) -> Tensor:
+    """Rotations (B, 3, 3) by pan and tilt (B, 2)."""
+    (cp, ct), (sp, st) = aim_rad.cos().T, aim_rad.sin().T
+    zero, one = torch.zeros_like(cp), torch.ones_like(cp)
+    pan = torch.stack([cp, zero, sp, zero, one, zero, -sp, zero, cp], -1).view(-1, 3, 3)
+    tilt = torch.stack([one, zero, zero, zero, ct, -st, zero, st, ct], -1).view(-1, 3, 3)
+    return pan @ tilt
+
+
+def project(points: Tensor) -> Tensor:
+    """Camera-axes points (*, 3) to the image plane at distance 1, (*, 2); depth under 0.1 m is taken as 0.1 m."""
+    return points[..., :2] / points[..., 2:].clip(min=0.1)

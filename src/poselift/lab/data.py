@@ -1,0 +1,195 @@
+"""Training batches from motion capture: clips to windows, windows through the observation model.
+
+A batch is made at once, on any device: world joints are drawn from the clips, bodies are reshaped, a camera looks at
+each window, and a detector's keypoints (or the exact joints) go through the very conversion and normalisation that
+inference uses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from poselift.convert import convert_arrays
+from poselift.datasets.mocap import MocapClip
+from poselift.errors import DatasetError
+from poselift.lab.cameras import CameraConfig, project, view
+from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints
+from poselift.normalize import normalize_windows
+from poselift.skeleton import H36M_17, Skeleton
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataConfig:
+    """How windows are drawn from clips and observed."""
+
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    """Where cameras stand."""
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    """How bad the detector is."""
+    exact: float = 0.3
+    """Share of windows with exact 2D joints of the lifter's own skeleton and full confidence."""
+    own_joints: float = 0.2
+    """Share with detector errors on the lifter's own joints; the rest is seen as a detector's joints and converted."""
+    short: float = 0.1
+    """Share of windows in which the clip begins or ends."""
+    bone_scale: float = 0.08
+    """Standard deviation of the logarithm of each bone's length factor, equal on both sides."""
+    speed: tuple[float, float] = (0.7, 1.4)
+    """Least and greatest speed of the motion."""
+    mirror: bool = True
+    """Show half of the windows mirrored."""
+    balance: float = 0.5
+    """0 draws clips by their length; 1 gives every subject the same share."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a lifter is trained on."""
+
+    inputs: Tensor
+    """(B, T, J, C) normalised keypoints."""
+    targets: Tensor
+    """(B, S, J, 3) metres, root-relative, axes of a camera that looks straight at the person."""
+
+
+class MocapWindows:
+    """Draws batches of observed windows from clips, endlessly."""
+
+    def __init__(
+        self,
+        clips: Sequence[MocapClip],
+        *,
+        in_frames: int,
+        out_frames: Sequence[int],
+        in_channels: int,
+        fps: float,
+        config: DataConfig,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        """Put all clips on the device.
+
+        Args:
+            clips: Motion capture, all of one skeleton and rate.
+            in_frames: Frames in a window.
+            out_frames: Places in the window that have targets.
+            in_channels: 2, or 3 with confidence.
+            fps: Frame rate of the windows.
+            config: How windows are drawn and observed.
+            device: Where batches are made.
+
+        Raises:
+            DatasetError: No clips, or clips that differ in skeleton or rate.
+        """
+        if not clips or len({(c.skeleton, c.fps) for c in clips}) != 1:
+            raise DatasetError(f"wanted clips of one skeleton and frame rate, got {len(clips)} mixed or none")
+        self.skeleton: Skeleton = clips[0].skeleton
+        self.in_frames, self.in_channels, self.config = in_frames, in_channels, config
+        self.out_frames = torch.tensor(list(out_frames), device=device)
+        self.stride = clips[0].fps / fps
+        lengths = torch.tensor([len(clip) for clip in clips], device=device)
+        self._lengths, self._starts = lengths, lengths.cumsum(0) - lengths
+        self._frames = torch.cat([torch.from_numpy(clip.xyz) for clip in clips]).to(device)
+        self._weights = _clip_weights(clips, config.balance).to(device)
+        self._order = torch.tensor(self.skeleton.flipped, device=device)
+
+    def batch(self, size: int, generator: torch.Generator) -> Batch:
+        """Draw `size` windows; the same generator state gives the same batch."""
+        world, inside = self._draw(size, generator)
+        world = self._reshape_bodies(world, generator)
+        points, straight = view(world, self.skeleton.root, self.config.camera, generator)
+        xy, confidence = self._observe(points, generator)
+        confidence = confidence * inside[..., None]
+        inputs = normalize_windows(xy, confidence, self.skeleton, self.in_channels)
+        root = self.skeleton.root
+        joints = points[:, self.out_frames]
+        targets = (joints - joints[:, :, root : root + 1]) @ straight.transpose(1, 2)[:, None]
+        return Batch(inputs, targets)
+
+    def _draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """World joints (B, T, J, 3) of random windows, and which frames (B, T) lie inside the clip."""
+        device, config = generator.device, self.config
+        clip = torch.multinomial(self._weights, size, replacement=True, generator=generator)
+        low, high = config.speed
+        speed = self.stride * low * (high / low) ** torch.rand(size, generator=generator, device=device)
+        length = self._lengths[clip]
+        middle = torch.rand(size, generator=generator, device=device) * (length - 1)
+        half = (self.in_frames - 1) // 2
+        offset = torch.arange(-half, self.in_frames - half, device=device)
+        time = middle[:, None] + offset * speed[:, None]
+        inside = (time >= 0) & (time <= length[:, None] - 1) & self._short_clips(size, generator)
+        time = time.clip(min=0).minimum(length[:, None] - 1)
+        before = time.long()
+        after = (before + 1).minimum(length[:, None] - 1)
+        share = (time - before)[..., None, None]
+        base = self._starts[clip][:, None]
+        return self._frames[base + before] * (1 - share) + self._frames[base + after] * share, inside
+
+    def _short_clips(self, size: int, generator: torch.Generator) -> Tensor:
+        """(B, T) bool: some windows see only a stretch around their yielded frames."""
+        device = generator.device
+        time = torch.arange(self.in_frames, device=device)
+        reach = self.in_frames * torch.rand((2, size, 1), generator=generator, device=device) ** 2
+        keep = (time >= self.out_frames[0] - reach[0]) & (time <= self.out_frames[-1] + reach[1])
+        return keep | (torch.rand((size, 1), generator=generator, device=device) >= self.config.short)
+
+    def _reshape_bodies(self, world: Tensor, generator: torch.Generator) -> Tensor:
+        """Other limb lengths, and mirrored copies."""
+        size, device = len(world), world.device
+        factors = torch.randn((size, len(self.skeleton)), generator=generator, device=device)
+        for left, right in self.skeleton.pairs:
+            factors[:, right] = factors[:, left]
+        factors = (self.config.bone_scale * factors).exp()
+        world = scale_bones(world, factors, self.skeleton)
+        if self.config.mirror:
+            mirrored = world[:, :, self._order] * torch.tensor([-1.0, 1.0, 1.0], device=device)
+            chosen = torch.rand((size, 1, 1, 1), generator=generator, device=device) < 0.5
+            world = torch.where(chosen, mirrored, world)
+        return world
+
+    def _observe(self, points: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Keypoints (B, T, J, 2) and confidence (B, T, J) of camera-axes points, in the lifter's joints."""
+        config, size = self.config, len(points)
+        exact, own = round(size * config.exact), round(size * config.own_joints)
+        metre = 1 / points[:, :, self.skeleton.root, 2].mean(1).clip(min=0.1)
+        xy = project(points)
+        parts = [(xy[:exact], torch.ones(xy[:exact].shape[:3], device=xy.device))]
+        middle = slice(exact, exact + own)
+        parts.append(corrupt(xy[middle], metre[middle], self.skeleton, config.noise, generator))
+        rest = project(detector_joints(points[exact + own :], config.noise, generator))
+        found, confidence = corrupt(rest, metre[exact + own :], DETECTOR_SKELETON, config.noise, generator)
+        has_crown = torch.rand((len(found), 1), generator=generator, device=xy.device) < 0.5
+        confidence[..., DETECTOR_SKELETON.index("head_top")] *= has_crown
+        parts.append(convert_arrays(found, confidence, DETECTOR_SKELETON, H36M_17))
+        return torch.cat([p for p, _ in parts]), torch.cat([c for _, c in parts])
+
+
+def scale_bones(xyz: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
+    """Make each bone longer or shorter, keeping its direction.
+
+    Args:
+        xyz: (B, T, J, 3) joints.
+        factors: (B, J) factor of the bone that ends at each joint; the root's is not used.
+        skeleton: Joint order and tree.
+
+    Returns:
+        (B, T, J, 3); a longer leg lifts the body, so the feet stay about as high as they were.
+    """
+    parents = list(skeleton.parents)
+    chain = torch.zeros(len(skeleton), len(skeleton), device=xyz.device)
+    for joint in skeleton.topological:
+        if parents[joint] >= 0:
+            chain[joint] = chain[parents[joint]]
+            chain[joint, joint] = 1
+    bones = xyz - xyz[:, :, [max(p, 0) for p in parents]]
+    root = xyz[:, :, skeleton.root : skeleton.root + 1]
+    return root + chain @ (bones * factors[:, None, :, None])
+
+
+def _clip_weights(clips: Sequence[MocapClip], balance: float) -> Tensor:
+    """(clips,) chance of each clip."""
+    total: dict[str, float] = {}
+    for clip in clips:
+        total[clip.subject] = total.get(clip.subject, 0) + len(clip)
+    return torch.tensor([len(clip) / total[clip.subject] ** balance for clip in clips])

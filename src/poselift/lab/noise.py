@@ -1,0 +1,204 @@
+"""What a 2D detector makes of a person: its own joints, its errors, its confidence.
+
+The other half of the synthetic observation model. `detector_joints` turns mocap joints into the keypoints a detector
+looks for (face, shifted hips and shoulders); `corrupt` adds the errors: jitter, correlated drift, swapped sides, joints
+missing for a frame or many, people cut by the picture's edge, and a confidence that tells, imperfectly, of all this.
+
+Everything works on batches of windows on the generator's device.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from poselift.skeleton import BODY_25B, H36M_17, Skeleton
+
+DETECTOR_SKELETON = BODY_25B
+"""COCO's joints with upper neck and head top; its feet are never seen, since no lifter here uses them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoiseConfig:
+    """How bad the detector is. Lengths are metres at the person; shares are of windows unless said otherwise."""
+
+    level: float = 0.010
+    """Median of the windows' error level."""
+    level_spread: float = 0.6
+    """Standard deviation of the level's logarithm."""
+    shift: float = 0.02
+    """Standard deviation of each joint type's displacement, equal on both sides: detectors mean other hips than mocap."""
+    swaps: float = 0.06
+    """Share in which arms, legs or both change sides for a while."""
+    misses: float = 0.02
+    """Share of joints that are not seen in a single frame."""
+    spans: float = 0.5
+    """Share in which some joints are occluded for a while: missing, or guessed badly with low confidence."""
+    cuts: float = 0.08
+    """Share in which the lower body lies outside the picture."""
+    blackouts: float = 0.08
+    """Share in which the person is lost altogether for a while."""
+    spikes: float = 0.003
+    """Share of joints that jump for a single frame."""
+
+
+def detector_joints(points: Tensor, config: NoiseConfig, generator: torch.Generator) -> Tensor:
+    """The 3D points that a detector looks for on a body of `H36M_17` joints.
+
+    Args:
+        points: (B, T, 17, 3) metres in any frame that is not mirrored.
+        config: Sizes of the displacements.
+        generator: Source of randomness.
+
+    Returns:
+        (B, T, 25, 3) in `DETECTOR_SKELETON`'s order; the feet are copies of the ankles.
+    """
+    joint = {name: points[:, :, i] for i, name in enumerate(H36M_17.joints)}
+    normalize = torch.nn.functional.normalize
+    up = normalize(joint["thorax"] - joint["pelvis"], dim=-1)
+    side = joint["left_shoulder"] - joint["right_shoulder"] + joint["left_hip"] - joint["right_hip"]
+    left = normalize(side - (side * up).sum(-1, keepdim=True) * up, dim=-1)
+    axes = torch.stack([left, up, torch.linalg.cross(left, up)], -2)  # (B, T, 3 axes, 3): left, up, front
+    made = dict(joint) | _face(joint, axes, generator)
+    made["upper_neck"] = 0.5 * (joint["thorax"] + joint["nose"])
+    for name in set(DETECTOR_SKELETON.joints) - set(made):
+        made[name] = made[f"{name.split('_')[0]}_ankle"]
+    shifts = _symmetric_shifts(len(points), config, generator)
+    stacked = torch.stack([made[name] for name in DETECTOR_SKELETON.joints], 2)
+    return stacked + shifts[:, None] @ axes
+
+
+def _face(joint: dict[str, Tensor], axes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    """Nose, eyes, ears and crown on a head that looks somewhere ahead, each (B, T, 3)."""
+    batch, frames = axes.shape[:2]
+    yaw = 0.5 * smooth_noise((batch, frames, 1), 40, generator)[..., 0] + 0.2 * _randn((batch, 1), generator)
+    cos, sin = yaw.cos()[..., None], yaw.sin()[..., None]
+    left, front = axes[:, :, 0] * cos + axes[:, :, 2] * sin, axes[:, :, 2] * cos - axes[:, :, 0] * sin
+    up = torch.nn.functional.normalize(joint["head_top"] - joint["nose"], dim=-1)
+    middle = 0.4 * joint["nose"] + 0.6 * joint["head_top"]
+    face = {"nose": middle + 0.11 * front - 0.02 * up, "head_top": joint["head_top"] + 0.09 * up}
+    for sign, name in ((1, "left"), (-1, "right")):
+        face[f"{name}_eye"] = middle + 0.09 * front + 0.015 * up + sign * 0.032 * left
+        face[f"{name}_ear"] = middle - 0.005 * front + sign * 0.075 * left
+    return face
+
+
+def _symmetric_shifts(batch: int, config: NoiseConfig, generator: torch.Generator) -> Tensor:
+    """(B, J, 3) displacements along (left, up, front), mirrored between the sides."""
+    shifts = config.shift * _randn((batch, len(DETECTOR_SKELETON), 3), generator)
+    left, right = (list(side) for side in zip(*DETECTOR_SKELETON.pairs, strict=True))
+    shifts[:, right] = shifts[:, left] * torch.tensor([-1.0, 1.0, 1.0], device=shifts.device)
+    return shifts
+
+
+def corrupt(
+    xy: Tensor, metre: Tensor, skeleton: Skeleton, config: NoiseConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Detect keypoints as a detector would.
+
+    Args:
+        xy: (B, T, J, 2) true positions, any unit.
+        metre: (B,) length of a metre at the person in that unit.
+        skeleton: Joint order.
+        config: How bad the detector is.
+        generator: Source of randomness.
+
+    Returns:
+        xy (B, T, J, 2), and confidence (B, T, J) in [0, 1], 0 where nothing was found.
+    """
+    batch, frames, joints, _ = xy.shape
+    level = config.level * (config.level_spread * _randn((batch, 1, 1), generator)).exp()
+    trouble = level * _effort(skeleton, xy.device) * (0.5 * _randn((batch, 1, joints), generator)).exp()
+    trouble = trouble * (0.7 * smooth_noise((batch, frames, joints), 20, generator)).exp()
+    guessed, lost = _occlusions(xy, config, generator)
+    trouble = trouble + guessed * 0.08
+    drift = smooth_noise((batch, frames, 2 * joints), 10, generator).view(batch, frames, joints, 2)
+    error = trouble[..., None] * (0.8 * drift + 0.5 * _randn((batch, frames, joints, 2), generator))
+    spiked = _rand((batch, frames, joints), generator) < config.spikes
+    error = error + spiked[..., None] * 0.15 * _randn((batch, frames, joints, 2), generator)
+    xy = xy + error * metre[:, None, None, None]
+    confidence = _confidence(trouble + 0.05 * spiked, generator)
+    xy, confidence = _swap_sides(xy, confidence, skeleton, config, generator)
+    lost = lost | (_rand((batch, frames, joints), generator) < config.misses)
+    return xy, confidence * ~lost
+
+
+def _effort(skeleton: Skeleton, device: torch.device) -> Tensor:
+    """(J,) how much harder than others each joint is to place."""
+    harder = {"hip": 1.5, "ankle": 1.2, "wrist": 1.2, "pelvis": 1.3, "spine": 1.3}
+    easier = {"eye": 0.5, "ear": 0.5, "nose": 0.5, "head": 0.8}
+    factors = harder | easier
+    names = (next((part for part in factors if part in name), "") for name in skeleton.joints)
+    return torch.tensor([factors.get(name, 1.0) for name in names], device=device)
+
+
+def _confidence(trouble: Tensor, generator: torch.Generator) -> Tensor:
+    """Scores that fall with the error to expect; every detector has its own best score and its own honesty."""
+    batch = len(trouble)
+    best = 0.5 + 0.5 * _rand((batch, 1, 1), generator).sqrt()
+    honesty = 10 + 20 * _rand((batch, 1, 1), generator)
+    told = best * (-honesty * trouble).exp() + 0.04 * _randn(trouble.shape, generator)
+    return told.clip(0.02, 1)
+
+
+def _occlusions(xy: Tensor, config: NoiseConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Where joints are guessed, and where they are lost: two (B, T, J) masks."""
+    batch, frames, joints, _ = xy.shape
+    some = _rand((batch, 1, 1), generator) < config.spans
+    hidden = _interval((batch, joints), frames, generator) & (_rand((batch, 1, joints), generator) < 0.15) & some
+    guess = _rand((batch, 1, joints), generator) < 0.5
+    gone = _interval((batch, 1), frames, generator) & (_rand((batch, 1, 1), generator) < config.blackouts)
+    low, high = xy[..., 1].amin((1, 2)), xy[..., 1].amax((1, 2))
+    edge = low + (high - low) * (0.45 + 0.5 * _rand((batch,), generator))
+    cut = (xy[..., 1] > edge[:, None, None]) & (_rand((batch, 1, 1), generator) < config.cuts)
+    return (hidden | cut) & guess, ((hidden | cut) & ~guess) | gone
+
+
+def _swap_sides(
+    xy: Tensor, confidence: Tensor, skeleton: Skeleton, config: NoiseConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Exchange left and right of the arms, the legs or both for an interval."""
+    batch, frames = xy.shape[:2]
+    is_leg = torch.tensor([any(p in n for p in ("hip", "knee", "ankle")) for n in skeleton.joints], device=xy.device)
+    which = torch.randint(0, 3, (batch, 1, 1), generator=generator, device=xy.device)
+    member = (which == 2) | (is_leg == (which == 1))
+    when = _interval((batch, 1), frames, generator, longest=0.4)
+    swapped = when & member & (_rand((batch, 1, 1), generator) < config.swaps)
+    order = list(skeleton.flipped)
+    return (
+        torch.where(swapped[..., None], xy[:, :, order], xy),
+        torch.where(swapped, 0.85 * confidence[:, :, order], confidence),
+    )
+
+
+def _interval(shape: tuple[int, int], frames: int, generator: torch.Generator, longest: float = 1.2) -> Tensor:
+    """(B, T, N) masks, each true over one random stretch of at most `longest` windows, short ones more often."""
+    length = longest * _rand(shape, generator) ** 2 * frames
+    start = _rand(shape, generator) * (frames + length) - length
+    time = torch.arange(frames, device=generator.device)[None, :, None]
+    return (time >= start[:, None]) & (time <= (start + length)[:, None])
+
+
+def smooth_noise(shape: tuple[int, int, int], period: int, generator: torch.Generator) -> Tensor:
+    """(B, T, N) noise of unit variance at its knots that wanders from one random value to the next.
+
+    Args:
+        shape: B windows, T frames, N signals.
+        period: Frames between the random values.
+        generator: Source of randomness.
+    """
+    batch, frames, signals = shape
+    knots = _randn((batch, signals, frames // period + 3), generator)
+    start = _rand((batch, 1, 1), generator)
+    time = start + torch.arange(frames, device=knots.device) / period  # (B, 1, T)
+    index = time.long().expand(batch, signals, frames)
+    share = time - time.floor()
+    return (knots.gather(2, index) * (1 - share) + knots.gather(2, index + 1) * share).transpose(1, 2)
+
+
+def _rand(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.rand(shape, generator=generator, device=generator.device)
+
+
+def _randn(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, device=generator.device)

@@ -1,0 +1,52 @@
+"""The simulated detector as an observer for `poselift.evaluate`: whole clips, fixed seeds."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from poselift.lab.cameras import project
+from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import H36M_17
+
+_WINDOW = 100
+
+
+@dataclass(frozen=True)
+class SimulatedDetector:
+    """Sees camera-axes joints as a detector's keypoints, with a detector's errors."""
+
+    config: NoiseConfig = field(default_factory=NoiseConfig)
+    """How bad it is."""
+
+    @property
+    def description(self) -> str:
+        """What is printed with the scores."""
+        return f"simulated {DETECTOR_SKELETON.name} detector, {self.config}"
+
+    def __call__(self, joints: np.ndarray, fps: float, seed: int) -> Keypoints2D:
+        """Detect.
+
+        Args:
+            joints: (T, 17, 3) metres, camera axes, `H36M_17`.
+            fps: Frame rate.
+            seed: The same seed gives the same errors.
+
+        Returns:
+            Keypoints in pixels of a 1000 by 1000 picture, NaN where lost.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        points = torch.from_numpy(np.ascontiguousarray(joints, np.float32))
+        parts = [self._detect(part[None], generator) for part in points.split(_WINDOW)]  # errors change every 2 s
+        xy, confidence = torch.cat([xy for xy, _ in parts]), torch.cat([c for _, c in parts])
+        xy = torch.where(confidence[..., None] > 0, 1000 * xy + 500, torch.nan)
+        return Keypoints2D(xy.numpy(), confidence.numpy(), DETECTOR_SKELETON, fps, (1000, 1000))
+
+    def _detect(self, points: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        metre = 1 / points[:, :, H36M_17.root, 2].mean(1).clip(min=0.1)
+        xy = project(detector_joints(points, self.config, generator))
+        xy, confidence = corrupt(xy, metre, DETECTOR_SKELETON, self.config, generator)
+        feet = [part in name for name in DETECTOR_SKELETON.joints for part in ("toe",)]
+        confidence[..., [f or "heel" in n for f, n in zip(feet, DETECTOR_SKELETON.joints, strict=True)]] = 0
+        return xy[0], confidence[0]

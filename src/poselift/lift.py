@@ -1,0 +1,78 @@
+"""The inference path, top to bottom: one person's 2D keypoints to 3D motion.
+
+convert -> resample -> windows -> normalise -> lifter (and its mirror image) -> stitch -> resample back
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from poselift.convert import convert
+from poselift.errors import DetectionError
+from poselift.flip import flip
+from poselift.lifter import Lifter, check_lifter, load_lifter
+from poselift.normalize import normalize_windows
+from poselift.resample import resample_keypoints, resample_poses
+from poselift.sequence import Keypoints2D, Poses3D
+from poselift.window import Windows, cut
+
+BATCH = 64
+"""Windows lifted at a time; more is not faster on a laptop and takes memory."""
+
+
+def lift(
+    keypoints: Keypoints2D,
+    lifter: Lifter | None = None,
+    *,
+    flip_average: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Poses3D:
+    """Lift one person's keypoints to 3D.
+
+    Args:
+        keypoints: Any skeleton that has the limbs, any frame rate, any length from one frame; unseen joints welcome.
+        lifter: The network; the shipped default when None.
+        flip_average: Lift the mirror image too and average: a little better, twice the time.
+        progress: Called with (frames done, frames in all) now and then.
+
+    Returns:
+        As many poses as there are keypoint frames, at the same rate: metres, relative to the pelvis, in the axes of a
+        camera that looks straight at the person (x right, y down, z away).
+
+    Raises:
+        SkeletonError: The keypoints lack joints that cannot be made up.
+        DetectionError: No joint was seen in any frame.
+    """
+    lifter = lifter or load_lifter()
+    check_lifter(lifter)
+    source = convert(keypoints, lifter.skeleton)
+    if not source.seen.any():
+        raise DetectionError("no joint was seen in any frame: there is nobody to lift; check the detector's output")
+    source = resample_keypoints(source, lifter.fps)
+    windows = cut(len(source), lifter.in_frames, lifter.out_frames)
+    chunks = []
+    for start in range(0, len(windows.index), BATCH):
+        chunks.append(_run(lifter, _windows(source, windows, slice(start, start + BATCH), lifter), flip_average))
+        if progress:
+            progress(min((start + BATCH) * len(lifter.out_frames), len(source)), len(source))
+    poses = Poses3D(windows.stitch(np.concatenate(chunks)), lifter.skeleton, lifter.fps)
+    return resample_poses(poses, keypoints.fps, len(keypoints))
+
+
+def _windows(source: Keypoints2D, windows: Windows, chosen: slice, lifter: Lifter) -> np.ndarray:
+    """(B, T, J, C) normalised input of some windows. Places beyond the clip's ends count as unseen."""
+    index, inside = windows.index[chosen], windows.inside[chosen]
+    seen = source.seen
+    scores = seen.astype(np.float32) if source.confidence is None else source.confidence * seen
+    xy = np.where(seen[..., None], source.xy, np.float32(0))
+    confidence = np.minimum(scores[index] * inside[..., None], 1)
+    return normalize_windows(xy[index], confidence, lifter.skeleton, lifter.in_channels)
+
+
+def _run(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
+    """(B, S, J, 3) joints, root exactly at zero."""
+    joints = lifter(inputs)
+    if flip_average:
+        joints = (joints + flip(lifter(flip(inputs, lifter.skeleton)), lifter.skeleton)) / 2
+    root = lifter.skeleton.root
+    return joints - joints[:, :, root : root + 1]

@@ -1,0 +1,205 @@
+"""What a lifter is to everything that uses one, and the lifters that ship: ONNX files with a card beside them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from poselift.errors import CheckpointError, ShapeError, SkeletonError, did_you_mean
+from poselift.normalize import PERSON_SCALE
+from poselift.skeleton import Skeleton, get_skeleton
+
+DEFAULT_LIFTER = "nanohtnet.mocap-81"
+"""Name of the weights used when none are asked for."""
+
+
+@runtime_checkable
+class Lifter(Protocol):
+    """A network that turns windows of 2D keypoints into 3D joints."""
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Joints in and out."""
+
+    @property
+    def in_frames(self) -> int:
+        """Frames in a window (T)."""
+
+    @property
+    def out_frames(self) -> tuple[int, ...]:
+        """Places in the window that it yields (S of them)."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second it was trained at."""
+
+    @property
+    def in_channels(self) -> int:
+        """2 (x, y), or 3 with confidence."""
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """(B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What must be known of weights before they are used; lies beside them as JSON."""
+
+    name: str
+    """Name of the weights, `lifter.tag`."""
+    skeleton: str
+    """Name of the skeleton in and out."""
+    in_frames: int
+    """Frames in a window."""
+    out_frames: tuple[int, ...]
+    """Places in the window that are yielded."""
+    fps: float
+    """Frame rate of the windows."""
+    in_channels: int
+    """2 (x, y), or 3 with confidence."""
+    normalization: str = PERSON_SCALE
+    """How windows are normalised."""
+    parameters: int | None = None
+    """Number of parameters."""
+    data: str = ""
+    """What the weights were trained on."""
+    license: str = ""
+    """Licence of the weights."""
+    scores: dict[str, Any] = field(default_factory=dict)
+    """Measured errors, with what they were measured on."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Recipe, steps, time and machine of the training, and the commit of the code."""
+
+    @staticmethod
+    def read(path: Path) -> "Card":
+        """Read a card.
+
+        Raises:
+            CheckpointError: There is none, it is no JSON, or fields are missing or unknown.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise CheckpointError(f"no card at {path}; the weights' JSON must lie beside them") from error
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{path} is not a card: {error}") from error
+        known = {f.name for f in fields(Card)}
+        if not isinstance(content, dict) or set(content) - known:
+            odd = sorted(set(content) - known) if isinstance(content, dict) else [type(content).__name__]
+            raise CheckpointError(f"{path} is not a card: unknown fields {', '.join(odd)}")
+        try:
+            return Card(**content | {"out_frames": tuple(content["out_frames"])})
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"{path} is not a card: {error}") from error
+
+
+class OnnxLifter:
+    """A lifter from an ONNX file and its card, run by ONNX Runtime on the CPU."""
+
+    def __init__(self, path: str | Path, *, threads: int = 0) -> None:
+        """Open the weights.
+
+        Args:
+            path: The `.onnx` file; its card has the same name with the ending `.json`.
+            threads: Threads that one call uses; 0 lets ONNX Runtime take all cores.
+
+        Raises:
+            CheckpointError: The file or its card is missing, broken, or they contradict each other.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise CheckpointError(f"no weights at {path}")
+        self.card = Card.read(path.with_suffix(".json"))
+        if self.card.normalization != PERSON_SCALE:
+            raise CheckpointError(
+                f"{path}: unknown normalisation '{self.card.normalization}'; this version knows '{PERSON_SCALE}'"
+            )
+        self.skeleton = get_skeleton(self.card.skeleton)
+        self.in_frames, self.out_frames = self.card.in_frames, self.card.out_frames
+        self.fps, self.in_channels = self.card.fps, self.card.in_channels
+        self._session = _open_session(path, threads)
+        self._check_shapes(path)
+
+    def _check_shapes(self, path: Path) -> None:
+        (inputs,), (outputs,) = self._session.get_inputs(), self._session.get_outputs()
+        wanted = ([self.in_frames, len(self.skeleton), self.in_channels], [len(self.out_frames), len(self.skeleton), 3])
+        if (list(inputs.shape[1:]), list(outputs.shape[1:])) != wanted:
+            raise CheckpointError(
+                f"{path}: the card says windows {wanted[0]} to joints {wanted[1]}, "
+                f"the network takes {inputs.shape[1:]} and gives {outputs.shape[1:]}"
+            )
+        self._input, self._output = inputs.name, outputs.name
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """(B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes.
+
+        Raises:
+            ShapeError: The windows have another shape.
+        """
+        wanted = (self.in_frames, len(self.skeleton), self.in_channels)
+        if windows.ndim != 4 or windows.shape[1:] != wanted:
+            raise ShapeError(f"wanted windows (B, {', '.join(map(str, wanted))}), got {windows.shape}")
+        (joints,) = self._session.run([self._output], {self._input: np.ascontiguousarray(windows, np.float32)})
+        return joints
+
+
+def _open_session(path: Path, threads: int) -> Any:
+    import onnxruntime  # slow to import: only where a network is opened
+    from onnxruntime.capi import onnxruntime_pybind11_state as failures
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    broken = (failures.Fail, failures.InvalidProtobuf, failures.InvalidGraph, failures.InvalidArgument)
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except (*broken, failures.NoSuchFile, failures.NotImplemented) as error:
+        raise CheckpointError(f"{path} is no network that ONNX Runtime can open: {error}") from error
+    if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
+        raise CheckpointError(f"{path}: wanted one input and one output")
+    return session
+
+
+def shipped_lifters() -> Sequence[str]:
+    """Names of the weights that come with the package."""
+    folder = resources.files("poselift") / "weights"
+    return sorted(item.name.removesuffix(".onnx") for item in folder.iterdir() if item.name.endswith(".onnx"))
+
+
+def load_lifter(name_or_path: str | Path = DEFAULT_LIFTER, *, threads: int = 0) -> OnnxLifter:
+    """Open a lifter.
+
+    Args:
+        name_or_path: A name of `shipped_lifters()`, or the path of an `.onnx` file with its card beside it.
+        threads: Threads that one call uses; 0 for all cores.
+
+    Returns:
+        The lifter.
+
+    Raises:
+        CheckpointError: There is no such lifter, or its files are broken.
+    """
+    if str(name_or_path).endswith(".onnx"):
+        return OnnxLifter(name_or_path, threads=threads)
+    known = shipped_lifters()
+    if str(name_or_path) not in known:
+        raise CheckpointError(
+            f"unknown lifter '{name_or_path}'; {did_you_mean(str(name_or_path), known)} or the path of an .onnx file"
+        )
+    return OnnxLifter(Path(str(resources.files("poselift") / "weights" / f"{name_or_path}.onnx")), threads=threads)
+
+
+def check_lifter(lifter: Any) -> None:
+    """Check that something keeps the contract of `Lifter`.
+
+    Raises:
+        SkeletonError: It does not; the message says which part is missing.
+    """
+    if not isinstance(lifter, Lifter):
+        wanted = ("skeleton", "in_frames", "out_frames", "fps", "in_channels", "__call__")
+        missing = [name for name in wanted if not hasattr(lifter, name)]
+        raise SkeletonError(f"{type(lifter).__name__} is no lifter: it lacks {', '.join(missing)}")

@@ -1,0 +1,121 @@
+"""What a lifter is fed: windows of keypoints freed from resolution, aspect ratio and place in the picture.
+
+`fill_gaps` gives unseen joints a place (their confidence stays 0), `person_scale` frees the window from pixels. Both
+take numpy arrays or torch tensors with only what the two share, because training goes through this very code.
+"""
+
+from typing import TypeVar
+
+import numpy as np
+
+from poselift.skeleton import Skeleton
+
+Array = TypeVar("Array")  # numpy.ndarray or torch.Tensor
+
+PERSON_SCALE = "person-scale"
+"""Name of this normalisation on a lifter's card."""
+
+
+def fill_gaps(xy: Array, confidence: Array) -> Array:
+    """Place unseen joints: on the straight line in time between sightings, at the nearest sighting beyond the ends.
+
+    A joint that is never seen in its window stands at the mean of the seen joints, frame by frame.
+
+    Args:
+        xy: (B, T, J, 2), any unit, finite.
+        confidence: (B, T, J), 0 where unseen.
+
+    Returns:
+        (B, T, J, 2); equal to `xy` wherever the confidence is positive. All zeros in a window without any sighting.
+    """
+    seen = confidence > 0
+    if bool(seen.all()):
+        return xy
+    end = xy.shape[1] - 1
+    time = _arange_like(confidence, end + 1)[None, :, None]
+    before = _running_max(time * seen - 1 * ~seen)
+    after = end - _flip_time(_running_max(_flip_time((end - time) * seen - 1 * ~seen)))
+    since, until = before >= 0, after <= end  # false where there is no sighting on that side
+    first = (before * since + after * ~since).clip(0, end)
+    last = (after * until + before * ~until).clip(0, end)
+    filled = _between(xy, first, last, ((time - first) / (last - first).clip(1, None)).clip(0, 1))
+    known = since[:, -1:]  # (B, 1, J): seen at all in the window
+    centre = (filled * known[..., None]).sum(2) / known.sum(2).clip(1, None)[..., None]
+    filled = filled * known[..., None] + centre[:, :, None] * ~known[..., None]
+    return xy * seen[..., None] + filled * ~seen[..., None]
+
+
+def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
+    """Person-centred, person-sized coordinates of each window.
+
+    Every joint is relative to the root joint of its frame. The root's own slot, which would be zero, holds its path:
+    the offset from its mean place in the window. Both are divided by the person's size, the root mean square distance
+    of the seen joints from the root over the window.
+
+    Args:
+        xy: (B, T, J, 2) filled coordinates (`fill_gaps`), any unit.
+        confidence: (B, T, J), 0 where unseen.
+        skeleton: Joint order, for the root.
+
+    Returns:
+        (B, T, J, 2), unchanged when `xy` is scaled or shifted.
+    """
+    root = xy[:, :, skeleton.root : skeleton.root + 1]
+    relative = xy - root
+    seen = (confidence > 0)[..., None]
+    spread = (relative**2 * seen).sum((1, 2, 3)) / seen.sum((1, 2, 3)).clip(1, None)
+    present = seen.sum((2, 3))[..., None, None].clip(0, 1)  # (B, T, 1, 1): frames with the person in them
+    centre = (root * present).sum(1)[:, None] / present.sum(1)[:, None].clip(1, None)
+    path = root - centre
+    joints = _arange_like(confidence, len(skeleton))[None, None, :, None]
+    size = spread.clip(1e-12, None) ** 0.5
+    return (relative + path * (joints == skeleton.root)) / size[:, None, None, None]
+
+
+def normalize_windows(xy: Array, confidence: Array, skeleton: Skeleton, channels: int) -> Array:
+    """A lifter's input from windows of keypoints.
+
+    Args:
+        xy: (B, T, J, 2), any unit, finite; anything where unseen.
+        confidence: (B, T, J) in [0, 1], 0 where unseen.
+        skeleton: Joint order.
+        channels: 2 for coordinates, 3 to append the confidence.
+
+    Returns:
+        (B, T, J, channels).
+    """
+    xy = person_scale(fill_gaps(xy, confidence), confidence, skeleton)
+    if isinstance(xy, np.ndarray):
+        return np.concatenate([xy, confidence[..., None]], -1, dtype=np.float32)[..., :channels]
+    import torch  # only reached with torch tensors
+
+    return torch.cat([xy, confidence[..., None]], -1)[..., :channels]
+
+
+def _arange_like(array: Array, count: int) -> Array:
+    """0 .. count - 1 on the array's device, as integers."""
+    if isinstance(array, np.ndarray):
+        return np.arange(count)
+    import torch
+
+    return torch.arange(count, device=array.device)
+
+
+def _running_max(index: Array) -> Array:
+    return np.maximum.accumulate(index, 1) if isinstance(index, np.ndarray) else index.cummax(1).values
+
+
+def _flip_time(array: Array) -> Array:
+    return array[:, ::-1] if isinstance(array, np.ndarray) else array.flip(1)
+
+
+def _between(xy: Array, first: Array, last: Array, share: Array) -> Array:
+    """(B, T, J, 2) on the line from each joint's frame `first` to its frame `last`, all (B, T, J)."""
+    if isinstance(xy, np.ndarray):
+        share = share.astype(xy.dtype)[..., None]
+        take = np.take_along_axis
+    else:
+        import torch
+
+        share, take = share[..., None], torch.take_along_dim
+    return take(xy, first[..., None], 1) * (1 - share) + take(xy, last[..., None], 1) * share

@@ -1,0 +1,79 @@
+"""Changing the frame rate: keypoints to the rate a lifter was trained at, and its poses back."""
+
+import numpy as np
+
+from poselift.sequence import Keypoints2D, Poses3D
+
+SAME_RATE = 0.01
+"""Rates closer than this share are taken as equal: 29.97 and 30 differ by 0.001."""
+
+
+def frame_times(num_frames: int, fps: float, new_fps: float) -> np.ndarray:
+    """Where the frames of the new rate lie, in frames of the old one.
+
+    Args:
+        num_frames: Frames at the old rate.
+        fps: Old rate.
+        new_fps: New rate.
+
+    Returns:
+        (N,) from 0 up to at most `num_frames - 1`; the first frames coincide.
+    """
+    count = int(np.floor((num_frames - 1) * new_fps / fps + 1e-6)) + 1
+    return np.minimum(np.arange(count) * (fps / new_fps), num_frames - 1)
+
+
+def same_rate(fps: float, new_fps: float) -> bool:
+    """Whether two rates are too close to resample."""
+    return abs(fps - new_fps) <= SAME_RATE * new_fps
+
+
+def resample_keypoints(keypoints: Keypoints2D, fps: float) -> Keypoints2D:
+    """The same motion at another frame rate, interpolated linearly in time.
+
+    A joint is seen at a new instant when it was seen in both frames around it, or in the nearer one.
+
+    Args:
+        keypoints: Keypoints at any rate.
+        fps: Rate wanted.
+
+    Returns:
+        Keypoints at `fps`; the same object when the rates are equal.
+    """
+    if same_rate(keypoints.fps, fps) or len(keypoints) == 1:
+        return keypoints
+    times = frame_times(len(keypoints), keypoints.fps, fps)
+    before = np.floor(times).astype(int)
+    after = np.minimum(before + 1, len(keypoints) - 1)
+    share = (times - before).astype(np.float32)[:, None]
+    seen, scores = keypoints.seen, keypoints.confidence
+    nearer = np.where(share < 0.5, seen[before], seen[after])
+    share = np.where(seen[before] & seen[after], share, (share >= 0.5).astype(np.float32))
+
+    def between(array: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        array = np.nan_to_num(array)
+        return array[before] * (1 - weight) + array[after] * weight
+
+    xy = np.where(nearer[..., None], between(keypoints.xy, share[..., None]), np.float32(np.nan))
+    confidence = None if scores is None else np.where(nearer, between(scores * seen, share), np.float32(0))
+    return keypoints.with_frames(xy, confidence, fps)
+
+
+def resample_poses(poses: Poses3D, fps: float, num_frames: int) -> Poses3D:
+    """Poses at another rate, interpolated linearly; exactly `num_frames` of them, the last held where they run out.
+
+    Args:
+        poses: Poses at any rate.
+        fps: Rate wanted.
+        num_frames: Frames wanted.
+
+    Returns:
+        Poses at `fps`.
+    """
+    if same_rate(poses.fps, fps) and len(poses) == num_frames:
+        return Poses3D(poses.xyz, poses.skeleton, fps)
+    times = np.minimum(np.arange(num_frames) * (poses.fps / fps), len(poses) - 1)
+    before = np.floor(times).astype(int)
+    after = np.minimum(before + 1, len(poses) - 1)
+    share = (times - before).astype(np.float32)[:, None, None]
+    return Poses3D(poses.xyz[before] * (1 - share) + poses.xyz[after] * share, poses.skeleton, fps)
