@@ -1,6 +1,5 @@
 """From a video to 2D keypoints: decode, detect, follow one person, put on a uniform time grid."""
 
-import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -67,10 +66,10 @@ def detect_video(
         MissingExtraError: PyAV or mediapipe is not installed.
     """
     info = probe(path)
-    with contextlib.ExitStack() as stack:
-        if detector is None:
-            detector = stack.enter_context(open_detector(model))
-        times_s, detections = _detect(path, info, detector, progress)
+    if detector is None:
+        with open_detector(model) as mediapipe:
+            return detect_video(path, detector=mediapipe, progress=progress)
+    times_s, detections = _detect(path, info, detector, progress)
     tracks = follow(detections, times_s)
     if not tracks:
         raise DetectionError(
@@ -125,7 +124,7 @@ def _evenly_timed(keypoints: np.ndarray, times_s: np.ndarray, nominal_fps: float
     if len(times_s) == 1:
         return keypoints, nominal_fps
     fps = float((len(times_s) - 1) / (times_s[-1] - times_s[0]))
-    position = np.interp(np.arange(len(times_s)) / fps, times_s - times_s[0], np.arange(len(times_s)))
+    position = np.interp(np.arange(len(times_s)) / fps, times_s - times_s[0], np.arange(len(times_s))).round(6)
     if np.abs(position - np.arange(len(times_s))).max() < 0.5:
         return keypoints, fps
     _LOG.info("the frames are not evenly spaced; keypoints are interpolated to %.3f frames/s", fps)

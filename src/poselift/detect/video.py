@@ -208,11 +208,12 @@ def _timed_frames(path: str | Path) -> Iterator[tuple[float, Any]]:
     """(seconds since the first frame, frame), strictly increasing."""
     with _opened(path) as (container, stream):
         step = 1 / _rate(stream)
-        start = last = None
+        start: float | None = None
+        last = -step
         for frame in _decoded(path, container, stream):
             if start is None:
-                start, last = frame.time or 0.0, -step
-            time_s = (last + step) if frame.time is None else frame.time - start
+                start = frame.time or 0.0
+            time_s = last + step if frame.time is None else frame.time - start
             # Some writers repeat or lose times; then the nominal rate is the best guess.
             last = time_s if time_s > last else last + step
             yield last, frame
