@@ -162,6 +162,7 @@ def test_transcode_is_small_even_upright_and_keeps_times(tmp_path):
     with av.open(str(out)) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.pix_fmt, stream.start_time) == ("h264", "yuv420p", 0)
+        assert not stream.codec_context.has_b_frames
     data = out.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat"), "a browser needs the index first"
 

@@ -109,6 +109,7 @@ class MediaPipeTasksDetector:
                 f"({error}); get one from {MODEL_PAGE}"
             ) from error
         self._last_ms = -1
+        self._found_before = False
 
     def __call__(self, rgb: np.ndarray, time_s: float) -> np.ndarray:
         """Find the person in the next frame; see `poselift.detect.Detector`."""
@@ -117,7 +118,10 @@ class MediaPipeTasksDetector:
         image = self._mediapipe.Image(
             image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb, np.uint8)
         )
-        return _as_array(self._landmarker.detect_for_video(image, self._last_ms).pose_landmarks, rgb)
+        with contextlib.nullcontext() if self._found_before else _quiet():
+            people = self._landmarker.detect_for_video(image, self._last_ms).pose_landmarks
+        self._found_before |= bool(people)
+        return _as_array(people, rgb)
 
     def close(self) -> None:
         """Release the model."""
