@@ -1,0 +1,243 @@
+"""Video files in and out, by PyAV: upright pictures with their times, and a small copy for a web page.
+
+Pictures are always as a player shows them: the rotation that a phone writes beside the pixels is applied.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from poselift.errors import DetectionError, MissingExtraError, OutputError
+from poselift.output import written_whole
+
+_LOG = logging.getLogger(__name__)
+_DEFAULT_FPS = 30.0
+"""Rate of a single picture, or of a file that names none."""
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a video file says of itself, without decoding more than its first frame."""
+
+    width: int
+    """Width in pixels as shown, after rotation."""
+    height: int
+    """Height in pixels as shown, after rotation."""
+    fps: float
+    """Average frames per second; 30 when the file does not say."""
+    frames: int | None
+    """Number of frames, or None when the file does not say. An announcement, not a count."""
+    duration_s: float | None
+    """Length in seconds, or None when the file does not say."""
+    rotation: int
+    """Degrees by which the stored picture is turned clockwise to be shown: 0, 90, 180 or 270."""
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Read a video's size, rate and length.
+
+    Args:
+        path: Any file that FFmpeg reads: mp4, mov, mkv, webm, avi, gif ...
+
+    Raises:
+        DetectionError: The file is missing, is no video, or holds no picture.
+        MissingExtraError: PyAV is not installed.
+    """
+    with _opened(path) as (container, stream):
+        frame = next(_decoded(path, container, stream))
+        rotation = _clockwise(frame)
+        size = _shown_size(frame, rotation)
+        duration = stream.duration * stream.time_base if stream.duration else None
+        if duration is None and container.duration:
+            duration = container.duration / 1e6
+        return VideoInfo(
+            *size, _rate(stream), stream.frames or None, None if duration is None else float(duration), rotation
+        )
+
+
+def read_frames(path: str | Path, *, longest_side: int | None = None) -> Iterator[tuple[float, np.ndarray]]:
+    """Decode a video frame by frame.
+
+    Args:
+        path: The video file.
+        longest_side: Shrink the pictures so that neither side exceeds this many pixels; never enlarges.
+
+    Yields:
+        (time_s, rgb): seconds since the first frame, strictly increasing, and the upright picture, (H, W, 3) uint8.
+
+    Raises:
+        DetectionError: The file is missing, is no video, or holds no picture that can be decoded.
+        MissingExtraError: PyAV is not installed.
+    """
+    for time_s, frame in _timed_frames(path):
+        rotation = _clockwise(frame)
+        width, height = _shown_size(frame, rotation)
+        scale = min(1.0, (longest_side or max(width, height)) / max(width, height))
+        yield time_s, _upright(frame, rotation, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
+def transcode(
+    path: str | Path, out: str | Path, *, height: int = 480, fps: float | None = None, overwrite: bool = False
+) -> None:
+    """Write a small H.264 mp4 that every browser plays: yuv420p, no sound, upright, starting at time 0.
+
+    Args:
+        path: The video file.
+        out: The mp4 to write.
+        height: Height in pixels; a smaller video keeps its own. Both sides are rounded down to even numbers.
+        fps: Constant frames per second, by leaving out or repeating pictures; None keeps the source's times.
+        overwrite: Replace `out` if it exists.
+
+    Raises:
+        DetectionError: The video cannot be read.
+        OutputError: `out` cannot be written.
+        MissingExtraError: PyAV is not installed.
+    """
+    av = _pyav()
+    info = probe(path)
+    scale = min(1.0, height / info.height)
+    size = tuple(max(2, int(side * scale) // 2 * 2) for side in (info.width, info.height))
+    with written_whole(out, overwrite=overwrite) as temporary:
+        try:
+            with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+                _encode(container, path, size, fps, info.fps)
+        except av.FFmpegError as error:
+            raise OutputError(f"could not write {out}: {error.strerror}; nothing was left there") from error
+
+
+def _encode(container: Any, path: str | Path, size: tuple[int, ...], fps: float | None, rate: float) -> None:
+    """Encode the pictures of `path` at `size` (width, height) into an open mp4."""
+    av = _pyav()
+    ticks = 90_000
+    stream = container.add_stream("libx264", rate=round(fps or rate) or 1)
+    stream.width, stream.height = size
+    stream.pix_fmt = "yuv420p"
+    # No B-frames: times start at 0. Short groups: the viewer seeks while the user drags the time line.
+    stream.options = {"crf": "28", "preset": "veryfast", "bf": "0", "g": "15"}
+    stream.codec_context.time_base = stream.time_base = Fraction(1, ticks)
+    for time_s, frame in _retimed(_timed_frames(path), fps):
+        picture = av.VideoFrame.from_ndarray(_upright(frame, _clockwise(frame), *size), format="rgb24")
+        picture.pts, picture.time_base = round(time_s * ticks), stream.time_base
+        for packet in stream.encode(picture):
+            container.mux(packet)
+    for packet in stream.encode(None):
+        container.mux(packet)
+
+
+def _retimed(frames: Iterator[tuple[float, Any]], fps: float | None) -> Iterator[tuple[float, Any]]:
+    """`frames` at a constant rate: at each tick the latest one shown."""
+    if fps is None:
+        yield from frames
+        return
+    slack = 1e-3 / fps  # keeps equal rates equal
+    count, last = 0, None
+    for time_s, frame in frames:
+        while last is not None and count / fps < time_s - slack:
+            yield count / fps, last[1]
+            count += 1
+        last = (time_s, frame)
+    if last is not None and count / fps <= last[0] + slack:
+        yield count / fps, last[1]
+
+
+def _pyav() -> ModuleType:
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("reading a video needs PyAV; run: pip install 'poselift[video]'") from error
+    return av
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path) -> Iterator[tuple[Any, Any]]:
+    """The container and its first real video stream."""
+    av = _pyav()
+    path = Path(path)
+    if not path.is_file():
+        raise DetectionError(f"wanted a video file, {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, OSError) as error:
+        raise DetectionError(f"cannot read {path} as a video ({error.strerror}); does a player open it?") from error
+    with container:
+        streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+        if not streams:
+            raise DetectionError(f"{path} holds no video, only: {', '.join(s.type for s in container.streams)}")
+        streams[0].thread_type = "AUTO"
+        yield container, streams[0]
+
+
+def _is_cover(stream: Any) -> bool:
+    """Whether this is the picture on a music file."""
+    return "attached_pic" in (stream.disposition.name or "")
+
+
+def _decoded(path: str | Path, container: Any, stream: Any) -> Iterator[Any]:
+    """Every frame that can be decoded; damaged parts are left out with a warning.
+
+    Raises:
+        DetectionError: There is none.
+    """
+    av = _pyav()
+    count = damaged = 0
+    try:
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.InvalidDataError:
+                damaged += 1
+                continue
+            count += len(frames)
+            yield from frames
+    except av.FFmpegError as error:
+        _LOG.warning("%s: reading stopped after %d frames (%s)", path, count, error.strerror)
+    if damaged:
+        _LOG.warning("%s: %d parts are damaged and were left out", path, damaged)
+    if not count:
+        raise DetectionError(f"{path} holds no picture that can be decoded; is the file complete?")
+
+
+def _timed_frames(path: str | Path) -> Iterator[tuple[float, Any]]:
+    """(seconds since the first frame, frame), strictly increasing."""
+    with _opened(path) as (container, stream):
+        step = 1 / _rate(stream)
+        start: float | None = None
+        last = -step
+        for frame in _decoded(path, container, stream):
+            if start is None:
+                start = frame.time or 0.0
+            time_s = last + step if frame.time is None else frame.time - start
+            # Some writers repeat or lose times; then the nominal rate is the best guess.
+            last = time_s if time_s > last else last + step
+            yield last, frame
+
+
+def _rate(stream: Any) -> float:
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    return rate if rate > 0 else _DEFAULT_FPS
+
+
+def _clockwise(frame: Any) -> int:
+    """Degrees, in steps of 90, by which to turn the stored picture clockwise."""
+    return -round(frame.rotation / 90) * 90 % 360
+
+
+def _shown_size(frame: Any, rotation: int) -> tuple[int, int]:
+    return (frame.height, frame.width) if rotation in (90, 270) else (frame.width, frame.height)
+
+
+def _upright(frame: Any, rotation: int, width: int, height: int) -> np.ndarray:
+    """The picture as shown, (height, width, 3) uint8 RGB."""
+    stored = (height, width) if rotation in (90, 270) else (width, height)
+    shrinks = stored[0] < frame.width
+    rgb = frame.to_ndarray(
+        format="rgb24", width=stored[0], height=stored[1], interpolation="AREA" if shrinks else "BILINEAR"
+    )
+    return np.ascontiguousarray(np.rot90(rgb, -rotation // 90))
