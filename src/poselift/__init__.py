@@ -1,1 +1,60 @@
-"""Lift 2D keypoints or video to 3D human motion."""
+"""Lift 2D keypoints or video to 3D human motion, with small networks, on a laptop.
+
+::
+
+    import poselift as pl
+
+    (person,) = pl.read_keypoints("clip.json")          # xy (T, J, 2) pixels
+    poses = pl.lift(person)                             # xyz (T, 17, 3) metres, root-relative, camera axes
+    pl.save_poses(poses, "clip.bvh")
+"""
+
+from poselift.errors import PoseliftError
+from poselift.formats import save_poses
+from poselift.lift import lift
+from poselift.lifter import Lifter, load_lifter, shipped_lifters
+from poselift.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
+from poselift.read import read_keypoints
+from poselift.sequence import Keypoints2D, Poses3D
+from poselift.skeleton import (
+    BODY_25,
+    BODY_25B,
+    COCO_17,
+    H36M_17,
+    HALPE_26,
+    HUMANEVA_15,
+    MEDIAPIPE_33,
+    MPI_INF_3DHP_17,
+    Skeleton,
+    get_skeleton,
+)
+from poselift.viewer import write_viewer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BODY_25",
+    "BODY_25B",
+    "COCO_17",
+    "H36M_17",
+    "HALPE_26",
+    "HUMANEVA_15",
+    "MEDIAPIPE_33",
+    "MPI_INF_3DHP_17",
+    "Keypoints2D",
+    "Lifter",
+    "Poses3D",
+    "PoseliftError",
+    "Skeleton",
+    "get_skeleton",
+    "lift",
+    "load_lifter",
+    "mpjpe",
+    "mpjve",
+    "n_mpjpe",
+    "p_mpjpe",
+    "read_keypoints",
+    "save_poses",
+    "shipped_lifters",
+    "write_viewer",
+]

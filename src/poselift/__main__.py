@@ -1,0 +1,7 @@
+"""`python -m poselift`."""
+
+import sys
+
+from poselift.cli import main
+
+sys.exit(main())

@@ -1,0 +1,71 @@
+"""The lab's part of the command line."""
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from poselift.datasets.mocap import load_mocap
+from poselift.lab.card import write_weights
+from poselift.lab.recipes import get_recipe
+from poselift.lab.train import Run, TrainRecipe
+
+Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _TrainArguments:
+    data: Path
+    """Motion capture: a mocap17.npz archive with the splits train and dev."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder of the run; a run that was stopped goes on where it was."""
+    recipe: tyro.conf.OmitArgPrefixes[TrainRecipe]
+    """Options of the recipe."""
+
+
+def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
+    """Train by a recipe, evaluate, and write the ONNX file with its card.
+
+    Args:
+        name: Name of the recipe.
+        arguments: What follows it on the command line.
+        bar: Opens a progress bar.
+
+    Returns:
+        0.
+
+    Raises:
+        RecipeError: There is no such recipe, or an option is out of range.
+    """
+    recipe = get_recipe(name)
+    given = tyro.cli(
+        _TrainArguments, prog=f"poselift train {name}", args=list(arguments), description=get_recipe.__doc__,
+        default=_TrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
+    )  # fmt: skip
+    run = Run(given.recipe, load_mocap(given.data, split="train"), load_mocap(given.data, split="dev"), given.out)
+    with bar(f"training {given.recipe.name}") as tick:
+        run.train(lambda step, steps, line: tick(step, steps, _describe(line)))
+    write_weights(run, data=given.data.name, commit=_commit(), date=time.strftime("%Y-%m-%d"))
+    return 0
+
+
+def _describe(line: dict[str, Any]) -> str:
+    dev = f", dev P-MPJPE {line['dev_p_mpjpe']:.1f} mm" if "dev_p_mpjpe" in line else ""
+    return f"loss {line['loss_mm']:.1f} mm, {line['windows_per_s']:.0f} windows/s{dev}"
+
+
+def _commit() -> str:
+    """The checkout's commit, "unknown" outside of one; marked when files differ from it."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
