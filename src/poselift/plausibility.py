@@ -62,7 +62,9 @@ _MIDDLE = {
     "head": (0.0, 0.70),
     "head_top": (0.0, 0.85),
 }
-_FIGURE = _MIDDLE | {f"{side}_{j}": (s * x, y) for j, (x, y) in _SIDE.items() for side, s in (("left", 1), ("right", -1))}
+_FIGURE = _MIDDLE | {
+    f"{side}_{j}": (s * x, y) for j, (x, y) in _SIDE.items() for side, s in (("left", 1), ("right", -1))
+}
 """A standing person from the front: joint name to (x, y) in metres, y up."""
 
 

@@ -52,7 +52,8 @@ def track_people(
         reach: How far a person may move from one frame to the next, in sizes of that person (mean over the joints
             seen in both frames). After frames without a detection the last one counts.
         patience: A person not seen for more frames than this is somebody new when seen again.
-        shortest: People seen in fewer frames are dropped as errors of the detector, as long as one person stays.
+        shortest: People seen in fewer frames are dropped as errors of the detector, as long as one person stays. In a
+            clip with fewer frames that show anybody, people must be seen in all of these.
 
     Returns:
         One (T, J, 3) float32 array for each person, those seen longest and clearest (largest sum of confidences)
@@ -63,7 +64,8 @@ def track_people(
         ShapeError: A detection is not (P, J, 3), or J changes.
     """
     tracks: list[_Track] = []
-    for frame, people in enumerate(_cleaned(detections)):
+    cleaned = _cleaned(detections)
+    for frame, people in enumerate(cleaned):
         recent = [track for track in tracks if frame - track.frames[-1] <= patience + 1]
         matches = _matches([track.poses[-1] for track in recent], people, reach)
         for person, pose in enumerate(people):
@@ -72,7 +74,8 @@ def track_people(
             else:
                 tracks.append(_Track([frame], [pose]))
     tracks.sort(key=lambda track: -track.weight)
-    long = [track for track in tracks if len(track.frames) >= shortest]
+    enough = min(shortest, sum(bool(people) for people in cleaned))
+    long = [track for track in tracks if len(track.frames) >= enough]
     return tuple(track.filled(len(detections)) for track in long or tracks[:1])
 
 
@@ -80,7 +83,9 @@ def _cleaned(detections: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
     """The people of each frame who show at least one joint, with unseen joints as NaN and confidence 0."""
     shapes = {np.shape(people)[1:] for people in detections if len(people)}
     if len(shapes) > 1 or any(len(shape) != 2 or shape[1] != 3 for shape in shapes):
-        raise ShapeError(f"wanted detections of shape (people, joints, 3) in every frame, got {sorted(shapes)} per frame")
+        raise ShapeError(
+            f"wanted detections of shape (people, joints, 3) in every frame, got {sorted(shapes)} per frame"
+        )
     return [[pose for pose in map(_masked, people) if pose[:, 2].any()] for people in detections]
 
 
