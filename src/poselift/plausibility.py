@@ -15,7 +15,6 @@ from above, lying, upside down) passes.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse.csgraph import minimum_spanning_tree
 
 from poselift.errors import SkeletonError
 from poselift.sequence import Keypoints2D
@@ -93,7 +92,10 @@ def order_score(xy: np.ndarray, skeleton: Skeleton) -> float:
     bones = [(place[parent], place[child]) for parent, child in skeleton.bones if parent in place and child in place]
     figure = np.array([_FIGURE[skeleton.joints[joint]] for joint in kept])
     distances = _distances(frames[:, kept])
-    return _likeness(distances, figure) - float(np.log(_sprawl(distances, bones)))
+    pairs = np.triu(np.isfinite(distances), 1)
+    if np.unique(distances[pairs]).size < 2 or not any(pairs[bone] or pairs[bone[::-1]] for bone in bones):
+        return float("nan")
+    return _likeness(distances, figure, pairs) - float(np.log(_sprawl(distances, bones)))
 
 
 def tell_skeleton(xy: np.ndarray, source: str, among: Sequence[Skeleton]) -> Skeleton:
@@ -134,9 +136,10 @@ def check_order(keypoints: Keypoints2D) -> str | None:
     score = order_score(xy, claimed)
     if np.isnan(score):
         return None
-    others = [(order_score(xy, other), other.name) for other in candidates(len(claimed)) if other != claimed]
-    if others and (better := max(others))[0] - score > OTHER_IS_RIGHT:
-        return f"the joints are said to be in the order of {claimed.name}, but look like {better[1]}"
+    others = {other.name: order_score(xy, other) for other in candidates(len(claimed)) if other != claimed}
+    for name in sorted(others, key=lambda name: -others[name]):
+        if others[name] - score > OTHER_IS_RIGHT:
+            return f"the joints are said to be in the order of {claimed.name}, but look like {name}"
     if score < IMPLAUSIBLE:
         return f"the joints are said to be in the order of {claimed.name}, but do not look like a person in that order"
     return None
@@ -150,18 +153,15 @@ def _distances(frames: np.ndarray) -> np.ndarray:
     return np.divide(np.where(both, apart, 0).sum(0), count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
-def _likeness(distances: np.ndarray, figure: np.ndarray) -> float:
+def _likeness(distances: np.ndarray, figure: np.ndarray, pairs: np.ndarray) -> float:
     expected = np.linalg.norm(figure[:, None] - figure[None], axis=-1)
-    pairs = np.triu(np.isfinite(distances), 1)
-    found = distances[pairs]
-    if found.size < _FEWEST_JOINTS or np.ptp(found) <= 1e-6 * found.max(initial=0.0):
-        return float("nan")
-    return float(np.corrcoef(found, expected[pairs])[0, 1])
+    return float(np.corrcoef(distances[pairs], expected[pairs])[0, 1])
 
 
 def _sprawl(distances: np.ndarray, bones: list[tuple[int, int]]) -> float:
-    lengths = np.array([distances[bone] for bone in bones])
+    from scipy.sparse.csgraph import minimum_spanning_tree  # takes 0.1 s to import
+
     # The routine takes 0 for "no edge"; a hair keeps joints that lie on each other connected.
     hair = 1e-9 * float(np.nanmax(distances))
     shortest = minimum_spanning_tree(np.nan_to_num(distances + hair, nan=0.0)).data
-    return float(np.nanmean(lengths) / shortest.mean()) if np.isfinite(lengths).any() else float("nan")
+    return float(np.nanmean([distances[bone] for bone in bones]) / shortest.mean())

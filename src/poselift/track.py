@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from poselift.errors import ShapeError
 
@@ -100,6 +99,8 @@ def _matches(known: list[np.ndarray], people: list[np.ndarray], reach: float) ->
     """Index of each person of a frame who is known already to the index of who that is."""
     if not known or not people:
         return {}
+    from scipy.optimize import linear_sum_assignment  # takes 0.1 s to import
+
     costs = np.array([[_apart(old, new) for new in people] for old in known])
     rows, columns = linear_sum_assignment(np.where(costs <= reach, costs, _FAR))
     return {int(j): int(i) for i, j in zip(rows, columns, strict=True) if costs[i, j] <= reach}

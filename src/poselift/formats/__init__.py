@@ -1,10 +1,17 @@
 """Keypoint files in, pose files out: one module a format, chosen by what a path is."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from poselift.errors import FormatError
 from poselift.formats.clip import Wish
-from poselift.output import check_free, written_whole
+from poselift.formats.coco import read_detections
+from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
+from poselift.formats.json_file import read_keypoints_json, read_poses_json, write_keypoints_json, write_poses_json
+from poselift.formats.npz import read_keypoints_npz, read_poses_npz, write_keypoints_npz, write_poses_npz
+from poselift.formats.openpose import read_openpose, read_openpose_frame
+from poselift.formats.source import read_json
+from poselift.output import written_whole
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import Skeleton, get_skeleton
 
@@ -35,19 +42,9 @@ def read_keypoints_file(
     path = Path(path)
     wish = Wish(get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton, fps)
     if path.is_dir():
-        from poselift.formats.openpose import read_openpose
-
         return read_openpose(path, wish)
-    ending = _ending(path, KEYPOINT_ENDINGS)
-    if ending == ".npz":
-        from poselift.formats.npz import read_keypoints_npz
-
-        return read_keypoints_npz(path, wish)
-    if ending == ".csv":
-        from poselift.formats.csv import read_keypoints_csv
-
-        return read_keypoints_csv(path, wish)
-    return _read_json(path, wish)
+    readers = {".npz": read_keypoints_npz, ".csv": read_keypoints_csv, ".json": _read_json}
+    return readers[_ending(path, KEYPOINT_ENDINGS)](path, wish)
 
 
 def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool = False) -> None:
@@ -59,14 +56,9 @@ def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool
         OutputError: It cannot be written; nothing is left.
     """
     path = Path(path)
-    ending = _known(path, KEYPOINT_ENDINGS)
+    writers = {".npz": write_keypoints_npz, ".csv": write_keypoints_csv, ".json": write_keypoints_json}
+    write = writers[_known(path, KEYPOINT_ENDINGS)]
     with written_whole(path, overwrite=overwrite) as file:
-        if ending == ".npz":
-            from poselift.formats.npz import write_keypoints_npz as write
-        elif ending == ".csv":
-            from poselift.formats.csv import write_keypoints_csv as write
-        else:
-            from poselift.formats.json_file import write_keypoints_json as write
         write(keypoints, file)
 
 
@@ -82,19 +74,8 @@ def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> 
         OutputError: It cannot be written; nothing is left.
     """
     path = Path(path)
-    ending = _known(path, POSE_ENDINGS)
-    check_free(path, overwrite=overwrite)
+    write = _pose_writer(_known(path, POSE_ENDINGS))
     with written_whole(path, overwrite=overwrite) as file:
-        if ending == ".npz":
-            from poselift.formats.npz import write_poses_npz as write
-        elif ending == ".csv":
-            from poselift.formats.csv import write_poses_csv as write
-        elif ending == ".json":
-            from poselift.formats.json_file import write_poses_json as write
-        elif ending == ".bvh":
-            from poselift.formats.bvh import write_bvh as write
-        else:
-            from poselift.viewer import write_viewer as write
         write(poses, file)
 
 
@@ -107,27 +88,25 @@ def read_poses(path: str | Path) -> Poses3D:
         SkeletonError: Its skeleton is unknown.
     """
     path = Path(path)
-    ending = _ending(path, KEYPOINT_ENDINGS)
-    if ending == ".npz":
-        from poselift.formats.npz import read_poses_npz
+    readers = {".npz": read_poses_npz, ".csv": read_poses_csv, ".json": read_poses_json}
+    return readers[_ending(path, KEYPOINT_ENDINGS)](path)
 
-        return read_poses_npz(path)
-    if ending == ".csv":
-        from poselift.formats.csv import read_poses_csv
 
-        return read_poses_csv(path)
-    from poselift.formats.json_file import read_poses_json
+def _pose_writer(ending: str) -> Callable[[Poses3D, Path], None]:
+    """The writer of a format; the larger ones are only imported when asked for."""
+    if ending == ".bvh":
+        from poselift.formats.bvh import write_bvh
 
-    return read_poses_json(path)
+        return write_bvh
+    if ending == ".html":
+        from poselift.viewer import write_viewer
+
+        return write_viewer
+    return {".npz": write_poses_npz, ".csv": write_poses_csv, ".json": write_poses_json}[ending]
 
 
 def _read_json(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
     """One of the layouts that share the ending .json."""
-    from poselift.formats.coco import read_detections
-    from poselift.formats.json_file import read_keypoints_json
-    from poselift.formats.openpose import read_openpose_frame
-    from poselift.formats.source import read_json
-
     content = read_json(path)
     if isinstance(content, list):
         return read_detections(content, str(path), wish)

@@ -82,10 +82,10 @@ def read_poses_csv(path: Path) -> Poses3D:
 
 def write_keypoints_csv(keypoints: Keypoints2D, path: Path) -> None:
     """Write the table that `read_keypoints_csv` reads. The image size is not kept."""
-    values, axes = keypoints.xy, _AXES_2D[:2]
+    values = keypoints.xy
     if keypoints.confidence is not None:
-        values, axes = np.concatenate([values, keypoints.confidence[..., None]], axis=-1), _AXES_2D
-    _write(values, axes, keypoints.skeleton, keypoints.fps, path)
+        values = np.concatenate([values, keypoints.confidence[..., None]], axis=-1)
+    _write(values, _AXES_2D[: values.shape[-1]], keypoints.skeleton, keypoints.fps, path)
 
 
 def write_poses_csv(poses: Poses3D, path: Path) -> None:
@@ -115,7 +115,9 @@ def _read(path: Path) -> _Table:
     repeated = sorted({column for column in columns if columns.count(column) > 1})
     if repeated:
         raise FormatError(f"{path}: columns come twice: {', '.join(repeated)}")
-    values = [_cells(row, columns, f"{path}, line {number}") for (number, _), row in zip(kept[1:], rows, strict=False)]
+    if len(rows) != len(kept) - 1:
+        raise FormatError(f"{path}: a cell goes over several lines; wanted one row of numbers a line")
+    values = [_cells(row, columns, f"{path}, line {number}") for (number, _), row in zip(kept[1:], rows, strict=True)]
     return _Table(str(path), columns, np.array(values), comments)
 
 
@@ -182,7 +184,7 @@ def _fps(table: _Table) -> float | None:
         if not (steps > 0).all() or np.ptp(steps) > _UNEVEN * steps.mean():
             raise FormatError(f"{table.name}: wanted times that grow evenly in column time_s")
         # Times are often rounded: all of them together tell the rate better than any two.
-        return float(np.round(np.ptp(rows) / np.ptp(times), 6))
+        return float(f"{np.ptp(rows) / np.ptp(times):.9g}")
     for comment in table.comments:
         if match := _FPS_COMMENT.match(comment.strip()):
             return _number(match[1], table.name)

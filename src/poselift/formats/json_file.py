@@ -13,6 +13,7 @@ from poselift.sequence import Keypoints2D, Poses3D
 
 _AXES = "x right, y down, z away from the camera; relative to the root joint"
 _DECIMALS_M = 4
+_DECIMALS_PX = 6
 _FORMATS = {"keypoints": "poselift-keypoints", "poses": "poselift-poses"}
 
 
@@ -37,10 +38,12 @@ def write_keypoints_json(keypoints: Keypoints2D, path: Path) -> None:
     fields: dict[str, Any] = {"format": _FORMATS["keypoints"], **_skeleton_fields(keypoints)}
     if keypoints.image_size is not None:
         fields["image_size"] = [int(side) for side in keypoints.image_size]
-    rows = keypoints.xy.astype(np.float64)
+    rows = keypoints.xy
     if keypoints.confidence is not None:
-        rows = np.concatenate([rows, keypoints.confidence[..., None].astype(np.float64)], axis=-1)
-    _write(fields, np.where(np.isfinite(rows), rows, None).tolist(), path)
+        rows = np.concatenate([rows, keypoints.confidence[..., None]], axis=-1)
+    values = rows.astype(np.float64).round(_DECIMALS_PX).astype(object)
+    values[~np.isfinite(rows)] = None
+    _write(fields, values.tolist(), path)
 
 
 def write_poses_json(poses: Poses3D, path: Path) -> None:

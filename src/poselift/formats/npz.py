@@ -42,7 +42,7 @@ def read_keypoints_npz(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
         if confidence.shape != array.shape[:-1]:
             raise FormatError(f"{path}: wanted 'confidence' of shape {array.shape[:-1]}, got {confidence.shape}")
         array = np.concatenate([array[..., :2], confidence[..., None]], axis=-1)
-    return finish(array if array.ndim == 4 else array[None], _source(path, arrays), wish)
+    return finish(list(array) if array.ndim == 4 else [array], _source(path, arrays), wish)
 
 
 def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
@@ -96,8 +96,8 @@ def _source(path: Path, arrays: dict[str, np.ndarray]) -> Source:
     name, joints, parents = arrays.get("skeleton"), arrays.get("joints"), arrays.get("parents")
     skeleton = None
     if name is not None and str(name):
-        described = [None if field is None else field.tolist() for field in (joints, parents)]
-        skeleton = named_skeleton(name, *described, source=str(path))
+        listed = [None if field is None else field.tolist() for field in (joints, parents)]
+        skeleton = named_skeleton(name, listed[0], listed[1], str(path))
     fps, size = arrays.get("fps"), arrays.get("image_size")
     if fps is not None and _real(fps, f"{path}: 'fps'").size != 1:
         raise FormatError(f"{path}: wanted one number 'fps', got {fps.shape}")

@@ -79,7 +79,7 @@ def _follow(frames: dict[int, np.ndarray], name: str, wish: Wish) -> tuple[Keypo
     joints = next((people.shape[1] for people in frames.values() if len(people)), 0)
     if wish.skeleton is None and joints in _UNKNOWN_MODELS:
         raise SkeletonError(
-            f"{name}: {joints} joints are OpenPose's {_UNKNOWN_MODELS[joints]} model, which is not read; run OpenPose with "
-            "--model_pose BODY_25, or bring the joints into a known order and name it with --skeleton (skeleton=...)"
+            f"{name}: {joints} joints are OpenPose's {_UNKNOWN_MODELS[joints]} model, which is not read; "
+            "run OpenPose with --model_pose BODY_25, or put the joints into a known order and name that with --skeleton"
         )
     return follow(frames, Source(name), wish)
