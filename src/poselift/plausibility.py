@@ -26,9 +26,11 @@ IMPLAUSIBLE = -1.0
 OTHER_IS_RIGHT = 0.5
 """Another order that scores this much more makes the claimed one wrong. The right order loses by 0.35 at most."""
 TELLING = 0.25
-"""An order is told when it leads the next one by this much."""
+"""An order is told from others when it leads the next one by this much, ..."""
+LIKELY = 0.0
+"""... and scores this at least, as true orders do unless the camera looks along the body."""
 
-_FEWEST_JOINTS = 8
+_FEWEST_JOINTS = 11
 _MOST_FRAMES = 300
 
 _SIDE = {
@@ -112,7 +114,7 @@ def tell_skeleton(xy: np.ndarray, source: str, among: Sequence[Skeleton]) -> Ske
     names = ", ".join(skeleton.name for skeleton in among)
     ranked = sorted(((order_score(xy, skeleton), skeleton.name) for skeleton in among), reverse=True)
     best, name = ranked[0]
-    if len(among) > 1 and not best - ranked[1][0] >= TELLING:
+    if len(among) > 1 and not (best - ranked[1][0] >= TELLING and best >= LIKELY):
         raise SkeletonError(
             f"{source}: {xy.shape[1]} joints can be {names}, and these keypoints do not tell which; "
             "name it with --skeleton (skeleton=...)"
@@ -129,7 +131,7 @@ def check_order(keypoints: Keypoints2D) -> str | None:
     """A message when the joints cannot be in the order of `keypoints.skeleton`, else None.
 
     It speaks up only when it is sure: another skeleton of as many joints fits far better, or none fits at all. A swap
-    of left and right cannot be seen this way, and neither can anything when fewer than eight joints are seen.
+    of left and right cannot be seen this way, and neither can anything when fewer than eleven joints are seen.
     """
     claimed = keypoints.skeleton
     xy = np.where(keypoints.seen[..., None], keypoints.xy, np.nan)

@@ -22,7 +22,8 @@ from poselift.skeleton import SKELETONS, Skeleton
 
 _FPS_COMMENT = re.compile(r"#\s*fps\s*[:=]\s*(\S+)", re.IGNORECASE)
 _EXTRA = ("frame", "time_s")
-_UNEVEN = 0.1
+_UNEVEN = 0.5
+"""Times may be off by this many frames: they are often rounded."""
 _AXES_2D = ("x", "y", "confidence")
 _AXES_3D = ("x_m", "y_m", "z_m")
 
@@ -179,12 +180,11 @@ def _fps(table: _Table) -> float | None:
     times = table.column("time_s")
     if times is not None and len(times) > 1:
         rows, _ = _rows(table)
-        order = np.argsort(rows)
-        steps = np.diff(times[order]) / np.diff(rows[order])
-        if not (steps > 0).all() or np.ptp(steps) > _UNEVEN * steps.mean():
+        step = (times[rows.argmax()] - times[rows.argmin()]) / np.ptp(rows)
+        even = times[rows.argmin()] + step * rows
+        if not (step > 0 and np.abs(times - even).max() <= _UNEVEN * step):
             raise FormatError(f"{table.name}: wanted times that grow evenly in column time_s")
-        # Times are often rounded: all of them together tell the rate better than any two.
-        return float(f"{np.ptp(rows) / np.ptp(times):.9g}")
+        return float(f"{1 / step:.9g}")
     for comment in table.comments:
         if match := _FPS_COMMENT.match(comment.strip()):
             return _number(match[1], table.name)

@@ -47,18 +47,18 @@ def read_keypoints_npz(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
 
 def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
     """Write the layout that `read_keypoints_npz` reads."""
-    fields = {"xy": keypoints.xy, "fps": np.float64(keypoints.fps)} | _skeleton_fields(keypoints)
+    fields = {"xy": keypoints.xy, "fps": np.array(keypoints.fps)} | _skeleton_fields(keypoints)
     if keypoints.confidence is not None:
         fields["confidence"] = keypoints.confidence
     if keypoints.image_size is not None:
         fields["image_size"] = np.array(keypoints.image_size)
-    np.savez_compressed(path, **fields)  # type: ignore[arg-type]
+    _write(fields, path)
 
 
 def write_poses_npz(poses: Poses3D, path: Path) -> None:
     """Write `xyz` (T, J, 3) with `joints`, `parents`, `skeleton`, `fps`, `unit` and `frame`."""
-    fields = {"xyz": poses.xyz, "fps": np.float64(poses.fps)} | _skeleton_fields(poses)
-    np.savez_compressed(path, **fields, unit=np.array(poses.unit), frame=np.array(poses.frame))  # type: ignore[arg-type]
+    fields = {"xyz": poses.xyz, "fps": np.array(poses.fps)} | _skeleton_fields(poses)
+    _write(fields | {"unit": np.array(poses.unit), "frame": np.array(poses.frame)}, path)
 
 
 def read_poses_npz(path: Path) -> Poses3D:
@@ -81,6 +81,12 @@ def read_poses_npz(path: Path) -> Poses3D:
         return Poses3D(arrays["xyz"], source.skeleton, source.fps)
     except ShapeError as error:
         raise FormatError(f"{path}: {error}") from error
+
+
+def _write(fields: dict[str, np.ndarray], path: Path) -> None:
+    # An open file, because NumPy adds ".npz" to a name that ends in ".NPZ".
+    with path.open("wb") as file:
+        np.savez_compressed(file, **fields)  # type: ignore[arg-type]
 
 
 def _skeleton_fields(sequence: Keypoints2D | Poses3D) -> dict[str, np.ndarray]:

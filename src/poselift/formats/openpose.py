@@ -19,7 +19,7 @@ def read_openpose(folder: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
     """Keypoints of each person in a folder of OpenPose JSON.
 
     The frame number is the last number in each file name. BODY_25 and BODY_25B have as many joints; which one it is
-    shows in the places of the joints, and is logged. Joints at 0, 0 with confidence 0 were not seen.
+    shows in the places of the joints, and is logged. Joints with an x or y of exactly 0 were not seen.
 
     Args:
         folder: Holds `*_keypoints.json`, or else any `*.json`, one a frame.
@@ -69,10 +69,15 @@ def people_of(content: Any, name: str) -> np.ndarray:
         if flat.ndim != 1 or flat.size % 3:
             raise FormatError(f"{name}: wanted x, y, confidence of each joint in {_PEOPLE}, got {flat.shape} numbers")
         if flat.size:
-            found.append(flat.reshape(-1, 3))
+            found.append(_without_edge(flat.reshape(-1, 3)))
     if len({len(person) for person in found}) > 1:
         raise FormatError(f"{name}: its people have different numbers of joints")
     return np.stack(found) if found else np.empty((0, 0, 3))
+
+
+def _without_edge(person: np.ndarray) -> np.ndarray:
+    """Drop joints with an x or y of exactly 0: not seen, or thrown to the picture's edge, with high confidence even."""
+    return np.where((person[:, :2] == 0).any(-1, keepdims=True), 0.0, person)
 
 
 def _follow(frames: dict[int, np.ndarray], name: str, wish: Wish) -> tuple[Keypoints2D, ...]:

@@ -61,10 +61,11 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:
             start = file.read(4)
-        if start[:2] != b"PK":
-            raise _no_archive(path, start)
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            if start[:2] != b"PK":
+                raise _no_archive(path, start)
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, MemoryError, ValueError, NotImplementedError) as error:
         if isinstance(error, FormatError | UntrustedPickle):
             raise
