@@ -1,1 +1,134 @@
+"""Keypoint files in, pose files out: one module a format, chosen by what a path is."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+from poselift.errors import FormatError
+from poselift.formats.clip import Wish
+from poselift.formats.coco import read_detections
+from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
+from poselift.formats.json_file import read_keypoints_json, read_poses_json, write_keypoints_json, write_poses_json
+from poselift.formats.npz import read_keypoints_npz, read_poses_npz, write_keypoints_npz, write_poses_npz
+from poselift.formats.openpose import read_openpose, read_openpose_frame
+from poselift.formats.source import read_json
+from poselift.output import written_whole
+from poselift.sequence import Keypoints2D, Poses3D
+from poselift.skeleton import Skeleton, get_skeleton
+
+KEYPOINT_ENDINGS = (".npz", ".csv", ".json")
+"""Endings of the keypoint files that are read and written, beside a folder of OpenPose JSON."""
+POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html")
+"""Endings of the files that poses are saved as. Those of `KEYPOINT_ENDINGS` can be read back."""
+
+
+def read_keypoints_file(
+    path: str | Path, *, skeleton: Skeleton | str | None = None, fps: float | None = None
+) -> tuple[Keypoints2D, ...]:
+    """Keypoints of each person in a file or folder, those seen longest first where people had to be told apart.
+
+    Args:
+        path: A folder of OpenPose JSON, or an .npz, .csv or .json file (own layouts, one frame of OpenPose, or a list
+            of detections by AlphaPose or for COCO); `poselift.formats.npz` and its neighbours describe each.
+        skeleton: Joint order of the keypoints. Without it the file's own word counts, and then the places of the
+            joints, if they tell.
+        fps: Frames per second; needed where the file does not say.
+
+    Raises:
+        FormatError: Nothing is there, it is in no known format, broken, empty, or without frame rate.
+        UntrustedPickle: An npz file holds Python objects.
+        SkeletonError: The joints fit no skeleton, do not tell which, or contradict the file's own word.
+        ShapeError: `fps` is not positive.
+    """
+    path = Path(path)
+    wish = Wish(get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton, fps)
+    if path.is_dir():
+        return read_openpose(path, wish)
+    readers = {".npz": read_keypoints_npz, ".csv": read_keypoints_csv, ".json": _read_json}
+    return readers[_ending(path, KEYPOINT_ENDINGS)](path, wish)
+
+
+def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write one person's keypoints as .npz, .csv or .json, to be read by `read_keypoints_file`.
+
+    Raises:
+        FormatError: Another ending.
+        OutputExistsError: `path` exists and `overwrite` is off.
+        OutputError: It cannot be written; nothing is left.
+    """
+    path = Path(path)
+    writers = {".npz": write_keypoints_npz, ".csv": write_keypoints_csv, ".json": write_keypoints_json}
+    write = writers[_known(path, KEYPOINT_ENDINGS)]
+    with written_whole(path, overwrite=overwrite) as file:
+        write(keypoints, file)
+
+
+def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write poses in the format of the ending: .npz, .csv, .json, .bvh (animation) or .html (viewer).
+
+    Lengths are metres in camera axes (x right, y down, z away from the camera), except where a format has its own
+    habits, which its module names.
+
+    Raises:
+        FormatError: Another ending.
+        OutputExistsError: `path` exists and `overwrite` is off.
+        OutputError: It cannot be written; nothing is left.
+    """
+    path = Path(path)
+    write = _pose_writer(_known(path, POSE_ENDINGS))
+    with written_whole(path, overwrite=overwrite) as file:
+        write(poses, file)
+
+
+def read_poses(path: str | Path) -> Poses3D:
+    """Poses from a file that `save_poses` wrote: .npz, .csv or .json.
+
+    Raises:
+        FormatError: Nothing is there, it is another format, or broken.
+        UntrustedPickle: An npz file holds Python objects.
+        SkeletonError: Its skeleton is unknown.
+    """
+    path = Path(path)
+    readers = {".npz": read_poses_npz, ".csv": read_poses_csv, ".json": read_poses_json}
+    return readers[_ending(path, KEYPOINT_ENDINGS)](path)
+
+
+def _pose_writer(ending: str) -> Callable[[Poses3D, Path], None]:
+    """The writer of a format; the larger ones are only imported when asked for."""
+    if ending == ".bvh":
+        from poselift.formats.bvh import write_bvh
+
+        return write_bvh
+    if ending == ".html":
+        from poselift.viewer import write_viewer
+
+        return write_viewer
+    return {".npz": write_poses_npz, ".csv": write_poses_csv, ".json": write_poses_json}[ending]
+
+
+def _read_json(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
+    """One of the layouts that share the ending .json."""
+    content = read_json(path)
+    if isinstance(content, list):
+        return read_detections(content, str(path), wish)
+    if isinstance(content, dict) and "people" in content:
+        return read_openpose_frame(content, str(path), wish)
+    if isinstance(content, dict) and "frames" in content:
+        return read_keypoints_json(content, str(path), wish)
+    raise FormatError(
+        f"{path}: wanted JSON with 'frames' (own layout), 'people' (OpenPose) or a list of detections (AlphaPose, COCO)"
+    )
+
+
+def _ending(path: Path, endings: tuple[str, ...]) -> str:
+    """The ending of a file that is there."""
+    ending = _known(path, endings)
+    if not path.exists():
+        raise FormatError(f"{path} is not there; check the name")
+    return ending
+
+
+def _known(path: Path, endings: tuple[str, ...]) -> str:
+    ending = path.suffix.lower()
+    if ending not in endings:
+        raise FormatError(f"{path}: unknown ending '{path.suffix}'; known: {', '.join(endings)}")
+    return ending

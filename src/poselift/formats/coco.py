@@ -1,0 +1,44 @@
+"""Lists of detections as AlphaPose and the COCO evaluation write them."""
+
+from typing import Any
+
+import numpy as np
+
+from poselift.errors import FormatError
+from poselift.formats.clip import Source, Wish
+from poselift.formats.detections import follow, frame_number
+from poselift.formats.source import numbers
+from poselift.sequence import Keypoints2D
+
+
+def read_detections(content: list[Any], name: str, wish: Wish) -> tuple[Keypoints2D, ...]:
+    """Keypoints of each person in a list ``[{"image_id": 12, "keypoints": [x, y, confidence, ...]}, ...]``.
+
+    `image_id` is the frame number, or a file name whose last number it is. Other entries (`score`, `box`, `idx`) are
+    not used.
+
+    Raises:
+        FormatError: An entry is broken, nobody is there, or there is no frame rate.
+        SkeletonError: The joints fit no skeleton, or do not tell which.
+    """
+    if not content:
+        raise FormatError(f"{name} is an empty list; wanted detections with 'image_id' and 'keypoints'")
+    people: dict[int, list[np.ndarray]] = {}
+    for place, entry in enumerate(content):
+        number, pose = _detection(entry, f"{name}, entry {place}")
+        people.setdefault(number, []).append(pose)
+    if len({len(pose) for poses in people.values() for pose in poses}) > 1:
+        raise FormatError(f"{name}: its people have different numbers of joints; wanted one joint count")
+    return follow({number: np.stack(poses) for number, poses in people.items()}, Source(name), wish)
+
+
+def _detection(entry: Any, name: str) -> tuple[int, np.ndarray]:
+    if not isinstance(entry, dict) or not {"image_id", "keypoints"} <= entry.keys():
+        raise FormatError(f"{name}: wanted an object with 'image_id' and 'keypoints'")
+    number = frame_number(str(entry["image_id"]).rsplit(".", 1)[0])
+    if number is None:
+        raise FormatError(f"{name}: wanted a frame number in image_id, got '{entry['image_id']}'")
+    flat = numbers(entry["keypoints"], "'keypoints'", name)
+    if flat.ndim != 1 or flat.size == 0 or flat.size % 3:
+        raise FormatError(f"{name}: wanted x, y, confidence of each joint in 'keypoints', got {flat.shape} numbers")
+    return number, flat.reshape(-1, 3)

@@ -1,0 +1,49 @@
+"""Formats that list each frame's people without saying who is who: one person at a time from them."""
+
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+from poselift.errors import FormatError
+from poselift.formats.clip import Source, Wish, finish
+from poselift.formats.source import frame_rows
+from poselift.sequence import Keypoints2D
+from poselift.track import track_people
+
+_NUMBER = re.compile(r"\d+")
+
+
+def frame_number(name: str) -> int | None:
+    """The last whole number in a name, such as 12 in `cam01_000012_keypoints`; None when there is none."""
+    found = _NUMBER.findall(name)
+    return int(found[-1]) if found else None
+
+
+def follow(frames: Mapping[int, np.ndarray], source: Source, wish: Wish) -> tuple[Keypoints2D, ...]:
+    """One clip for each person, those seen longest and clearest first.
+
+    Args:
+        frames: Frame number to (P, J, 3) keypoints of its people. Missing numbers become frames without people.
+        source: What the file says.
+        wish: What the user says.
+
+    Raises:
+        FormatError: Nobody is there, J changes, or the numbering jumps.
+        SkeletonError: The joints fit no skeleton, or do not tell which.
+    """
+    if not frames:
+        raise FormatError(f"{source.name} holds no frames")
+    rows, length = frame_rows(list(frames), source.name)
+    detections: list[np.ndarray] = [np.empty((0, 0, 3))] * length
+    for row, people in zip(rows, frames.values(), strict=True):
+        detections[row] = people
+    counts = sorted({people.shape[1] for people in detections if len(people)})
+    if len(counts) > 1:
+        raise FormatError(f"{source.name}: people have {' and '.join(map(str, counts))} joints; wanted one joint count")
+    if any(np.isinf(people).any() for people in frames.values()):
+        raise FormatError(f"{source.name}: keypoints hold infinite numbers; the file is damaged")
+    tracks = track_people(detections)
+    if not tracks:
+        raise FormatError(f"{source.name}: nobody is seen in any of {len(frames)} frames")
+    return finish(tracks, source, wish)

@@ -1,0 +1,98 @@
+"""Our own JSON layouts: keypoints and poses with everything needed to understand them inside."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poselift.errors import FormatError, ShapeError
+from poselift.formats.clip import Source, Wish, finish
+from poselift.formats.source import named_skeleton, numbers, read_json
+from poselift.sequence import Keypoints2D, Poses3D
+
+_AXES = "x right, y down, z away from the camera; relative to the root joint"
+_DECIMALS_M = 4
+_DECIMALS_PX = 6
+_FORMATS = {"keypoints": "poselift-keypoints", "poses": "poselift-poses"}
+
+
+def read_keypoints_json(content: dict[str, Any], name: str, wish: Wish) -> tuple[Keypoints2D, ...]:
+    """Keypoints from the content of a JSON file of our own.
+
+    ``{"skeleton": "COCO_17", "fps": 50, "image_size": [w, h], "frames": [[[x, y, confidence], ...], ...]}`` where
+    `image_size` and the confidences may be absent, and null stands for what was not seen.
+
+    Raises:
+        FormatError: It is not this layout, or there is no frame rate.
+        SkeletonError: The joints fit no skeleton, or not the one it claims.
+    """
+    if content.get("format") == _FORMATS["poses"] or "unit" in content:
+        raise FormatError(f"{name} holds 3D poses; wanted 2D keypoints")
+    frames = numbers(content.get("frames"), "'frames'", name)
+    return finish([frames], _source(content, name), wish)
+
+
+def write_keypoints_json(keypoints: Keypoints2D, path: Path) -> None:
+    """Write the layout that `read_keypoints_json` reads."""
+    fields: dict[str, Any] = {"format": _FORMATS["keypoints"], **_skeleton_fields(keypoints)}
+    if keypoints.image_size is not None:
+        fields["image_size"] = [int(side) for side in keypoints.image_size]
+    rows = keypoints.xy
+    if keypoints.confidence is not None:
+        rows = np.concatenate([rows, keypoints.confidence[..., None]], axis=-1)
+    values = rows.astype(np.float64).round(_DECIMALS_PX).astype(object)
+    values[~np.isfinite(rows)] = None
+    _write(fields, values.tolist(), path)
+
+
+def write_poses_json(poses: Poses3D, path: Path) -> None:
+    """Write `skeleton`, `joints`, `parents`, `fps`, `unit`, `frame`, `axes` and `frames` (T, J, 3), to 0.1 mm."""
+    fields = {"format": _FORMATS["poses"], **_skeleton_fields(poses), "unit": poses.unit, "frame": poses.frame}
+    _write({**fields, "axes": _AXES}, poses.xyz.astype(np.float64).round(_DECIMALS_M).tolist(), path)
+
+
+def read_poses_json(path: Path) -> Poses3D:
+    """Poses from a file that `write_poses_json` wrote.
+
+    Raises:
+        FormatError: It is broken, or not such a file.
+    """
+    content = read_json(path)
+    wanted = {"skeleton", "fps", "unit", "frame", "frames"}
+    if not isinstance(content, dict) or not wanted <= content.keys():
+        raise FormatError(f"{path} holds no poses; wanted an object with {', '.join(sorted(wanted))}")
+    if (content["unit"], content["frame"]) != ("m", "camera"):
+        raise FormatError(f"{path}: wanted metres in camera axes, got {content['unit']}, {content['frame']}")
+    source = _source(content, str(path))
+    if source.skeleton is None or source.fps is None:
+        raise FormatError(f"{path} names no skeleton or no frame rate")
+    try:
+        return Poses3D(numbers(content["frames"], "'frames'", str(path)), source.skeleton, source.fps)
+    except ShapeError as error:
+        raise FormatError(f"{path}: {error}") from error
+
+
+def _skeleton_fields(sequence: Keypoints2D | Poses3D) -> dict[str, Any]:
+    skeleton = sequence.skeleton
+    names = {"skeleton": skeleton.name, "joints": list(skeleton.joints), "parents": list(skeleton.parents)}
+    return {**names, "fps": float(sequence.fps)}
+
+
+def _write(fields: dict[str, Any], frames: list[Any], path: Path) -> None:
+    """One field a line and one frame a line, so that the file can be read and compared by eye."""
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items()]
+    rows = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in frames)
+    path.write_text("{\n" + ",\n".join([*lines, f'"frames": [\n{rows}\n]']) + "\n}\n", encoding="utf-8")
+
+
+def _source(content: dict[str, Any], name: str) -> Source:
+    claimed = content.get("skeleton")
+    skeleton = named_skeleton(claimed, content.get("joints"), content.get("parents"), name) if claimed else None
+    fps = content.get("fps")
+    if fps is not None and (isinstance(fps, bool) or not isinstance(fps, int | float)):
+        raise FormatError(f"{name}: wanted a number 'fps', got {fps!r}")
+    size = content.get("image_size")
+    if size is not None and not (isinstance(size, list) and [type(side) for side in size] == [int, int]):
+        raise FormatError(f"{name}: wanted 'image_size' [width, height] in whole pixels, got {size!r}")
+    return Source(name, skeleton, None if fps is None else float(fps), None if size is None else (size[0], size[1]))

@@ -1,0 +1,119 @@
+"""NumPy archives of keypoints and poses. Pickles are never opened."""
+
+from pathlib import Path
+
+import numpy as np
+
+from poselift.errors import FormatError, ShapeError
+from poselift.formats.clip import Source, Wish, finish
+from poselift.formats.source import named_skeleton, read_arrays
+from poselift.sequence import Keypoints2D, Poses3D
+
+
+def read_keypoints_npz(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
+    """Keypoints of each person in an archive.
+
+    ========== ===================================================================================
+    xy         (T, J, 2), or (P, T, J, 2) for several people; `keypoints` is taken too, and a third
+               number a joint is its confidence. NaN: not seen.
+    confidence (T, J) or (P, T, J), if not in `xy`
+    skeleton   name of the joint order; told from the data when absent
+    fps        frames per second; when absent it must be given
+    image_size (width, height), may be absent
+    ========== ===================================================================================
+
+    Raises:
+        UntrustedPickle: The archive holds Python objects.
+        FormatError: It is broken, holds no keypoints, or there is no frame rate.
+        SkeletonError: The joints fit no skeleton, or not the one it claims.
+    """
+    arrays = read_arrays(path)
+    key = next((key for key in ("xy", "keypoints") if key in arrays), None)
+    if key is None:
+        advice = "it holds 3D poses" if "xyz" in arrays else f"it holds {', '.join(arrays) or 'nothing'}"
+        raise FormatError(f"{path}: wanted an array 'xy' (frames, joints, 2); {advice}")
+    array = _real(arrays[key], f"{path}: '{key}'")
+    if array.ndim not in (3, 4) or array.shape[-1] not in (2, 3) or 0 in array.shape:
+        raise FormatError(
+            f"{path}: wanted '{key}' (frames, joints, 2 or 3) or (people, frames, joints, 2 or 3), got {array.shape}"
+        )
+    if "confidence" in arrays:
+        confidence = _real(arrays["confidence"], f"{path}: 'confidence'")
+        if confidence.shape != array.shape[:-1]:
+            raise FormatError(f"{path}: wanted 'confidence' of shape {array.shape[:-1]}, got {confidence.shape}")
+        array = np.concatenate([array[..., :2], confidence[..., None]], axis=-1)
+    return finish(list(array) if array.ndim == 4 else [array], _source(path, arrays), wish)
+
+
+def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
+    """Write the layout that `read_keypoints_npz` reads."""
+    fields = {"xy": keypoints.xy, "fps": np.array(keypoints.fps)} | _skeleton_fields(keypoints)
+    if keypoints.confidence is not None:
+        fields["confidence"] = keypoints.confidence
+    if keypoints.image_size is not None:
+        fields["image_size"] = np.array(keypoints.image_size)
+    _write(fields, path)
+
+
+def write_poses_npz(poses: Poses3D, path: Path) -> None:
+    """Write `xyz` (T, J, 3) with `joints`, `parents`, `skeleton`, `fps`, `unit` and `frame`."""
+    fields = {"xyz": poses.xyz, "fps": np.array(poses.fps)} | _skeleton_fields(poses)
+    _write(fields | {"unit": np.array(poses.unit), "frame": np.array(poses.frame)}, path)
+
+
+def read_poses_npz(path: Path) -> Poses3D:
+    """Poses from an archive that `write_poses_npz` wrote.
+
+    Raises:
+        UntrustedPickle: The archive holds Python objects.
+        FormatError: It is broken, or not such a file.
+    """
+    arrays = read_arrays(path)
+    missing = {"xyz", "skeleton", "fps", "unit", "frame"} - arrays.keys()
+    if missing:
+        raise FormatError(f"{path} holds no poses: {', '.join(sorted(missing))} missing")
+    source = _source(path, arrays)
+    if source.skeleton is None or source.fps is None:
+        raise FormatError(f"{path} names no skeleton or no frame rate")
+    if (str(arrays["unit"]), str(arrays["frame"])) != ("m", "camera"):
+        raise FormatError(f"{path}: wanted metres in camera axes, got {arrays['unit']}, {arrays['frame']}")
+    try:
+        return Poses3D(arrays["xyz"], source.skeleton, source.fps)
+    except ShapeError as error:
+        raise FormatError(f"{path}: {error}") from error
+
+
+def _write(fields: dict[str, np.ndarray], path: Path) -> None:
+    # An open file, because NumPy adds ".npz" to a name that ends in ".NPZ".
+    with path.open("wb") as file:
+        np.savez_compressed(file, **fields)  # type: ignore[arg-type]
+
+
+def _skeleton_fields(sequence: Keypoints2D | Poses3D) -> dict[str, np.ndarray]:
+    skeleton = sequence.skeleton
+    return {
+        "skeleton": np.array(skeleton.name),
+        "joints": np.array(skeleton.joints),
+        "parents": np.array(skeleton.parents, np.int64),
+    }
+
+
+def _source(path: Path, arrays: dict[str, np.ndarray]) -> Source:
+    name, joints, parents = arrays.get("skeleton"), arrays.get("joints"), arrays.get("parents")
+    skeleton = None
+    if name is not None and str(name):
+        listed = [None if field is None else field.tolist() for field in (joints, parents)]
+        skeleton = named_skeleton(name, listed[0], listed[1], str(path))
+    fps, size = arrays.get("fps"), arrays.get("image_size")
+    if fps is not None and _real(fps, f"{path}: 'fps'").size != 1:
+        raise FormatError(f"{path}: wanted one number 'fps', got {fps.shape}")
+    if size is not None and (size.shape != (2,) or not np.isfinite(_real(size, f"{path}: 'image_size'")).all()):
+        raise FormatError(f"{path}: wanted 'image_size' (width, height), got {size}")
+    width_height = None if size is None else (int(size[0]), int(size[1]))
+    return Source(str(path), skeleton, None if fps is None else float(fps.item()), width_height)
+
+
+def _real(array: np.ndarray, what: str) -> np.ndarray:
+    if array.dtype.kind not in "iuf":
+        raise FormatError(f"{what}: wanted numbers, got dtype {array.dtype}")
+    return array

@@ -1,0 +1,148 @@
+"""Our own JSON, and the lists of detections that share the ending."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poselift.errors import FormatError, SkeletonError
+from poselift.formats import read_keypoints_file, read_poses, save_poses, write_keypoints
+from poselift.sequence import Keypoints2D, Poses3D
+from poselift.skeleton import COCO_17, H36M_17, HALPE_26
+
+People = Callable[..., np.ndarray]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "clip.json"
+
+
+def test_fields(keypoints: Keypoints2D, file: Path) -> None:
+    write_keypoints(keypoints, file)
+    content = json.loads(file.read_text())
+    assert content["skeleton"] == "H36M_17"
+    assert content["joints"] == list(H36M_17.joints)
+    assert content["image_size"] == [1920, 1080]
+    assert content["fps"] == pytest.approx(29.97003)
+    assert content["frames"][2][5] == [None, None, 0]
+    assert file.read_text().count("\n") > len(keypoints)
+
+
+def test_by_hand_without_names_or_confidence(person: People, file: Path) -> None:
+    array = person(COCO_17)[..., :2]
+    file.write_text(json.dumps({"fps": 30, "frames": array.tolist()}))
+    (clip,) = read_keypoints_file(file)
+    assert (clip.skeleton, clip.fps, clip.confidence) == (COCO_17, 30, None)
+    np.testing.assert_array_equal(clip.xy, array)
+
+
+def test_poses_carry_everything(poses: Poses3D, file: Path) -> None:
+    save_poses(poses, file)
+    content = json.loads(file.read_text())
+    assert {k: content[k] for k in ("skeleton", "fps", "unit", "frame")} == {
+        "skeleton": "H36M_17",
+        "fps": 50.0,
+        "unit": "m",
+        "frame": "camera",
+    }
+    assert content["axes"].startswith("x right, y down, z away from the camera")
+    assert content["parents"] == list(H36M_17.parents)
+    assert content["frames"][1][2] == [round(float(value), 4) for value in poses.xyz[1, 2]]
+
+
+GOOD: dict[str, Any] = {"skeleton": "H36M_17", "fps": 30, "frames": np.arange(68.0).reshape(2, 17, 2).tolist()}
+BAD = {
+    "nothing": ({}, "wanted JSON with"),
+    "text": ("frames", "wanted JSON with"),
+    "frames": (GOOD | {"frames": None}, r"got \(\)"),
+    "no frames": (GOOD | {"frames": []}, r"got \(0,\)"),
+    "ragged": (GOOD | {"frames": [[[1, 2], [1]]]}, "lists of equal length"),
+    "strings": (GOOD | {"frames": [[["1", "2"]]]}, "wanted numbers"),
+    "objects": (GOOD | {"frames": [{"a": 1}]}, "wanted numbers"),
+    "big": (GOOD | {"frames": [[[10**400, 1]]]}, "wanted numbers"),
+    "no fps": ({"skeleton": "H36M_17", "frames": GOOD["frames"]}, "--fps"),
+    "fps": (GOOD | {"fps": "30"}, "wanted a number 'fps', got '30'"),
+    "fps zero": (GOOD | {"fps": 0}, "positive frame rate"),
+    "fps true": (GOOD | {"fps": True}, "wanted a number 'fps'"),
+    "size": (GOOD | {"image_size": [0, 4]}, "image_size"),
+    "size text": (GOOD | {"image_size": "4x4"}, "image_size"),
+    "poses": (GOOD | {"unit": "m"}, "holds 3D poses"),
+    "no detections": ([], "empty list"),
+    "detection": ([3], "entry 0: wanted an object"),
+    "no image": ([{"keypoints": [1, 2, 3]}], "entry 0: wanted an object with 'image_id'"),
+    "image": ([{"image_id": "a", "keypoints": [1, 2, 3]}], "frame number in image_id"),
+    "keypoints": ([{"image_id": 1, "keypoints": [1, 2]}], "x, y, confidence"),
+    "empty keypoints": ([{"image_id": 1, "keypoints": []}], "x, y, confidence"),
+    "counts": ([{"image_id": i, "keypoints": [1, 2, 1] * i} for i in (1, 2)], "different numbers of joints"),
+    "unseen": ([{"image_id": 1, "keypoints": [0, 0, 0] * 17}], "nobody is seen"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_contents(file: Path, case: str) -> None:
+    content, reason = BAD[case]
+    file.write_text(json.dumps(content))
+    with pytest.raises(FormatError, match=reason) as caught:
+        read_keypoints_file(file)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"skeleton": "H36M_18"},
+        {"joints": ["a"] * 17},
+        {"skeleton": "BODY_25"},
+        {"skeleton": "mine", "joints": ["a", "b"], "parents": [-1, "x"]},
+        {"skeleton": "mine", "joints": ["a", "b"], "parents": [-1]},
+    ],
+)
+def test_bad_skeletons(file: Path, change: dict[str, Any]) -> None:
+    file.write_text(json.dumps(GOOD | change))
+    with pytest.raises(SkeletonError):
+        read_keypoints_file(file)
+
+
+@pytest.mark.parametrize(
+    "change", [{"unit": "mm"}, {"frame": "world"}, {"fps": None}, {"frames": [[[1, 2]]]}, {"fps": 0}]
+)
+def test_poses_of_another_kind_are_refused(poses: Poses3D, file: Path, change: dict[str, Any]) -> None:
+    save_poses(poses, file)
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(FormatError, match=r"clip.json"):
+        read_poses(file)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"frames": 1', "3"])
+def test_no_poses(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(FormatError, match=r"clip.json"):
+        read_poses(file)
+
+
+@pytest.mark.parametrize("name", ["{}", "cam2_{:06d}.jpg"])
+def test_detections_of_alphapose_and_coco(person: People, file: Path, name: str) -> None:
+    first, second = person(HALPE_26), person(HALPE_26, x=1000)
+    content = [
+        {"image_id": name.format(t), "category_id": 1, "keypoints": pose[t].ravel().tolist(), "score": 2.1, "idx": 1}
+        for pose in (second * (1, 1, 0.5), first)
+        for t in range(12)
+        if t != 5
+    ]
+    file.write_text(json.dumps(content))
+    clips = read_keypoints_file(file, fps=30)
+    assert len(clips) == 2
+    seen = np.arange(12) != 5
+    np.testing.assert_array_equal(clips[0].xy[seen], first[seen, :, :2])
+    assert not clips[0].seen[5].any()
+    assert clips[0].skeleton is HALPE_26
+
+
+def test_image_ids_may_be_numbers(person: People, file: Path) -> None:
+    content = [{"image_id": 100 + t, "keypoints": pose.ravel().tolist()} for t, pose in enumerate(person(COCO_17))]
+    file.write_text(json.dumps(content))
+    assert len(read_keypoints_file(file, fps=30)[0]) == 12
