@@ -1,1 +1,152 @@
+"""One self-contained HTML page: the video or the 2D keypoints beside a 3D skeleton that turns under the mouse.
 
+The page asks for nothing from outside (its own content security policy forbids it), so it can be opened from disk,
+mailed, or put on any server. Its address takes a fragment for a still picture or a link to one moment::
+
+    page.html#frame=120&yaw=30&pitch=10&zoom=1.2&theme=dark&play=1&bare=1
+
+`frame` counts from 0; `yaw` and `pitch` are degrees away from the camera's own view (yaw moves what is near to the
+right, pitch looks from above); `bare=1` shows the pictures without title and controls.
+"""
+
+import base64
+import html
+import json
+import re
+import tempfile
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poselift.errors import ShapeError
+from poselift.output import check_free, written_whole
+from poselift.sequence import Keypoints2D, Poses3D
+from poselift.skeleton import Skeleton
+
+__all__ = ["write_viewer"]
+
+_MISSING = -32768
+"""What an unseen joint is written as."""
+_FINEST_M = 1e-3
+_FINEST_PX = 0.1
+_FINEST_CONFIDENCE = 0.01
+_LANDSCAPE_HEIGHT_PX = 480
+_PORTRAIT_HEIGHT_PX = 720
+
+
+def write_viewer(
+    poses: Poses3D,
+    path: str | Path,
+    *,
+    keypoints: Keypoints2D | None = None,
+    video: str | Path | None = None,
+    title: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a page that plays `poses` beside what they were lifted from.
+
+    Args:
+        poses: The 3D joints, root-relative metres in camera axes. The page opens on the camera's own view of them.
+        path: The HTML file to write.
+        keypoints: The 2D keypoints, drawn over the video or, without one, as a stick figure in the picture. Any
+            skeleton; frame i belongs to frame i of `poses`.
+        video: The video that the keypoints came from, its first picture being frame 0. A small copy is embedded.
+        title: Heading of the page; the name of the file by default.
+        overwrite: Replace an existing file.
+
+    Raises:
+        ShapeError: `keypoints` and `poses` differ in number of frames.
+        OutputError: The file exists, or cannot be written.
+        DetectionError: The video cannot be read.
+        MissingExtraError: There is a video, but PyAV is not installed.
+    """
+    if keypoints is not None and len(keypoints) != len(poses):
+        raise ShapeError(
+            f"wanted keypoints for each of the {len(poses)} poses, got {len(keypoints)} frames; resample them alike"
+        )
+    path = Path(path)
+    check_free(path, overwrite=overwrite)
+    title = path.stem if title is None else title
+    clip, size = (b"", None) if video is None else _small_copy(Path(video))
+    data = {
+        "title": title,
+        "fps": float(poses.fps),
+        "frames": len(poses),
+        "poses": _figure(poses.skeleton) | {"xyz": _packed(poses.xyz, _FINEST_M)},
+        "keypoints": None if keypoints is None else _picture_figure(keypoints),
+        "picture": _picture(keypoints, size),
+    }
+    with written_whole(path, overwrite=overwrite) as temporary:
+        temporary.write_text(_page(title, data, clip), encoding="utf-8")
+
+
+def _page(title: str, data: dict[str, Any], clip: bytes) -> str:
+    """The template with its three places filled, each escaped for where it stands."""
+    fill = {
+        # References instead of letters: a file name may hold what UTF-8 cannot.
+        "TITLE": html.escape(title).encode("ascii", "xmlcharrefreplace").decode(),
+        # "<" could end the script element.
+        "DATA": json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "VIDEO": base64.b64encode(clip).decode(),
+    }
+    template = resources.files(__package__).joinpath("viewer.html").read_text(encoding="utf-8")
+    # In one pass: a title may look like a place.
+    return re.sub("@@(TITLE|DATA|VIDEO)@@", lambda match: fill[match[1]], template)
+
+
+def _figure(skeleton: Skeleton) -> dict[str, Any]:
+    """Joint names and the bones to draw: the tree's, and across hips and shoulders where it has no trunk joint."""
+    bones = list(skeleton.bones)
+    for part, trunk in (("hip", {"pelvis"}), ("shoulder", {"neck", "upper_neck", "thorax"})):
+        ends = [f"{side}_{part}" for side in ("left", "right")]
+        if all(end in skeleton for end in ends) and not any(joint in skeleton for joint in trunk):
+            left, right = skeleton.indices(ends)
+            bones.append((left, right))
+    return {"joints": skeleton.joints, "bones": bones}
+
+
+def _picture_figure(keypoints: Keypoints2D) -> dict[str, Any]:
+    xy = np.where(keypoints.seen[..., None], keypoints.xy, np.nan)
+    confidence = keypoints.confidence
+    return _figure(keypoints.skeleton) | {
+        "xy": _packed(xy, _FINEST_PX),
+        "confidence": None if confidence is None else _packed(confidence, _FINEST_CONFIDENCE),
+    }
+
+
+def _picture(keypoints: Keypoints2D | None, video_size: tuple[int, int] | None) -> dict[str, Any] | None:
+    """The part of the plane to show, pixels: the picture where its size is known, else all keypoints with a margin."""
+    size = keypoints.image_size if keypoints is not None and keypoints.image_size is not None else video_size
+    if size is not None:
+        return {"box": [0.0, 0.0, float(size[0]), float(size[1])], "whole": True}
+    if keypoints is None:
+        return None
+    seen = keypoints.xy[keypoints.seen]
+    if not len(seen):
+        return {"box": [0.0, 0.0, 1.0, 1.0], "whole": False}
+    low, high = seen.min(0), seen.max(0)
+    margin = max(0.08 * float((high - low).max()), 1.0)
+    return {"box": [*(low - margin).tolist(), *(high - low + 2 * margin).tolist()], "whole": False}
+
+
+def _packed(values: np.ndarray, finest: float) -> dict[str, Any]:
+    """`values` as base64 of little-endian int16 multiples of `unit`: `finest`, or what the largest value needs."""
+    finite = np.isfinite(values)
+    values = np.where(finite, values, 0).astype(np.float64)
+    unit = max(finest, float(np.abs(values).max()) / 32767)
+    whole = np.where(finite, np.round(values / unit), _MISSING).astype("<i2")
+    return {"unit": unit, "shape": values.shape, "data": base64.b64encode(whole.tobytes()).decode()}
+
+
+def _small_copy(video: Path) -> tuple[bytes, tuple[int, int]]:
+    """The video as a small mp4, and (width, height) of the original in pixels."""
+    from poselift.detect.video import probe, transcode
+
+    info = probe(video)
+    height = _LANDSCAPE_HEIGHT_PX if info.width >= info.height else _PORTRAIT_HEIGHT_PX
+    with tempfile.TemporaryDirectory() as folder:
+        small = Path(folder) / "small.mp4"
+        transcode(video, small, height=height)
+        return small.read_bytes(), (info.width, info.height)

@@ -1,0 +1,216 @@
+import base64
+import json
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poselift.errors import OutputExistsError, ShapeError
+from poselift.sequence import Keypoints2D, Poses3D
+from poselift.skeleton import COCO_17, H36M_17, HALPE_26, SKELETONS, Skeleton
+from poselift.viewer import write_viewer
+
+
+class Page(HTMLParser):
+    """A written page as a browser reads it: every tag, and the text of what was asked for."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.text, self._open = [], {}, None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append((tag, attributes))
+        self._open = attributes.get("id", tag)
+
+    def handle_endtag(self, tag):
+        self._open = None
+
+    def handle_data(self, data):
+        self.text[self._open] = self.text.get(self._open, "") + data
+
+    @property
+    def data(self):
+        return json.loads(self.text["data"])
+
+
+def make_poses(frames=12, skeleton=H36M_17, fps=25.0, scale=0.5):
+    xyz = np.random.default_rng(0).normal(0, scale, (frames, len(skeleton), 3))
+    return Poses3D(xyz, skeleton, fps)
+
+
+def make_keypoints(frames=12, skeleton=COCO_17, size=(1920, 1080), confidence=True):
+    rng = np.random.default_rng(1)
+    xy = rng.uniform(0, 1080, (frames, len(skeleton), 2))
+    return Keypoints2D(xy, rng.uniform(0.1, 1, xy.shape[:2]) if confidence else None, skeleton, 25.0, size)
+
+
+def written(tmp_path, poses, **options) -> Page:
+    path = tmp_path / "page.html"
+    write_viewer(poses, path, **options)
+    return Page(path.read_text(encoding="utf-8"))
+
+
+def unpacked(packed):
+    whole = np.frombuffer(base64.b64decode(packed["data"], validate=True), "<i2").reshape(packed["shape"])
+    return np.where(whole == -32768, np.nan, whole * packed["unit"])
+
+
+def test_poses_round_to_a_millimetre(tmp_path):
+    poses = make_poses()
+    data = written(tmp_path, poses).data
+    assert data["poses"]["xyz"]["unit"] == 0.001
+    np.testing.assert_allclose(unpacked(data["poses"]["xyz"]), poses.xyz, atol=0.00051)
+    assert data["poses"]["joints"] == list(H36M_17.joints)
+    assert [tuple(bone) for bone in data["poses"]["bones"]] == list(H36M_17.bones)
+    assert (data["fps"], data["frames"]) == (25.0, 12)
+    assert data["keypoints"] is None
+    assert data["picture"] is None
+
+
+def test_far_joints_take_a_coarser_unit(tmp_path):
+    poses = make_poses(scale=100)
+    packed = written(tmp_path, poses).data["poses"]["xyz"]
+    assert packed["unit"] > 0.001
+    np.testing.assert_allclose(unpacked(packed), poses.xyz, atol=0.51 * packed["unit"])
+
+
+def test_keypoints_round_to_a_tenth_of_a_pixel_and_keep_gaps(tmp_path):
+    keypoints = make_keypoints()
+    keypoints.xy[3, 5] = np.nan
+    keypoints.confidence[4, 6] = 0
+    figure = written(tmp_path, make_poses(), keypoints=keypoints).data["keypoints"]
+    xy = unpacked(figure["xy"])
+    assert np.argwhere(np.isnan(xy).any(-1)).tolist() == [[3, 5], [4, 6]]
+    np.testing.assert_allclose(xy[keypoints.seen], keypoints.xy[keypoints.seen], atol=0.051)
+    np.testing.assert_allclose(unpacked(figure["confidence"]), keypoints.confidence, atol=0.0051)
+    assert figure["joints"] == list(COCO_17.joints)
+
+
+def test_keypoints_may_come_without_confidence_and_in_4k_portrait(tmp_path):
+    keypoints = make_keypoints(skeleton=HALPE_26, size=(2160, 3840), confidence=False)
+    keypoints.xy[0, 0] = (2159.5, 3839.5)
+    data = written(tmp_path, make_poses(), keypoints=keypoints).data
+    assert data["keypoints"]["confidence"] is None
+    assert data["picture"] == {"box": [0, 0, 2160, 3840], "whole": True}
+    np.testing.assert_allclose(unpacked(data["keypoints"]["xy"])[0, 0], (2159.5, 3839.5), atol=0.1)
+
+
+def test_without_image_size_the_picture_is_all_keypoints_with_a_margin(tmp_path):
+    keypoints = make_keypoints(size=None)
+    picture = written(tmp_path, make_poses(), keypoints=keypoints).data["picture"]
+    x, y, width, height = picture["box"]
+    low, high = keypoints.xy.min((0, 1)), keypoints.xy.max((0, 1))
+    margin = 0.08 * (high - low).max()
+    np.testing.assert_allclose([x, y], low - margin, rtol=1e-4)
+    np.testing.assert_allclose([x + width, y + height], high + margin, rtol=1e-4)
+    assert not picture["whole"]
+
+
+def test_keypoints_that_were_never_seen(tmp_path):
+    keypoints = Keypoints2D(np.full((12, 17, 2), np.nan), None, COCO_17, 25.0)
+    data = written(tmp_path, make_poses(), keypoints=keypoints).data
+    assert np.isnan(unpacked(data["keypoints"]["xy"])).all()
+    assert min(data["picture"]["box"][2:]) > 0
+
+
+def test_one_frame(tmp_path):
+    data = written(tmp_path, make_poses(1), keypoints=make_keypoints(1)).data
+    assert data["frames"] == 1
+    assert data["poses"]["xyz"]["shape"] == [1, 17, 3]
+
+
+def test_ten_thousand_frames_stay_small(tmp_path):
+    path = tmp_path / "long.html"
+    write_viewer(make_poses(10_000), path, keypoints=make_keypoints(10_000))
+    assert path.stat().st_size < 4e6
+
+
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
+def test_every_skeleton_has_hips_and_shoulders_joined(tmp_path, skeleton):
+    figure = written(tmp_path, make_poses(2, skeleton)).data["poses"]
+    near = {joint: set() for joint in range(len(skeleton))}
+    for a, b in figure["bones"]:
+        near[a].add(b)
+        near[b].add(a)
+    for part in ("hip", "shoulder"):
+        left, right = skeleton.indices([f"left_{part}", f"right_{part}"])
+        assert right in near[left] or near[left] & near[right]
+
+
+def test_page_asks_for_nothing_outside(tmp_path):
+    page = written(tmp_path, make_poses(), keypoints=make_keypoints())
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?:|@import|url\(|fetch\(|XMLHttpRequest|WebSocket|import\(", text)
+    assert "@@" not in text
+    policy = next(a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy.startswith("default-src 'none';")
+    assert not re.search(r"\*|http|connect-src|img-src", policy)
+    for tag, attributes in page.tags:
+        assert not {"src", "href", "srcset", "action"} & attributes.keys(), (tag, attributes)
+
+
+@given(
+    title=st.text(max_size=30) | st.sampled_from(["</script><script>alert(1)", "<!--<script>", "@@DATA@@", "\udcff"])
+)
+def test_any_title_comes_back_and_adds_no_tag(tmp_path_factory, title):
+    folder = tmp_path_factory.mktemp("title")
+    page = written(folder, make_poses(1), title=title)
+    plain = written(tmp_path_factory.mktemp("plain"), make_poses(1), title="plain")
+    assert page.data["title"] == title
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
+
+
+def test_title_is_escaped_once_and_defaults_to_the_file_name(tmp_path):
+    assert "<title>a &amp; &lt;b&gt;</title>" in _text(tmp_path / "a.html", title="a & <b>")
+    assert "<title>walk 1</title>" in _text(tmp_path / "walk 1.html")
+
+
+def _text(path: Path, **options) -> str:
+    write_viewer(make_poses(1), path, **options)
+    return path.read_text(encoding="utf-8")
+
+
+def test_joint_names_cannot_end_the_script(tmp_path):
+    skeleton = Skeleton("odd", ("</script><img>", "left_<!--"), (-1, 0))
+    page = written(tmp_path, make_poses(2, skeleton))
+    assert page.data["poses"]["joints"] == list(skeleton.joints)
+    assert "img" not in [tag for tag, _ in page.tags]
+
+
+def test_video_is_embedded_small_and_gives_the_picture_its_size(tmp_path, monkeypatch):
+    asked = []
+
+    def transcode(path, out, *, height, fps=None):
+        asked.append((path, height))
+        Path(out).write_bytes(b"\x00mp4\xff")
+
+    fake = SimpleNamespace(probe=lambda path: SimpleNamespace(width=1080, height=1920), transcode=transcode)
+    monkeypatch.setitem(sys.modules, "poselift.detect.video", fake)
+    page = written(tmp_path, make_poses(), keypoints=make_keypoints(size=None), video="clip.mov")
+    assert base64.b64decode(page.text["video-data"], validate=True) == b"\x00mp4\xff"
+    assert page.data["picture"] == {"box": [0, 0, 1080, 1920], "whole": True}
+    assert asked == [(Path("clip.mov"), 720)]
+
+
+def test_different_lengths_are_refused(tmp_path):
+    with pytest.raises(ShapeError, match="each of the 12 poses, got 11 frames"):
+        write_viewer(make_poses(12), tmp_path / "page.html", keypoints=make_keypoints(11))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_existing_page_is_kept_unless_told(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("mine")
+    with pytest.raises(OutputExistsError, match="exists and is kept"):
+        write_viewer(make_poses(), path)
+    assert path.read_text() == "mine"
+    write_viewer(make_poses(), path, overwrite=True)
+    assert Page(path.read_text(encoding="utf-8")).data["frames"] == 12
