@@ -1,6 +1,7 @@
 """Motion capture as training material: clips of world joints in the skeleton the lifters use."""
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,8 @@ def load_mocap(
 ) -> list[MocapClip]:
     """Motion capture clips from a `mocap17.npz` archive, a BVH or AMC file, or all of those in a folder.
 
-    Joints that carry other names are found by `poselift.datasets.mocap_joints`. The skeleton of `02_01.amc` is `02.asf`,
-    or the only ASF file beside it.
+    The joints of other skeletons are found by `mocap_joints`. The skeleton of `02_01.amc` is `02.asf`, or the only ASF
+    file beside it.
 
     Args:
         path: A file, or a folder that is searched with all below it for BVH and AMC files.
@@ -92,6 +93,7 @@ def load_mocap(
 def _load_file(path: Path, amc_fps: float, bvh_unit_m: float | None) -> MocapClip:
     """The one clip of a BVH or AMC file."""
     motion: AmcMotion | BvhMotion
+    unit_m: float | None
     if path.suffix.lower() == ".amc":
         motion, unit_m = read_amc(_skeleton_file(path), path, fps=amc_fps), 1.0
     elif path.suffix.lower() == ".bvh":
@@ -149,15 +151,12 @@ def _load_npz(path: Path, split: str | None) -> list[MocapClip]:
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     """The archive's arrays, checked to fit together and to mean what `_load_npz` takes them for."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in _NPZ_ARRAYS if name not in archive.files]
-            if missing:
-                raise DatasetError(f"{path} lacks the arrays {', '.join(missing)}; wanted an archive like mocap17.npz")
-            data = {name: archive[name] for name in _NPZ_ARRAYS}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, AttributeError) as error:
-        if isinstance(error, DatasetError):
-            raise
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            data = {name: archive[name] for name in _NPZ_ARRAYS if name in archive.files}
+    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(f"{path} is not a readable npz archive ({error}); copy it again") from error
+    if missing := [name for name in _NPZ_ARRAYS if name not in data]:
+        raise DatasetError(f"{path} lacks the arrays {', '.join(missing)}; wanted an archive like mocap17.npz")
     joints = " ".join(data["joints"].tolist())
     if joints != _NPZ_JOINTS or tuple(data["parents"].tolist()) != H36M_17.parents:
         raise DatasetError(f"{path}: wanted the joints of {H36M_17.name} ({_NPZ_JOINTS}), got {joints}")

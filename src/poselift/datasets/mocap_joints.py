@@ -19,6 +19,8 @@ _CONVENTIONS = (
     ("plain", ("hip", "knee", "ankle", "shoulder", "elbow", "wrist"), "neck", "head"),
     ("old BVH", ("upleg", "lowleg", "foot", "uparm", "lowarm", "hand"), "neck", "head"),
 )
+_SPINE_HEIGHT = 0.45
+"""Where the spine is looked for on the way from pelvis to thorax; in CMU's skeletons it is at 0.42."""
 _NOSE = np.array([0.0, 0.0895, 0.0413])
 _HEAD_TOP = np.array([0.0, 0.2780, -0.0685])
 """Left, up and forward of the base of the head, in trunk lengths (hips to spine to thorax)."""
@@ -52,7 +54,7 @@ def h36m_joints(motion: Motion) -> tuple[np.ndarray, np.ndarray, int]:
     """The joints of `H36M_17` in a motion.
 
     Limb joints are the file's own. The pelvis is half-way between the hips; the thorax half-way between the base of the
-    neck and the middle of the shoulders; the spine the file's joint nearest to half-way between the two. Nose and head
+    neck and the middle of the shoulders; the spine the file's joint nearest to the middle of the two. Nose and head
     top, which motion capture does not mark, keep their place in the head: ahead of and above its base, in proportion to
     the trunk. These are the rules that `mocap17.npz` was made by, measured on CMU 02_01.
 
@@ -108,12 +110,12 @@ def _trunk(xyz: np.ndarray, found: dict[str, int]) -> tuple[np.ndarray, np.ndarr
 def _spine_joint(
     parents: Sequence[int], rest: np.ndarray, found: dict[str, int], pelvis: np.ndarray, thorax: np.ndarray
 ) -> int | None:
-    """The joint below the neck that is nearest to half-way up the trunk; None when all are near its ends."""
-    best, nearest = None, 0.3
+    """The joint below the neck that is nearest to the middle of the trunk; None when all are near its ends."""
+    best, nearest = None, 0.25
     joint = parents[found["neck"]]
     while joint >= 0:
         below, above = np.linalg.norm(rest[joint] - pelvis), np.linalg.norm(rest[joint] - thorax)
-        distance = abs(below / max(below + above, 1e-9) - 0.5)
+        distance = abs(float(below / max(float(below + above), 1e-9)) - _SPINE_HEIGHT)
         if distance < nearest:
             best, nearest = joint, distance
         joint = parents[joint]

@@ -214,10 +214,11 @@ def _fps(frame_time: float) -> float:
 def write_bvh(poses: Poses3D, path: Path) -> None:
     """Write poses as a BVH figure: centimetres, y up, facing +z when the person faces the camera.
 
-    The figure rests in a T pose with constant bones (median lengths, left and right averaged); `fit_rotations` says which
-    way joints twist. Where several bones leave a joint, each hangs from a joint of no length (`thorax_to_nose`) that holds
-    its direction, so that joint positions are kept and only changes of bone length are lost. Euler angles do not jump,
-    and the axis that turns least is the middle one, away from gimbal lock: legs ZYX, arms ZXY, root, trunk and head YZX.
+    The figure rests in a T pose with constant bones (median lengths, left and right averaged); `fit_rotations` says
+    which way joints twist. Where several bones leave a joint, each hangs from a joint of no length (`thorax_to_nose`)
+    that holds its direction, so that joint positions are kept and only changes of bone length are lost. Euler angles
+    do not jump, and the axis that turns least is the middle one, away from gimbal lock: legs ZYX, arms ZXY, root,
+    trunk and head YZX.
 
     Args:
         poses: Joints of a skeleton whose hips hang from its only root.
@@ -230,11 +231,10 @@ def write_bvh(poses: Poses3D, path: Path) -> None:
     xyz_cm = poses.xyz.astype(float) * (_CM_PER_M, -_CM_PER_M, -_CM_PER_M)
     root = poses.skeleton.root
     figure = _figure(poses.skeleton, fit_rotations(xyz_cm, poses.skeleton), root)
-    values = np.concatenate([xyz_cm[:, root], *_angles(figure, np.eye(3))], axis=-1)
+    angles = unwrap_euler(np.stack(list(_angles(figure, np.eye(3))), axis=1)).reshape(len(poses), -1)
     lines = ["HIERARCHY", *_hierarchy(figure, 0)]
     lines += ["MOTION", f"Frames: {len(poses)}", f"Frame Time: {1 / poses.fps:.8f}"]
-    # adding 0.0 turns -0.0 into 0.0
-    lines += [" ".join(f"{value:.6f}" for value in frame) for frame in (np.round(values, 6) + 0.0).tolist()]
+    lines += [_numbers(frame) for frame in np.concatenate([xyz_cm[:, root], angles], axis=-1)]
     path.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
 
 
@@ -294,10 +294,10 @@ def _angles(node: _Node, parent: np.ndarray) -> Iterator[np.ndarray]:
     turned = Rotation.from_matrix(np.swapaxes(parent, -1, -2) @ node.world)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gimbal lock")  # any of the equal angles will do
-        yield unwrap_euler(turned.as_euler(node.order, degrees=True))
+        yield turned.as_euler(node.order, degrees=True)
     for child in node.children:
         yield from _angles(child, node.world)
 
 
 def _numbers(values: np.ndarray) -> str:
-    return " ".join(f"{value:.6f}" for value in values + 0.0)
+    return " ".join([f"{value:.6f}" for value in (values.round(6) + 0.0).tolist()])  # + 0.0: -0.0 becomes 0.0

@@ -14,8 +14,8 @@ def shortest_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
         target: (*, 3) vectors of any length.
 
     Returns:
-        (*, 3, 3) matrices with `matrix @ source` along `target`. The identity where one of the two has no length; a half
-        turn about some perpendicular axis where they are opposite.
+        (*, 3, 3) matrices with `matrix @ source` along `target`. The identity where one of the two has no length;
+        a half turn about some perpendicular axis where they are opposite.
     """
     source, target = np.broadcast_arrays(np.asarray(source, float), np.asarray(target, float))
     flat_source, flat_target = _unit(source.reshape(-1, 3)), _unit(target.reshape(-1, 3))
@@ -38,8 +38,8 @@ def frame_from_axes(x_axis: np.ndarray, near_y: np.ndarray) -> tuple[np.ndarray,
         near_y: (N, 3) vectors of any length.
 
     Returns:
-        (N, 3, 3) matrices whose columns are the axes, and (N,) bool: False where the two directions are parallel or have
-        no length, so that there is no such frame (the matrix is the identity there).
+        (N, 3, 3) matrices whose columns are the axes, and (N,) bool: False where the two directions are parallel or
+        have no length, so that there is no such frame (the matrix is the identity there).
     """
     x_unit, near = _unit(x_axis), _unit(near_y)
     z_axis = np.cross(x_unit, near)
@@ -53,7 +53,7 @@ def frame_from_axes(x_axis: np.ndarray, near_y: np.ndarray) -> tuple[np.ndarray,
 def unwrap_euler(angles: np.ndarray) -> np.ndarray:
     """The same rotations in Euler angles that do not jump from frame to frame.
 
-    Every rotation has two sets of three angles, each up to full turns; each frame takes the one nearest the frame before.
+    Every rotation has two sets of three angles, each up to full turns; a frame takes the one nearest the frame before.
 
     Args:
         angles: (T, *, 3) degrees about three different axes, the middle angle second.
