@@ -1,0 +1,303 @@
+"""Biovision hierarchy (BVH): a tree of joints and their rotations over time, as animation programs read it."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from poselift.errors import FormatError
+from poselift.geometry.kinematics import FittedRotations, fit_rotations, forward_kinematics
+from poselift.geometry.rotation import unwrap_euler
+from poselift.sequence import Poses3D
+from poselift.skeleton import Skeleton
+
+_CHANNELS = tuple(f"{axis}{kind}" for kind in ("position", "rotation") for axis in "xyz")
+_CM_PER_M = 100.0
+_FOOT = np.array([0.0, 0.0, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class BvhMotion:
+    """A BVH file: joints, and what moves them. Lengths are in the file's unit times the scale asked for."""
+
+    joints: tuple[str, ...]
+    """Joint names in file order; an End Site is called after its joint: `Head_end`."""
+    parents: tuple[int, ...]
+    """Index of each joint's parent, -1 for the root."""
+    offsets: np.ndarray
+    """(J, 3) position of each joint in its parent's frame at rest."""
+    channels: tuple[tuple[str, ...], ...]
+    """Each joint's channels in file order, lower case (`xposition`, `zrotation`); none for an End Site."""
+    values: np.ndarray
+    """(T, channels) the channels' values in file order: lengths and degrees."""
+    fps: float
+    """Frames per second."""
+
+    @cached_property
+    def _moved(self) -> tuple[np.ndarray, np.ndarray]:
+        frames = len(self.values)
+        translations = np.repeat(self.offsets[None], frames, axis=0)
+        rotations = np.broadcast_to(np.eye(3), (frames, len(self.joints), 3, 3)).copy()
+        column = 0
+        for joint, channels in enumerate(self.channels):
+            turns = ""
+            angles = []
+            for name in channels:
+                value = self.values[:, column]
+                column += 1
+                if name.endswith("position"):
+                    translations[:, joint, "xyz".index(name[0])] = value
+                else:
+                    turns += name[0].upper()
+                    angles.append(value)
+            if turns:
+                turned = Rotation.from_euler(turns, np.stack(angles, axis=-1), degrees=True)
+                rotations[:, joint] = turned.as_matrix()
+        return forward_kinematics(self.parents, translations, rotations)
+
+    @property
+    def xyz(self) -> np.ndarray:
+        """(T, J, 3) float64 world positions. A joint's position channels replace its offset, as in Blender."""
+        return self._moved[0]
+
+    @property
+    def rotations(self) -> np.ndarray:
+        """(T, J, 3, 3) float64 world rotations; the identity is the rest pose."""
+        return self._moved[1]
+
+
+def read_bvh(path: str | Path, *, scale: float = 1.0) -> BvhMotion:
+    """Read a BVH file.
+
+    Keywords in any case, channels in any order and number, position channels on any joint.
+
+    Args:
+        path: The file.
+        scale: Factor on all lengths: 0.01 for metres from a file in centimetres (the format does not name its unit).
+
+    Returns:
+        The joints and their motion.
+
+    Raises:
+        FormatError: The file cannot be read, or is broken; the message names the line.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise FormatError(f"cannot read {path}: {error.strerror}") from error
+    return _Parser(path, text).motion(scale)
+
+
+class _Parser:
+    """One pass over the lines of a file."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.line = 0
+        self._lines = self._words(text)
+        self.joints: list[str] = []
+        self.parents: list[int] = []
+        self.offsets: list[list[float]] = []
+        self.channels: list[tuple[str, ...]] = []
+
+    def _words(self, text: str) -> Iterator[list[str]]:
+        """Words of each line that has any, a brace always on a line of its own."""
+        for number, line in enumerate(text.splitlines(), start=1):
+            self.line = number
+            for part in line.replace("{", "\n{\n").replace("}", "\n}\n").split("\n"):
+                if words := part.split():
+                    yield words
+
+    def error(self, wanted: str, got: str) -> FormatError:
+        return FormatError(f"{self.path}:{self.line}: wanted {wanted}, got {got}; the file is broken or no BVH")
+
+    def next(self, wanted: str) -> list[str]:
+        words = next(self._lines, None)
+        if words is None:
+            raise self.error(wanted, "the end of the file")
+        return words
+
+    def expect(self, *keyword: str) -> list[str]:
+        """The words after a keyword that must come now."""
+        words = self.next(" ".join(keyword))
+        if [word.lower() for word in words[: len(keyword)]] != [word.lower() for word in keyword]:
+            raise self.error(" ".join(keyword), f"'{' '.join(words)[:60]}'")
+        return words[len(keyword) :]
+
+    def numbers(self, words: list[str], count: int, what: str) -> list[float]:
+        try:
+            found = [float(word) for word in words]
+        except ValueError:
+            raise self.error(f"{count} numbers for {what}", f"'{' '.join(words)[:60]}'") from None
+        if len(found) != count or not np.isfinite(found).all():
+            raise self.error(f"{count} finite numbers for {what}", f"'{' '.join(words)[:60]}' ({len(found)} values)")
+        return found
+
+    def motion(self, scale: float) -> BvhMotion:
+        self.expect("HIERARCHY")
+        self._hierarchy()
+        (frames,) = self.numbers(self.expect("Frames:"), 1, "Frames:")
+        (frame_time,) = self.numbers(self.expect("Frame", "Time:"), 1, "Frame Time:")
+        if frame_time <= 0 or frames < 1 or frames != int(frames):
+            raise self.error("a positive frame time and number of frames", f"{frames:g} frames of {frame_time:g} s")
+        values = self._frames(int(frames))
+        lengths = [name.endswith("position") for channels in self.channels for name in channels]
+        values[:, lengths] *= scale
+        joints, parents = tuple(self.joints), tuple(self.parents)
+        offsets = np.array(self.offsets) * scale
+        return BvhMotion(joints, parents, offsets, tuple(self.channels), values, _fps(frame_time))
+
+    def _hierarchy(self) -> None:
+        """Everything from ROOT to MOTION."""
+        self._joint(self.expect("ROOT"), -1)
+        open_joints = [0]
+        while open_joints:
+            words = self.next("JOINT, End Site or }")
+            keyword = words[0].lower()
+            if keyword == "}":
+                open_joints.pop()
+            elif keyword == "joint":
+                self._joint(words[1:], open_joints[-1])
+                open_joints.append(len(self.joints) - 1)
+            elif [word.lower() for word in words] == ["end", "site"]:
+                self._end_site(open_joints[-1])
+            else:
+                raise self.error("JOINT, End Site or }", f"'{' '.join(words)[:60]}'")
+        self.expect("MOTION")
+
+    def _joint(self, name: list[str], parent: int) -> None:
+        joint = " ".join(name)
+        if not joint or joint in self.joints:
+            raise self.error("a joint name of its own", f"'{joint}'")
+        self.expect("{")
+        offset = self.numbers(self.expect("OFFSET"), 3, "OFFSET")
+        count, *channels = self.expect("CHANNELS") or [""]
+        channels = [channel.lower() for channel in channels]
+        if count != str(len(channels)) or len(set(channels)) != len(channels):
+            raise self.error("CHANNELS, their number and their names", f"'{' '.join([count, *channels])}'")
+        for channel in channels:
+            if channel not in _CHANNELS:
+                raise self.error("channels such as Xposition or Zrotation", f"'{channel}'")
+        self._add(joint, parent, offset, tuple(channels))
+
+    def _end_site(self, parent: int) -> None:
+        self.expect("{")
+        offset = self.numbers(self.expect("OFFSET"), 3, "OFFSET")
+        self.expect("}")
+        self._add(f"{self.joints[parent]}_end", parent, offset, ())
+
+    def _add(self, joint: str, parent: int, offset: list[float], channels: tuple[str, ...]) -> None:
+        self.joints.append(joint)
+        self.parents.append(parent)
+        self.offsets.append(offset)
+        self.channels.append(channels)
+
+    def _frames(self, frames: int) -> np.ndarray:
+        columns = sum(len(channels) for channels in self.channels)
+        rows = [self.numbers(words, columns, f"the {columns} channels of a frame") for words in self._lines]
+        if len(rows) != frames:
+            raise self.error(f"{frames} frames as 'Frames:' says", f"{len(rows)} (cut short, or wrongly edited)")
+        return np.array(rows).reshape(frames, columns)
+
+
+def _fps(frame_time: float) -> float:
+    """Frames per second; the whole number that was meant when `frame_time` is one rounded to six decimals."""
+    whole = round(1 / frame_time)
+    return float(whole) if whole and abs(1 / whole - frame_time) < 1e-6 else 1 / frame_time
+
+
+def write_bvh(poses: Poses3D, path: Path) -> None:
+    """Write poses as a BVH figure: centimetres, y up, facing +z when the person faces the camera.
+
+    The figure rests in a T pose with constant bones (median lengths, left and right averaged); `fit_rotations` says
+    which way joints twist. Where several bones leave a joint, each hangs from a joint of no length (`thorax_to_nose`)
+    that holds its direction, so that joint positions are kept and only changes of bone length are lost. Euler angles
+    do not jump, and the axis that turns least is the middle one, away from gimbal lock: legs ZYX, arms ZXY, root,
+    trunk and head YZX.
+
+    Args:
+        poses: Joints of a skeleton whose hips hang from its only root.
+        path: The file to write; the caller looks after what is there already.
+
+    Raises:
+        SkeletonError: The skeleton has no single root that both hips hang from.
+        OSError: The file cannot be written.
+    """
+    xyz_cm = poses.xyz.astype(float) * (_CM_PER_M, -_CM_PER_M, -_CM_PER_M)
+    root = poses.skeleton.root
+    figure = _figure(poses.skeleton, fit_rotations(xyz_cm, poses.skeleton), root)
+    angles = unwrap_euler(np.stack(list(_angles(figure, np.eye(3))), axis=1)).reshape(len(poses), -1)
+    lines = ["HIERARCHY", *_hierarchy(figure, 0)]
+    lines += ["MOTION", f"Frames: {len(poses)}", f"Frame Time: {1 / poses.fps:.8f}"]
+    lines += [_numbers(frame) for frame in np.concatenate([xyz_cm[:, root], angles], axis=-1)]
+    path.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
+
+
+@dataclass(frozen=True, eq=False)
+class _Node:
+    name: str
+    offset: np.ndarray  # (3,) from the parent, at rest
+    world: np.ndarray  # (T, 3, 3) rotation
+    order: str  # of its Euler angles
+    end: np.ndarray  # (3,) offset of the End Site of a leaf
+    children: "list[_Node]"
+
+
+def _figure(skeleton: Skeleton, fitted: FittedRotations, joint: int) -> _Node:
+    """A joint and all that hangs from it."""
+    offsets = fitted.rest * fitted.lengths[:, None]
+    children = [child for parent, child in skeleton.bones if parent == joint]
+    nodes = [_figure(skeleton, fitted, child) for child in children]
+    name, offset, end = skeleton.joints[joint], offsets[joint], np.zeros(3)
+    if len(children) == 1:
+        (child,) = children
+        return _Node(name, offset, fitted.bone[:, child], _euler_order(fitted.rest[child]), end, nodes)
+    if not children:
+        end = (_FOOT if name.endswith("ankle") else fitted.rest[joint]) * max(fitted.lengths[joint] / 4, 1.0)
+    nodes = [
+        _Node(f"{name}_to_{node.name}", end, fitted.bone[:, child], _euler_order(fitted.rest[child]), end, [node])
+        for child, node in zip(children, nodes, strict=True)
+    ]
+    return _Node(name, offset, fitted.joint[:, joint], _euler_order(fitted.rest[joint]), end, nodes)
+
+
+def _euler_order(rest: np.ndarray) -> str:
+    """Order of Euler angles with the axis in the middle that a bone turns least about; see `write_bvh`."""
+    sideways, up, _ = rest
+    if sideways:
+        return "ZXY"
+    return "ZYX" if up < 0 else "YZX"
+
+
+def _hierarchy(node: _Node, depth: int) -> Iterator[str]:
+    """Lines of the HIERARCHY section."""
+    indent, rotations = "\t" * depth, " ".join(f"{axis}rotation" for axis in node.order)
+    channels = f"3 {rotations}" if depth else f"6 Xposition Yposition Zposition {rotations}"
+    yield f"{indent}{'JOINT' if depth else 'ROOT'} {node.name}"
+    yield f"{indent}{{"
+    yield f"{indent}\tOFFSET {_numbers(node.offset)}"
+    yield f"{indent}\tCHANNELS {channels}"
+    for child in node.children:
+        yield from _hierarchy(child, depth + 1)
+    if not node.children:
+        yield from (f"{indent}\tEnd Site", f"{indent}\t{{", f"{indent}\t\tOFFSET {_numbers(node.end)}", f"{indent}\t}}")
+    yield f"{indent}}}"
+
+
+def _angles(node: _Node, parent: np.ndarray) -> Iterator[np.ndarray]:
+    """(T, 3) degrees of each joint against its parent, in the order of the hierarchy."""
+    turned = Rotation.from_matrix(np.swapaxes(parent, -1, -2) @ node.world)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Gimbal lock")  # any of the equal angles will do
+        yield turned.as_euler(node.order, degrees=True)
+    for child in node.children:
+        yield from _angles(child, node.world)
+
+
+def _numbers(values: np.ndarray) -> str:
+    return " ".join([f"{value:.6f}" for value in (values.round(6) + 0.0).tolist()])  # + 0.0: -0.0 becomes 0.0

@@ -1,0 +1,242 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poselift.errors import FormatError, SkeletonError
+from poselift.formats.bvh import BvhMotion, read_bvh, write_bvh
+from poselift.sequence import Poses3D
+from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15
+
+ARM = """HIERARCHY
+ROOT Hips
+{
+  OFFSET 9 9 9
+  CHANNELS 6 Zposition Yposition Xposition Zrotation Xrotation Yrotation
+  JOINT Arm
+  {
+    OFFSET 2 0 0
+    CHANNELS 2 Zrotation Xrotation
+    End Site
+    {
+      OFFSET 0 3 0
+    }
+  }
+}
+MOTION
+Frames: 2
+Frame Time: 0.033333
+1 2 3 0 0 0 0 0
+1 2 3 90 0 0 90 90
+"""
+
+
+@pytest.fixture
+def arm(tmp_path):
+    path = tmp_path / "arm.bvh"
+    path.write_text(ARM)
+    return path
+
+
+def constant_bones(seed: int, frames: int = 12, skeleton=H36M_17, fps: float = 50.0) -> Poses3D:
+    """Random poses of constant bone lengths, left and right alike, that change slowly."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.uniform(0.1, 0.5, len(skeleton))
+    lengths = (lengths + lengths[list(skeleton.flipped)]) / 2
+    steps = np.cumsum(rng.normal(scale=0.2, size=(frames, len(skeleton), 3)), axis=0)
+    directions = rng.normal(size=(len(skeleton), 3)) + steps
+    directions /= np.linalg.norm(directions, axis=-1, keepdims=True)
+    xyz = np.zeros((frames, len(skeleton), 3))
+    for joint in skeleton.topological:
+        if skeleton.parents[joint] >= 0:
+            xyz[:, joint] = xyz[:, skeleton.parents[joint]] + directions[:, joint] * lengths[joint]
+    return Poses3D(xyz, skeleton, fps)
+
+
+def positions(motion: BvhMotion, skeleton=H36M_17) -> np.ndarray:
+    """(T, J, 3) of the skeleton's joints, back in camera axes."""
+    return motion.xyz[:, [motion.joints.index(name) for name in skeleton.joints]] * (1, -1, -1)
+
+
+def test_positions_pinned(arm):
+    motion = read_bvh(arm)
+    assert motion.joints == ("Hips", "Arm", "Arm_end")
+    assert motion.parents == (-1, 0, 1)
+    assert motion.channels[1] == ("zrotation", "xrotation")
+    assert motion.fps == 30.0
+    # position channels replace the root's offset; at rest the arm goes along x, its end up
+    np.testing.assert_allclose(motion.xyz[0], [[3, 2, 1], [5, 2, 1], [5, 5, 1]], atol=1e-9)
+    # the body turned by 90 about z; against it the arm turns 90 about x first, then 90 about z
+    np.testing.assert_allclose(motion.xyz[1], [[3, 2, 1], [3, 4, 1], [3, 4, 4]], atol=1e-9)
+    np.testing.assert_allclose(motion.rotations[0], np.broadcast_to(np.eye(3), (3, 3, 3)))
+
+
+def test_scale_is_for_lengths_only(arm):
+    np.testing.assert_allclose(read_bvh(arm, scale=0.01).xyz, read_bvh(arm).xyz / 100, atol=1e-12)
+    np.testing.assert_allclose(read_bvh(arm, scale=0.01).offsets[0], [0.09, 0.09, 0.09])
+
+
+def test_loose_layout_is_read(arm):
+    wanted = read_bvh(arm).xyz
+    loose = ARM.replace("\n{", " {").replace("\n  ", "\n\t").replace("ROOT", "root").replace("End Site", "END SITE")
+    loose = loose.replace("Xrotation", "XROTATION").replace("Frame Time:", "frame time:").replace("\n", "\r\n\r\n")
+    arm.write_text("\ufeff" + loose, encoding="utf-8")
+    np.testing.assert_array_equal(read_bvh(arm).xyz, wanted)
+
+
+def test_any_joint_may_have_position_channels(arm):
+    text = ARM.replace("CHANNELS 2 Zrotation Xrotation", "CHANNELS 1 Yposition").replace("0 0 0 0 0", "0 0 0 7")
+    arm.write_text(text.replace("90 0 0 90 90", "0 0 0 8"))
+    np.testing.assert_allclose(read_bvh(arm).xyz[:, 1], [[5, 9, 1], [5, 10, 1]], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("frame_time", "fps"),
+    [("0.0083333", 120.0), ("0.008333", 120.0), ("0.0333667", 29.97), ("0.016683", 59.94), ("2", 0.5)],
+)
+def test_frame_rate(arm, frame_time, fps):
+    arm.write_text(ARM.replace("0.033333", frame_time))
+    assert read_bvh(arm).fps == pytest.approx(fps, rel=1e-4)
+    assert fps != 120.0 or read_bvh(arm).fps == 120.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (ARM, "", "arm.bvh:0: wanted HIERARCHY, got the end of the file"),
+        (ARM, "\x00\x01PNG", "arm.bvh:1: wanted HIERARCHY"),
+        (ARM[ARM.index("JOINT") :], "", "arm.bvh:6: wanted JOINT, End Site or }, got the end"),
+        (ARM[ARM.index("ROOT") : ARM.index("MOTION")], "", "arm.bvh:2: wanted ROOT, got 'MOTION'"),
+        ("1 2 3 90 0 0 90 90\n", "", "arm.bvh:19: wanted 2 frames as 'Frames:' says, got 1"),
+        ("90 0 0 90 90\n", "90 0 0 90 90\n1 2 3 0 0 0 0 0\n", "arm.bvh:21: wanted 2 frames as 'Frames:' says, got 3"),
+        ("90 0 0 90 90\n", "90 0", "arm.bvh:20: wanted 8 finite numbers for the 8 channels"),
+        ("90 0 0 90 90\n", "90 0 nan 90 90\n", "arm.bvh:20: wanted 8 finite numbers"),
+        ("90 0 0 90 90\n", "90 0 zero 90 90\n", "arm.bvh:20: wanted 8 numbers"),
+        ("OFFSET 2 0 0", "OFFSET 2 0", "arm.bvh:8: wanted 3 finite numbers for OFFSET"),
+        ("OFFSET 2 0 0", "OFFSET 2 inf 0", "arm.bvh:8: wanted 3 finite numbers for OFFSET"),
+        ("2 Zrotation Xrotation", "2 Zrotation Wrotation", "arm.bvh:9: wanted channels such as .* got 'wrotation'"),
+        ("2 Zrotation Xrotation", "3 Zrotation Xrotation", "arm.bvh:9: wanted CHANNELS"),
+        ("2 Zrotation Xrotation", "2 Zrotation Zrotation", "arm.bvh:9: wanted CHANNELS"),
+        (" 2 Zrotation Xrotation", "", "arm.bvh:9: wanted CHANNELS"),
+        ("JOINT Arm", "JOINT Hips", "arm.bvh:6: wanted a joint name of its own, got 'Hips'"),
+        ("JOINT Arm", "BONE Arm", "arm.bvh:6: wanted JOINT, End Site or }, got 'BONE Arm'"),
+        ("Frames: 2", "Frames: two", "arm.bvh:17: wanted 1 numbers for Frames"),
+        ("Frames: 2", "Frames: 0", "arm.bvh:18: wanted a positive"),
+        ("Frames: 2", "Frames: 1e9", "got 2 "),
+        ("0.033333", "-1", "arm.bvh:18: wanted a positive"),
+        ("}\nMOTION", "}\nROOT b\n{\n}\nMOTION", "arm.bvh:16: wanted MOTION, got 'ROOT b'"),
+    ],
+)
+def test_broken_files_are_named_with_their_line(arm, old, new, message):
+    assert old in ARM
+    arm.write_text(ARM.replace(old, new, 1))
+    with pytest.raises(FormatError, match=message):
+        read_bvh(arm)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FormatError, match=r"cannot read .*none\.bvh"):
+        read_bvh(tmp_path / "none.bvh")
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6), frames=st.sampled_from([1, 2, 15]), skeleton=st.sampled_from([H36M_17, HUMANEVA_15]))
+def test_constant_bones_come_back_exactly(tmp_path_factory, seed, frames, skeleton):
+    path = tmp_path_factory.mktemp("bvh") / "poses.bvh"
+    poses = constant_bones(seed, frames, skeleton)
+    write_bvh(poses, path)
+    again = read_bvh(path, scale=0.01)
+    np.testing.assert_allclose(positions(again, skeleton), poses.xyz, atol=1e-5)
+    assert again.fps == poses.fps
+
+
+def test_changing_bones_come_back_within_their_change(tmp_path):
+    poses = constant_bones(3, frames=40)
+    noisy = poses.xyz * np.random.default_rng(0).uniform(0.98, 1.02, (40, 1, 1))
+    write_bvh(Poses3D(noisy, H36M_17, 50.0), tmp_path / "noisy.bvh")
+    error = np.linalg.norm(positions(read_bvh(tmp_path / "noisy.bvh", scale=0.01)) - noisy, axis=-1)
+    assert 1e-3 < error.max() < 0.04 * np.linalg.norm(noisy, axis=-1).max()
+
+
+def test_axes_and_unit_pinned(tmp_path):
+    poses = constant_bones(0, frames=1)
+    xyz = poses.xyz + np.float32([1, 2, 3])
+    write_bvh(Poses3D(xyz, H36M_17, 50.0), tmp_path / "poses.bvh")
+    motion = read_bvh(tmp_path / "poses.bvh")
+    np.testing.assert_allclose(motion.xyz[0, 0], [100, -200, -300], atol=1e-3)
+    np.testing.assert_allclose(motion.values[0, :3], [100, -200, -300], atol=1e-3)
+    left_hip = motion.offsets[motion.joints.index("left_hip")]
+    assert left_hip[0] > 0  # the figure at rest faces +z with its left at +x
+    np.testing.assert_array_equal(left_hip[1:], [0, 0])
+
+
+def test_the_text_is_what_animation_programs_expect(tmp_path):
+    write_bvh(constant_bones(1, frames=3, fps=30.0), tmp_path / "poses.bvh")
+    raw = (tmp_path / "poses.bvh").read_bytes()
+    lines = raw.decode("ascii").split("\n")
+    assert b"\r" not in raw
+    assert lines[:4] == ["HIERARCHY", "ROOT pelvis", "{", "\tOFFSET 0.000000 0.000000 0.000000"]
+    assert lines[4] == "\tCHANNELS 6 Xposition Yposition Zposition Yrotation Zrotation Xrotation"
+    motion = lines.index("MOTION")
+    assert lines[motion + 1 : motion + 3] == ["Frames: 3", "Frame Time: 0.03333333"]
+    assert len(lines) == motion + 7
+    assert lines[-1] == ""
+    assert sum("{" in line for line in lines) == sum("}" in line for line in lines)
+    ends = [motion for motion in read_bvh(tmp_path / "poses.bvh").joints if motion.endswith("_end")]
+    assert ends == [f"{leaf}_end" for leaf in ("right_ankle", "left_ankle", "head_top", "left_wrist", "right_wrist")]
+
+
+def test_turning_round_and_round_has_no_jumps(tmp_path):
+    pose = constant_bones(5, frames=1).xyz
+    turns = np.radians(np.arange(0, 1080, 5.0))
+    zero, one = np.zeros_like(turns), np.ones_like(turns)
+    about_y = np.array([[np.cos(turns), zero, np.sin(turns)], [zero, one, zero], [-np.sin(turns), zero, np.cos(turns)]])
+    xyz = np.einsum("ijt,kj->tki", about_y, pose[0])
+    write_bvh(Poses3D(xyz, H36M_17, 50.0), tmp_path / "turning.bvh")
+    motion = read_bvh(tmp_path / "turning.bvh", scale=0.01)
+    assert np.abs(np.diff(motion.values[:, 3:], axis=0)).max() < 10
+    assert np.ptp(motion.values[:, 3]) == pytest.approx(1075, abs=0.1)
+    np.testing.assert_allclose(positions(motion), xyz, atol=1e-5)
+
+
+def test_a_still_point_is_written(tmp_path):
+    write_bvh(Poses3D(np.zeros((2, 17, 3)), H36M_17, 50.0), tmp_path / "point.bvh")
+    motion = read_bvh(tmp_path / "point.bvh")
+    np.testing.assert_array_equal(positions(motion), 0)
+    assert "-0.000000" not in (tmp_path / "point.bvh").read_text()
+
+
+def test_a_skeleton_without_one_root_is_refused(tmp_path):
+    with pytest.raises(SkeletonError, match="convert to H36M_17"):
+        write_bvh(Poses3D(np.zeros((1, 17, 3)), COCO_17, 50.0), tmp_path / "coco.bvh")
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_program_reads_the_same_positions(tmp_path):
+    bvh = pytest.importorskip("pymotion.io.bvh", reason="upc-pymotion is not installed")
+    fk = pytest.importorskip("pymotion.ops.skeleton").fk
+    poses = constant_bones(7, frames=20)
+    write_bvh(poses, tmp_path / "poses.bvh")
+    theirs = bvh.BVH()
+    theirs.load(str(tmp_path / "poses.bvh"))
+    rotations, local, parents, offsets, _, _ = theirs.get_data()
+    xyz, _ = fk(rotations, local[:, 0], offsets, parents)
+    names = theirs.data["names"].tolist()
+    found = xyz[:, [names.index(name) for name in H36M_17.joints]] / 100 * (1, -1, -1)
+    np.testing.assert_allclose(found, poses.xyz, atol=1e-5)
+
+
+def test_another_program_agrees_on_a_real_file(shared):
+    bvh = pytest.importorskip("pymotion.io.bvh", reason="upc-pymotion is not installed")
+    fk = pytest.importorskip("pymotion.ops.skeleton").fk
+    path: Path = shared / "data" / "cmu_samples" / "02_01.bvh"
+    theirs = bvh.BVH()
+    theirs.load(str(path))
+    rotations, local, parents, offsets, _, _ = theirs.get_data()
+    xyz, _ = fk(rotations, local[:, 0], offsets, parents)
+    ours = read_bvh(path)
+    assert ours.values.shape[0] == 344
+    order = [ours.joints.index(name) for name in theirs.data["names"].tolist()]
+    np.testing.assert_allclose(ours.xyz[:, order], xyz, atol=1e-3)
