@@ -3,7 +3,7 @@
 Paper: Cai, H. Liu, Ding, Li, Wu, Ban, "HTNet: Human Topology Aware Network for 3D Human Pose Estimation", ICASSP 2023,
 arXiv 2302.09790. Official code: github.com/vefalun/HTNet at 8c5f9f3 (MIT).
 Differs: a window is always one frame (the official code folds several into the batch); no refine module, which needs
-the true depth of the root. Same sums as the authors' code to float noise, and its weights load. Licence of this file: MIT.
+the true depth of the root. Same sums as the authors' code to float noise, and its weights load. Licence: MIT.
 
 Glossary (paper, here): C = `width`; L = `num_blocks`; D_hid = `mlp_width`; LJC, IPC, GBI: see `layers`.
 """
