@@ -148,7 +148,9 @@ def _verify(model: nn.Module, path: Path) -> None:
 def _example(model: Any, batch: int) -> Tensor:
     """(batch, T, J, C) keypoints in [-1, 1], always the same."""
     shape = (batch, model.in_frames, len(model.skeleton), model.in_channels)
-    return torch.rand(shape, generator=torch.Generator().manual_seed(batch)) * 2 - 1
+    generator = torch.Generator()
+    generator.manual_seed(batch)
+    return torch.rand(shape, generator=generator) * 2 - 1
 
 
 def _metadata(model: Any) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from poselift.lab.models import layers
+from poselift.lab.models import checks, layers
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -54,7 +54,7 @@ class HTNetConfig:
             RecipeError: A field is out of range; the message names it.
             SkeletonError: The skeleton lacks a limb.
         """
-        layers.check_common(self, chunks=3)
+        checks.check_common(self, chunks=3)
 
 
 class HTNet(nn.Module):
@@ -90,7 +90,7 @@ class HTNet(nn.Module):
         Raises:
             ShapeError: `x` has another shape.
         """
-        layers.check_input(self, x)
+        checks.check_input(self, x)
         return self.spatial(self.embed(x.squeeze(1)) + self.position).unsqueeze(1)
 
     def forward(self, x: Tensor) -> Tensor:

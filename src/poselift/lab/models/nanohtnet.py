@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from poselift.errors import RecipeError
-from poselift.lab.models import layers
+from poselift.lab.models import checks, layers
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -77,7 +77,7 @@ class NanoHTNetConfig:
             )
         if self.dct not in ("raw", "ortho"):
             raise RecipeError(f"dct: wanted 'raw' or 'ortho', got {self.dct!r}")
-        layers.check_common(self, chunks=6)
+        checks.check_common(self, chunks=6)
 
 
 def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw") -> Tensor:
@@ -136,7 +136,7 @@ class NanoHTNet(nn.Module):
         Raises:
             ShapeError: `x` has another shape.
         """
-        layers.check_input(self, x)
+        checks.check_input(self, x)
         return torch.cat((self._encode_joints(x), self._encode_frequencies(x)), 3)
 
     def forward(self, x: Tensor) -> Tensor:
