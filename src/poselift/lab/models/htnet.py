@@ -3,7 +3,7 @@
 Paper: Cai, H. Liu, Ding, Li, Wu, Ban, "HTNet: Human Topology Aware Network for 3D Human Pose Estimation", ICASSP 2023,
 arXiv 2302.09790. Official code: github.com/vefalun/HTNet at 8c5f9f3 (MIT).
 Differs: a window is always one frame (the official code folds several into the batch); no refine module, which needs
-the true depth of the root. Same sums as the authors' code to float noise, and its weights load. Licence of this file: MIT.
+the true depth of the root. Same sums as the authors' code to float noise, and its weights load. Licence: MIT.
 
 Glossary (paper, here): C = `width`; L = `num_blocks`; D_hid = `mlp_width`; LJC, IPC, GBI: see `layers`.
 """
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from poselift.lab.models import layers
+from poselift.lab.models import checks, layers
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -54,7 +54,7 @@ class HTNetConfig:
             RecipeError: A field is out of range; the message names it.
             SkeletonError: The skeleton lacks a limb.
         """
-        layers.check_common(self, chunks=3)
+        checks.check_common(self, chunks=3)
 
 
 class HTNet(nn.Module):
@@ -90,7 +90,7 @@ class HTNet(nn.Module):
         Raises:
             ShapeError: `x` has another shape.
         """
-        layers.check_input(self, x)
+        checks.check_input(self, x)
         return self.spatial(self.embed(x.squeeze(1)) + self.position).unsqueeze(1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Paper: Cai, M. Liu, H. Liu, Zhou, Li, "NanoHTNet: Nano Human Topology Network fo
 IEEE TIP 2025, arXiv 2501.15763. Official code: github.com/vefalun/NanoHTNet at 901020e (MIT).
 Differs: the cosine transform is one constant matrix product; the graph convolutions are arranged for fewer operations;
 options the paper does not have, each off by default: `in_channels`, `dct`, `inverse_dct`, other skeletons.
-Same sums as the authors' code to float noise, and its weights load. Licence of this file: MIT.
+Same sums as the authors' code to float noise, and its weights load. Licence: MIT.
 
 Glossary (paper, here): F or T = `in_frames`; K = `keep_frames`, both the frequencies kept and the frames given out;
 C = `width`; L = `num_blocks`; D_hid = `mlp_width`; h = `head_width`. ETST: the temporal stream sees K low
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from poselift.errors import RecipeError
-from poselift.lab.models import layers
+from poselift.lab.models import checks, layers
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -77,7 +77,7 @@ class NanoHTNetConfig:
             )
         if self.dct not in ("raw", "ortho"):
             raise RecipeError(f"dct: wanted 'raw' or 'ortho', got {self.dct!r}")
-        layers.check_common(self, chunks=6)
+        checks.check_common(self, chunks=6)
 
 
 def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw") -> Tensor:
@@ -91,7 +91,8 @@ def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw"
     cosines = torch.cos(math.pi * (2 * time + 1) * order / (2 * in_frames))
     if scale == "raw":
         return 2 * cosines
-    return torch.where(order == 0, 1.0, math.sqrt(2)) * cosines / in_frames
+    cosines[1:] *= math.sqrt(2)
+    return cosines / in_frames
 
 
 class NanoHTNet(nn.Module):
@@ -135,7 +136,7 @@ class NanoHTNet(nn.Module):
         Raises:
             ShapeError: `x` has another shape.
         """
-        layers.check_input(self, x)
+        checks.check_input(self, x)
         return torch.cat((self._encode_joints(x), self._encode_frequencies(x)), 3)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,51 @@
+"""What every lifter checks: its config when made, its input when run."""
+
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from poselift.errors import RecipeError, ShapeError, SkeletonError
+
+
+def check_input(model: Any, x: Tensor) -> None:
+    """Check that a batch of windows is (B, T, J, C) as the model wants it; nothing is checked while compiling.
+
+    Raises:
+        ShapeError: It is not.
+    """
+    wanted = (model.in_frames, len(model.skeleton), model.in_channels)
+    if not torch.compiler.is_compiling() and (x.ndim != 4 or tuple(x.shape[1:]) != wanted):
+        raise ShapeError(f"wanted keypoints (batch, {', '.join(map(str, wanted))}), got {tuple(x.shape)}")
+
+
+def check_common(config: Any, *, chunks: int) -> None:
+    """Check the fields that both models have.
+
+    Args:
+        config: The config of a model.
+        chunks: Every `width / chunks` must be a multiple of the heads.
+
+    Raises:
+        RecipeError: A field is out of range; the message names it.
+        SkeletonError: The skeleton lacks a limb.
+    """
+    for name in ("mlp_width", "gcn_width", "num_blocks", "heads", "width", "head_width"):
+        if getattr(config, name, 1) < 1:
+            raise RecipeError(f"{name}: wanted 1 or more, got {getattr(config, name)}")
+    if config.width % (chunks * config.heads):
+        raise RecipeError(f"width: wanted a multiple of {chunks} * heads = {chunks * config.heads}, got {config.width}")
+    if config.in_channels not in (2, 3):
+        raise RecipeError(f"in_channels: wanted 2 (x, y) or 3 (with confidence), got {config.in_channels}")
+    if not config.fps > 0:
+        raise RecipeError(f"fps: wanted a positive number of frames per second, got {config.fps}")
+    rates = {field.name: getattr(config, field.name) for field in fields(config) if "drop" in field.name}
+    for name, rate in rates.items():
+        if not all(0 <= value < 1 for value in (rate if isinstance(rate, tuple) else (rate,))):
+            raise RecipeError(f"{name}: wanted rates in [0, 1), got {rate}")
+    if len(config.skeleton.limbs) != 4:
+        raise SkeletonError(
+            f"{config.skeleton.name}: wanted both arms and both legs, found {len(config.skeleton.limbs)} of the four "
+            "limbs; name the joints left_hip, left_knee, left_ankle, left_shoulder, left_elbow, left_wrist, right_..."
+        )

@@ -1,0 +1,35 @@
+"""What the tests of single models share."""
+
+import re
+
+import pytest
+
+
+@pytest.fixture
+def reference_fixture(shared):
+    """Reads one parity fixture: its tensors, and the authors' weights under their own names."""
+    safetensors = pytest.importorskip("safetensors.torch")
+
+    def read(name):
+        tensors = safetensors.load_file(shared / "fixtures" / f"{name}.safetensors")
+        return tensors, {key[3:]: value for key, value in tensors.items() if key.startswith("sd.")}
+
+    return read
+
+
+@pytest.fixture
+def as_reference():
+    """Writes a model's weights as the authors' code would."""
+    from poselift.lab.models import LIFTERS
+
+    def write(name, model):
+        weights = {}
+        for key, value in model.state_dict().items():
+            if key.endswith(".mix.weight"):
+                value = value.unflatten(1, (-1, len(value))).transpose(1, 2)
+            for ours, theirs in LIFTERS[name].keys_from_reference:
+                key = re.sub(ours, theirs, key)
+            weights[key] = value
+        return weights
+
+    return write

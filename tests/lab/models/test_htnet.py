@@ -1,0 +1,104 @@
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from poselift.errors import CheckpointError, RecipeError, ShapeError  # noqa: E402
+from poselift.lab.models import build, from_reference, layers  # noqa: E402
+
+SMALL = {"width": 24, "mlp_width": 32, "gcn_width": 16, "num_blocks": 2}
+EXACT = 1e-12
+"""What double precision is held to."""
+
+
+@pytest.fixture
+def exact(reference_fixture):
+    """The fixture's model in double precision, its input as single frames, and what the authors' code gives for it."""
+    tensors, weights = reference_fixture("htnet_b")
+    model = from_reference("htnet", weights).double()
+    return model, tensors["input"].reshape(12, 1, 17, 2).double(), tensors["output_fp64"]
+
+
+def error(model, x, wanted):
+    with torch.no_grad():
+        return (model(x) - wanted).abs().max().item()
+
+
+@pytest.mark.shared
+def test_output_is_the_authors(reference_fixture):
+    tensors, weights = reference_fixture("htnet_b")
+    x = tensors["input"].reshape(12, 1, 17, 2)
+    assert error(from_reference("htnet", weights), x, tensors["output"]) < 2e-6
+
+
+@pytest.mark.shared
+def test_output_is_the_authors_in_double_precision(exact):
+    assert error(*exact) < EXACT
+
+
+@pytest.mark.shared
+def test_parity_notices_an_asymmetric_graph(exact, monkeypatch):
+    monkeypatch.setattr(layers.ModulatedGraphConv, "symmetric", lambda self: self.graph + self.adjacency)
+    assert error(*exact) > 1e-4
+
+
+@pytest.mark.shared
+def test_parity_notices_limbs_in_another_order(exact):
+    limb = exact[0].spatial.blocks[0].ipc.limb
+    limb.gathered = limb.gathered.unflatten(0, (4, -1))[[1, 0, 2, 3]].flatten()
+    assert error(*exact) > 1e-4
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("right", "wrong"), [(1e-5, 1e-6), (1e-6, 1e-5)])
+def test_parity_notices_the_epsilon_of_any_norm(exact, right, wrong):
+    model, x, wanted = exact
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.LayerNorm) and m.eps == right]
+    assert len(norms) >= 3
+    for norm in norms:
+        norm.eps = wrong
+        assert error(model, x, wanted) > EXACT
+        norm.eps = right
+
+
+def test_parameter_count_is_the_authors():
+    assert sum(parameter.numel() for parameter in build("htnet").parameters()) == 3_048_489
+
+
+def test_contract_and_shapes():
+    model = build("htnet", **SMALL, in_channels=3).eval()
+    assert (model.in_frames, model.out_frames, model.in_channels, model.fps) == (1, (0,), 3, 50.0)
+    x = torch.randn(5, 1, 17, 3)
+    features = model.encode(x)
+    assert features.shape == (5, 1, 17, 24)
+    assert torch.equal(model.head(features), model(x))
+    assert torch.equal(model(x), model(x))
+    torch.testing.assert_close(model(x[2:3]), model(x)[2:3], rtol=0, atol=1e-6)
+
+
+def test_every_parameter_has_a_gradient():
+    torch.manual_seed(0)
+    model = build("htnet", **SMALL)
+    model(torch.randn(4, 1, 17, 2)).square().sum().backward()
+    dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
+    assert dead == []
+
+
+def test_reference_weights_come_back_and_load_strictly(as_reference):
+    model = build("htnet", **SMALL).eval()
+    weights = as_reference("htnet", model)
+    assert "Hiremixer.blocks.0.ipc.conv1.weight" in weights
+    again = from_reference("htnet", weights)
+    assert again.config == model.config
+    x = torch.randn(2, 1, 17, 2)
+    assert torch.equal(again(x), model(x))
+    with pytest.raises(CheckpointError, match="missing: fcn.bias"):
+        from_reference("htnet", {key: value for key, value in weights.items() if key != "fcn.bias"})
+    with pytest.raises(CheckpointError, match="ipc.conv2.weight: wanted shape"):
+        from_reference("htnet", weights | {"Hiremixer.blocks.0.ipc.conv2.weight": torch.zeros(8, 8, 3)})
+
+
+def test_more_frames_or_a_wrong_width_are_errors():
+    with pytest.raises(ShapeError, match=r"wanted keypoints \(batch, 1, 17, 2\), got \(4, 3, 17, 2\)"):
+        build("htnet", **SMALL)(torch.zeros(4, 3, 17, 2))
+    with pytest.raises(RecipeError, match="^width: wanted a multiple of 3 \\* heads = 24, got 32"):
+        build("htnet", width=32)
