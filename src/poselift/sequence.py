@@ -40,7 +40,9 @@ class Keypoints2D:
             if confidence.shape != xy.shape[:2]:
                 raise ShapeError(f"wanted confidence of shape {xy.shape[:2]}, got {confidence.shape}")
             if not ((confidence >= 0) & np.isfinite(confidence) | np.isnan(confidence)).all():
-                raise ShapeError("confidence must be between 0 and 1 (NaN counts as 0); got negative or infinite values")
+                raise ShapeError(
+                    "confidence must be between 0 and 1 (NaN counts as 0); got negative or infinite values"
+                )
             object.__setattr__(self, "confidence", np.nan_to_num(confidence, nan=0.0))
         _check_fps(self.fps)
         if self.image_size is not None and min(self.image_size) <= 0:

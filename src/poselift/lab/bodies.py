@@ -69,8 +69,8 @@ def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sampl
         (N,) in (0, 1]; the same for the same frames.
     """
     points = torch.from_numpy(frames)[None]
-    features = (points - points[:, :, skeleton.root : skeleton.root + 1]) @ _yaw(points, skeleton)
-    features = features[0].flatten(1).numpy().astype(np.float64)
+    facing = (points - points[:, :, skeleton.root : skeleton.root + 1]) @ _yaw(points, skeleton)
+    features = facing[0].flatten(1).numpy().astype(np.float64)
     step = max(len(features) // sample, 1)
     count = min(clusters, len(features[::step]))
     centres, _ = kmeans2(features[::step], count, iter=10, minit="++", rng=np.random.default_rng(0), missing="warn")

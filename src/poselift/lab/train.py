@@ -1,4 +1,4 @@
-"""The training path, top to bottom: clips -> windows -> observe -> normalise -> model -> loss -> evaluate -> card, ONNX.
+"""The training path: clips -> windows -> observe -> normalise -> model -> loss -> evaluate -> card, ONNX.
 
 A run is a folder: `recipe.json`, `log.jsonl` (a line every so many steps), `checkpoint.pt` (weights, optimiser, random
 states: a stopped run goes on exactly where the last checkpoint was), and at the end NAME.onnx with its card.
@@ -23,6 +23,7 @@ from poselift.evaluate import MocapProtocol, Scores, evaluate_mocap
 from poselift.lab.data import DataConfig, MocapWindows
 from poselift.lab.losses import LossConfig, pose_loss
 from poselift.lab.models import build
+from poselift.lab.models.lifter import Lifter
 from poselift.lab.observe import SimulatedDetector
 from poselift.output import written_whole
 
@@ -96,7 +97,7 @@ class TrainRecipe:
 class TorchLifter:
     """A torch lifter with the numpy contract of `poselift.lifter.Lifter`."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Lifter) -> None:
         """Wrap a model that keeps the lab's contract; it is put into evaluation mode."""
         self.model = model.eval()
         self.skeleton, self.fps, self.in_channels = model.skeleton, model.fps, model.in_channels

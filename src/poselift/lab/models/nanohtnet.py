@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
+from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -95,7 +96,7 @@ def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw"
     return cosines / in_frames
 
 
-class NanoHTNet(nn.Module):
+class NanoHTNet(Lifter):
     """Keypoints (B, T, J, C) in normalized screen coordinates to joints (B, S, J, 3), root-relative camera metres."""
 
     dct: Tensor
@@ -138,10 +139,6 @@ class NanoHTNet(nn.Module):
         """
         checks.check_input(self, x)
         return torch.cat((self._encode_joints(x), self._encode_frequencies(x)), 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Joints of the middle frames, (B, S, J, 3), root-relative metres in camera axes; see `encode`."""
-        return self.head(self.encode(x))
 
     def _encode_joints(self, x: Tensor) -> Tensor:
         tokens = self.spatial_embed(x.transpose(1, 2).flatten(2)) + self.spatial_position  # (B, J, D)
