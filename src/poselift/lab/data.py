@@ -174,7 +174,7 @@ def scale_bones(xyz: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
         skeleton: Joint order and tree.
 
     Returns:
-        (B, T, J, 3); a longer leg lifts the body, so the feet stay about as high as they were.
+        (B, T, J, 3); the root joint stays where it is.
     """
     parents = list(skeleton.parents)
     chain = torch.zeros(len(skeleton), len(skeleton), device=xyz.device)

@@ -47,6 +47,5 @@ class SimulatedDetector:
         metre = 1 / points[:, :, H36M_17.root, 2].mean(1).clip(min=0.1)
         xy = project(detector_joints(points, self.config, generator))
         xy, confidence = corrupt(xy, metre, DETECTOR_SKELETON, self.config, generator)
-        feet = [part in name for name in DETECTOR_SKELETON.joints for part in ("toe",)]
-        confidence[..., [f or "heel" in n for f, n in zip(feet, DETECTOR_SKELETON.joints, strict=True)]] = 0
+        confidence[..., ["toe" in name or "heel" in name for name in DETECTOR_SKELETON.joints]] = 0
         return xy[0], confidence[0]
