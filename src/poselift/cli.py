@@ -181,7 +181,7 @@ def train(
         data: Motion capture archive.
         out: Folder of the run; a run that was stopped goes on where it was.
     """
-    raise AssertionError("main hands train to the lab before it comes here")
+    return _lab("command").train(recipe, ["--data", str(data), "--out", str(out)], _progress)
 
 
 VERBS: dict[str, Callable[..., int]] = {"lift": lift, "evaluate": evaluate, "train": train, "lifters": lifters}

@@ -27,7 +27,7 @@ def write_weights(run: Run, *, data: str, commit: str, date: str) -> Path:
         Path of the ONNX file; files of an earlier export are replaced.
 
     Raises:
-        CheckpointError: ONNX Runtime does not agree with torch.
+        OutputError: ONNX Runtime does not agree with torch, or a file cannot be written.
     """
     scores = {
         "exact 2D": run.evaluate(),

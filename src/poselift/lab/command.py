@@ -12,7 +12,7 @@ import tyro
 
 from poselift.datasets.mocap import load_mocap
 from poselift.lab.card import write_weights
-from poselift.lab.recipes import get_recipe
+from poselift.lab.recipes import RECIPES, get_recipe
 from poselift.lab.train import Run, TrainRecipe
 
 Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
@@ -24,7 +24,7 @@ class _TrainArguments:
     """Motion capture: a mocap17.npz archive with the splits train and dev."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the run; a run that was stopped goes on where it was."""
-    recipe: tyro.conf.OmitArgPrefixes[TrainRecipe]
+    recipe: Annotated[TrainRecipe, tyro.conf.arg(name="")]
     """Options of the recipe."""
 
 
@@ -44,7 +44,7 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
     """
     recipe = get_recipe(name)
     given = tyro.cli(
-        _TrainArguments, prog=f"poselift train {name}", args=list(arguments), description=get_recipe.__doc__,
+        _TrainArguments, prog=f"poselift train {name}", args=list(arguments), description=RECIPES[name].__doc__,
         default=_TrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
     )  # fmt: skip
     run = Run(given.recipe, load_mocap(given.data, split="train"), load_mocap(given.data, split="dev"), given.out)

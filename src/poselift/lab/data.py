@@ -14,7 +14,7 @@ from torch import Tensor
 
 from poselift.convert import convert_arrays
 from poselift.datasets.mocap import MocapClip
-from poselift.errors import DatasetError
+from poselift.errors import DatasetError, RecipeError
 from poselift.lab.bodies import mirror, mix_parts, rarity, scale_bones
 from poselift.lab.cameras import CameraConfig, project, view
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints
@@ -48,6 +48,20 @@ class DataConfig:
     """0 draws subjects by their recorded time; 1 gives every subject the same share."""
     rare: float = 0.5
     """0 draws poses as often as they were recorded; 1 gives every kind of pose the same share."""
+
+    def __post_init__(self) -> None:
+        """Check the shares and the speeds.
+
+        Raises:
+            RecipeError: One is out of range; the message names it.
+        """
+        for name in ("exact", "own_joints", "short", "mix"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"data.{name}: wanted a share in [0, 1], got {getattr(self, name)}")
+        if self.exact + self.own_joints > 1:
+            raise RecipeError(f"data.own_joints: wanted at most 1 - data.exact, got {self.own_joints} and {self.exact}")
+        if not 0 < self.speed[0] <= self.speed[1]:
+            raise RecipeError(f"data.speed: wanted two positive speeds, the lower one first, got {self.speed}")
 
 
 @dataclass(frozen=True, eq=False)

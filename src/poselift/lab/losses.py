@@ -18,7 +18,7 @@ class LossConfig:
     smoothness: float = 0.0
     """Weight of the squared frame-to-frame difference of the prediction alone (NanoHTNet's trial uses 0.5)."""
     joint_weights: bool = False
-    """Count knees 2.5, ankles 2.5, elbows and wrists 4, neck and head 1.5 times, as NanoHTNet's trial does."""
+    """Count knees and ankles 2.5, elbows and wrists 4, shoulders and head 1.5 times, as NanoHTNet's trial does."""
     frames: Literal["all", "centre"] = "all"
     """Score every yielded frame, or only the middle one as single-output papers do."""
     scale_free: float = 0.0
@@ -27,7 +27,7 @@ class LossConfig:
 
 def joint_weights(skeleton: Skeleton) -> Tensor:
     """(J,) weights by joint name. Source: the commented `attempt == 10` of NanoHTNet's main.py."""
-    weights = {"knee": 2.5, "ankle": 2.5, "elbow": 4.0, "wrist": 4.0, "nose": 1.5, "head": 1.5}
+    weights = {"knee": 2.5, "ankle": 2.5, "elbow": 4.0, "wrist": 4.0, "shoulder": 1.5, "head": 1.5}
     return torch.tensor([next((w for part, w in weights.items() if part in j), 1.0) for j in skeleton.joints])
 
 

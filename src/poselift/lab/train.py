@@ -7,6 +7,7 @@ states: a stopped run goes on exactly where the last checkpoint was), and at the
 import dataclasses
 import json
 import math
+import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,9 @@ class TrainRecipe:
         for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name}: wanted 1 or more, got {getattr(self, name)}")
+        for name in ("evaluate_every", "checkpoint_every"):
+            if getattr(self, name) % self.log_every:  # a resumed run could not write the line it is in
+                raise RecipeError(f"{name}: wanted a multiple of log_every={self.log_every}, got {getattr(self, name)}")
         if not 0 <= self.optim.ema < 1:
             raise RecipeError(f"optim.ema: wanted a decay in [0, 1), got {self.optim.ema}")
 
@@ -117,7 +121,7 @@ class Run:
         """Build everything, and go on from the folder's checkpoint when there is one.
 
         Raises:
-            CheckpointError: The folder holds a run of another recipe.
+            CheckpointError: The folder holds a run of another recipe, or a broken checkpoint.
         """
         self.recipe, self.dev, self.out = recipe, dev, out
         self.device = _device(recipe.device)
@@ -189,6 +193,8 @@ class Run:
         return loss.detach()
 
     def _line(self, losses: Tensor) -> dict[str, Any]:
+        if not losses.isfinite().all():
+            raise RecipeError(f"the loss is no longer finite at step {self.step}; lower optim.lr")
         speed = self.step * self.recipe.batch_size / max(self.seconds, 1e-9)
         lr = self.optimizer.param_groups[0]["lr"]
         return {
@@ -200,8 +206,6 @@ class Run:
         }
 
     def _log(self, line: dict[str, Any]) -> None:
-        if not math.isfinite(line["loss_mm"]):
-            raise RecipeError(f"the loss is no longer finite at step {self.step}; lower optim.lr")
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
 
@@ -229,8 +233,11 @@ class Run:
             with written_whole(self.out / "recipe.json", overwrite=True) as temporary:
                 temporary.write_text(json.dumps(recipe_json(self.recipe), indent=2) + "\n", encoding="utf-8")
             return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["recipe"] != recipe:
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise CheckpointError(f"{path} is no checkpoint of ours or is broken; use a new --out folder") from error
+        if not isinstance(state, dict) or state.get("recipe") != recipe:
             raise CheckpointError(f"{path} belongs to another recipe (see recipe.json); use a new --out folder")
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
@@ -277,4 +284,7 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise RecipeError("device: wanted a GPU, but torch sees none; use --device cpu")
-    return torch.device(name)
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise RecipeError(f"device: wanted cpu, cuda or auto, got '{name}'") from error
