@@ -67,8 +67,9 @@ def lift(
         try:
             for ending in formats:  # before any work is done
                 check_free(out / f"{path.stem}.{ending}", overwrite=force)
+            told = {} if is_video(path) else {"skeleton": skeleton, "fps": fps}  # a video knows both itself
             with _progress(f"reading {path.name}") as tick:
-                people = read_keypoints(path, skeleton=skeleton, fps=fps, model=detector_model, progress=tick)
+                people = read_keypoints(path, **told, model=detector_model, progress=tick)
             for number, keypoints in enumerate(people, 1):
                 name = path.stem if number == 1 else f"{path.stem}_person{number}"
                 _lift_one(path, keypoints, network, out / name, flip, formats, force)
@@ -227,7 +228,7 @@ def _lab(module: str) -> Any:
 
 
 def _say_error(error: PoseliftError, path: Path | None = None) -> None:
-    where = f"{path}: " if path is not None else ""
+    where = f"{path}: " if path is not None and str(path) not in str(error) else ""
     _err.print(f"[bold red]error:[/] {where}", end="")
     _err.print(str(error), markup=False, highlight=False, soft_wrap=True)
 
