@@ -67,9 +67,9 @@ def lift(
         try:
             for ending in formats:  # before any work is done
                 check_free(out / f"{path.stem}.{ending}", overwrite=force)
-            told = {} if is_video(path) else {"skeleton": skeleton, "fps": fps}  # a video knows both itself
+            joints, rate = (None, None) if is_video(path) else (skeleton, fps)  # a video knows both itself
             with _progress(f"reading {path.name}") as tick:
-                people = read_keypoints(path, **told, model=detector_model, progress=tick)
+                people = read_keypoints(path, skeleton=joints, fps=rate, model=detector_model, progress=tick)
             for number, keypoints in enumerate(people, 1):
                 name = path.stem if number == 1 else f"{path.stem}_person{number}"
                 _lift_one(path, keypoints, network, out / name, flip, formats, force)

@@ -181,8 +181,9 @@ class Run:
         batch = self.data.batch(recipe.batch_size, self.generator)
         bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and self.device.type == "cuda")
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            pred = self.model(batch.inputs)
-        loss = pose_loss(pred.float(), batch.targets, self.model.skeleton, recipe.loss)
+            features = self.model.encode(batch.inputs)
+        pred = self.model.head(features.float())  # bfloat16 would round a metre to 4 mm
+        loss = pose_loss(pred, batch.targets, self.model.skeleton, recipe.loss)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), recipe.optim.clip_norm)
