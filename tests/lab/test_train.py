@@ -1,0 +1,359 @@
+import dataclasses
+import json
+import math
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from poselift.errors import CheckpointError, RecipeError  # noqa: E402
+from poselift.lab import train  # noqa: E402
+from poselift.lab.data import DataConfig  # noqa: E402
+from poselift.lab.losses import LossConfig  # noqa: E402
+from poselift.lab.train import OptimConfig, Run, TorchLifter, TrainRecipe, learning_rate, recipe_json  # noqa: E402
+from poselift.lifter import check_lifter  # noqa: E402
+
+RECIPE = TrainRecipe(
+    name="nanohtnet.tiny",
+    lifter="nanohtnet",
+    model={
+        "in_frames": 9,
+        "keep_frames": 3,
+        "in_channels": 3,
+        "width": 48,
+        "mlp_width": 16,
+        "gcn_width": 16,
+        "num_blocks": 1,
+        "dct": "ortho",
+        "spatial_dropout": 0.1,  # so that a resumed run needs the random state of dropout too
+        "drop_path": (0.1, 0.1),
+    },
+    loss=LossConfig(velocity=0.5),
+    optim=OptimConfig(lr=3e-3, warmup_steps=2, ema=0.9),
+    steps=6,
+    batch_size=8,
+    log_every=1,
+    evaluate_every=6,
+    checkpoint_every=3,
+    device="cpu",
+)
+
+
+class Stopped(Exception):
+    """What ends a run before its time."""
+
+
+@pytest.fixture
+def run(walk, tmp_path):
+    def make(recipe=RECIPE, folder="run"):
+        return Run(recipe, [walk(60), walk(40, seed=1, subject="two")], [walk(12, name="dev")], tmp_path / folder)
+
+    return make
+
+
+def log_of(run):
+    """Log lines, without what the clock says."""
+    lines = [json.loads(line) for line in (run.out / "log.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("seconds", "windows_per_s")} for line in lines]
+
+
+def stop_at(step):
+    def progress(now, steps, line):
+        if now == step:
+            raise Stopped
+
+    return progress
+
+
+def assert_same(one, other, path="state"):
+    """Two nests of containers and tensors are equal to the bit."""
+    assert type(one) is type(other), path
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), path
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), path
+        for key in one:
+            if key != "seconds":
+                assert_same(one[key], other[key], f"{path}.{key}")
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), path
+        for number, pair in enumerate(zip(one, other, strict=True)):
+            assert_same(*pair, f"{path}[{number}]")
+    else:
+        assert one == other, path
+
+
+def test_assert_same_notices_a_bit():
+    with pytest.raises(AssertionError, match=r"state.a\[1\]"):
+        assert_same({"a": [1, torch.tensor([1.0])]}, {"a": [1, torch.tensor([1.0000001])]})
+
+
+def test_learning_rate_rises_then_falls_as_half_a_cosine():
+    optim = OptimConfig(lr=0.1, warmup_steps=4, final_lr=0.01)
+    rates = [learning_rate(step, 12, optim) for step in range(13)]
+    assert rates[:4] == pytest.approx([0.025, 0.05, 0.075, 0.1])
+    assert rates[4] == pytest.approx(0.1)
+    assert rates[8] == pytest.approx(0.1 * (1 + 0.01) / 2)
+    assert rates[6] == pytest.approx(0.001 + 0.099 * (1 + math.sqrt(0.5)) / 2)
+    assert rates[12] == pytest.approx(0.001)
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+    assert learning_rate(0, 5, OptimConfig(lr=0.1, warmup_steps=0)) == pytest.approx(0.1)
+
+
+def test_the_optimizer_takes_the_rates(run):
+    training = run()
+    training.train()
+    wanted = [round(learning_rate(step, 6, RECIPE.optim), 7) for step in range(6)]
+    assert [line["lr"] for line in log_of(training)] == wanted
+
+
+def test_the_loss_falls(run):
+    optim = OptimConfig(lr=5e-3, warmup_steps=5, ema=0.9)
+    data = DataConfig(exact=1, own_joints=0, short=0)
+    recipe = dataclasses.replace(
+        RECIPE, steps=60, batch_size=32, evaluate_every=60, checkpoint_every=60, optim=optim, data=data
+    )
+    training = run(recipe)
+    before = training.evaluate(cameras=2).mean
+    training.train()
+    log = log_of(training)
+    first, last = (np.mean([line["loss_mm"] for line in part]) for part in (log[:5], log[-5:]))
+    assert last < 0.75 * first
+    assert training.evaluate(cameras=2).mean["mpjpe"] < 0.75 * before["mpjpe"]
+    assert log[-1]["dev_mpjpe"] == training.evaluate(cameras=1).mean["mpjpe"]
+    assert "dev_mpjpe" not in log[-2]
+
+
+def test_a_stopped_run_goes_on_exactly_where_it_was(run):
+    whole = run(folder="whole")
+    whole.train()
+    stopped = run(folder="stopped")
+    with pytest.raises(Stopped):
+        stopped.train(stop_at(4))  # one step after the checkpoint: that step is forgotten
+    assert [line["step"] for line in log_of(stopped)] == [1, 2, 3, 4]
+    with (stopped.out / "log.jsonl").open("a") as log:
+        log.write('{"step": 5, "loss_mm": 12')  # and the last line is only half there
+    resumed = run(folder="stopped")
+    assert resumed.step == 3
+    assert [line["step"] for line in log_of(resumed)] == [1, 2, 3]
+    resumed.train()
+    assert log_of(resumed) == log_of(whole)
+    states = [torch.load(r.out / "checkpoint.pt", weights_only=True) for r in (whole, resumed)]
+    assert_same(*states)
+    assert states[0]["step"] == 6
+    assert (resumed.out / "recipe.json").read_text() == (whole.out / "recipe.json").read_text()
+
+
+def test_a_finished_run_is_left_as_it_is(run):
+    run().train()
+    again = run()
+    assert again.step == 6
+    before = {file: file.read_bytes() for file in again.out.iterdir()}
+    again.train()
+    assert {file: file.read_bytes() for file in again.out.iterdir()} == before
+
+
+def test_the_folder_holds_recipe_log_and_checkpoint(run):
+    training = run()
+    training.train()
+    assert sorted(file.name for file in training.out.iterdir()) == ["checkpoint.pt", "log.jsonl", "recipe.json"]
+    written = json.loads((training.out / "recipe.json").read_text())
+    assert written == recipe_json(RECIPE)
+    assert written["model"]["drop_path"] == [0.1, 0.1]
+    assert written["data"]["noise"]["level"] == RECIPE.data.noise.level
+    (*_, line) = (training.out / "log.jsonl").read_text().splitlines()
+    assert list(json.loads(line))[:5] == ["step", "loss_mm", "lr", "seconds", "windows_per_s"]
+
+
+def test_a_run_without_a_checkpoint_starts_afresh(run):
+    training = run()
+    (training.out / "log.jsonl").write_text('{"step": 1}\n')
+    run().train()
+    assert [line["step"] for line in log_of(training)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_another_recipe_s_run_is_refused(run):
+    run().train()
+    with pytest.raises(CheckpointError, match="another recipe .* new --out folder"):
+        run(dataclasses.replace(RECIPE, seed=1))
+
+
+def _touch(path):
+    Path(path).touch()
+
+
+class _Payload:
+    """Does something when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return _touch, (self.path,)
+
+
+@pytest.mark.parametrize("kind", ["pickle", "torch", "cut", "empty", "text", "list"])
+def test_broken_or_strange_checkpoints_are_refused_and_never_run(run, tmp_path, kind):
+    training = run()
+    path, marker = training.out / "checkpoint.pt", tmp_path / "was_run"
+    if kind == "pickle":
+        path.write_bytes(pickle.dumps(_Payload(str(marker)), protocol=2))
+    elif kind == "torch":
+        torch.save({"recipe": _Payload(str(marker))}, path)
+    elif kind == "cut":
+        training._save()
+        path.write_bytes(path.read_bytes()[:-2000])
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "text":
+        path.write_text("my notes\n")
+    else:
+        torch.save([1], path)
+    with pytest.raises(CheckpointError, match="new --out folder"):
+        run()
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("every", [1, 6])
+def test_a_loss_that_is_not_finite_ends_the_run_with_a_word(run, monkeypatch, every):
+    training = run(dataclasses.replace(RECIPE, log_every=every, checkpoint_every=6))
+    losses = iter([1.0, math.nan, 1.0, 1.0, 1.0, 1.0])
+
+    def poisoned(pred, *_):
+        return pred.sum() * 0 + next(losses)
+
+    monkeypatch.setattr(train, "pose_loss", poisoned)
+    with pytest.raises(RecipeError, match=r"no longer finite at step [26]; lower optim.lr"):
+        training.train()
+    assert not (training.out / "checkpoint.pt").exists()
+
+
+def test_the_average_follows_the_weights(run):
+    training = run()
+    before = [p.clone() for p in training.average.parameters()]
+    for model, average in zip(training.model.parameters(), before, strict=True):
+        assert torch.equal(model, average)
+    training._one_step()
+    # The first steps are averaged over fewer: the decay is (1 + step) / (10 + step) until it reaches 0.9.
+    for average, start, model in zip(
+        training.average.parameters(), before, training.model.parameters(), strict=True
+    ):
+        torch.testing.assert_close(average, 0.1 * start + 0.9 * model, rtol=0, atol=1e-6)
+    training.step = 10**6
+    start = [p.clone() for p in training.average.parameters()]
+    training._one_step()
+    for average, old, model in zip(training.average.parameters(), start, training.model.parameters(), strict=True):
+        torch.testing.assert_close(average, 0.9 * old + 0.1 * model, rtol=0, atol=1e-6)
+
+
+def test_without_averaging_the_weights_themselves_are_evaluated(run):
+    training = run(dataclasses.replace(RECIPE, optim=dataclasses.replace(RECIPE.optim, ema=0)))
+    training.train()
+    for average, model in zip(training.average.parameters(), training.model.parameters(), strict=True):
+        assert torch.equal(average, model)
+
+
+def test_matrices_alone_decay(run):
+    training = run()
+    decayed, free = training.optimizer.param_groups
+    assert (decayed["weight_decay"], free["weight_decay"]) == (0.01, 0.0)
+    assert decayed["betas"] == (0.9, 0.99)
+    names = {id(p): name for name, p in training.model.named_parameters()}
+    groups = [[names[id(p)] for p in group["params"]] for group in (decayed, free)]
+    assert sorted(groups[0] + groups[1]) == sorted(names.values())
+    assert not [name for name in groups[0] if name.endswith("bias") or "norm" in name or "position" in name]
+    assert {"spatial_position", "temporal_position", "head.bias"} <= set(groups[1])
+    assert {"head.weight", "spatial_embed.weight"} <= set(groups[0])
+
+
+def test_gradients_are_clipped(run, monkeypatch):
+    seen = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def spy(parameters, norm):
+        parameters = list(parameters)
+        seen.append(norm)
+        total = clip(parameters, norm)
+        assert math.sqrt(sum(float((p.grad**2).sum()) for p in parameters)) <= norm * 1.001
+        return total
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
+    optim = dataclasses.replace(RECIPE.optim, clip_norm=1e-3)
+    run(dataclasses.replace(RECIPE, optim=optim))._one_step()
+    assert seen == [1e-3]
+
+
+def test_the_seed_decides(run):
+    one, same, other = (
+        run(dataclasses.replace(RECIPE, seed=seed), folder) for seed, folder in ((0, "a"), (0, "b"), (1, "c"))
+    )
+    assert_same(one.model.state_dict(), same.model.state_dict())
+    assert not torch.equal(one.model.head.weight, other.model.head.weight)
+    with torch.random.fork_rng():
+        losses = []
+        for training in (one, same, other):
+            torch.manual_seed(0)
+            losses.append(training._one_step())
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_mixed_precision_trains_too(run):
+    training = run(dataclasses.replace(RECIPE, precision="bf16"))
+    assert training._one_step().dtype == torch.float32
+    assert all(p.dtype == torch.float32 for p in training.model.parameters())
+
+
+def test_torch_lifters_keep_the_front_s_contract(run):
+    model = run().model.train()
+    lifter = TorchLifter(model)
+    check_lifter(lifter)
+    assert not model.training
+    windows = np.random.default_rng(0).normal(size=(2, 9, 17, 3))
+    joints = lifter(windows)
+    assert (joints.shape, joints.dtype) == ((2, 3, 17, 3), np.float32)
+    np.testing.assert_array_equal(joints, lifter(windows))
+
+
+def test_scores_say_how_they_were_measured(run):
+    training = run()
+    exact, noisy = training.evaluate(cameras=1), training.evaluate(cameras=1, noisy=True)
+    assert exact.protocol["keypoints"] == "exact 2D"
+    assert "BODY_25B" in noisy.protocol["keypoints"]
+    assert exact.frames == noisy.frames == 12
+    assert exact.mean != noisy.mean
+    assert training.evaluate(cameras=1, flip_average=True).protocol["flip_average"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"steps": 0}, "steps: wanted 1 or more, got 0"),
+        ({"batch_size": -1}, "batch_size"),
+        ({"log_every": 0}, "log_every"),
+        ({"log_every": 2}, "checkpoint_every: wanted a multiple of log_every=2, got 3"),
+        ({"log_every": 3, "evaluate_every": 4}, "evaluate_every: wanted a multiple of log_every=3, got 4"),
+        ({"optim": OptimConfig(ema=1.0)}, r"optim.ema: wanted a decay in \[0, 1\), got 1.0"),
+    ],
+)
+def test_recipes_are_checked(options, message):
+    with pytest.raises(RecipeError, match=message):
+        dataclasses.replace(RECIPE, **options)
+
+
+def test_unknown_lifters_options_and_devices(run):
+    with pytest.raises(RecipeError, match="did you mean 'nanohtnet'"):
+        run(dataclasses.replace(RECIPE, lifter="nanohtnt"))
+    with pytest.raises(RecipeError, match="no option 'widht'; did you mean 'width'"):
+        run(dataclasses.replace(RECIPE, model={"widht": 48}))
+    with pytest.raises(RecipeError, match="device: wanted cpu, cuda or auto, got 'gpu'"):
+        run(dataclasses.replace(RECIPE, device="gpu"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_auto_is_the_cpu():
+    assert train._device("auto") == torch.device("cpu")
+    with pytest.raises(RecipeError, match="torch sees none; use --device cpu"):
+        train._device("cuda")
