@@ -72,7 +72,7 @@ def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sampl
     facing = (points - points[:, :, skeleton.root : skeleton.root + 1]) @ _yaw(points, skeleton)
     features = facing[0].flatten(1).numpy().astype(np.float64)
     step = max(len(features) // sample, 1)
-    count = min(clusters, len(features[::step]))
+    count = min(clusters, len(np.unique(features[::step], axis=0)))
     centres, _ = kmeans2(features[::step], count, iter=10, minit="++", rng=np.random.default_rng(0), missing="warn")
     cluster, _ = vq(features, centres)
     return np.bincount(cluster, minlength=count)[cluster] / len(features)

@@ -136,7 +136,8 @@ class MocapWindows:
         low, high = config.speed
         speed = self.stride * low * (high / low) ** torch.rand(size, generator=generator, device=device)
         length = self._lengths[clip]
-        middle = frame - self._starts[clip] + torch.rand(size, generator=generator, device=device)
+        middle = frame - self._starts[clip] + torch.rand(size, generator=generator, device=device) - 0.5
+        middle = middle.clip(min=0).minimum(length - 1)
         half = (self.in_frames - 1) // 2
         offset = torch.arange(-half, self.in_frames - half, device=device)
         time = middle[:, None] + offset * speed[:, None]

@@ -228,7 +228,6 @@ class Run:
 
     def _resume(self) -> None:
         path = self.out / "checkpoint.pt"
-        recipe = json.dumps(recipe_json(self.recipe))
         if not path.exists():
             (self.out / "log.jsonl").unlink(missing_ok=True)
             with written_whole(self.out / "recipe.json", overwrite=True) as temporary:
@@ -238,7 +237,7 @@ class Run:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise CheckpointError(f"{path} is no checkpoint of ours or is broken; use a new --out folder") from error
-        if not isinstance(state, dict) or state.get("recipe") != recipe:
+        if not isinstance(state, dict) or json.loads(state.get("recipe", "0")) != recipe_json(self.recipe):
             raise CheckpointError(f"{path} belongs to another recipe (see recipe.json); use a new --out folder")
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
