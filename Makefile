@@ -12,7 +12,7 @@ demo: .venv/demo
 	@echo "  $(CURDIR)/out/demo/demo.html"
 
 test: .venv-lab/ready .venv-video/ready
-	.venv-lab/bin/python -m pytest --numprocesses 2 --jaxtyping-packages=poselift,beartype.beartype
+	.venv-lab/bin/python -m pytest --numprocesses 2
 	.venv-video/bin/python -m pytest --numprocesses 2 --ignore tests/lab
 
 check: .venv-lab/ready
