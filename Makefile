@@ -26,7 +26,7 @@ clean:
 # The front alone, as `pip install poselift` gives it.
 .venv/demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	.venv/$(PIP) -e .
+	.venv/$(PIP) --no-compile -e .
 	touch $@
 
 # Everything but the video detector, which asks for an older numpy.
