@@ -5,7 +5,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.lab.bodies import mirror, mix_parts, rarity  # noqa: E402
+from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity  # noqa: E402
 from poselift.skeleton import H36M_17  # noqa: E402
 
 LEGS = [j for j, n in enumerate(H36M_17.joints) if any(p in n for p in ("hip", "knee", "ankle"))]
@@ -86,3 +86,15 @@ def test_rare_poses_are_told_from_common_ones_whatever_way_they_face(body):
 
 def test_one_pose_is_as_common_as_can_be(body):
     assert (rarity(np.stack([body] * 5), H36M_17) == 1).all()
+
+
+def test_a_bent_trunk_turns_about_the_pelvis_and_the_legs_stand(two):
+    one, _ = two
+    right = torch.tensor([torch.pi / 2])
+    bent = bend_trunk(one, right, torch.tensor([0.0]), H36M_17)  # about x: y to z, z to -y
+    relative, was = bent - bent[:, :, :1], one - one[:, :, :1]
+    torch.testing.assert_close(relative[:, :, LEGS], was[:, :, LEGS], rtol=0, atol=1e-5)
+    expected = torch.stack([was[..., 0], -was[..., 2], was[..., 1]], -1)
+    torch.testing.assert_close(relative[:, :, REST], expected[:, :, REST], rtol=0, atol=1e-5)
+    torch.testing.assert_close(lengths(bent), lengths(one), rtol=0, atol=1e-5)
+    torch.testing.assert_close(bend_trunk(one, 0 * right, right, H36M_17), one, rtol=0, atol=1e-5)

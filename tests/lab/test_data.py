@@ -21,7 +21,7 @@ from poselift.skeleton import COCO_17, H36M_17  # noqa: E402
 from poselift.window import cut  # noqa: E402
 
 lift = importlib.import_module("poselift.lift")  # the module: the name is the function's
-EXACT = DataConfig(exact=1, own_joints=0, short=0, bone_scale=0, speed=(1, 1), mirror=False, mix=0, rare=0)
+EXACT = DataConfig(exact=1, own_joints=0, short=0, bone_scale=0, speed=(1, 1), mirror=False, mix=0, bend=0, rare=0)
 ROOT = H36M_17.root
 
 

@@ -1,4 +1,4 @@
-"""More bodies and poses than were recorded: other limb lengths, mirror images, one clip's legs under another's trunk.
+"""More bodies and poses than were recorded: other limb lengths, mirror images, another clip's legs or arms, a lean.
 
 All take windows of world joints (B, T, J, 3), z up, and the skeleton they are in.
 """
@@ -54,6 +54,30 @@ def mix_parts(xyz: Tensor, other: Tensor, legs: Tensor, arms: Tensor, skeleton: 
         joints = [j for j, name in enumerate(skeleton.joints) if any(part in name for part in parts)]
         mine[:, :, joints] = torch.where(chosen[:, None, None, None], source[:, :, joints], mine[:, :, joints])
     return _from_bones(mine, xyz, skeleton)
+
+
+def bend_trunk(xyz: Tensor, angle_rad: Tensor, heading_rad: Tensor, skeleton: Skeleton) -> Tensor:
+    """Lean all above the hips over, by one angle for the whole window; the legs stay.
+
+    Args:
+        xyz: (B, T, J, 3) joints.
+        angle_rad: (B,) how far.
+        heading_rad: (B,) direction of the horizontal axis to turn about.
+        skeleton: Joint order and tree.
+
+    Returns:
+        (B, T, J, 3).
+    """
+    legs = ("hip", "knee", "ankle")
+    upper = [j for j, name in enumerate(skeleton.joints) if not any(part in name for part in legs)]
+    bones = _bones(xyz, skeleton)
+    zero = torch.zeros_like(heading_rad)
+    axis = torch.stack([heading_rad.cos(), heading_rad.sin(), zero], -1)[:, None, None]
+    cos, sin = (f(angle_rad)[:, None, None, None] for f in (torch.cos, torch.sin))
+    turned = bones[:, :, upper]
+    along = (turned * axis).sum(-1, keepdim=True) * axis  # Rodrigues' formula
+    bones[:, :, upper] = along + (turned - along) * cos + torch.linalg.cross(axis.expand_as(turned), turned) * sin
+    return _from_bones(bones, xyz, skeleton)
 
 
 def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sample: int = 10000) -> np.ndarray:

@@ -15,7 +15,7 @@ from torch import Tensor
 from poselift.convert import convert_arrays
 from poselift.datasets.mocap import MocapClip
 from poselift.errors import DatasetError, RecipeError
-from poselift.lab.bodies import mirror, mix_parts, rarity, scale_bones
+from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, scale_bones
 from poselift.lab.cameras import CameraConfig, project, view
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints
 from poselift.normalize import normalize_windows
@@ -34,7 +34,7 @@ class DataConfig:
     """Share of windows with exact 2D joints of the lifter's own skeleton and full confidence."""
     own_joints: float = 0.2
     """Share with detector errors on the lifter's own joints; the rest is seen as a detector's joints and converted."""
-    short: float = 0.1
+    short: float = 0.35
     """Share of windows in which the clip begins or ends."""
     bone_scale: float = 0.08
     """Standard deviation of the logarithm of each bone's length factor, equal on both sides."""
@@ -44,6 +44,10 @@ class DataConfig:
     """Show half of the windows mirrored."""
     mix: float = 0.3
     """Share of windows with the legs, and share with the arms, of another window."""
+    bend: float = 0.3
+    """Share of windows in which the trunk leans over more than was recorded."""
+    bend_rad: float = 0.25
+    """Standard deviation of that angle."""
     balance: float = 0.5
     """0 draws subjects by their recorded time; 1 gives every subject the same share."""
     rare: float = 0.5
@@ -55,7 +59,7 @@ class DataConfig:
         Raises:
             RecipeError: One is out of range; the message names it.
         """
-        for name in ("exact", "own_joints", "short", "mix"):
+        for name in ("exact", "own_joints", "short", "mix", "bend"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"data.{name}: wanted a share in [0, 1], got {getattr(self, name)}")
         if self.exact + self.own_joints > 1:
@@ -163,6 +167,11 @@ class MocapWindows:
         if config.mix and size > 1:
             legs, arms = torch.rand((2, size), generator=generator, device=device) < config.mix
             world = mix_parts(world, world.roll(1, 0), legs, arms, self.skeleton)
+        if config.bend:
+            bent = torch.rand(size, generator=generator, device=device) < config.bend
+            angle = bent * config.bend_rad * torch.randn(size, generator=generator, device=device)
+            heading = torch.pi * torch.rand(size, generator=generator, device=device)
+            world = bend_trunk(world, angle, heading, self.skeleton)
         factors = torch.randn((size, len(self.skeleton)), generator=generator, device=device)
         for left, right in self.skeleton.pairs:
             factors[:, right] = factors[:, left]
