@@ -89,7 +89,7 @@ def test_coco_to_h36m_by_hand():
     hips, shoulders = {"left_hip": 0.5, "right_hip": 0.5}, {"left_shoulder": 0.5, "right_shoulder": 0.5}
     assert_from(result, "pelvis", source, hips)
     assert_from(result, "thorax", source, shoulders)
-    assert_from(result, "spine", source, {name: 0.25 for name in (*hips, *shoulders)})
+    assert_from(result, "spine", source, dict.fromkeys((*hips, *shoulders), 0.25))
     assert_from(result, "nose", source, {"nose": 1})
     crown = {"left_ear": 0.8, "right_ear": 0.8, "left_shoulder": -0.3, "right_shoulder": -0.3}
     assert_from(result, "head_top", source, crown)
