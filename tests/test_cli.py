@@ -105,7 +105,8 @@ def test_a_broken_file_does_not_stop_the_others(clip, tmp_path, capsys):
     assert run("lift", broken, clip, "missing.json", good, "-o", tmp_path / "out", "--formats", "npz") == 1
     assert names(tmp_path / "out") == ["clip.npz", "other.npz"]
     errors = capsys.readouterr().err.splitlines()
-    assert [line.split(": ")[:2] for line in errors] == [["error", str(broken)], ["error", "missing.json"]]
+    assert all(line.startswith("error: ") for line in errors)
+    assert [name in line for name, line in zip((str(broken), "missing.json"), errors, strict=True)] == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,6 @@ def test_a_broken_file_does_not_stop_the_others(clip, tmp_path, capsys):
         (["missing.npz", "--formats"], ["formats"]),
         ([], ["nothing to lift"]),
         (["a/clip.npz", "b/clip.json"], ["several inputs are called clip", "different folders"]),
-        (["x.mp4", "--fps", "25"], ["leave out --skeleton and --fps"]),
     ],
 )
 def test_wrong_inputs_are_refused_with_a_reason(tmp_path, capsys, arguments, words):
