@@ -17,9 +17,9 @@ HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxs
 # Each module may import those of earlier rows only. The lab stands above the front, and nothing in the front knows it.
 LAYERS = (
     "errors",
-    "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets ",
-    "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints detect.mediapipe "
-    "detect.video",
+    "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets",
+    "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints",
+    "detect.mediapipe detect.video",
     "convert resample plausibility lifter formats.amc formats.bvh detect viewer",
     "formats.clip datasets.mocap lift",
     "formats.detections formats.csv formats.json_file formats.npz evaluate",
