@@ -61,21 +61,33 @@ def lift(
     unknown = set(formats) - set(FORMATS)
     if unknown or not formats:
         raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(FORMATS)}")
+    names = [_name(path) for path in inputs]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise FormatError(
+            f"several inputs are called {', '.join(sorted(twice))} and would write the same files; "
+            "lift them one by one into different folders"
+        )
     network = load_lifter(lifter)
     failed = 0
-    for path in inputs:
+    for path, name in zip(inputs, names, strict=True):
         try:
             for ending in formats:  # before any work is done
-                check_free(out / f"{path.stem}.{ending}", overwrite=force)
+                check_free(out / f"{name}.{ending}", overwrite=force)
+            joints, rate = (None, None) if is_video(path) else (skeleton, fps)  # a video knows both itself
             with _progress(f"reading {path.name}") as tick:
-                people = read_keypoints(path, skeleton=skeleton, fps=fps, model=detector_model, progress=tick)
+                people = read_keypoints(path, skeleton=joints, fps=rate, model=detector_model, progress=tick)
             for number, keypoints in enumerate(people, 1):
-                name = path.stem if number == 1 else f"{path.stem}_person{number}"
-                _lift_one(path, keypoints, network, out / name, flip, formats, force)
+                base = out / (name if number == 1 else f"{name}_person{number}")
+                _lift_one(path, keypoints, network, base, flip, formats, force)
         except PoseliftError as error:
             failed += 1
             _say_error(error, path if len(inputs) > 1 else None)
     return 1 if failed else 0
+
+
+def _name(path: Path) -> str:
+    """What results are called after; "." is a folder with a name of its own."""
+    return path.stem if path.stem.strip(".") else path.resolve().stem
 
 
 def _lift_one(
@@ -95,7 +107,7 @@ def _lift_one(
     _out.print(
         f"{path.name}: {len(poses)} frames at {poses.fps:g} fps, {keypoints.skeleton.name}, "
         f"{seen:.0f} % of the joints seen -> {base}.{{{','.join(formats)}}}",
-        highlight=False, soft_wrap=True,
+        markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
 
 
@@ -227,16 +239,16 @@ def _lab(module: str) -> Any:
 
 
 def _say_error(error: PoseliftError, path: Path | None = None) -> None:
-    where = f"{path}: " if path is not None else ""
-    _err.print(f"[bold red]error:[/] {where}", end="")
-    _err.print(str(error), markup=False, highlight=False, soft_wrap=True)
+    where = f"{path}: " if path is not None and str(path) not in str(error) else ""
+    _err.print("[bold red]error:[/] ", end="")
+    _err.print(f"{where}{error}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def _progress(title: str) -> Iterator[Callable[..., None]]:
-    """A progress bar on the terminal; the callback takes (done, in all or None)."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_err, transient=True) as bar:
+    """A progress bar on a terminal, nothing in a log; the callback takes (done, in all or None)."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
         task = bar.add_task(title, total=None)
         yield lambda done, total=None, note=None: bar.update(
             task, completed=done, total=total, description=f"{title} {note}" if note else title

@@ -9,7 +9,7 @@ this very code.
 """
 
 from functools import cache
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from poselift.errors import SkeletonError
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
 
-Array = TypeVar("Array")  # numpy.ndarray or torch.Tensor
+Array = Any  # numpy.ndarray or torch.Tensor
 
 _HIPS = {"left_hip": 0.5, "right_hip": 0.5}
 _SHOULDERS = {"left_shoulder": 0.5, "right_shoulder": 0.5}
@@ -27,11 +27,16 @@ RULES: dict[str, tuple[dict[str, float], ...]] = {
     "thorax": (_SHOULDERS, {"neck": 1.0}),
     "neck": (_SHOULDERS, {"thorax": 1.0}),
     "spine": (
-        {joint: 0.25 for joint in (*_HIPS, *_SHOULDERS)},
+        dict.fromkeys((*_HIPS, *_SHOULDERS), 0.25),
         {"pelvis": 0.5, "thorax": 0.5},
         {"pelvis": 0.5, "neck": 0.5},
     ),
-    "nose": ({"head": 1.0}, {"upper_neck": 1.0}, {"left_eye": 0.5, "right_eye": 0.5}, {"left_ear": 0.5, "right_ear": 0.5}),
+    "nose": (
+        {"head": 1.0},
+        {"upper_neck": 1.0},
+        {"left_eye": 0.5, "right_eye": 0.5},
+        {"left_ear": 0.5, "right_ear": 0.5},
+    ),
     # Beyond the ears by 0.6 of their height over the shoulders: the mean over adults of crown height above the ears.
     "head_top": (
         {"left_ear": 0.8, "right_ear": 0.8, "left_shoulder": -0.3, "right_shoulder": -0.3},

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from poselift.datasets.mocap import MocapClip
-from poselift.errors import DatasetError
+from poselift.errors import DatasetError, RecipeError
 from poselift.geometry.camera import Camera, look_at
 from poselift.lift import lift
 from poselift.lifter import Lifter
@@ -40,6 +40,11 @@ class MocapProtocol:
     """Standard deviation of the cameras' roll."""
     flip_average: bool = False
     """Average with the mirror image."""
+
+    def __post_init__(self) -> None:
+        """Check that there are cameras to draw."""
+        if self.cameras < 1 or self.seed < 0:
+            raise RecipeError(f"wanted cameras >= 1 and seed >= 0, got cameras={self.cameras} and seed={self.seed}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,10 +120,12 @@ def evaluate_mocap(
         The scores.
 
     Raises:
-        DatasetError: There are no clips, or their skeleton is another.
+        DatasetError: There are no clips, their skeleton is another, or one is too short to have a velocity.
     """
     if not clips or any(clip.skeleton != lifter.skeleton for clip in clips):
         raise DatasetError(f"wanted clips of {lifter.skeleton.name}, got {len(clips)} or others")
+    if short := [clip.name for clip in clips if len(clip) < 2]:
+        raise DatasetError(f"wanted clips of two frames or more; leave out {', '.join(short)}")
     subjects: list[str] = []
     errors: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
     for done, clip in enumerate(clips):

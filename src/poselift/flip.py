@@ -1,10 +1,10 @@
 """Mirror images, in one place: x changes sign, left and right exchange."""
 
-from typing import TypeVar
+from typing import Any
 
 from poselift.skeleton import Skeleton
 
-Array = TypeVar("Array")  # numpy.ndarray or torch.Tensor
+Array = Any  # numpy.ndarray or torch.Tensor
 
 
 def flip(array: Array, skeleton: Skeleton) -> Array:

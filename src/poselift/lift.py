@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from poselift.convert import convert
-from poselift.errors import DetectionError
+from poselift.errors import DetectionError, ShapeError
 from poselift.flip import flip
 from poselift.lifter import Lifter, check_lifter, load_lifter
 from poselift.normalize import normalize_windows
@@ -42,6 +42,7 @@ def lift(
     Raises:
         SkeletonError: The keypoints lack joints that cannot be made up.
         DetectionError: No joint was seen in any frame.
+        ShapeError: The lifter's result has another shape than it announces, or is not finite.
     """
     lifter = lifter or load_lifter()
     check_lifter(lifter)
@@ -72,6 +73,9 @@ def _windows(source: Keypoints2D, windows: Windows, chosen: slice, lifter: Lifte
 def _run(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
     """(B, S, J, 3) joints, root exactly at zero."""
     joints = lifter(inputs)
+    wanted = (len(inputs), len(lifter.out_frames), len(lifter.skeleton), 3)
+    if joints.shape != wanted:
+        raise ShapeError(f"wanted joints {wanted} from {type(lifter).__name__}, got {joints.shape}")
     if flip_average:
         joints = (joints + flip(lifter(flip(inputs, lifter.skeleton)), lifter.skeleton)) / 2
     root = lifter.skeleton.root

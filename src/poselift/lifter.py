@@ -1,6 +1,7 @@
 """What a lifter is to everything that uses one, and the lifters that ship: ONNX files with a card beside them."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from importlib import resources
@@ -79,7 +80,7 @@ class Card:
         """Read a card.
 
         Raises:
-            CheckpointError: There is none, it is no JSON, or fields are missing or unknown.
+            CheckpointError: There is none, it is no JSON, fields are missing or unknown, or their values make no sense.
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -92,9 +93,16 @@ class Card:
             odd = sorted(set(content) - known) if isinstance(content, dict) else [type(content).__name__]
             raise CheckpointError(f"{path} is not a card: unknown fields {', '.join(odd)}")
         try:
-            return Card(**content | {"out_frames": tuple(content["out_frames"])})
-        except (KeyError, TypeError) as error:
+            card = Card(**content | {"out_frames": tuple(content["out_frames"])})
+            get_skeleton(str(card.skeleton))
+        except (KeyError, TypeError, SkeletonError) as error:
             raise CheckpointError(f"{path} is not a card: {error}") from error
+        whole = (card.in_frames, card.in_channels, *card.out_frames)
+        if not all(isinstance(n, int) for n in whole) or not set(card.out_frames) <= set(range(card.in_frames)):
+            raise CheckpointError(f"{path}: wanted whole numbers and out_frames within the window, got {whole}")
+        if not (isinstance(card.fps, int | float) and 0 < card.fps < math.inf):
+            raise CheckpointError(f"{path}: wanted a positive frame rate, got {card.fps!r}")
+        return card
 
 
 class OnnxLifter:
@@ -132,6 +140,11 @@ class OnnxLifter:
                 f"{path}: the card says windows {wanted[0]} to joints {wanted[1]}, "
                 f"the network takes {inputs.shape[1:]} and gives {outputs.shape[1:]}"
             )
+        if inputs.type != "tensor(float)" or isinstance(inputs.shape[0], int):
+            raise CheckpointError(
+                f"{path}: wanted any number of float32 windows, the network takes {inputs.shape} {inputs.type}; "
+                "export it with a dynamic batch axis"
+            )
         self._input, self._output = inputs.name, outputs.name
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
@@ -167,6 +180,8 @@ def _open_session(path: Path, threads: int) -> Any:
 def shipped_lifters() -> Sequence[str]:
     """Names of the weights that come with the package."""
     folder = resources.files("poselift") / "weights"
+    if not folder.is_dir():
+        return []
     return sorted(item.name.removesuffix(".onnx") for item in folder.iterdir() if item.name.endswith(".onnx"))
 
 

@@ -14,7 +14,8 @@ def _same_shape(pred: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.nd
     pred, target = np.asarray(pred), np.asarray(target)
     if pred.shape != target.shape or pred.ndim < 2 or pred.shape[-1] != 3:
         raise ShapeError(f"wanted two arrays (*, joints, 3) of one shape, got {pred.shape} and {target.shape}")
-    return pred, target
+    floating = np.result_type(pred.dtype, target.dtype, np.float32)  # whole millimetres would wrap around or be cut
+    return pred.astype(floating), target.astype(floating)
 
 
 def mpjpe(pred: np.ndarray, target: np.ndarray) -> np.ndarray:

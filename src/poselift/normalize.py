@@ -4,13 +4,13 @@
 take numpy arrays or torch tensors with only what the two share, because training goes through this very code.
 """
 
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 
 from poselift.skeleton import Skeleton
 
-Array = TypeVar("Array")  # numpy.ndarray or torch.Tensor
+Array = Any  # numpy.ndarray or torch.Tensor
 
 PERSON_SCALE = "person-scale"
 """Name of this normalisation on a lifter's card."""
@@ -111,11 +111,13 @@ def _flip_time(array: Array) -> Array:
 
 def _between(xy: Array, first: Array, last: Array, share: Array) -> Array:
     """(B, T, J, 2) on the line from each joint's frame `first` to its frame `last`, all (B, T, J)."""
+    start: Array
+    stop: Array
     if isinstance(xy, np.ndarray):
-        share = share.astype(xy.dtype)[..., None]
-        take = np.take_along_axis
+        start, stop = (np.take_along_axis(xy, index[..., None], 1) for index in (first, last))
+        share = share.astype(xy.dtype)
     else:
         import torch
 
-        share, take = share[..., None], torch.take_along_dim
-    return take(xy, first[..., None], 1) * (1 - share) + take(xy, last[..., None], 1) * share
+        start, stop = (torch.take_along_dim(xy, index[..., None], 1) for index in (first, last))
+    return start + (stop - start) * share[..., None]

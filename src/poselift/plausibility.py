@@ -31,6 +31,8 @@ LIKELY = 0.0
 """... and scores this at least, as true orders do unless the camera looks along the body."""
 
 _FEWEST_JOINTS = 11
+_FEWEST_PAIRS = 0.7
+"""Share of the pairs of joints that some frame must show together."""
 _MOST_FRAMES = 300
 
 _SIDE = {
@@ -95,7 +97,8 @@ def order_score(xy: np.ndarray, skeleton: Skeleton) -> float:
     figure = np.array([_FIGURE[skeleton.joints[joint]] for joint in kept])
     distances = _distances(frames[:, kept])
     pairs = np.triu(np.isfinite(distances), 1)
-    if np.unique(distances[pairs]).size < 2 or not any(pairs[bone] or pairs[bone[::-1]] for bone in bones):
+    too_few = pairs.sum() < _FEWEST_PAIRS * len(kept) * (len(kept) - 1) / 2
+    if too_few or np.unique(distances[pairs]).size < 2 or not any(pairs[bone] or pairs[bone[::-1]] for bone in bones):
         return float("nan")
     return _likeness(distances, figure, pairs) - float(np.log(_sprawl(distances, bones)))
 

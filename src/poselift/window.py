@@ -42,8 +42,8 @@ def cut(num_frames: int, in_frames: int, out_frames: tuple[int, ...]) -> Windows
     """
     if num_frames < 1:
         raise ShapeError("a clip needs at least one frame")
-    step, first = len(out_frames), out_frames[0]
-    if tuple(out_frames) != tuple(range(first, first + step)):
+    step, first = len(out_frames), min(out_frames, default=0)
+    if step == 0 or tuple(out_frames) != tuple(range(first, first + step)):
         raise ShapeError(f"wanted consecutive output frames, got {out_frames}")
     starts = np.arange(0, num_frames, step) - first
     index = starts[:, None] + np.arange(in_frames)

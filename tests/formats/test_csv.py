@@ -181,6 +181,8 @@ def test_poses_and_keypoints_are_not_confused(poses: Poses3D, lines: list[str], 
 def test_poses_need_every_frame_and_number(poses: Poses3D, file: Path) -> None:
     save_poses(poses, file)
     lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0], *lines[:0:-1]]))
+    np.testing.assert_allclose(read_poses(file).xyz, poses.xyz, atol=5.1e-5)
     file.write_text("\n".join(lines[:3] + lines[4:]))
     with pytest.raises(FormatError, match="1 frames are missing"):
         read_poses(file)

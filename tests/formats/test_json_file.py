@@ -124,7 +124,7 @@ def test_no_poses(file: Path, text: str) -> None:
         read_poses(file)
 
 
-@pytest.mark.parametrize("name", ["{}", "cam2_{:06d}.jpg"])
+@pytest.mark.parametrize("name", ["{}", "cam2_{:06d}.jp2"])
 def test_detections_of_alphapose_and_coco(person: People, file: Path, name: str) -> None:
     first, second = person(HALPE_26), person(HALPE_26, x=1000)
     content = [

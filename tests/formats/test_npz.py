@@ -40,6 +40,13 @@ def test_third_channel_is_confidence(person: People, file: Path) -> None:
     np.testing.assert_array_equal(clip.confidence, array[..., 2])
 
 
+def test_confidence_zero_is_unseen(person: People, file: Path) -> None:
+    array = person(COCO_17)
+    array[3, 2, 2], array[4, 2, 2] = 0, np.nan
+    (clip,) = read_keypoints_file(written(file, keypoints=array), fps=25)
+    assert np.argwhere(np.isnan(clip.xy).any(-1)).tolist() == [[3, 2], [4, 2]]
+
+
 def test_several_people(person: People, file: Path) -> None:
     array = np.stack([person(COCO_17), person(COCO_17, x=900)])
     clips = read_keypoints_file(written(file, xy=array[..., :2], fps=25))

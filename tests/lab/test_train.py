@@ -238,9 +238,7 @@ def test_the_average_follows_the_weights(run):
         assert torch.equal(model, average)
     training._one_step()
     # The first steps are averaged over fewer: the decay is (1 + step) / (10 + step) until it reaches 0.9.
-    for average, start, model in zip(
-        training.average.parameters(), before, training.model.parameters(), strict=True
-    ):
+    for average, start, model in zip(training.average.parameters(), before, training.model.parameters(), strict=True):
         torch.testing.assert_close(average, 0.1 * start + 0.9 * model, rtol=0, atol=1e-6)
     training.step = 10**6
     start = [p.clone() for p in training.average.parameters()]

@@ -88,12 +88,20 @@ def test_page_stops_outside_requests(browser, page):
     assert browser.run(stopped) == "stopped"
 
 
-def test_page_plays_in_real_time(browser, page):
+# Frames per second between two moments of the page's own clock: a busy machine shows fewer frames, not slower ones.
+RATE = """new Promise(done => {
+  const start = performance.now(), first = current;
+  const look = now => now - start < 600 ? requestAnimationFrame(look) : done((current - first) / (now - start) * 1000);
+  requestAnimationFrame(look);
+})"""
+
+
+@pytest.mark.parametrize("speed", [0.5, 1, 2])
+def test_page_plays_in_real_time(browser, page, speed):
     browser.open(page.as_uri())
+    browser.run(f"document.getElementById('speed').value = '{speed}'")
     browser.press(" ", " ")
-    start = time.monotonic()
-    browser.wait("document.body.dataset.frame >= 25")
-    assert 0.7 < time.monotonic() - start < 1.8
+    assert browser.run(RATE) == pytest.approx(25 * speed, rel=0.25)
     browser.press(" ", " ")
     stopped = frame(browser)
     time.sleep(0.2)
@@ -101,13 +109,10 @@ def test_page_plays_in_real_time(browser, page):
     assert browser.complaints == []
 
 
-def test_page_plays_slowly_and_around_the_end(browser, page):
-    browser.open(f"{page.as_uri()}#frame=95")
-    browser.run("document.getElementById('speed').value = '0.5'")
-    browser.press(" ", " ")
-    start = time.monotonic()
+def test_page_plays_around_the_end(browser, page):
+    browser.open(f"{page.as_uri()}#frame=95&play=1")
     browser.wait("document.body.dataset.frame < 20")
-    assert 0.3 < time.monotonic() - start < 1.5
+    assert browser.complaints == []
 
 
 def test_arrows_step_and_the_bar_scrubs(browser, page):
@@ -151,6 +156,22 @@ def test_first_view_is_the_cameras(browser, page):
     assert browser.run(f"{at}(0, 0, -.5)")[1] > browser.run(f"{at}(0, 0, .5)")[1]
 
 
+def test_left_and_right_have_their_colors_in_both_pictures(browser, page):
+    browser.open(page.as_uri())
+    assert browser.run("JSON.stringify(colors.left) !== JSON.stringify(colors.right)")
+    for figure_sides in ("poseSides", "pictureSides"):
+        sides = browser.run(f"{figure_sides}.joints")
+        expected = [name.split("_")[0] if name.startswith(("left_", "right_")) else "middle" for name in H36M_17.joints]
+        assert sides == expected
+        assert browser.run(f"{figure_sides}.bones") == [expected[child] for _, child in H36M_17.bones]
+
+
+def test_body_stands_on_the_floor(browser, page):
+    browser.open(page.as_uri())
+    lowest = figure(100)[..., 1].max(1)
+    np.testing.assert_allclose(browser.run("[...floor]"), lowest, atol=0.001)
+
+
 def test_page_of_one_frame_without_keypoints(browser, tmp_path):
     path = tmp_path / "one.html"
     write_viewer(Poses3D(figure(1), H36M_17, 25.0), path)
@@ -159,6 +180,18 @@ def test_page_of_one_frame_without_keypoints(browser, tmp_path):
     assert browser.run("document.getElementById('play').disabled")
     assert not browser.run("document.getElementById('picture-pane').offsetWidth")
     assert browser.complaints == []
+
+
+# Time of the picture that is on the screen, and, while playing, the pose beside it.
+WATCH = """(() => {
+  window.shown = 0;
+  window.log = [];
+  video.requestVideoFrameCallback(function look(_, {mediaTime}) {
+    shown = mediaTime;
+    if (playing) setTimeout(() => log.push([mediaTime, current]));
+    video.requestVideoFrameCallback(look);
+  });
+})()"""
 
 
 def test_poses_keep_step_with_the_video(browser, tmp_path, shared):
@@ -170,15 +203,15 @@ def test_poses_keep_step_with_the_video(browser, tmp_path, shared):
     write_viewer(Poses3D(figure(20), H36M_17, fps), path, video=video)
     browser.open(path.as_uri())
     browser.wait("video && video.readyState >= 2")
+    browser.run(WATCH)
     for wanted in (1, 2, 7, 19):
-        shown = browser.run(
-            "new Promise(done => { video.requestVideoFrameCallback((_, {mediaTime}) => done(mediaTime));"
-            f" seek({wanted}); }})"
-        )
-        assert round(shown * fps) == wanted == frame(browser)
+        browser.run(f"seek({wanted})")
+        browser.wait(f"Math.round(shown * fps) === {wanted}")
+        assert frame(browser) == wanted
     browser.press("Home")
     browser.press(" ", " ")
-    browser.wait("document.body.dataset.frame >= 10")
+    browser.wait("current >= 10")
+    assert all(round(time_s * fps) == at for time_s, at in browser.run("log.slice(-5)"))
     browser.press(" ", " ")
     assert abs(browser.run("video.currentTime") * fps - frame(browser)) <= 1
     assert browser.complaints == []

@@ -200,6 +200,13 @@ def test_video_is_embedded_small_and_gives_the_picture_its_size(tmp_path, monkey
     assert asked == [(Path("clip.mov"), 720)]
 
 
+def test_existing_page_is_refused_before_the_video_is_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "poselift.detect.video", SimpleNamespace(probe=None, transcode=None))
+    (tmp_path / "page.html").write_text("mine")
+    with pytest.raises(OutputExistsError):
+        write_viewer(make_poses(), tmp_path / "page.html", video="clip.mov")
+
+
 def test_different_lengths_are_refused(tmp_path):
     with pytest.raises(ShapeError, match="each of the 12 poses, got 11 frames"):
         write_viewer(make_poses(12), tmp_path / "page.html", keypoints=make_keypoints(11))

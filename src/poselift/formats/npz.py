@@ -1,5 +1,6 @@
 """NumPy archives of keypoints and poses. Pickles are never opened."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +85,10 @@ def read_poses_npz(path: Path) -> Poses3D:
 
 
 def _write(fields: dict[str, np.ndarray], path: Path) -> None:
-    # An open file, because NumPy adds ".npz" to a name that ends in ".NPZ".
-    with path.open("wb") as file:
-        np.savez_compressed(file, **fields)  # type: ignore[arg-type]
+    # By way of memory: NumPy adds ".npz" to a name that ends in ".NPZ", and its archive complains twice on a full disk.
+    archive = io.BytesIO()
+    np.savez_compressed(archive, **fields)  # type: ignore[arg-type]
+    path.write_bytes(archive.getvalue())
 
 
 def _skeleton_fields(sequence: Keypoints2D | Poses3D) -> dict[str, np.ndarray]:

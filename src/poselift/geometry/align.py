@@ -15,7 +15,8 @@ def procrustes(source: np.ndarray, target: np.ndarray, weights: np.ndarray | Non
             are transformed too.
 
     Returns:
-        (*, N, 3) transformed source. Reflections are not allowed. Computed in float64, returned in `source`'s type.
+        (*, N, 3) transformed source. Reflections are not allowed. Computed in float64, returned in `source`'s type,
+        whole numbers as floating point.
 
     Raises:
         ShapeError: The arrays differ in shape, or there are fewer than three points.
@@ -35,4 +36,4 @@ def procrustes(source: np.ndarray, target: np.ndarray, weights: np.ndarray | Non
     sign[..., -1] = np.sign(np.linalg.det(u @ vt))
     rotation = (u * sign[..., None, :]) @ vt
     scale = (s * sign).sum(-1) / np.maximum((w * a0**2).sum((-1, -2)), 1e-12)
-    return (scale[..., None, None] * (a0 @ rotation) + mean_b).astype(source.dtype)
+    return (scale[..., None, None] * (a0 @ rotation) + mean_b).astype(np.result_type(source.dtype, np.float32))

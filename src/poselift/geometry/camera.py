@@ -10,7 +10,7 @@ import numpy as np
 from poselift.errors import ShapeError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Camera:
     """A pinhole camera, optionally with OpenCV's lens distortion.
 
@@ -33,6 +33,8 @@ class Camera:
             if value.shape != shape:
                 raise ShapeError(f"wanted camera {name} of shape {shape}, got {value.shape}")
             object.__setattr__(self, name, value)
+        if self.dist is not None and np.shape(self.dist) not in ((4,), (5,)):
+            raise ShapeError(f"wanted camera distortion k1, k2, p1, p2[, k3], got shape {np.shape(self.dist)}")
         if not np.allclose(self.R @ self.R.T, np.eye(3), atol=1e-4) or np.linalg.det(self.R) < 0:
             raise ShapeError("camera R is not a rotation (orthonormal with determinant 1)")
 

@@ -13,13 +13,13 @@ from torch import Tensor
 class CameraConfig:
     """Where the cameras stand and how they look. Angles in radians, lengths in metres."""
 
-    elevation_rad: tuple[float, float] = (0.17, 0.28)
+    elevation_rad: tuple[float, float] = (0.2, 0.28)
     """Mean and standard deviation of the camera's angle above the person's pelvis (height and pitch)."""
     elevation_limits_rad: tuple[float, float] = (-0.5, 1.1)
     """Clipped to these."""
-    roll_rad: float = 0.08
+    roll_rad: float = 0.14
     """Standard deviation of the turn about the optical axis."""
-    distance: tuple[float, float] = (1.6, 8.0)
+    distance: tuple[float, float] = (1.8, 8.0)
     """Least and greatest distance to the person, drawn log-uniformly; grows with the space the person crosses."""
     aim_rad: float = 0.08
     """Standard deviation of how far from the picture's centre the person stands, each way."""

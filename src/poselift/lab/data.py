@@ -8,12 +8,14 @@ inference uses.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from poselift.convert import convert_arrays
 from poselift.datasets.mocap import MocapClip
 from poselift.errors import DatasetError, RecipeError
+from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, scale_bones
 from poselift.lab.cameras import CameraConfig, project, view
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints
 from poselift.normalize import normalize_windows
@@ -32,7 +34,7 @@ class DataConfig:
     """Share of windows with exact 2D joints of the lifter's own skeleton and full confidence."""
     own_joints: float = 0.2
     """Share with detector errors on the lifter's own joints; the rest is seen as a detector's joints and converted."""
-    short: float = 0.1
+    short: float = 0.35
     """Share of windows in which the clip begins or ends."""
     bone_scale: float = 0.08
     """Standard deviation of the logarithm of each bone's length factor, equal on both sides."""
@@ -40,8 +42,16 @@ class DataConfig:
     """Least and greatest speed of the motion."""
     mirror: bool = True
     """Show half of the windows mirrored."""
+    mix: float = 0.3
+    """Share of windows with the legs, and share with the arms, of another window."""
+    bend: float = 0.3
+    """Share of windows in which the trunk leans over more than was recorded."""
+    bend_rad: float = 0.25
+    """Standard deviation of that angle."""
     balance: float = 0.5
-    """0 draws clips by their length; 1 gives every subject the same share."""
+    """0 draws subjects by their recorded time; 1 gives every subject the same share."""
+    rare: float = 0.5
+    """0 draws poses as often as they were recorded; 1 gives every kind of pose the same share."""
 
     def __post_init__(self) -> None:
         """Check the shares and the speeds.
@@ -49,7 +59,7 @@ class DataConfig:
         Raises:
             RecipeError: One is out of range; the message names it.
         """
-        for name in ("exact", "own_joints", "short"):
+        for name in ("exact", "own_joints", "short", "mix", "bend"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"data.{name}: wanted a share in [0, 1], got {getattr(self, name)}")
         if self.exact + self.own_joints > 1:
@@ -105,8 +115,8 @@ class MocapWindows:
         lengths = torch.tensor([len(clip) for clip in clips], device=device)
         self._lengths, self._starts = lengths, lengths.cumsum(0) - lengths
         self._frames = torch.cat([torch.from_numpy(clip.xyz) for clip in clips]).to(device)
-        self._weights = _clip_weights(clips, config.balance).to(device)
-        self._order = torch.tensor(self.skeleton.flipped, device=device)
+        weights = torch.from_numpy(_frame_weights(clips, config))
+        self._chance = (weights.cumsum(0) / weights.sum()).to(device)
 
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draw `size` windows; the same generator state gives the same batch."""
@@ -124,11 +134,14 @@ class MocapWindows:
     def _draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """World joints (B, T, J, 3) of random windows, and which frames (B, T) lie inside the clip."""
         device, config = generator.device, self.config
-        clip = torch.multinomial(self._weights, size, replacement=True, generator=generator)
+        chance = torch.rand(size, generator=generator, device=device, dtype=self._chance.dtype)
+        frame = torch.searchsorted(self._chance, chance).clip(max=len(self._frames) - 1)
+        clip = torch.searchsorted(self._starts, frame, right=True) - 1
         low, high = config.speed
         speed = self.stride * low * (high / low) ** torch.rand(size, generator=generator, device=device)
         length = self._lengths[clip]
-        middle = torch.rand(size, generator=generator, device=device) * (length - 1)
+        middle = frame - self._starts[clip] + torch.rand(size, generator=generator, device=device) - 0.5
+        middle = middle.clip(min=0).minimum(length - 1)
         half = (self.in_frames - 1) // 2
         offset = torch.arange(-half, self.in_frames - half, device=device)
         time = middle[:, None] + offset * speed[:, None]
@@ -149,17 +162,22 @@ class MocapWindows:
         return keep | (torch.rand((size, 1), generator=generator, device=device) >= self.config.short)
 
     def _reshape_bodies(self, world: Tensor, generator: torch.Generator) -> Tensor:
-        """Other limb lengths, and mirrored copies."""
-        size, device = len(world), world.device
+        """Other poses, limb lengths, and mirrored copies."""
+        size, device, config = len(world), world.device, self.config
+        if config.mix and size > 1:
+            legs, arms = torch.rand((2, size), generator=generator, device=device) < config.mix
+            world = mix_parts(world, world.roll(1, 0), legs, arms, self.skeleton)
+        if config.bend:
+            bent = torch.rand(size, generator=generator, device=device) < config.bend
+            angle = bent * config.bend_rad * torch.randn(size, generator=generator, device=device)
+            heading = torch.pi * torch.rand(size, generator=generator, device=device)
+            world = bend_trunk(world, angle, heading, self.skeleton)
         factors = torch.randn((size, len(self.skeleton)), generator=generator, device=device)
         for left, right in self.skeleton.pairs:
             factors[:, right] = factors[:, left]
-        factors = (self.config.bone_scale * factors).exp()
-        world = scale_bones(world, factors, self.skeleton)
-        if self.config.mirror:
-            mirrored = world[:, :, self._order] * torch.tensor([-1.0, 1.0, 1.0], device=device)
-            chosen = torch.rand((size, 1, 1, 1), generator=generator, device=device) < 0.5
-            world = torch.where(chosen, mirrored, world)
+        world = scale_bones(world, (config.bone_scale * factors).exp(), self.skeleton)
+        if config.mirror:
+            world = mirror(world, torch.rand(size, generator=generator, device=device) < 0.5, self.skeleton)
         return world
 
     def _observe(self, points: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -179,31 +197,11 @@ class MocapWindows:
         return torch.cat([p for p, _ in parts]), torch.cat([c for _, c in parts])
 
 
-def scale_bones(xyz: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
-    """Make each bone longer or shorter, keeping its direction.
-
-    Args:
-        xyz: (B, T, J, 3) joints.
-        factors: (B, J) factor of the bone that ends at each joint; the root's is not used.
-        skeleton: Joint order and tree.
-
-    Returns:
-        (B, T, J, 3); the root joint stays where it is.
-    """
-    parents = list(skeleton.parents)
-    chain = torch.zeros(len(skeleton), len(skeleton), device=xyz.device)
-    for joint in skeleton.topological:
-        if parents[joint] >= 0:
-            chain[joint] = chain[parents[joint]]
-            chain[joint, joint] = 1
-    bones = xyz - xyz[:, :, [max(p, 0) for p in parents]]
-    root = xyz[:, :, skeleton.root : skeleton.root + 1]
-    return root + chain @ (bones * factors[:, None, :, None])
-
-
-def _clip_weights(clips: Sequence[MocapClip], balance: float) -> Tensor:
-    """(clips,) chance of each clip."""
-    total: dict[str, float] = {}
+def _frame_weights(clips: Sequence[MocapClip], config: DataConfig) -> np.ndarray:
+    """(frames of all clips) chance of each frame to be the middle of a window, float64, not normalised."""
+    frames = np.concatenate([clip.xyz for clip in clips])
+    total: dict[str, int] = {}
     for clip in clips:
         total[clip.subject] = total.get(clip.subject, 0) + len(clip)
-    return torch.tensor([len(clip) / total[clip.subject] ** balance for clip in clips])
+    weights = np.concatenate([np.full(len(clip), total[clip.subject] ** -config.balance) for clip in clips])
+    return weights * rarity(frames, clips[0].skeleton) ** -config.rare if config.rare else weights

@@ -27,7 +27,7 @@ class NoiseConfig:
     level_spread: float = 0.6
     """Standard deviation of the level's logarithm."""
     shift: float = 0.02
-    """Standard deviation of each joint type's displacement, equal on both sides: detectors mean other hips than mocap."""
+    """Standard deviation of each joint type's displacement, equal on both sides: detectors mean other hips than we."""
     swaps: float = 0.06
     """Share in which arms, legs or both change sides for a while."""
     misses: float = 0.02

@@ -47,5 +47,5 @@ class SimulatedDetector:
         metre = 1 / points[:, :, H36M_17.root, 2].mean(1).clip(min=0.1)
         xy = project(detector_joints(points, self.config, generator))
         xy, confidence = corrupt(xy, metre, DETECTOR_SKELETON, self.config, generator)
-        confidence[..., ["toe" in name or "heel" in name for name in DETECTOR_SKELETON.joints]] = 0
+        confidence[..., [j for j, n in enumerate(DETECTOR_SKELETON.joints) if "toe" in n or "heel" in n]] = 0
         return xy[0], confidence[0]

@@ -1,4 +1,4 @@
-"""The training path, top to bottom: clips -> windows -> observe -> normalise -> model -> loss -> evaluate -> card, ONNX.
+"""The training path: clips -> windows -> observe -> normalise -> model -> loss -> evaluate -> card, ONNX.
 
 A run is a folder: `recipe.json`, `log.jsonl` (a line every so many steps), `checkpoint.pt` (weights, optimiser, random
 states: a stopped run goes on exactly where the last checkpoint was), and at the end NAME.onnx with its card.
@@ -24,6 +24,7 @@ from poselift.evaluate import MocapProtocol, Scores, evaluate_mocap
 from poselift.lab.data import DataConfig, MocapWindows
 from poselift.lab.losses import LossConfig, pose_loss
 from poselift.lab.models import build
+from poselift.lab.models.lifter import Lifter
 from poselift.lab.observe import SimulatedDetector
 from poselift.output import written_whole
 
@@ -100,7 +101,7 @@ class TrainRecipe:
 class TorchLifter:
     """A torch lifter with the numpy contract of `poselift.lifter.Lifter`."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Lifter) -> None:
         """Wrap a model that keeps the lab's contract; it is put into evaluation mode."""
         self.model = model.eval()
         self.skeleton, self.fps, self.in_channels = model.skeleton, model.fps, model.in_channels
@@ -180,8 +181,9 @@ class Run:
         batch = self.data.batch(recipe.batch_size, self.generator)
         bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and self.device.type == "cuda")
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            pred = self.model(batch.inputs)
-        loss = pose_loss(pred.float(), batch.targets, self.model.skeleton, recipe.loss)
+            features = self.model.encode(batch.inputs)
+        pred = self.model.head(features.float())  # bfloat16 would round a metre to 4 mm
+        loss = pose_loss(pred, batch.targets, self.model.skeleton, recipe.loss)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), recipe.optim.clip_norm)
@@ -226,7 +228,6 @@ class Run:
 
     def _resume(self) -> None:
         path = self.out / "checkpoint.pt"
-        recipe = json.dumps(recipe_json(self.recipe))
         if not path.exists():
             (self.out / "log.jsonl").unlink(missing_ok=True)
             with written_whole(self.out / "recipe.json", overwrite=True) as temporary:
@@ -236,7 +237,7 @@ class Run:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
             raise CheckpointError(f"{path} is no checkpoint of ours or is broken; use a new --out folder") from error
-        if not isinstance(state, dict) or state.get("recipe") != recipe:
+        if not isinstance(state, dict) or json.loads(state.get("recipe", "0")) != recipe_json(self.recipe):
             raise CheckpointError(f"{path} belongs to another recipe (see recipe.json); use a new --out folder")
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])

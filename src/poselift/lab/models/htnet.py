@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from poselift.lab.models import checks, layers
+from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -57,7 +58,7 @@ class HTNetConfig:
         checks.check_common(self, chunks=3)
 
 
-class HTNet(nn.Module):
+class HTNet(Lifter):
     """Keypoints (B, 1, J, C) in normalized screen coordinates to joints (B, 1, J, 3), root-relative camera metres."""
 
     def __init__(self, config: HTNetConfig | None = None) -> None:
@@ -92,10 +93,6 @@ class HTNet(nn.Module):
         """
         checks.check_input(self, x)
         return self.spatial(self.embed(x.squeeze(1)) + self.position).unsqueeze(1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Joints of the frame, (B, 1, J, 3), root-relative metres in camera axes; see `encode`."""
-        return self.head(self.encode(x))
 
 
 KEYS_FROM_REFERENCE = (

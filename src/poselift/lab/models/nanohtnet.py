@@ -3,7 +3,7 @@
 Paper: Cai, M. Liu, H. Liu, Zhou, Li, "NanoHTNet: Nano Human Topology Network for Efficient 3D Human Pose Estimation",
 IEEE TIP 2025, arXiv 2501.15763. Official code: github.com/vefalun/NanoHTNet at 901020e (MIT).
 Differs: the cosine transform is one constant matrix product; the graph convolutions are arranged for fewer operations;
-options the paper does not have, each off by default: `in_channels`, `dct`, `inverse_dct`, other skeletons.
+options the paper does not have, each off by default: `in_channels`, `dct`, `inverse_dct`, `skip`, other skeletons.
 Same sums as the authors' code to float noise, and its weights load. Licence: MIT.
 
 Glossary (paper, here): F or T = `in_frames`; K = `keep_frames`, both the frequencies kept and the frames given out;
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
+from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -57,6 +58,8 @@ class NanoHTNetConfig:
     """Scale of the cosine transform: "raw" grows with T as the authors' does; "ortho" keeps the input's scale."""
     inverse_dct: bool = False
     """Turn frequencies back into frames before the head, instead of leaving that to the network."""
+    skip: bool = False
+    """Hand each joint's own keypoint in the frame to the head, beside the features."""
     fps: float = 50.0
     """Frames per second the network is fed."""
     skeleton: Skeleton = H36M_17
@@ -95,11 +98,12 @@ def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw"
     return cosines / in_frames
 
 
-class NanoHTNet(nn.Module):
+class NanoHTNet(Lifter):
     """Keypoints (B, T, J, C) in normalized screen coordinates to joints (B, S, J, 3), root-relative camera metres."""
 
     dct: Tensor
     inverse_dct: Tensor | None
+    placed: Tensor | None
 
     def __init__(self, config: NanoHTNetConfig | None = None) -> None:
         super().__init__()
@@ -122,7 +126,10 @@ class NanoHTNet(nn.Module):
         self.temporal_position = nn.Parameter(torch.zeros(1, keep, width))
         self.temporal = _temporal_mixer(config)
         self.temporal_out = nn.Linear(width, joints * config.head_width)
-        self.head = nn.Linear(2 * config.head_width, 3)
+        self.head = nn.Linear(2 * config.head_width + (config.in_channels if config.skip else 0), 3)
+        # The root's slot holds its path (`poselift.normalize`), which is no place of a joint.
+        placed = (torch.arange(joints) != config.skeleton.root).float()[:, None]
+        self.register_buffer("placed", placed if config.skip else None, persistent=False)
 
     def encode(self, x: Tensor) -> Tensor:
         """Features of each joint in each frame given out.
@@ -131,17 +138,16 @@ class NanoHTNet(nn.Module):
             x: (B, T, J, C) normalized keypoints.
 
         Returns:
-            (B, S, J, 2 * head_width).
+            (B, S, J, 2 * head_width), and C more with `skip`.
 
         Raises:
             ShapeError: `x` has another shape.
         """
         checks.check_input(self, x)
-        return torch.cat((self._encode_joints(x), self._encode_frequencies(x)), 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Joints of the middle frames, (B, S, J, 3), root-relative metres in camera axes; see `encode`."""
-        return self.head(self.encode(x))
+        features: tuple[Tensor, ...] = (self._encode_joints(x), self._encode_frequencies(x))
+        if self.placed is not None:
+            features = (*features, x[:, self.out_frames[0] : self.out_frames[-1] + 1] * self.placed)
+        return torch.cat(features, 3)
 
     def _encode_joints(self, x: Tensor) -> Tensor:
         tokens = self.spatial_embed(x.transpose(1, 2).flatten(2)) + self.spatial_position  # (B, J, D)

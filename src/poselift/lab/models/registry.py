@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from poselift.errors import CheckpointError, RecipeError, did_you_mean
 from poselift.lab.models import htnet, nanohtnet
+from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import get_skeleton
 
 
@@ -16,7 +17,7 @@ from poselift.skeleton import get_skeleton
 class Entry:
     """A lifter that can be built."""
 
-    model: Callable[[Any], nn.Module]
+    model: Callable[[Any], Lifter]
     """The network, made from its config."""
     config: type
     """Its config, a dataclass."""
@@ -38,7 +39,7 @@ LIFTERS: dict[str, Entry] = {
 """Every lifter by name."""
 
 
-def build(name: str, **config: Any) -> nn.Module:
+def build(name: str, **config: Any) -> Lifter:
     """A freshly initialized lifter, in training mode.
 
     Args:
@@ -59,7 +60,7 @@ def build(name: str, **config: Any) -> nn.Module:
     return entry.model(entry.config(**config))
 
 
-def from_reference(name: str, state_dict: Mapping[str, Tensor]) -> nn.Module:
+def from_reference(name: str, state_dict: Mapping[str, Tensor]) -> Lifter:
     """A lifter with weights that the authors' code has saved, in evaluation mode.
 
     Depth, widths, frames and channels are read from the shapes. `module.` before the names is dropped.

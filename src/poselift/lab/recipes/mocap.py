@@ -1,8 +1,7 @@
 """Weights that may ship: trained on the CMU motion capture data through the observation model."""
 
 from poselift.lab.data import DataConfig
-from poselift.lab.losses import LossConfig
-from poselift.lab.train import TrainRecipe
+from poselift.lab.train import OptimConfig, TrainRecipe
 
 
 def nanohtnet_mocap() -> TrainRecipe:
@@ -15,11 +14,19 @@ def nanohtnet_mocap() -> TrainRecipe:
             "keep_frames": 9,
             "in_channels": 3,
             "dct": "ortho",
+            "inverse_dct": True,
+            "skip": True,
             "spatial_dropout": 0.0,
             "temporal_dropout": 0.0,
             "projection_dropout": 0.0,
             "drop_path": (0.0, 0.0),
         },
-        data=DataConfig(),
-        loss=LossConfig(),
+        data=DataConfig(exact=0.35, own_joints=0.15),
+        optim=OptimConfig(lr=2e-3, warmup_steps=400, ema=0.9995),
+        steps=26000,
+        batch_size=64,
+        precision="bf16",
+        evaluate_every=2000,
+        checkpoint_every=500,
+        log_every=100,
     )

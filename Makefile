@@ -1,0 +1,42 @@
+# The README's two commands. Each sets up all it needs in a virtual environment of its own; PYTHON names the interpreter.
+PYTHON ?= python3
+PIP = bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# More threads than cores make small networks crawl.
+export OMP_NUM_THREADS = 1
+
+.PHONY: demo test check clean
+
+demo: .venv/demo
+	.venv/bin/poselift lift src/poselift/data/demo.npz --out out/demo --force
+	@echo "The result is in out/demo. To see it move, open this page in a browser:"
+	@echo "  $(CURDIR)/out/demo/demo.html"
+
+test: .venv-lab/ready .venv-video/ready
+	.venv-lab/bin/python -m pytest --numprocesses 2
+	.venv-video/bin/python -m pytest --numprocesses 2 --ignore tests/lab
+
+check: .venv-lab/ready
+	.venv-lab/bin/ruff format --check .
+	.venv-lab/bin/ruff check .
+	.venv-lab/bin/mypy
+
+clean:
+	rm -rf .venv .venv-lab .venv-video out
+
+# The front alone, as `pip install poselift` gives it.
+.venv/demo: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/$(PIP) --no-compile -e .
+	touch $@
+
+# Everything but the video detector, which asks for an older numpy.
+.venv-lab/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-lab
+	.venv-lab/$(PIP) -e '.[lab,dev]' av
+	touch $@
+
+# The front with the video detector, without torch, on numpy 1.26.
+.venv-video/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-video
+	.venv-video/$(PIP) -e '.[video]' pytest pytest-xdist hypothesis
+	touch $@

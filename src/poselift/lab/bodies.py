@@ -1,0 +1,144 @@
+"""More bodies and poses than were recorded: other limb lengths, mirror images, another clip's legs or arms, a lean.
+
+All take windows of world joints (B, T, J, 3), z up, and the skeleton they are in.
+"""
+
+import numpy as np
+import torch
+from scipy.cluster.vq import kmeans2, vq
+from torch import Tensor
+
+from poselift.skeleton import Skeleton
+
+
+def scale_bones(xyz: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
+    """Make each bone longer or shorter, keeping its direction and the root's place.
+
+    Args:
+        xyz: (B, T, J, 3) joints.
+        factors: (B, J) factor of the bone that ends at each joint; the root's is not used.
+        skeleton: Joint order and tree.
+
+    Returns:
+        (B, T, J, 3).
+    """
+    return _from_bones(_bones(xyz, skeleton) * factors[:, None, :, None], xyz, skeleton)
+
+
+def mirror(xyz: Tensor, chosen: Tensor, skeleton: Skeleton) -> Tensor:
+    """Mirror the chosen windows (B,) about the world's yz plane, exchanging left and right."""
+    mirrored = xyz[:, :, list(skeleton.flipped)] * torch.tensor([-1.0, 1.0, 1.0], device=xyz.device)
+    return torch.where(chosen[:, None, None, None], mirrored, xyz)
+
+
+def mix_parts(xyz: Tensor, other: Tensor, legs: Tensor, arms: Tensor, skeleton: Skeleton) -> Tensor:
+    """Give windows the legs or arms of other windows.
+
+    Legs keep their angle to the ground and turn with the pelvis about the vertical; arms move with the trunk. The
+    bones' lengths are the other body's, so scale them afterwards.
+
+    Args:
+        xyz: (B, T, J, 3) windows to change.
+        other: (B, T, J, 3) windows to take from.
+        legs: (B,) bool, windows whose legs change.
+        arms: (B,) bool, windows whose arms change.
+        skeleton: Joint order and tree; with both arms and legs.
+
+    Returns:
+        (B, T, J, 3).
+    """
+    mine, theirs = _bones(xyz, skeleton), _bones(other, skeleton)
+    turned = theirs @ _yaw_between(other, xyz, skeleton)
+    moved = theirs @ (_trunk_axes(other, skeleton).transpose(-1, -2) @ _trunk_axes(xyz, skeleton))
+    for parts, source, chosen in ((("hip", "knee", "ankle"), turned, legs), (("elbow", "wrist"), moved, arms)):
+        joints = [j for j, name in enumerate(skeleton.joints) if any(part in name for part in parts)]
+        mine[:, :, joints] = torch.where(chosen[:, None, None, None], source[:, :, joints], mine[:, :, joints])
+    return _from_bones(mine, xyz, skeleton)
+
+
+def bend_trunk(xyz: Tensor, angle_rad: Tensor, heading_rad: Tensor, skeleton: Skeleton) -> Tensor:
+    """Lean all above the hips over, by one angle for the whole window; the legs stay.
+
+    Args:
+        xyz: (B, T, J, 3) joints.
+        angle_rad: (B,) how far.
+        heading_rad: (B,) direction of the horizontal axis to turn about.
+        skeleton: Joint order and tree.
+
+    Returns:
+        (B, T, J, 3).
+    """
+    legs = ("hip", "knee", "ankle")
+    upper = [j for j, name in enumerate(skeleton.joints) if not any(part in name for part in legs)]
+    bones = _bones(xyz, skeleton)
+    zero = torch.zeros_like(heading_rad)
+    axis = torch.stack([heading_rad.cos(), heading_rad.sin(), zero], -1)[:, None, None]
+    cos, sin = (f(angle_rad)[:, None, None, None] for f in (torch.cos, torch.sin))
+    turned = bones[:, :, upper]
+    along = (turned * axis).sum(-1, keepdim=True) * axis  # Rodrigues' formula
+    bones[:, :, upper] = along + (turned - along) * cos + torch.linalg.cross(axis.expand_as(turned), turned) * sin
+    return _from_bones(bones, xyz, skeleton)
+
+
+def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sample: int = 10000) -> np.ndarray:
+    """How common each pose is, as the share of frames in its cluster of alike poses.
+
+    Args:
+        frames: (N, J, 3) world joints, z up.
+        skeleton: Joint order.
+        clusters: Number of clusters; fewer when there are fewer frames.
+        sample: Frames that the clusters are found from.
+
+    Returns:
+        (N,) in (0, 1]; the same for the same frames.
+    """
+    points = torch.from_numpy(frames)[None]
+    facing = (points - points[:, :, skeleton.root : skeleton.root + 1]) @ _yaw(points, skeleton)
+    features = facing[0].flatten(1).numpy().astype(np.float64)
+    step = max(len(features) // sample, 1)
+    count = min(clusters, len(np.unique(features[::step], axis=0)))
+    centres, _ = kmeans2(features[::step], count, iter=10, minit="++", rng=np.random.default_rng(0), missing="warn")
+    cluster, _ = vq(features, centres)
+    return np.bincount(cluster, minlength=count)[cluster] / len(features)
+
+
+def _bones(xyz: Tensor, skeleton: Skeleton) -> Tensor:
+    """(B, T, J, 3) each joint minus its parent; zero at the root."""
+    return xyz - xyz[:, :, [max(p, 0) if p >= 0 else j for j, p in enumerate(skeleton.parents)]]
+
+
+def _from_bones(bones: Tensor, xyz: Tensor, skeleton: Skeleton) -> Tensor:
+    """Joints from bones, with the root of `xyz`."""
+    chain = torch.zeros(len(skeleton), len(skeleton), device=bones.device)
+    for joint in skeleton.topological:
+        if skeleton.parents[joint] >= 0:
+            chain[joint] = chain[skeleton.parents[joint]]
+            chain[joint, joint] = 1
+    return xyz[:, :, skeleton.root : skeleton.root + 1] + chain @ bones
+
+
+def _side(xyz: Tensor, skeleton: Skeleton, joint: str) -> Tensor:
+    """(B, T, 3) from the right to the left joint of this name."""
+    return xyz[:, :, skeleton.index(f"left_{joint}")] - xyz[:, :, skeleton.index(f"right_{joint}")]
+
+
+def _yaw(xyz: Tensor, skeleton: Skeleton) -> Tensor:
+    """(B, T, 3, 3) turns about the vertical that bring the hips' line onto x: `points @ turn`."""
+    side = torch.nn.functional.normalize(_side(xyz, skeleton, "hip")[..., :2], dim=-1)
+    x, y = side.unbind(-1)
+    zero, one = torch.zeros_like(x), torch.ones_like(x)
+    return torch.stack([x, -y, zero, y, x, zero, zero, zero, one], -1).unflatten(-1, (3, 3))
+
+
+def _yaw_between(source: Tensor, target: Tensor, skeleton: Skeleton) -> Tensor:
+    """(B, T, 3, 3) turns about the vertical from the source's facing to the target's."""
+    return _yaw(source, skeleton) @ _yaw(target, skeleton).transpose(-1, -2)
+
+
+def _trunk_axes(xyz: Tensor, skeleton: Skeleton) -> Tensor:
+    """(B, T, 3 axes, 3): left, up and front of the trunk."""
+    normalize = torch.nn.functional.normalize
+    up = normalize(xyz[:, :, skeleton.index("thorax")] - xyz[:, :, skeleton.root], dim=-1)
+    side = _side(xyz, skeleton, "shoulder")
+    left = normalize(side - (side * up).sum(-1, keepdim=True) * up, dim=-1)
+    return torch.stack([left, up, torch.linalg.cross(left, up)], -2)

@@ -1,0 +1,100 @@
+"""Other bodies and poses: what is kept, what changes, and whose limbs they are."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity  # noqa: E402
+from poselift.skeleton import H36M_17  # noqa: E402
+
+LEGS = [j for j, n in enumerate(H36M_17.joints) if any(p in n for p in ("hip", "knee", "ankle"))]
+REST = [j for j in range(17) if j not in LEGS]
+YES, NO = torch.tensor([True]), torch.tensor([False])
+
+
+@pytest.fixture
+def two(walk):
+    one, other = walk(20, seed=1), walk(20, seed=2)
+    return torch.from_numpy(one.xyz)[None], torch.from_numpy(other.xyz)[None]
+
+
+def lengths(xyz):
+    return torch.stack([(xyz[:, :, c] - xyz[:, :, p]).norm(dim=-1) for p, c in H36M_17.bones], -1)
+
+
+def test_nothing_chosen_changes_nothing(two):
+    one, other = two
+    torch.testing.assert_close(mix_parts(one, other, NO, NO, H36M_17), one, rtol=0, atol=1e-5)
+
+
+def test_parts_of_oneself_change_nothing(two):
+    one, _ = two
+    torch.testing.assert_close(mix_parts(one, one, YES, YES, H36M_17), one, rtol=0, atol=1e-5)
+
+
+def test_legs_are_the_others_at_the_same_height_and_below_the_own_pelvis(two):
+    one, other = two
+    mixed = mix_parts(one, other, YES, NO, H36M_17)
+    torch.testing.assert_close(mixed[:, :, REST], one[:, :, REST], rtol=0, atol=1e-5)
+    relative = mixed - mixed[:, :, :1]
+    torch.testing.assert_close(relative[:, :, LEGS, 2], (other - other[:, :, :1])[:, :, LEGS, 2], rtol=0, atol=1e-5)
+    torch.testing.assert_close(lengths(mixed)[..., :6], lengths(other)[..., :6], rtol=0, atol=1e-5)
+    left, right = H36M_17.indices(("left_hip", "right_hip"))
+    across, own = (mixed[:, :, left] - mixed[:, :, right])[..., :2], (one[:, :, left] - one[:, :, right])[..., :2]
+    assert torch.nn.functional.cosine_similarity(across, own, dim=-1).min() > 0.9999
+    assert (mixed - one)[:, :, LEGS].abs().max() > 0.05
+
+
+def test_arms_move_with_the_trunk(two):
+    one, other = two
+    mixed = mix_parts(one, other, NO, YES, H36M_17)
+    arms = [j for j, n in enumerate(H36M_17.joints) if "elbow" in n or "wrist" in n]
+    rest = [j for j in range(17) if j not in arms]
+    torch.testing.assert_close(mixed[:, :, rest], one[:, :, rest], rtol=0, atol=1e-5)
+    assert (mixed - one)[:, :, arms].abs().max() > 0.05
+    # The angle between upper arm and trunk is the other's.
+    shoulder, elbow, thorax = H36M_17.indices(("left_shoulder", "left_elbow", "thorax"))
+
+    def angle(xyz):
+        arm, trunk = xyz[:, :, elbow] - xyz[:, :, shoulder], xyz[:, :, thorax] - xyz[:, :, 0]
+        return torch.nn.functional.cosine_similarity(arm, trunk, dim=-1)
+
+    torch.testing.assert_close(angle(mixed), angle(other), rtol=0, atol=1e-5)
+
+
+def test_mirror_twice_is_nothing_and_once_exchanges_the_sides(two):
+    one, _ = two
+    mirrored = mirror(one, YES, H36M_17)
+    torch.testing.assert_close(mirror(mirrored, YES, H36M_17), one)
+    left, right = H36M_17.indices(("left_wrist", "right_wrist"))
+    torch.testing.assert_close(mirrored[:, :, left], one[:, :, right] * torch.tensor([-1.0, 1, 1]))
+    assert torch.equal(mirror(one, NO, H36M_17), one)
+
+
+def test_rare_poses_are_told_from_common_ones_whatever_way_they_face(body):
+    turned = body.copy()
+    turned[:, 0], turned[:, 1] = -body[:, 1], body[:, 0]
+    bent = body.copy()
+    bent[H36M_17.index("left_wrist")] += [0, 0.3, 0.9]
+    noise = np.random.default_rng(0).normal(0, 1e-4, (100, *body.shape))
+    frames = (np.stack([body] * 60 + [turned] * 30 + [bent] * 10) + noise).astype(np.float32)
+    share = rarity(frames, H36M_17, clusters=2)
+    np.testing.assert_allclose(share[:90], 0.9)
+    np.testing.assert_allclose(share[90:], 0.1)
+
+
+def test_one_pose_is_as_common_as_can_be(body):
+    assert (rarity(np.stack([body] * 5), H36M_17) == 1).all()
+
+
+def test_a_bent_trunk_turns_about_the_pelvis_and_the_legs_stand(two):
+    one, _ = two
+    right = torch.tensor([torch.pi / 2])
+    bent = bend_trunk(one, right, torch.tensor([0.0]), H36M_17)  # about x: y to z, z to -y
+    relative, was = bent - bent[:, :, :1], one - one[:, :, :1]
+    torch.testing.assert_close(relative[:, :, LEGS], was[:, :, LEGS], rtol=0, atol=1e-5)
+    expected = torch.stack([was[..., 0], -was[..., 2], was[..., 1]], -1)
+    torch.testing.assert_close(relative[:, :, REST], expected[:, :, REST], rtol=0, atol=1e-5)
+    torch.testing.assert_close(lengths(bent), lengths(one), rtol=0, atol=1e-5)
+    torch.testing.assert_close(bend_trunk(one, 0 * right, right, H36M_17), one, rtol=0, atol=1e-5)

@@ -1,0 +1,46 @@
+import inspect
+import re
+
+import pytest
+
+from poselift import errors
+from poselift.errors import PoseliftError, did_you_mean
+
+CLASSES = {name: cls for name, cls in vars(errors).items() if inspect.isclass(cls) and issubclass(cls, PoseliftError)}
+
+
+def documented_tree() -> dict[str, tuple[str, str | None]]:
+    """Class: (its parent, its built-in base), as drawn in the module's docstring."""
+    found, stack = {}, ["PoseliftError"]
+    for line in errors.__doc__.splitlines():
+        match = re.match(r"    ([│ ]*)[├└]── (\w+) +(?:\((\w+)\))?", line)
+        if match:
+            depth = len(match[1]) // 4 + 1
+            stack[depth:] = [match[2]]
+            found[match[2]] = (stack[depth - 1], match[3])
+    return found
+
+
+def test_the_drawn_tree_is_the_one_that_exists():
+    tree = documented_tree()
+    assert set(tree) | {"PoseliftError"} == set(CLASSES)
+    for name, (parent, builtin) in tree.items():
+        bases = [base.__name__ for base in CLASSES[name].__bases__]
+        assert bases == [parent, *([builtin] if builtin else [])], name
+
+
+def test_the_drawing_was_read():
+    assert len(documented_tree()) == 12
+    assert documented_tree()["MissingData"] == ("DatasetError", "OSError")
+    assert documented_tree()["OutputExistsError"] == ("OutputError", None)
+
+
+@pytest.mark.parametrize("name", sorted(set(CLASSES) - {"PoseliftError"}))
+def test_every_error_is_also_a_builtin_one_and_keeps_its_message(name):
+    assert issubclass(CLASSES[name], ValueError | OSError | ImportError)
+    assert str(CLASSES[name]("wanted this, got that")) == "wanted this, got that"
+
+
+def test_a_close_name_is_suggested_and_otherwise_all_are_listed():
+    assert did_you_mean("nanohtnt", ["htnet", "nanohtnet"]) == "did you mean 'nanohtnet'?"
+    assert did_you_mean("zzz", iter(["htnet", "nanohtnet"])) == "known: htnet, nanohtnet"

@@ -1,0 +1,195 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from poselift.errors import CheckpointError, ShapeError, SkeletonError
+from poselift.lifter import DEFAULT_LIFTER, Card, Lifter, OnnxLifter, check_lifter, load_lifter, shipped_lifters
+from poselift.skeleton import H36M_17, HUMANEVA_15
+
+CARD = {
+    "name": "tiny.test", "skeleton": "H36M_17", "in_frames": 5, "out_frames": [1, 2], "fps": 50.0, "in_channels": 3,
+    "normalization": "person-scale", "parameters": 0, "license": "MIT",
+}  # fmt: skip
+
+
+def write_card(path: Path, **changes) -> Path:
+    """CARD with changes; a field given as None is left out."""
+    card = {key: value for key, value in (CARD | changes).items() if value is not None}
+    path.write_text(json.dumps(card))
+    return path
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Writes a network that yields its input at frames 1 and 2, with its card."""
+    onnx = pytest.importorskip("onnx")
+
+    def write(batch="batch", dtype="FLOAT", opset=13, operator="Gather", **changes) -> Path:
+        kind = getattr(onnx.TensorProto, dtype)
+        frames = onnx.helper.make_tensor("frames", onnx.TensorProto.INT64, [2], [1, 2])
+        graph = onnx.helper.make_graph(
+            [onnx.helper.make_node(operator, ["windows", "frames"], ["joints"], axis=1)],
+            "tiny",
+            [onnx.helper.make_tensor_value_info("windows", kind, [batch, 5, 17, 3])],
+            [onnx.helper.make_tensor_value_info("joints", kind, [batch, 2, 17, 3])],
+            [frames],
+        )
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=8)
+        path = tmp_path / "tiny.onnx"
+        path.write_bytes(model.SerializeToString())
+        write_card(path.with_suffix(".json"), **changes)
+        return path
+
+    return write
+
+
+def test_a_card_is_read_with_every_field(tmp_path):
+    card = Card.read(write_card(tmp_path / "card.json", scores={"exact 2D": {"frames": 3}}, training={"hours": 2}))
+    assert (card.name, card.out_frames, card.fps, card.license) == ("tiny.test", (1, 2), 50.0, "MIT")
+    assert (card.scores, card.training, card.data) == ({"exact 2D": {"frames": 3}}, {"hours": 2}, "")
+
+
+def test_a_card_written_from_its_fields_reads_back(tmp_path):
+    card = Card.read(write_card(tmp_path / "card.json"))
+    (tmp_path / "again.json").write_text(json.dumps(dataclasses.asdict(card)))
+    assert Card.read(tmp_path / "again.json") == card
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"in_frames": None}, "in_frames"),
+        ({"out_frames": None}, "out_frames"),
+        ({"frames": 5, "colour": 1}, "unknown fields colour, frames"),
+        ({"out_frames": 3}, "not iterable"),
+        ({"out_frames": "12"}, "whole numbers"),
+        ({"out_frames": [4, 5]}, "within the window"),
+        ({"in_channels": 2.5}, "whole numbers"),
+        ({"skeleton": "H36M_16"}, "unknown skeleton 'H36M_16'; did you mean 'H36M_17'"),
+        ({"skeleton": 17}, "unknown skeleton"),
+        ({"fps": "fast"}, "positive frame rate, got 'fast'"),
+        ({"fps": 0}, "positive frame rate"),
+        ({"fps": float("nan")}, "positive frame rate"),
+    ],
+)
+def test_cards_that_make_no_sense_are_refused(tmp_path, changes, message):
+    with pytest.raises(CheckpointError, match=message):
+        Card.read(write_card(tmp_path / "card.json", **changes))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"card"', b"\xff\xfe", b"null"])
+def test_files_that_are_no_cards_are_refused(tmp_path, content):
+    (tmp_path / "card.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match="card.json is not a card"):
+        Card.read(tmp_path / "card.json")
+
+
+def test_a_network_is_run_as_its_card_says(weights):
+    lifter = OnnxLifter(weights(), threads=1)
+    assert isinstance(lifter, Lifter)
+    check_lifter(lifter)
+    assert lifter.skeleton is H36M_17
+    assert (lifter.in_frames, lifter.out_frames, lifter.fps, lifter.in_channels) == (5, (1, 2), 50.0, 3)
+    for batch in (1, 3):
+        windows = np.random.default_rng(0).normal(size=(batch, 5, 17, 3)).astype(np.float32)
+        np.testing.assert_array_equal(lifter(windows), windows[:, 1:3])
+    with pytest.raises(ShapeError, match=r"wanted windows \(B, 5, 17, 3\), got \(2, 6, 17, 3\)"):
+        lifter(np.zeros((2, 6, 17, 3), np.float32))
+    with pytest.raises(ShapeError, match="wanted windows"):
+        lifter(np.zeros((5, 17, 3), np.float32))
+
+
+def test_float64_and_strided_windows_are_taken(weights):
+    windows = np.random.default_rng(0).normal(size=(2, 17, 5, 3)).swapaxes(1, 2)
+    joints = OnnxLifter(weights())(windows)
+    assert joints.dtype == np.float32
+    np.testing.assert_array_equal(joints, windows[:, 1:3].astype(np.float32))
+
+
+def test_weights_by_path(weights):
+    assert load_lifter(weights()).card.name == "tiny.test"
+    assert load_lifter(str(weights())).card.name == "tiny.test"
+
+
+def test_missing_weights_and_a_missing_card_are_told(weights, tmp_path):
+    with pytest.raises(CheckpointError, match="no weights at .*nothing.onnx"):
+        load_lifter(tmp_path / "nothing.onnx")
+    path = weights()
+    path.with_suffix(".json").unlink()
+    with pytest.raises(CheckpointError, match="no card at .*tiny.json"):
+        OnnxLifter(path)
+
+
+@pytest.mark.parametrize("size", [0, 1, 40, -20])
+def test_broken_networks_are_told(weights, size):
+    path = weights()
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(CheckpointError, match="tiny.onnx is no network that ONNX Runtime can open"):
+        OnnxLifter(path)
+
+
+@pytest.mark.parametrize("how", [{"operator": "Gatter"}, {"opset": 999}])
+def test_networks_beyond_this_runtime_are_told(weights, how):
+    with pytest.raises(CheckpointError, match="is no network that ONNX Runtime can open"):
+        OnnxLifter(weights(**how))
+
+
+def test_text_instead_of_a_network_is_told(weights):
+    path = weights()
+    path.write_text("<!doctype html>")
+    with pytest.raises(CheckpointError, match="is no network"):
+        OnnxLifter(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"in_frames": 6}, r"card says windows \[6, 17, 3\].*takes \[5, 17, 3\]"),
+        ({"out_frames": [2]}, r"to joints \[1, 17, 3\].*gives \[2, 17, 3\]"),
+        ({"in_channels": 2}, "card says windows"),
+        ({"skeleton": HUMANEVA_15.name}, "card says windows"),
+        ({"normalization": "screen"}, "unknown normalisation 'screen'; this version knows 'person-scale'"),
+        ({"batch": 1}, "dynamic batch axis"),
+        ({"dtype": "DOUBLE"}, "float32"),
+    ],
+)
+def test_networks_that_contradict_their_card_are_refused(weights, changes, message):
+    with pytest.raises(CheckpointError, match=message):
+        OnnxLifter(weights(**changes))
+
+
+def test_an_unknown_name_is_told_with_a_suggestion(monkeypatch):
+    monkeypatch.setattr("poselift.lifter.shipped_lifters", lambda: ["nanohtnet.mocap-81"])
+    with pytest.raises(CheckpointError, match="unknown lifter 'nanohtnt.mocap'; did you mean 'nanohtnet.mocap-81'"):
+        load_lifter("nanohtnt.mocap")
+
+
+def test_without_weights_there_are_no_names(monkeypatch, tmp_path):
+    monkeypatch.setattr("poselift.lifter.resources.files", lambda package: tmp_path)
+    assert list(shipped_lifters()) == []
+    with pytest.raises(CheckpointError, match="unknown lifter"):
+        load_lifter()
+
+
+def test_shipped_weights_open_and_carry_what_a_user_must_know():
+    names = shipped_lifters()
+    if not names:
+        pytest.skip("no weights in this checkout")
+    assert DEFAULT_LIFTER in names
+    for name in names:
+        lifter = load_lifter(name, threads=1)
+        card = lifter.card
+        assert card.name == name
+        assert card.license and card.data and card.scores and card.parameters
+        joints = lifter(np.zeros((2, lifter.in_frames, len(lifter.skeleton), lifter.in_channels), np.float32))
+        assert joints.shape == (2, len(lifter.out_frames), len(lifter.skeleton), 3)
+        assert np.isfinite(joints).all()
+
+
+def test_what_is_no_lifter_is_told_by_what_it_lacks(fake_lifter):
+    check_lifter(fake_lifter())
+    with pytest.raises(SkeletonError, match="function is no lifter: it lacks skeleton, in_frames, .*in_channels$"):
+        check_lifter(lambda windows: windows)

@@ -1,0 +1,249 @@
+"""What the package as a whole promises: layers, light imports, and the names it exports."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import poselift
+
+SOURCE = Path(poselift.__file__).parent
+HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2")
+
+# Each module may import those of earlier rows only. The lab stands above the front, and nothing in the front knows it.
+LAYERS = (
+    "errors",
+    "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets refine",
+    "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints detect.mediapipe "
+    "detect.video",
+    "convert resample plausibility lifter formats.amc formats.bvh detect viewer",
+    "formats.clip datasets.mocap lift",
+    "formats.detections formats.csv formats.json_file formats.npz evaluate",
+    "formats.coco formats.openpose",
+    "formats",
+    "read",
+    "poselift cli",
+    "__main__",
+)
+RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row.split()}
+
+# Besides numpy and the standard library. What is heavy is imported inside functions.
+OUTSIDE_AT_THE_TOP = {
+    "cli": {"rich", "tyro"},
+    "formats.amc": {"scipy"},
+    "formats.bvh": {"scipy"},
+    "geometry.rotation": {"scipy"},
+}
+OUTSIDE_IN_FUNCTIONS = {
+    "convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is
+    "normalize": {"torch"},
+    "lifter": {"onnxruntime"},
+    "plausibility": {"scipy"},
+    "track": {"scipy"},
+    "detect.video": {"av"},
+    "detect.mediapipe": {"mediapipe"},
+}
+
+
+def module_name(path: Path) -> str:
+    """`formats.csv` for formats/csv.py, `formats` for its __init__.py, `poselift` for the package's own."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "poselift"
+
+
+FILES = {module_name(path): path for path in sorted(SOURCE.rglob("*.py"))}
+FRONT = {name: path for name, path in FILES.items() if name.split(".")[0] != "lab"}
+LAB = {name: path for name, path in FILES.items() if name.split(".")[0] == "lab"}
+
+
+def imports(source: str) -> list[tuple[str, bool]]:
+    """(module, whether at the top of the file) of every import; the name imported is joined on for packages."""
+    tree = ast.parse(source)
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for node in ast.walk(function)
+    }
+    found = []
+    for node in ast.walk(tree):
+        top = id(node) not in inside
+        if isinstance(node, ast.Import):
+            found += [(alias.name, top) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            joined = [f"{node.module}.{alias.name}" for alias in node.names]
+            found += [(name if _ours(name) in FILES else str(node.module), top) for name in joined]
+    return found
+
+
+def _ours(module: str) -> str:
+    return module.removeprefix("poselift.") if module != "poselift" else "poselift"
+
+
+def outside(name: str, *, top: bool) -> set[str]:
+    roots = {module.split(".")[0] for module, at_top in imports(FILES[name].read_text("utf-8")) if at_top == top}
+    return roots - sys.stdlib_module_names - {"poselift", "numpy"}
+
+
+def test_imports_are_found_wherever_they_stand():
+    source = "import a.b\nif x:\n    from c import d\ndef f():\n    import e\nclass G:\n    import h\n"
+    assert sorted(imports(source)) == [("a.b", True), ("c", True), ("e", False), ("h", True)]
+    assert imports("from poselift import formats") == [("poselift.formats", True)]
+
+
+def test_every_front_module_has_its_layer():
+    assert set(RANK) == set(FRONT), "give a new module its row in LAYERS"
+
+
+@pytest.mark.parametrize("name", FRONT)
+def test_the_front_imports_downwards_only_and_never_the_lab(name):
+    for module, _ in imports(FRONT[name].read_text("utf-8")):
+        if module.split(".")[0] == "poselift":
+            assert _ours(module) in RANK, f"{name} imports {module}"
+            assert RANK[_ours(module)] < RANK[name], f"{name} imports {module}, which is not below it"
+
+
+def test_only_the_command_line_names_the_lab():
+    naming = [name for name, path in FRONT.items() if "poselift.lab" in path.read_text("utf-8")]
+    assert naming == ["cli"]
+
+
+def test_the_lab_imports_nothing_of_the_command_line():
+    for name, path in LAB.items():
+        modules = {_ours(module) for module, _ in imports(path.read_text("utf-8"))}
+        assert not modules & {"cli", "poselift", "__main__"}, name
+
+
+def test_what_the_front_needs_from_outside():
+    assert {name: found for name in FRONT if (found := outside(name, top=True))} == OUTSIDE_AT_THE_TOP
+    assert {name: found for name in FRONT if (found := outside(name, top=False))} == OUTSIDE_IN_FUNCTIONS
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_file_swallows_every_error_or_prints(name):
+    for node in ast.walk(ast.parse(FILES[name].read_text("utf-8"))):
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.unparse(node.type) if node.type else "everything"
+            assert caught not in ("everything", "Exception", "BaseException"), f"line {node.lineno}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id != "print", f"line {node.lineno}"
+
+
+def python(code: str, *, blocked: tuple[str, ...] = (), cwd: Path | None = None) -> dict:
+    """Run a program in a fresh interpreter in which some packages cannot be imported; its `result`."""
+    start = f"""
+import json, sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {blocked!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}} (blocked)", name=name)
+sys.meta_path.insert(0, Blocker())
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", start + code + "\nprint(json.dumps(result))"],
+        capture_output=True, text=True, timeout=300, cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(SOURCE.parent), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_blocked_packages_cannot_be_imported():
+    with pytest.raises(AssertionError, match="blocked"):
+        python("import torch", blocked=("torch",))
+
+
+def test_every_front_module_imports_with_the_core_dependencies_only():
+    modules = [f"poselift.{name}" if name != "poselift" else name for name in FRONT if name != "__main__"]
+    code = f"import importlib\nfor name in {modules!r}:\n    importlib.import_module(name)\n"
+    result = python(code + f"result = [name for name in {HEAVY!r} if name in sys.modules]", blocked=HEAVY)
+    assert result == []
+
+
+def test_importing_poselift_is_light():
+    code = """
+import time
+import numpy  # not ours to speed up
+start = time.process_time()
+import poselift
+result = [time.process_time() - start, sorted({name.split(".")[0] for name in sys.modules})]
+"""
+    runs = [python(code) for _ in range(3)]
+    loaded = set(runs[0][1])
+    assert "poselift" in loaded
+    assert not loaded & {"scipy", "onnxruntime", "tyro", "rich", *HEAVY}
+    assert min(seconds for seconds, _ in runs) < 0.5  # seconds of the processor: the machine may be busy
+
+
+def test_the_whole_inference_path_runs_without_torch(tmp_path):
+    code = """
+from importlib import resources
+import numpy as np
+import poselift as pl
+
+class Flat:
+    skeleton, in_frames, out_frames, fps, in_channels = pl.H36M_17, 9, (4,), 50.0, 2
+    def __call__(self, windows):
+        return np.concatenate([windows[:, 4:5], np.zeros_like(windows[:, 4:5, :, :1])], -1)
+
+(person,) = pl.read_keypoints(str(resources.files("poselift") / "data" / "demo.npz"))
+lifter = pl.load_lifter(threads=1) if pl.shipped_lifters() else Flat()
+poses = pl.lift(person, lifter, flip_average=True)
+for ending in ("npz", "json", "csv", "bvh"):
+    pl.save_poses(poses, f"clip.{ending}")
+pl.write_viewer(poses, "clip.html", keypoints=person)
+result = [len(person), *poses.xyz.shape, float(np.abs(pl.mpjpe(poses.xyz, poses.xyz)).max())]
+"""
+    assert python(code, blocked=HEAVY, cwd=tmp_path) == [58, 58, 17, 3, 0.0]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        f"clip.{ending}" for ending in ("bvh", "csv", "html", "json", "npz")
+    ]
+
+
+def test_exported_names():
+    assert poselift.__all__ == [
+        "BODY_25",
+        "BODY_25B",
+        "COCO_17",
+        "H36M_17",
+        "HALPE_26",
+        "HUMANEVA_15",
+        "MEDIAPIPE_33",
+        "MPI_INF_3DHP_17",
+        "Keypoints2D",
+        "Lifter",
+        "Poses3D",
+        "PoseliftError",
+        "Skeleton",
+        "get_skeleton",
+        "lift",
+        "load_lifter",
+        "mpjpe",
+        "mpjve",
+        "n_mpjpe",
+        "p_mpjpe",
+        "read_keypoints",
+        "save_poses",
+        "shipped_lifters",
+        "write_viewer",
+    ]
+    assert all(hasattr(poselift, name) for name in poselift.__all__)
+
+
+def test_everything_exported_is_documented():
+    for name in poselift.__all__:
+        exported = getattr(poselift, name)
+        assert isinstance(exported, poselift.Skeleton) or len(exported.__doc__) > 20, name
+
+
+def test_the_version_is_the_project_s():
+    project = SOURCE.parents[1] / "pyproject.toml"
+    if not project.is_file():
+        pytest.skip("not a checkout")
+    assert f'\nversion = "{poselift.__version__}"\n' in project.read_text("utf-8")
+    assert (SOURCE / "py.typed").is_file()

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from poselift.errors import ShapeError, SkeletonError
+from poselift.sequence import Keypoints2D, Poses3D
+from poselift.skeleton import COCO_17, H36M_17
+
+XY = np.ones((3, 17, 2))
+XYZ = np.ones((3, 17, 3))
+
+
+def test_arrays_are_stored_as_contiguous_float32():
+    keypoints = Keypoints2D(np.ones((17, 3, 2)).swapaxes(0, 1).astype(int), np.ones((3, 17)), COCO_17, 30)
+    poses = Poses3D(XYZ[:, :, ::-1], H36M_17, 50)
+    for array in (keypoints.xy, keypoints.confidence, poses.xyz):
+        assert array.dtype == np.float32
+        assert array.flags.c_contiguous
+    assert (len(keypoints), len(poses)) == (3, 3)
+    assert (poses.frame, poses.unit) == ("camera", "m")
+
+
+def test_seen_needs_coordinates_and_a_positive_score():
+    xy, confidence = XY.copy(), np.ones((3, 17))
+    xy[0, 0], xy[0, 1, 0], confidence[0, 2], confidence[0, 3] = np.nan, np.nan, 0, np.nan
+    keypoints = Keypoints2D(xy, confidence, COCO_17, 30)
+    assert keypoints.seen[0].tolist() == [False] * 4 + [True] * 13
+    assert keypoints.confidence[0, 3] == 0
+    assert Keypoints2D(xy, None, COCO_17, 30).seen[0].tolist() == [False] * 2 + [True] * 15
+
+
+def test_what_is_given_is_not_changed():
+    confidence = np.full((3, 17), np.nan, np.float32)
+    Keypoints2D(XY, confidence, COCO_17, 30)
+    assert np.isnan(confidence).all()
+
+
+def test_with_frames_keeps_the_person():
+    keypoints = Keypoints2D(XY, None, COCO_17, 30, (640, 480)).with_frames(XY[:1], np.ones((1, 17)), 60)
+    assert (len(keypoints), keypoints.fps, keypoints.image_size, keypoints.skeleton) == (1, 60, (640, 480), COCO_17)
+
+
+@pytest.mark.parametrize(
+    ("xy", "error", "message"),
+    [
+        (np.ones((17, 2)), ShapeError, r"wanted xy of shape \(frames, joints, 2\), got \(17, 2\)"),
+        (np.ones((3, 17, 3)), ShapeError, "got .3, 17, 3"),
+        (np.ones((0, 17, 2)), ShapeError, "no frames"),
+        (np.ones((3, 18, 2)), SkeletonError, "COCO_17 has 17 joints, xy has 18"),
+        (np.full((3, 17, 2), np.inf), ShapeError, "102 infinite"),
+        (np.full((3, 17, 2), "1"), ShapeError, "wanted numbers"),
+        (np.ones((3, 17, 2), complex), ShapeError, "wanted numbers"),
+        (np.full((3, 17, 2), None), ShapeError, "wanted numbers"),
+    ],
+)
+def test_wrong_keypoints_are_refused(xy, error, message):
+    with pytest.raises(error, match=message):
+        Keypoints2D(xy, None, COCO_17, 30)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "message"),
+    [
+        (np.ones((3, 16)), r"shape \(3, 17\), got \(3, 16\)"),
+        (np.full((3, 17), -0.1), "between 0 and 1"),
+        (np.full((3, 17), np.inf), "between 0 and 1"),
+    ],
+)
+def test_wrong_confidence_is_refused(confidence, message):
+    with pytest.raises(ShapeError, match=message):
+        Keypoints2D(XY, confidence, COCO_17, 30)
+
+
+@pytest.mark.parametrize("fps", [0, -1, np.nan, np.inf])
+def test_wrong_rates_are_refused(fps):
+    with pytest.raises(ShapeError, match="positive frame rate"):
+        Keypoints2D(XY, None, COCO_17, fps)
+    with pytest.raises(ShapeError, match="positive frame rate"):
+        Poses3D(XYZ, H36M_17, fps)
+
+
+def test_wrong_pictures_are_refused():
+    with pytest.raises(ShapeError, match="image size"):
+        Keypoints2D(XY, None, COCO_17, 30, (0, 480))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_poses_are_finite(value):
+    xyz = XYZ.copy()
+    xyz[1, 2, 0] = value
+    with pytest.raises(ShapeError, match="1 NaN or infinite"):
+        Poses3D(xyz, H36M_17, 50)
+
+
+def test_wrong_poses_are_refused():
+    with pytest.raises(ShapeError, match="wanted xyz"):
+        Poses3D(XY, H36M_17, 50)
+    with pytest.raises(SkeletonError, match="H36M_17 has 17 joints"):
+        Poses3D(np.ones((3, 15, 3)), H36M_17, 50)
