@@ -41,8 +41,8 @@ def archive(walk, tmp_path):
     np.savez(
         path, pose=y_up - y_up[:, :1], root=y_up[:, 0], offsets=np.cumsum([0, *map(len, clips)]),
         names=np.array([clip.name for clip in clips]), subjects=np.array([clip.subject for clip in clips]),
-        split=np.array(["train", "train", "dev"]), parents=np.array(H36M_17.parents), joints=np.array(NPZ_JOINTS.split()),
-        fps=50.0, up="y", units="m",
+        split=np.array(["train", "train", "dev"]), parents=np.array(H36M_17.parents),
+        joints=np.array(NPZ_JOINTS.split()), fps=50.0, up="y", units="m",
     )  # fmt: skip
     return path
 
