@@ -1,0 +1,200 @@
+"""The training verb, end to end, on a tiny archive: train, evaluate, export, and lift with what came out."""
+
+import ast
+import dataclasses
+import inspect
+import json
+import re
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+import poselift  # noqa: E402
+from poselift import cli  # noqa: E402
+from poselift.errors import RecipeError  # noqa: E402
+from poselift.lab import cameras, command, data, losses, noise, train  # noqa: E402
+from poselift.lab.card import CMU_LICENSE  # noqa: E402
+from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
+from poselift.lifter import Card  # noqa: E402
+from poselift.skeleton import H36M_17  # noqa: E402
+
+NPZ_JOINTS = (
+    "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow RWrist"
+)
+TINY = (
+    "--steps 2 --batch-size 4 --log-every 1 --checkpoint-every 1 --evaluate-every 2 --device cpu "
+    "--model.in-frames 9 --model.keep-frames 3 --model.drop-path 0.0 0.1 --data.exact 0.5 --data.camera.roll-rad 0.1 "
+    "--optim.lr 2e-3 --loss.velocity 0.5 --name nanohtnet.tiny"
+).split()
+
+
+@pytest.fixture
+def archive(walk, tmp_path):
+    """A tiny archive laid out like mocap17.npz: y up, poses against the root."""
+    clips = [walk(30), walk(20, name="other", seed=1), walk(12, name="last", subject="two", seed=2)]
+    world = np.concatenate([clip.xyz for clip in clips])
+    y_up = np.stack([world[..., 0], world[..., 2], -world[..., 1]], -1)
+    path = tmp_path / "tiny.npz"
+    np.savez(
+        path, pose=y_up - y_up[:, :1], root=y_up[:, 0], offsets=np.cumsum([0, *map(len, clips)]),
+        names=np.array([clip.name for clip in clips]), subjects=np.array([clip.subject for clip in clips]),
+        split=np.array(["train", "train", "dev"]), parents=np.array(H36M_17.parents),
+        joints=np.array(NPZ_JOINTS.split()), fps=50.0, up="y", units="m",
+    )  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The recipe with a small network, for speed."""
+    recipe = get_recipe("nanohtnet_mocap")
+    model = recipe.model | {"width": 48, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
+
+    def nanohtnet_mocap():
+        """As the real one."""
+        return dataclasses.replace(recipe, model=model)
+
+    monkeypatch.setitem(RECIPES, "nanohtnet_mocap", nanohtnet_mocap)
+
+
+def run_cli(*arguments):
+    return cli.main([str(argument) for argument in arguments])
+
+
+def test_from_an_archive_to_a_lifted_clip(archive, small, tmp_path, walk, capsys):
+    out = tmp_path / "run"
+    assert run_cli("train", "nanohtnet_mocap", "--data", archive, "--out", out, *TINY) == 0
+    names = ["checkpoint.pt", "log.jsonl", "nanohtnet.tiny.json", "nanohtnet.tiny.onnx", "recipe.json"]
+    assert sorted(file.name for file in out.iterdir()) == names
+    recipe = json.loads((out / "recipe.json").read_text())
+    assert (recipe["steps"], recipe["data"]["exact"], recipe["optim"]["lr"]) == (2, 0.5, 0.002)
+    assert (recipe["data"]["camera"]["roll_rad"], recipe["loss"]["velocity"]) == (0.1, 0.5)
+    assert (recipe["model"]["in_frames"], recipe["model"]["drop_path"]) == (9, [0.0, 0.1])
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert lines[1]["dev_p_mpjpe"] > 0
+
+    card = Card.read(out / "nanohtnet.tiny.json")
+    assert (card.name, card.skeleton, card.in_frames, card.out_frames) == ("nanohtnet.tiny", "H36M_17", 9, (3, 4, 5))
+    assert (card.fps, card.in_channels, card.license) == (50.0, 3, CMU_LICENSE)
+    assert "tiny.npz" in card.data
+    assert card.training["recipe"] == recipe
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", card.training["date"])
+    assert set(card.scores) == {"exact 2D", "exact 2D, flip averaged", "detector errors"}
+    for scores in card.scores.values():
+        assert scores["frames"] == 4 * 12
+        assert scores["mean_mm"]["mpjpe"] > 0
+    model = torch.load(out / "checkpoint.pt", weights_only=True)["average"]
+    assert card.parameters == sum(value.numel() for value in model.values())
+
+    lifter = poselift.load_lifter(out / "nanohtnet.tiny.onnx")
+    x, y, z = np.moveaxis(walk(31).xyz, -1, 0)
+    pixels = 500 + 1000 * np.stack([x, 1 - z], -1) / (4 + y)[..., None]
+    poses = poselift.lift(poselift.Keypoints2D(pixels, None, H36M_17, 50.0), lifter)
+    assert poses.xyz.shape == (31, 17, 3)
+    assert (poses.xyz[:, 0] == 0).all()
+    assert np.abs(poses.xyz).max() < 10
+
+    assert run_cli("train", "--data", archive, "-o", out, "nanohtnet_mocap") == 1
+    assert "another recipe" in capsys.readouterr().err
+
+
+def exits(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        run_cli(*arguments)
+    return ended.value.code
+
+
+def test_what_is_wrong_is_said(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert exits("train", "nanohtnet_mocap", "--out", out) == 2
+    assert "--data" in capsys.readouterr().err
+    assert exits("train", "nanohtnet_mocap", "--data", "x.npz") == 2
+    assert "--out" in capsys.readouterr().err
+    assert exits("train", "nanohtnet_mocap", "--data", "x.npz", "--out", out, "--optim.lrr", "1") == 2
+    error = capsys.readouterr().err
+    assert "--optim.lrr" in error
+    assert "--optim.lr" in error.replace("--optim.lrr", "")  # what was meant
+    assert exits("train", "nanohtnet_mocap", "--data", "x.npz", "--out", out, "--steps", "many") == 2
+    assert "--steps" in capsys.readouterr().err
+    assert exits("train", "nanohtnet_mocap", "--data", "x.npz", "--out", out, "--data.exact", "2") == 2
+    assert "data.exact: wanted a share in [0, 1], got 2.0" in capsys.readouterr().err
+    for arguments, message in [
+        (["nanohtnet_mocp"], "unknown recipe 'nanohtnet_mocp'; did you mean 'nanohtnet_mocap'?"),
+        (["nanohtnet_mocap", "--data", "x.npz", "--out", out], "no motion capture at x.npz"),
+        (["nanohtnet_mocap", "--data", "x.npz", "--out", out, "--steps", "0"], "steps: wanted 1 or more, got 0"),
+    ]:
+        assert run_cli("train", *arguments) == 1
+        assert message in capsys.readouterr().err
+    assert not out.exists()
+
+
+def squeezed(text):
+    """Without the boxes, line breaks and backticks of a help page."""
+    return re.sub(r"[^\w.,;:()%'\"=/-]+", " ", text)
+
+
+CONFIGS = {
+    "": train.TrainRecipe,
+    "optim.": train.OptimConfig,
+    "data.": data.DataConfig,
+    "data.camera.": cameras.CameraConfig,
+    "data.noise.": noise.NoiseConfig,
+    "loss.": losses.LossConfig,
+}
+
+
+def field_docstrings(config):
+    """{field: the string under it}."""
+    (tree,) = ast.parse(inspect.getsource(config)).body
+    return {
+        field.target.id: inspect.cleandoc(below.value.value)
+        for field, below in zip(tree.body[:-1], tree.body[1:], strict=True)
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr)
+    }
+
+
+def test_help_lists_every_option_with_its_docstring(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert exits("train", "nanohtnet_mocap", "--help") == 0
+    page = capsys.readouterr().out
+    shown = squeezed(page)
+    assert squeezed(inspect.getdoc(RECIPES["nanohtnet_mocap"]).splitlines()[0]).strip() in shown
+    for prefix, config in CONFIGS.items():
+        documented = field_docstrings(config)
+        for field in dataclasses.fields(config):
+            assert squeezed(documented[field.name].splitlines()[0]).strip() in shown, field.name
+            if not (dataclasses.is_dataclass(field.type) or field.name == "model"):
+                assert f"--{prefix}{field.name.replace('_', '-')}" in page, field.name
+    for option in ("--data PATH", "-o PATH, --out PATH", "--model.in-frames INT"):
+        assert option in page
+    assert "Raises" not in page
+
+
+def test_recipes_by_name():
+    for name, recipe in RECIPES.items():
+        assert recipe.__name__ == name
+        assert recipe.__doc__
+        assert get_recipe(name) == recipe()
+    with pytest.raises(RecipeError, match="unknown recipe 'x'"):
+        get_recipe("x")
+
+
+def test_the_default_weights_recipe_builds():
+    from poselift.lab.models import build
+    from poselift.lifter import DEFAULT_LIFTER
+
+    recipe = get_recipe("nanohtnet_mocap")
+    assert recipe.name == DEFAULT_LIFTER
+    model = build(recipe.lifter, **recipe.model)
+    assert (model.in_frames, model.in_channels, model.fps, model.skeleton) == (81, 3, 50.0, H36M_17)
+
+
+def test_the_commit_is_told_or_unknown(monkeypatch, tmp_path):
+    assert re.fullmatch(r"[0-9a-f]{12,}(-dirty)?|v?[\w.+-]+|unknown", command._commit())
+    monkeypatch.setattr(command, "__file__", str(tmp_path / "command.py"))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert command._commit() == "unknown"
