@@ -23,6 +23,7 @@ class _Track:
     poses: list[np.ndarray] = field(default_factory=list)
 
     def add(self, frame: int, pose: np.ndarray) -> None:
+        """Append a pose (J, 3), seen in a frame."""
         self.frames.append(frame)
         self.poses.append(pose)
 
@@ -32,6 +33,7 @@ class _Track:
         return float(sum(pose[:, 2].sum() for pose in self.poses))
 
     def filled(self, length: int) -> np.ndarray:
+        """(length, J, 3): NaN with confidence 0 where the person was not seen."""
         joints = len(self.poses[0])
         out = np.full((length, joints, 3), np.nan, np.float32)
         out[..., 2] = 0.0

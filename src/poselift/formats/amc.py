@@ -67,12 +67,14 @@ class _Reader:
             raise FormatError(f"cannot read {path}: {error.strerror}") from error
 
     def words(self) -> Iterator[list[str]]:
+        """Words of each line that has any and is no comment."""
         for number, line in enumerate(self.text.splitlines(), start=1):
             self.line = number
             if (words := line.split()) and not line.lstrip().startswith("#"):
                 yield words
 
     def error(self, wanted: str, got: str) -> FormatError:
+        """The error that names file and line."""
         return FormatError(
             f"{self.path}:{self.line}: wanted {wanted}, got {got}; the file is broken or not what its name says"
         )

@@ -114,9 +114,11 @@ class _Parser:
                     yield words
 
     def error(self, wanted: str, got: str) -> FormatError:
+        """The error that names file and line."""
         return FormatError(f"{self.path}:{self.line}: wanted {wanted}, got {got}; the file is broken or no BVH")
 
     def next(self, wanted: str) -> list[str]:
+        """Words of the next line."""
         words = next(self._lines, None)
         if words is None:
             raise self.error(wanted, "the end of the file")
@@ -130,6 +132,7 @@ class _Parser:
         return words[len(keyword) :]
 
     def numbers(self, words: list[str], count: int, what: str) -> list[float]:
+        """Exactly `count` finite numbers."""
         try:
             found = [float(word) for word in words]
         except ValueError:
@@ -139,6 +142,7 @@ class _Parser:
         return found
 
     def motion(self, scale: float) -> BvhMotion:
+        """The whole file, lengths scaled."""
         self.expect("HIERARCHY")
         self._hierarchy()
         (frames,) = self.numbers(self.expect("Frames:"), 1, "Frames:")

@@ -36,6 +36,7 @@ class _Table:
     comments: list[str]
 
     def column(self, name: str) -> np.ndarray | None:
+        """Values (T,) of a column, None when there is none of this name."""
         return self.values[:, self.columns.index(name)] if name in self.columns else None
 
 
