@@ -47,7 +47,8 @@ def main() -> None:
         times.append(time.perf_counter() - start)
     print(f"one window: {1000 * np.median(times):.2f} ms")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory {peak:.0f} MiB; {args.threads} threads; {platform.machine()}, Python {platform.python_version()}")
+    where = f"{platform.machine()}, Python {platform.python_version()}"
+    print(f"peak memory {peak:.0f} MiB; {args.threads} threads; {where}")
 
 
 if __name__ == "__main__":
