@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poselift.errors import ShapeError
-from poselift.window import cut
+from poselift.window import blend_seams, cut
 
 lengths = st.integers(1, 200)
 contracts = st.integers(1, 60).flatmap(
@@ -58,3 +58,31 @@ def test_a_short_clip_by_hand():
 def test_wrong_cuts_are_refused(length, out_frames, message):
     with pytest.raises(ShapeError, match=message):
         cut(length, 3, out_frames)
+
+
+@given(st.integers(1, 60), st.sampled_from([1, 2, 3, 9]))
+def test_motion_without_jumps_passes_seams_unchanged(frames, yielded):
+    windows = cut(frames, yielded, tuple(range(yielded)))
+    count = len(windows.index)
+    outputs = (np.arange(count * yielded, dtype=np.float64) * 0.5 + 3).reshape(count, yielded, 1)
+    np.testing.assert_allclose(blend_seams(outputs, frames), outputs)
+
+
+def test_a_jump_at_a_seam_is_shared_by_both_sides_and_the_middles_stay():
+    outputs = np.zeros((2, 5, 1))
+    outputs[1] = 8.0
+    blended = blend_seams(outputs, 10)[..., 0]
+    np.testing.assert_allclose(blended, [[0, 0, 0, 2, 4], [4, 6, 8, 8, 8]])
+    assert (outputs[0] == 0).all()  # the input is kept
+
+
+def test_what_lies_beyond_the_clip_is_not_looked_at():
+    outputs = np.arange(6, dtype=np.float64).reshape(2, 3, 1)
+    outputs[1, 1:] = 1e6
+    np.testing.assert_allclose(blend_seams(outputs, 4)[:, :, 0].ravel()[:4], [0, 1, 2, 3])
+
+
+def test_windows_of_one_or_two_frames_are_left_alone():
+    outputs = np.random.default_rng(0).normal(size=(4, 2, 3))
+    assert np.array_equal(blend_seams(outputs, 8), outputs)
+    assert np.array_equal(blend_seams(outputs[:1], 2), outputs[:1])

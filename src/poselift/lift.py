@@ -1,6 +1,6 @@
 """The inference path, top to bottom: one person's 2D keypoints to 3D motion.
 
-convert -> resample -> windows -> normalise -> lifter (and its mirror image) -> stitch -> resample back
+convert -> resample -> windows -> normalise -> lifter (and its mirror image) -> blend and stitch -> resample back
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from poselift.lifter import Lifter, check_lifter, load_lifter
 from poselift.normalize import normalize_windows
 from poselift.resample import resample_keypoints, resample_poses
 from poselift.sequence import Keypoints2D, Poses3D
-from poselift.window import Windows, cut
+from poselift.window import Windows, blend_seams, cut
 
 BATCH = 64
 """Windows lifted at a time; more is not faster on a laptop and takes memory."""
@@ -56,7 +56,8 @@ def lift(
         chunks.append(_run(lifter, _windows(source, windows, slice(start, start + BATCH), lifter), flip_average))
         if progress:
             progress(min((start + BATCH) * len(lifter.out_frames), len(source)), len(source))
-    poses = Poses3D(windows.stitch(np.concatenate(chunks)), lifter.skeleton, lifter.fps)
+    joints = blend_seams(np.concatenate(chunks), len(source))
+    poses = Poses3D(windows.stitch(joints), lifter.skeleton, lifter.fps)
     return resample_poses(poses, keypoints.fps, len(keypoints))
 
 

@@ -48,3 +48,32 @@ def cut(num_frames: int, in_frames: int, out_frames: tuple[int, ...]) -> Windows
     starts = np.arange(0, num_frames, step) - first
     index = starts[:, None] + np.arange(in_frames)
     return Windows(index.clip(0, num_frames - 1), (index >= 0) & (index < num_frames), num_frames)
+
+
+def blend_seams(outputs: np.ndarray, num_frames: int) -> np.ndarray:
+    """Take out the jumps between the results of windows that follow each other.
+
+    Where one window's last frame, carried on at the mean speed of both, misses the next one's first frame, each side
+    gives way by half of the miss at the seam and by less towards its middle frame, which stays. It costs no second
+    look of the network at any frame, and the two opinions at a seam are averaged.
+
+    Args:
+        outputs: (W, S, ...) results of windows that step by S frames.
+        num_frames: Frames in the clip; what the last window yields beyond them is not looked at.
+
+    Returns:
+        (W, S, ...); the same for one window, for motion without jumps, or when a window yields fewer than three frames.
+    """
+    count, yielded = outputs.shape[:2]
+    if count < 2 or yielded < 3:
+        return outputs
+    leaving, entering = outputs[:-1, -1] - outputs[:-1, -2], outputs[1:, 1] - outputs[1:, 0]
+    if num_frames == (count - 1) * yielded + 1:  # the last window has a single frame, and no speed
+        entering[-1] = leaving[-1]
+    miss = (outputs[1:, 0] - outputs[:-1, -1] - (leaving + entering) / 2)[:, None]
+    ramp = np.linspace(-1, 1, yielded, dtype=outputs.dtype).clip(0)
+    ramp = ramp.reshape(1, yielded, *(1,) * (outputs.ndim - 2)) / 2
+    blended = outputs.copy()
+    blended[:-1] += ramp * miss
+    blended[1:] -= ramp[:, ::-1] * miss
+    return blended
