@@ -20,7 +20,7 @@ LAYERS = (
     "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets",
     "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints",
     "detect.mediapipe detect.video",
-    "convert resample plausibility lifter formats.amc formats.bvh detect viewer",
+    "convert resample swaps plausibility lifter formats.amc formats.bvh detect viewer",
     "formats.clip datasets.mocap lift",
     "formats.detections formats.csv formats.json_file formats.npz evaluate",
     "formats.coco formats.openpose",

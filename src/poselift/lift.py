@@ -1,6 +1,7 @@
 """The inference path, top to bottom: one person's 2D keypoints to 3D motion.
 
-convert -> resample -> windows -> normalise -> lifter (and its mirror image) -> blend and stitch -> resample back
+convert -> repair swapped sides -> resample -> windows -> normalise -> lifter (and its mirror image)
+-> blend and stitch -> resample back
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from poselift.lifter import Lifter, check_lifter, load_lifter
 from poselift.normalize import normalize_windows
 from poselift.resample import resample_keypoints, resample_poses
 from poselift.sequence import Keypoints2D, Poses3D
+from poselift.swaps import repair_swaps
 from poselift.window import Windows, blend_seams, cut
 
 BATCH = 64
@@ -25,6 +27,7 @@ def lift(
     lifter: Lifter | None = None,
     *,
     flip_average: bool = False,
+    repair: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Poses3D:
     """Lift one person's keypoints to 3D.
@@ -33,6 +36,7 @@ def lift(
         keypoints: Any skeleton that has the limbs, any frame rate, any length from one frame; unseen joints welcome.
         lifter: The network; the shipped default when None.
         flip_average: Lift the mirror image too and average: a little better, twice the time.
+        repair: Undo short exchanges of left and right first (`poselift.swaps`).
         progress: Called with (frames done, frames in all) now and then.
 
     Returns:
@@ -49,11 +53,15 @@ def lift(
     source = convert(keypoints, lifter.skeleton)
     if not source.seen.any():
         raise DetectionError("no joint was seen in any frame: there is nobody to lift; check the detector's output")
-    source = resample_keypoints(source, lifter.fps)
+    source = resample_keypoints(repair_swaps(source) if repair else source, lifter.fps)
     windows = cut(len(source), lifter.in_frames, lifter.out_frames)
+    seen = source.seen
+    xy = np.where(seen[..., None], source.xy, np.float32(0))
+    confidence = seen.astype(np.float32) if source.confidence is None else np.minimum(source.confidence * seen, 1)
     chunks = []
     for start in range(0, len(windows.index), BATCH):
-        chunks.append(_run(lifter, _windows(source, windows, slice(start, start + BATCH), lifter), flip_average))
+        inputs = _windows(xy, confidence, windows, slice(start, start + BATCH), lifter)
+        chunks.append(_run(lifter, inputs, flip_average))
         if progress:
             progress(min((start + BATCH) * len(lifter.out_frames), len(source)), len(source))
     joints = blend_seams(np.concatenate(chunks), len(source))
@@ -61,14 +69,10 @@ def lift(
     return resample_poses(poses, keypoints.fps, len(keypoints))
 
 
-def _windows(source: Keypoints2D, windows: Windows, chosen: slice, lifter: Lifter) -> np.ndarray:
+def _windows(xy: np.ndarray, confidence: np.ndarray, windows: Windows, chosen: slice, lifter: Lifter) -> np.ndarray:
     """(B, T, J, C) normalised input of some windows. Places beyond the clip's ends count as unseen."""
     index, inside = windows.index[chosen], windows.inside[chosen]
-    seen = source.seen
-    scores = seen.astype(np.float32) if source.confidence is None else source.confidence * seen
-    xy = np.where(seen[..., None], source.xy, np.float32(0))
-    confidence = np.minimum(scores[index] * inside[..., None], 1)
-    return normalize_windows(xy[index], confidence, lifter.skeleton, lifter.in_channels)
+    return normalize_windows(xy[index], confidence[index] * inside[..., None], lifter.skeleton, lifter.in_channels)
 
 
 def _run(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
