@@ -1,5 +1,4 @@
 import dataclasses
-import importlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,12 +14,12 @@ from poselift.lab import data  # noqa: E402
 from poselift.lab.cameras import CameraConfig, project  # noqa: E402
 from poselift.lab.data import DataConfig, MocapWindows, scale_bones  # noqa: E402
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, detector_joints  # noqa: E402
+from poselift.lift import lift  # noqa: E402
 from poselift.normalize import normalize_windows  # noqa: E402
 from poselift.sequence import Keypoints2D  # noqa: E402
 from poselift.skeleton import COCO_17, H36M_17  # noqa: E402
 from poselift.window import cut  # noqa: E402
 
-lift = importlib.import_module("poselift.lift")  # the module: the name is the function's
 EXACT = DataConfig(exact=1, own_joints=0, short=0, bone_scale=0, speed=(1, 1), mirror=False, mix=0, bend=0, rare=0)
 ROOT = H36M_17.root
 
@@ -258,7 +257,7 @@ def test_exact_own_and_converted_windows_come_in_their_shares(walk, monkeypatch)
 
 def test_the_very_conversion_and_normalisation_of_inference():
     assert data.convert_arrays is convert_arrays is convert.__globals__["convert_arrays"]
-    assert data.normalize_windows is normalize_windows is lift.normalize_windows
+    assert data.normalize_windows is normalize_windows is lift.__globals__["normalize_windows"]
 
 
 def test_half_of_the_detectors_know_no_crown(walk):
@@ -286,14 +285,30 @@ def fixed_view(clip, camera, windows, monkeypatch):
     return points
 
 
+class Recorder:
+    """A lifter that keeps the windows it is given."""
+
+    skeleton, in_channels, in_frames, out_frames, fps = H36M_17, 3, 27, tuple(range(9, 18)), 50.0
+
+    def __call__(self, windows):
+        self.windows = windows
+        return np.zeros((len(windows), 9, 17, 3), np.float32)
+
+
+def windows_in_use(keypoints):
+    """What `lift` feeds a lifter of 27 frames, in and 9 out."""
+    recorder = Recorder()
+    lift(keypoints, recorder, repair=False)
+    return recorder.windows
+
+
 @pytest.mark.parametrize("frames", [1, 2, 7, 40])
 def test_training_and_inference_see_the_same(walk, camera, frames, monkeypatch):
     clip = walk(frames)
     source = windows_of([clip], in_frames=27, keep=9)
-    lifter = SimpleNamespace(skeleton=H36M_17, in_channels=3)
     windows = cut(frames, 27, tuple(range(9, 18)))
     keypoints = Keypoints2D(camera.project(clip.xyz), None, H36M_17, 50.0)
-    inference = lift._windows(keypoints, windows, slice(None), lifter)
+    inference = windows_in_use(keypoints)
     fixed_view(clip, camera, windows, monkeypatch)
     training = source.batch(len(windows.index), generator())
     np.testing.assert_allclose(training.inputs.numpy(), inference, rtol=0, atol=1e-5)
@@ -317,8 +332,7 @@ def test_training_and_inference_see_the_same_of_a_detector(walk, camera, monkeyp
     scores[20:24] = 0
     pixels = project(joints).numpy() * 1150 + [512, 515]
     pixels[scores.numpy() == 0] = np.nan
-    keypoints = convert(Keypoints2D(pixels, scores.numpy(), DETECTOR_SKELETON, 50.0), H36M_17)
-    inference = lift._windows(keypoints, windows, slice(None), SimpleNamespace(skeleton=H36M_17, in_channels=3))
+    inference = windows_in_use(Keypoints2D(pixels, scores.numpy(), DETECTOR_SKELETON, 50.0))
 
     fixed_view(clip, camera, windows, monkeypatch)
     index = torch.from_numpy(windows.index)
