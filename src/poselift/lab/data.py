@@ -17,7 +17,7 @@ from poselift.datasets.mocap import MocapClip
 from poselift.errors import DatasetError, RecipeError
 from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, scale_bones
 from poselift.lab.cameras import CameraConfig, project, view
-from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints
+from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, hide_faces
 from poselift.normalize import normalize_windows
 from poselift.skeleton import H36M_17, Skeleton
 
@@ -191,8 +191,9 @@ class MocapWindows:
         parts.append(corrupt(xy[middle], metre[middle], self.skeleton, config.noise, generator))
         rest = project(detector_joints(points[exact + own :], config.noise, generator))
         found, confidence = corrupt(rest, metre[exact + own :], DETECTOR_SKELETON, config.noise, generator)
-        has_crown = torch.rand((len(found), 1), generator=generator, device=xy.device) < 0.5
-        confidence[..., DETECTOR_SKELETON.index("head_top")] *= has_crown
+        confidence = hide_faces(confidence, points[exact + own :], DETECTOR_SKELETON, config.noise, generator)
+        has_crown = torch.rand((len(found), 1, 1), generator=generator, device=xy.device) < 0.5  # else COCO's joints
+        confidence[..., DETECTOR_SKELETON.indices(("head_top", "upper_neck"))] *= has_crown
         parts.append(convert_arrays(found, confidence, DETECTOR_SKELETON, H36M_17))
         return torch.cat([p for p, _ in parts]), torch.cat([c for _, c in parts])
 

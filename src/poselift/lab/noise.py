@@ -40,6 +40,8 @@ class NoiseConfig:
     """Share in which the person is lost altogether for a while."""
     spikes: float = 0.003
     """Share of joints that jump for a single frame."""
+    turned_faces: float = 0.7
+    """Share in which nose and eyes are lost or doubtful while the person looks away from the camera."""
 
 
 def detector_joints(points: Tensor, config: NoiseConfig, generator: torch.Generator) -> Tensor:
@@ -121,6 +123,32 @@ def corrupt(
     xy, confidence = _swap_sides(xy, confidence, skeleton, config, generator)
     lost = lost | (_rand((batch, frames, joints), generator) < config.misses)
     return xy, confidence * ~lost
+
+
+def hide_faces(
+    confidence: Tensor, points: Tensor, skeleton: Skeleton, config: NoiseConfig, generator: torch.Generator
+) -> Tensor:
+    """Lose nose and eyes of people who look away, or see them with little confidence.
+
+    Args:
+        confidence: (B, T, J) of a detector's keypoints.
+        points: (B, T, 17, 3) the `H36M_17` joints in camera axes.
+        skeleton: Joint order of the confidence.
+        config: How bad the detector is.
+        generator: Source of randomness.
+
+    Returns:
+        (B, T, J).
+    """
+    batch = len(points)
+    left, right, top, bottom = H36M_17.indices(("left_shoulder", "right_shoulder", "thorax", "pelvis"))
+    front = torch.linalg.cross(points[:, :, left] - points[:, :, right], points[:, :, top] - points[:, :, bottom])
+    away = torch.nn.functional.normalize(front, dim=-1)[..., 2]  # 1 when seen from behind
+    angle, chosen, kept = _rand((3, batch, 1), generator)
+    hidden = (away > 0.6 * angle - 0.1) & (chosen < config.turned_faces)
+    doubtful = 0.3 * (kept < 0.4)  # else lost
+    face = torch.tensor(["nose" in name or "eye" in name for name in skeleton.joints], device=points.device)
+    return torch.where(hidden[..., None] & face, confidence * doubtful[..., None], confidence)
 
 
 def _effort(skeleton: Skeleton, device: torch.device) -> Tensor:

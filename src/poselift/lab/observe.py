@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from poselift.lab.cameras import project
-from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints
+from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, hide_faces
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import H36M_17
 
@@ -47,5 +47,6 @@ class SimulatedDetector:
         metre = 1 / points[:, :, H36M_17.root, 2].mean(1).clip(min=0.1)
         xy = project(detector_joints(points, self.config, generator))
         xy, confidence = corrupt(xy, metre, DETECTOR_SKELETON, self.config, generator)
+        confidence = hide_faces(confidence, points, DETECTOR_SKELETON, self.config, generator)
         confidence[..., [j for j, n in enumerate(DETECTOR_SKELETON.joints) if "toe" in n or "heel" in n]] = 0
         return xy[0], confidence[0]
