@@ -7,13 +7,21 @@ from poselift import lift as package_lift
 from poselift.errors import CheckpointError, DetectionError, ShapeError, SkeletonError
 from poselift.lift import BATCH, lift
 from poselift.lifter import shipped_lifters
-from poselift.normalize import normalize_windows
+from poselift.normalize import calibrate, normalize_windows
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, Skeleton
 
 RNG = np.random.default_rng(0)
 BODY = RNG.uniform(100, 500, (17, 2))
 contracts = st.sampled_from([(1, (0,)), (9, (4,)), (9, tuple(range(9))), (27, (12, 13, 14)), (81, (40,))])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def scores_as_given():
+    """Here confidence carries frame numbers: it passes as it is, but where a test asks for the real thing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(lift.__globals__, "calibrate", lambda confidence: np.minimum(confidence, 1))
+        yield
 
 
 def counted(frames: int, fps: float, step: float) -> Keypoints2D:
@@ -187,3 +195,15 @@ def test_the_default_is_the_shipped_one(monkeypatch, fake_lifter):
     else:
         with pytest.raises(CheckpointError):
             package_lift(counted(5, 50.0, 0.01))
+
+
+def test_the_scale_of_the_scores_does_not_matter(fake_lifter, monkeypatch):
+    monkeypatch.setitem(lift.__globals__, "calibrate", calibrate)
+    sure = Keypoints2D(BODY + RNG.normal(size=(20, 17, 2)), RNG.uniform(0.1, 1, (20, 17)), H36M_17, 50.0)
+    shy = sure.with_frames(sure.xy, sure.confidence * 0.4, 50.0)
+    one, other = fake_lifter(), fake_lifter()
+    lift(sure, one)
+    lift(shy, other)
+    np.testing.assert_allclose(one.calls[0], other.calls[0], atol=1e-5)
+    assert one.calls[0][..., 2].max() == 1
+    assert (one.calls[0][..., 2] < 1).any()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poselift.normalize import PERSON_SCALE, fill_gaps, normalize_windows, person_scale
+from poselift.normalize import PERSON_SCALE, calibrate, fill_gaps, normalize_windows, person_scale
 from poselift.skeleton import COCO_17, H36M_17
 
 seeds = st.integers(0, 2**32 - 1)
@@ -163,3 +163,11 @@ def test_torch_gives_the_same(seed, missing, shape):
     theirs = normalize_windows(t_xy, t_confidence, H36M_17, 3)
     assert theirs.dtype == torch.float32
     np.testing.assert_allclose(theirs.numpy(), normalize_windows(xy, confidence, H36M_17, 3), atol=2e-3, rtol=1e-3)
+
+
+def test_scores_are_told_by_what_the_detector_is_sure_of():
+    confidence = np.array([[0.0, 0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.7, 0.7]], np.float32)
+    np.testing.assert_allclose(calibrate(confidence), np.minimum(confidence / 0.7, 1), rtol=1e-6)
+    np.testing.assert_allclose(calibrate(calibrate(confidence)), calibrate(confidence), rtol=1e-6)
+    nobody = np.zeros((3, 5), np.float32)
+    assert np.array_equal(calibrate(nobody), nobody)

@@ -1,7 +1,7 @@
 """The inference path, top to bottom: one person's 2D keypoints to 3D motion.
 
-convert -> repair swapped sides -> resample -> windows -> normalise -> lifter (and its mirror image)
--> blend and stitch -> resample back
+convert -> repair swapped sides -> resample -> calibrate confidence -> windows -> normalise -> lifter (and its mirror
+image) -> blend and stitch -> resample back
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from poselift.convert import convert
 from poselift.errors import DetectionError, ShapeError
 from poselift.flip import flip
 from poselift.lifter import Lifter, check_lifter, load_lifter
-from poselift.normalize import normalize_windows
+from poselift.normalize import calibrate, normalize_windows
 from poselift.resample import resample_keypoints, resample_poses
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.swaps import repair_swaps
@@ -57,7 +57,7 @@ def lift(
     windows = cut(len(source), lifter.in_frames, lifter.out_frames)
     seen = source.seen
     xy = np.where(seen[..., None], source.xy, np.float32(0))
-    confidence = seen.astype(np.float32) if source.confidence is None else np.minimum(source.confidence * seen, 1)
+    confidence = seen.astype(np.float32) if source.confidence is None else calibrate(source.confidence * seen)
     chunks = []
     for start in range(0, len(windows.index), BATCH):
         inputs = _windows(xy, confidence, windows, slice(start, start + BATCH), lifter)
