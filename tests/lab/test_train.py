@@ -247,6 +247,17 @@ def test_the_average_follows_the_weights(run):
         torch.testing.assert_close(average, 0.9 * old + 0.1 * model, rtol=0, atol=1e-6)
 
 
+def test_the_average_is_what_is_evaluated(run):
+    training = run()
+    before = training.evaluate(cameras=1).mean
+    with torch.no_grad():
+        training.model.head.weight.mul_(2)
+        assert training.evaluate(cameras=1).mean == before
+        training.average.head.weight.mul_(2)
+    assert training.evaluate(cameras=1).mean != before
+    assert training.model.training  # evaluation does not switch its dropout off
+
+
 def test_without_averaging_the_weights_themselves_are_evaluated(run):
     training = run(dataclasses.replace(RECIPE, optim=dataclasses.replace(RECIPE.optim, ema=0)))
     training.train()
