@@ -97,8 +97,14 @@ def test_reference_weights_come_back_and_load_strictly(as_reference):
         from_reference("htnet", weights | {"Hiremixer.blocks.0.ipc.conv2.weight": torch.zeros(8, 8, 3)})
 
 
-def test_more_frames_or_a_wrong_width_are_errors():
-    with pytest.raises(ShapeError, match=r"wanted keypoints \(batch, 1, 17, 2\), got \(4, 3, 17, 2\)"):
-        build("htnet", **SMALL)(torch.zeros(4, 3, 17, 2))
+def test_more_frames_are_windows_of_their_own():
+    model, x = build("htnet", **SMALL).eval(), torch.randn(4, 3, 17, 2)
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), model(x.reshape(12, 1, 17, 2)))
+
+
+def test_wrong_shapes_and_widths_are_errors():
+    with pytest.raises(ShapeError, match=r"wanted keypoints \(batch, 1, 17, 2\), got \(4, 1, 17, 3\)"):
+        build("htnet", **SMALL)(torch.zeros(4, 1, 17, 3))
     with pytest.raises(RecipeError, match="^width: wanted a multiple of 3 \\* heads = 24, got 32"):
         build("htnet", width=32)

@@ -83,7 +83,8 @@ class HTNet(Lifter):
         """Features of each joint.
 
         Args:
-            x: (B, 1, J, C) normalized keypoints.
+            x: (B, 1, J, C) normalized keypoints. More frames than one are windows of their own, as in the authors'
+                code: (B, T, J, C) counts as (B * T, 1, J, C).
 
         Returns:
             (B, 1, J, width).
@@ -91,6 +92,8 @@ class HTNet(Lifter):
         Raises:
             ShapeError: `x` has another shape.
         """
+        if x.ndim == 4 and x.shape[1] > 1:
+            x = x.flatten(0, 1).unsqueeze(1)
         checks.check_input(self, x)
         return self.spatial(self.embed(x.squeeze(1)) + self.position).unsqueeze(1)
 
