@@ -167,7 +167,7 @@ def test_torch_gives_the_same(seed, missing, shape):
 
 def test_scores_are_told_by_what_the_detector_is_sure_of():
     confidence = np.array([[0.0, 0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.7, 0.7]], np.float32)
-    np.testing.assert_allclose(calibrate(confidence), np.minimum(confidence / 0.7, 1), rtol=1e-6)
+    np.testing.assert_allclose(calibrate(confidence), np.minimum(confidence / 0.5, 1), rtol=1e-6)
     np.testing.assert_allclose(calibrate(calibrate(confidence)), calibrate(confidence), rtol=1e-6)
     nobody = np.zeros((3, 5), np.float32)
     assert np.array_equal(calibrate(nobody), nobody)

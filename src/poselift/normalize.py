@@ -19,8 +19,8 @@ PERSON_SCALE = "person-scale"
 def calibrate(confidence: np.ndarray) -> np.ndarray:
     """Confidence relative to what this detector gives joints it is sure of.
 
-    One detector's best is 0.7 and another's 1.0; divided by the 90th percentile of the clip's positive scores and cut
-    at 1, both say the same.
+    One detector's best is 0.7 and another's 1.0; divided by the median of the clip's positive scores and cut at 1,
+    both say the same.
 
     Args:
         confidence: (T, J) scores of a clip, 0 where unseen.
@@ -29,7 +29,7 @@ def calibrate(confidence: np.ndarray) -> np.ndarray:
         (T, J) in [0, 1].
     """
     positive = confidence[confidence > 0]
-    return confidence if not len(positive) else np.minimum(confidence / np.quantile(positive, 0.9), 1)
+    return confidence if not len(positive) else np.minimum(confidence / np.median(positive), 1)
 
 
 def fill_gaps(xy: Array, confidence: Array) -> Array:

@@ -88,13 +88,21 @@ def test_one_pose_is_as_common_as_can_be(body):
     assert (rarity(np.stack([body] * 5), H36M_17) == 1).all()
 
 
-def test_a_bent_trunk_turns_about_the_pelvis_and_the_legs_stand(two):
+@pytest.mark.parametrize("tilted", [YES, NO])
+def test_a_bent_trunk_turns_about_the_pelvis_and_the_legs_stand(two, tilted):
     one, _ = two
     right = torch.tensor([torch.pi / 2])
-    bent = bend_trunk(one, right, torch.tensor([0.0]), H36M_17)  # about x: y to z, z to -y
+    bent = bend_trunk(one, right, torch.tensor([0.0]), tilted, H36M_17)  # about x: y to z, z to -y
     relative, was = bent - bent[:, :, :1], one - one[:, :, :1]
-    torch.testing.assert_close(relative[:, :, LEGS], was[:, :, LEGS], rtol=0, atol=1e-5)
     expected = torch.stack([was[..., 0], -was[..., 2], was[..., 1]], -1)
-    torch.testing.assert_close(relative[:, :, REST], expected[:, :, REST], rtol=0, atol=1e-5)
+    hips = list(H36M_17.indices(("left_hip", "right_hip")))
+    turned = [*REST, *hips] if tilted else REST
+    torch.testing.assert_close(relative[:, :, turned], expected[:, :, turned], rtol=0, atol=1e-5)
+    for hip in hips:  # thigh and shin hang from the hip as before
+        leg = [hip + 1, hip + 2]
+        torch.testing.assert_close(
+            relative[:, :, leg] - relative[:, :, [hip]], was[:, :, leg] - was[:, :, [hip]], rtol=0, atol=1e-5
+        )
+    assert torch.allclose(relative[:, :, hips], was[:, :, hips], atol=1e-5) != bool(tilted)
     torch.testing.assert_close(lengths(bent), lengths(one), rtol=0, atol=1e-5)
-    torch.testing.assert_close(bend_trunk(one, 0 * right, right, H36M_17), one, rtol=0, atol=1e-5)
+    torch.testing.assert_close(bend_trunk(one, 0 * right, right, tilted, H36M_17), one, rtol=0, atol=1e-5)

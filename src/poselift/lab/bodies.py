@@ -56,27 +56,29 @@ def mix_parts(xyz: Tensor, other: Tensor, legs: Tensor, arms: Tensor, skeleton: 
     return _from_bones(mine, xyz, skeleton)
 
 
-def bend_trunk(xyz: Tensor, angle_rad: Tensor, heading_rad: Tensor, skeleton: Skeleton) -> Tensor:
-    """Lean all above the hips over, by one angle for the whole window; the legs stay.
+def bend_trunk(xyz: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Tensor, skeleton: Skeleton) -> Tensor:
+    """Lean all above the legs over, by one angle for the whole window; thighs and shins keep their directions.
 
     Args:
         xyz: (B, T, J, 3) joints.
         angle_rad: (B,) how far.
         heading_rad: (B,) direction of the horizontal axis to turn about.
+        tilted: (B,) bool, whether the pelvis tilts with the trunk; else the hips stay level.
         skeleton: Joint order and tree.
 
     Returns:
         (B, T, J, 3).
     """
-    legs = ("hip", "knee", "ankle")
-    upper = [j for j, name in enumerate(skeleton.joints) if not any(part in name for part in legs)]
+    above = [j for j, name in enumerate(skeleton.joints) if not ("knee" in name or "ankle" in name)]
+    level = torch.tensor(["hip" in skeleton.joints[j] for j in above], device=xyz.device) & ~tilted[:, None]
     bones = _bones(xyz, skeleton)
     zero = torch.zeros_like(heading_rad)
     axis = torch.stack([heading_rad.cos(), heading_rad.sin(), zero], -1)[:, None, None]
     cos, sin = (f(angle_rad)[:, None, None, None] for f in (torch.cos, torch.sin))
-    turned = bones[:, :, upper]
-    along = (turned * axis).sum(-1, keepdim=True) * axis  # Rodrigues' formula
-    bones[:, :, upper] = along + (turned - along) * cos + torch.linalg.cross(axis.expand_as(turned), turned) * sin
+    upright = bones[:, :, above]
+    along = (upright * axis).sum(-1, keepdim=True) * axis  # Rodrigues' formula
+    turned = along + (upright - along) * cos + torch.linalg.cross(axis.expand_as(upright), upright) * sin
+    bones[:, :, above] = torch.where(level[:, None, :, None], upright, turned)
     return _from_bones(bones, xyz, skeleton)
 
 

@@ -36,7 +36,7 @@ class DataConfig:
     """Share with detector errors on the lifter's own joints; the rest is seen as a detector's joints and converted."""
     short: float = 0.35
     """Share of windows in which the clip begins or ends."""
-    bone_scale: float = 0.08
+    bone_scale: float = 0.1
     """Standard deviation of the logarithm of each bone's length factor, equal on both sides."""
     speed: tuple[float, float] = (0.7, 1.4)
     """Least and greatest speed of the motion."""
@@ -44,9 +44,9 @@ class DataConfig:
     """Show half of the windows mirrored."""
     mix: float = 0.3
     """Share of windows with the legs, and share with the arms, of another window."""
-    bend: float = 0.3
+    bend: float = 0.4
     """Share of windows in which the trunk leans over more than was recorded."""
-    bend_rad: float = 0.25
+    bend_rad: float = 0.3
     """Standard deviation of that angle."""
     balance: float = 0.5
     """0 draws subjects by their recorded time; 1 gives every subject the same share."""
@@ -171,7 +171,8 @@ class MocapWindows:
             bent = torch.rand(size, generator=generator, device=device) < config.bend
             angle = bent * config.bend_rad * torch.randn(size, generator=generator, device=device)
             heading = torch.pi * torch.rand(size, generator=generator, device=device)
-            world = bend_trunk(world, angle, heading, self.skeleton)
+            tilted = torch.rand(size, generator=generator, device=device) < 0.5
+            world = bend_trunk(world, angle, heading, tilted, self.skeleton)
         factors = torch.randn((size, len(self.skeleton)), generator=generator, device=device)
         for left, right in self.skeleton.pairs:
             factors[:, right] = factors[:, left]

@@ -26,7 +26,7 @@ class NoiseConfig:
     """Median of the windows' error level."""
     level_spread: float = 0.6
     """Standard deviation of the level's logarithm."""
-    shift: float = 0.02
+    shift: float = 0.025
     """Standard deviation of each joint type's displacement, equal on both sides: detectors mean other hips than we."""
     swaps: float = 0.06
     """Share in which arms, legs or both change sides for a while."""

@@ -23,7 +23,7 @@ def nanohtnet_mocap() -> TrainRecipe:
         },
         data=DataConfig(exact=0.35, own_joints=0.15),
         optim=OptimConfig(lr=2e-3, warmup_steps=400, ema=0.9995),
-        steps=26000,
+        steps=30000,
         batch_size=64,
         precision="bf16",
         evaluate_every=2000,
