@@ -6,7 +6,14 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from poselift.lab import noise  # noqa: E402
-from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, smooth_noise  # noqa: E402
+from poselift.lab.noise import (  # noqa: E402
+    DETECTOR_SKELETON,
+    NoiseConfig,
+    corrupt,
+    detector_joints,
+    hide_faces,
+    smooth_noise,
+)
 from poselift.skeleton import H36M_17  # noqa: E402
 
 OFF = NoiseConfig(level=0, shift=0, swaps=0, misses=0, spans=0, cuts=0, blackouts=0, spikes=0)
@@ -283,3 +290,35 @@ def test_intervals_reach_everywhere():
     assert share.std() < 0.02  # no frame is spared
     assert mask.all(1).any()
     assert not mask.any(1).all()
+
+
+def test_people_who_look_away_hide_nose_and_eyes(body):
+    config = NoiseConfig(turned_faces=1.0)
+    names = DETECTOR_SKELETON.joints
+    face = [j for j, n in enumerate(names) if "nose" in n or "eye" in n]
+    rest = [j for j in range(len(names)) if j not in face]
+    upright = torch.from_numpy(body).float()[:, [0, 2, 1]] * torch.tensor([1.0, -1.0, 1.0])  # camera axes
+    front = torch.linalg.cross(
+        upright[H36M_17.index("left_hip")] - upright[H36M_17.index("right_hip")],
+        upright[H36M_17.index("thorax")] - upright[0],
+    )
+    towards = upright if front[2] < 0 else upright * torch.tensor([-1.0, 1.0, -1.0])
+    away = towards * torch.tensor([-1.0, 1.0, -1.0])  # turned round by half a turn
+    for points, hidden in ((towards, False), (away, True)):
+        windows = points.expand(200, 5, 17, 3)
+        seen = hide_faces(torch.ones(200, 5, len(names)), windows, DETECTOR_SKELETON, config, generator())
+        assert torch.equal(seen[..., rest], torch.ones_like(seen[..., rest]))
+        if hidden:
+            values = seen[..., face]
+            lost, doubtful = (values == 0).float().mean(), torch.isclose(values, torch.tensor(0.3)).float().mean()
+            assert lost == pytest.approx(0.6, abs=0.1)
+            assert doubtful == pytest.approx(0.4, abs=0.1)
+        else:
+            assert (seen[..., face] == 1).all()
+
+
+def test_no_face_is_hidden_when_none_shall_be(body):
+    points = torch.from_numpy(body).float().expand(50, 3, 17, 3)
+    confidence = torch.rand(50, 3, len(DETECTOR_SKELETON), generator=generator(1))
+    config = NoiseConfig(turned_faces=0)
+    assert torch.equal(hide_faces(confidence, points, DETECTOR_SKELETON, config, generator()), confidence)
