@@ -17,7 +17,7 @@ class CameraConfig:
     """Mean and standard deviation of the camera's angle above the person's pelvis (height and pitch)."""
     elevation_limits_rad: tuple[float, float] = (-0.5, 1.1)
     """Clipped to these."""
-    roll_rad: float = 0.14
+    roll_rad: float = 0.35
     """Standard deviation of the turn about the optical axis."""
     distance: tuple[float, float] = (1.8, 8.0)
     """Least and greatest distance to the person, drawn log-uniformly; grows with the space the person crosses."""
