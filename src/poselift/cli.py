@@ -144,6 +144,7 @@ def evaluate(
     clips = load_mocap(data, split=None if split == "all" else split)
     protocol = MocapProtocol(cameras=cameras, seed=seed, flip_average=flip)
     observe = _lab("observe").SimulatedDetector() if detector_errors else None
+    logging.getLogger("poselift").setLevel(logging.WARNING)  # what is repaired in each clip is for those who lift
     with _progress("evaluating") as tick:
         scores = evaluate_mocap(load_lifter(lifter), clips, protocol, observe=observe, progress=tick)
     _print_scores(lifter, scores)

@@ -16,7 +16,7 @@ import poselift  # noqa: E402
 from poselift import cli  # noqa: E402
 from poselift.errors import RecipeError  # noqa: E402
 from poselift.lab import cameras, command, data, losses, noise, train  # noqa: E402
-from poselift.lab.card import CMU_LICENSE  # noqa: E402
+from poselift.lab.card import CMU_LICENSE, OTHER_LICENSE, license_of  # noqa: E402
 from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
 from poselift.lifter import Card  # noqa: E402
 from poselift.skeleton import H36M_17  # noqa: E402
@@ -43,6 +43,7 @@ def archive(walk, tmp_path):
         names=np.array([clip.name for clip in clips]), subjects=np.array([clip.subject for clip in clips]),
         split=np.array(["train", "train", "dev"]), parents=np.array(H36M_17.parents),
         joints=np.array(NPZ_JOINTS.split()), fps=50.0, up="y", units="m",
+        notice="The data used in this project was obtained from mocap.cs.cmu.edu.",
     )  # fmt: skip
     return path
 
@@ -198,3 +199,11 @@ def test_the_commit_is_told_or_unknown(monkeypatch, tmp_path):
     monkeypatch.setattr(command, "__file__", str(tmp_path / "command.py"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert command._commit() == "unknown"
+
+
+@pytest.mark.parametrize(("notice", "expected"), [("from mocap.cs.cmu.edu", CMU_LICENSE), ("mine", OTHER_LICENSE)])
+def test_the_card_claims_no_licence_for_other_peoples_data(notice, expected, tmp_path):
+    np.savez(tmp_path / "data.npz", notice=notice)
+    assert license_of(tmp_path / "data.npz") == expected
+    np.savez(tmp_path / "bare.npz", pose=np.zeros(1))
+    assert license_of(tmp_path / "bare.npz") == OTHER_LICENSE

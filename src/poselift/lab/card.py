@@ -5,6 +5,8 @@ import json
 import platform
 from pathlib import Path
 
+import numpy as np
+
 from poselift.lab.export import export_onnx
 from poselift.lab.train import Run, recipe_json
 from poselift.lifter import Card
@@ -12,14 +14,23 @@ from poselift.output import written_whole
 
 CMU_LICENSE = "MIT; trained on the CMU motion capture data (see NOTICE)"
 """Licence of weights trained on the CMU Graphics Lab Motion Capture Database."""
+OTHER_LICENSE = "not stated: it follows from the training data"
+"""What stands on a card when the data does not say that it is CMU's."""
 
 
-def write_weights(run: Run, *, data: str, commit: str, date: str) -> Path:
+def license_of(data: Path) -> str:
+    """Licence of weights trained on an archive: MIT where its `notice` names CMU's database, else not stated."""
+    with np.load(data, allow_pickle=False) as archive:
+        notice = str(archive["notice"]) if "notice" in archive else ""
+    return CMU_LICENSE if "mocap.cs.cmu.edu" in notice else OTHER_LICENSE
+
+
+def write_weights(run: Run, *, data: Path, commit: str, date: str) -> Path:
     """Measure a finished run on dev and write `NAME.onnx` and `NAME.json` into its folder.
 
     Args:
         run: A run at its last step.
-        data: What it was trained on.
+        data: The archive it was trained on.
         commit: Commit of the code.
         date: Day of the export.
 
@@ -43,8 +54,8 @@ def write_weights(run: Run, *, data: str, commit: str, date: str) -> Path:
         fps=model.fps,
         in_channels=model.in_channels,
         parameters=sum(p.numel() for p in model.parameters()),
-        data=f"{data}, split train; scores on split dev",
-        license=CMU_LICENSE,
+        data=f"{data.name}, split train; scores on split dev",
+        license=license_of(data),
         scores={name: {"protocol": s.protocol, "frames": s.frames, "mean_mm": s.mean} for name, s in scores.items()},
         training={
             "recipe": recipe_json(recipe),

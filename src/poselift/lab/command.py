@@ -50,7 +50,7 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
     run = Run(given.recipe, load_mocap(given.data, split="train"), load_mocap(given.data, split="dev"), given.out)
     with bar(f"training {given.recipe.name}") as tick:
         run.train(lambda step, steps, line: tick(step, steps, _describe(line)))
-    write_weights(run, data=given.data.name, commit=_commit(), date=time.strftime("%Y-%m-%d"))
+    write_weights(run, data=given.data, commit=_commit(), date=time.strftime("%Y-%m-%d"))
     return 0
 
 
