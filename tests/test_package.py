@@ -19,7 +19,7 @@ LAYERS = (
     "errors",
     "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets",
     "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints",
-    "detect.mediapipe detect.video",
+    "detect.mediapipe detect.video datasets.clip",
     "convert resample swaps plausibility lifter formats.amc formats.bvh detect viewer",
     "formats.clip datasets.mocap lift",
     "formats.detections formats.csv formats.json_file formats.npz evaluate",
