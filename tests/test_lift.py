@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poselift import lift as package_lift
-from poselift.errors import CheckpointError, DetectionError, ShapeError, SkeletonError
+from poselift.errors import CheckpointError, DetectionError, FormatError, ShapeError, SkeletonError
 from poselift.lift import BATCH, lift
 from poselift.lifter import shipped_lifters
 from poselift.normalize import calibrate, normalize_windows
@@ -51,6 +51,17 @@ def test_pose_k_is_made_of_the_time_of_frame_k_at_any_rate(fake_lifter, frames, 
     last = np.floor((frames - 1) * 50 / fps + 1e-6) * fps / 50  # the time of the last 50 Hz frame; then poses are held
     expected = np.minimum(np.arange(frames), last)
     np.testing.assert_allclose(frame_numbers(poses, 0.005), np.tile(expected[:, None], 16), atol=2e-3)
+
+
+def test_a_lifter_of_the_benchmarks_sees_places_in_the_picture(fake_lifter):
+    lifter = fake_lifter(in_frames=1, out_frames=(0,), in_channels=2)
+    lifter.normalization = "screen"
+    keypoints = Keypoints2D(BODY[None], None, H36M_17, 50.0, (1000, 500))
+    poses = lift(keypoints, lifter)
+    np.testing.assert_allclose(lifter.calls[0][0, 0], BODY / 500 - (1, 0.5), atol=1e-6)
+    np.testing.assert_allclose(poses.xyz[0, :, :2], (BODY - BODY[H36M_17.root]) / 500, atol=1e-6)
+    with pytest.raises(FormatError, match="picture's size"):
+        lift(Keypoints2D(BODY[None], None, H36M_17, 50.0), lifter)
 
 
 def test_nearly_equal_rates_are_not_resampled(fake_lifter):

@@ -151,7 +151,7 @@ def test_text_instead_of_a_network_is_told(weights):
         ({"out_frames": [2]}, r"to joints \[1, 17, 3\].*gives \[2, 17, 3\]"),
         ({"in_channels": 2}, "card says windows"),
         ({"skeleton": HUMANEVA_15.name}, "card says windows"),
-        ({"normalization": "screen"}, "unknown normalisation 'screen'; this version knows 'person-scale'"),
+        ({"normalization": "box"}, "unknown normalisation 'box'; this version knows person-scale, screen"),
         ({"batch": 1}, "dynamic batch axis"),
         ({"dtype": "DOUBLE"}, "float32"),
     ],

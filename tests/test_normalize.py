@@ -3,7 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poselift.normalize import PERSON_SCALE, calibrate, fill_gaps, normalize_windows, person_scale
+from poselift.errors import FormatError
+from poselift.normalize import (
+    PERSON_SCALE,
+    SCREEN,
+    calibrate,
+    fill_gaps,
+    normalize_screen,
+    normalize_windows,
+    person_scale,
+    pixels_from_screen,
+)
 from poselift.skeleton import COCO_17, H36M_17
 
 seeds = st.integers(0, 2**32 - 1)
@@ -22,8 +32,37 @@ def windows(seed: int, shape: tuple[int, int] = (3, 9), missing: float = 0.3) ->
     return xy.astype(np.float32), confidence.astype(np.float32)
 
 
-def test_the_name_on_cards():
-    assert PERSON_SCALE == "person-scale"
+def test_the_names_on_cards():
+    assert (PERSON_SCALE, SCREEN) == ("person-scale", "screen")
+
+
+def test_screen_coordinates_are_the_benchmarks():
+    corners = np.array([[0, 0], [1000, 1002], [500, 501]], np.float32)
+    np.testing.assert_allclose(
+        normalize_screen(corners, (1000, 1002)), [[-1, -1.002], [1, 1.002], [0, 0]], rtol=0, atol=1e-6
+    )
+    assert normalize_screen(corners, (1000, 1002)).dtype == np.float32
+
+
+@given(seeds, st.tuples(st.integers(64, 4000), st.integers(64, 4000)))
+def test_screen_coordinates_go_back_to_pixels(seed, size):
+    xy, _ = windows(seed)
+    np.testing.assert_allclose(pixels_from_screen(normalize_screen(xy, size), size), xy, rtol=1e-4, atol=1e-2)
+
+
+def test_screen_normalisation_keeps_place_and_size_and_holds_the_ends():
+    xy, confidence = windows(5)
+    confidence[0, 0], confidence[0, 1:, :5] = 0, 1
+    result = normalize_windows(xy, confidence, H36M_17, 3, SCREEN, (640, 480))
+    wanted = normalize_screen(fill_gaps(xy, confidence), (640, 480))
+    np.testing.assert_allclose(result[..., :2], wanted, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(result[..., 2], confidence)
+    np.testing.assert_allclose(result[0, 0, :5, :2], result[0, 1, :5, :2], atol=1e-6)
+
+
+def test_screen_normalisation_without_a_picture_says_what_to_give():
+    with pytest.raises(FormatError, match="--image-size WIDTH HEIGHT"):
+        normalize_windows(*windows(6), H36M_17, 2, SCREEN)
 
 
 @given(seeds)

@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,7 @@ def lift(
     lifter: str = DEFAULT_LIFTER,
     skeleton: str | None = None,
     fps: float | None = None,
+    image_size: tuple[int, int] | None = None,
     flip: bool = False,
     detector_model: Path | None = None,
     formats: tuple[str, ...] = FORMATS,
@@ -51,6 +53,7 @@ def lift(
         lifter: Name of shipped weights, or the path of an .onnx file.
         skeleton: Joint order of keypoint files, where it cannot be told (COCO_17, BODY_25, ...).
         fps: Frames per second of keypoint files that do not say.
+        image_size: Width and height of the picture, for keypoint files that do not say and weights that ask for it.
         flip: Average with the mirror image: a little better, twice the time.
         detector_model: Model file of the 2D detector, where one is needed.
         formats: What to write.
@@ -77,6 +80,8 @@ def lift(
             with _progress(f"reading {path.name}") as tick:
                 people = read_keypoints(path, skeleton=joints, fps=rate, model=detector_model, progress=tick)
             for number, keypoints in enumerate(people, 1):
+                if image_size is not None and not is_video(path):
+                    keypoints = replace(keypoints, image_size=image_size)
                 base = out / (name if number == 1 else f"{name}_person{number}")
                 _lift_one(path, keypoints, network, base, flip, formats, force)
         except PoseliftError as error:

@@ -12,7 +12,7 @@ from poselift.convert import convert
 from poselift.errors import DetectionError, ShapeError
 from poselift.flip import flip
 from poselift.lifter import Lifter, check_lifter, load_lifter
-from poselift.normalize import calibrate, normalize_windows
+from poselift.normalize import PERSON_SCALE, calibrate, normalize_windows
 from poselift.resample import resample_keypoints, resample_poses
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.swaps import repair_swaps
@@ -41,9 +41,11 @@ def lift(
 
     Returns:
         As many poses as there are keypoint frames, at the same rate: metres, relative to the pelvis, in the axes of a
-        camera that looks straight at the person (x right, y down, z away).
+        camera that looks straight at the person (x right, y down, z away); of the camera itself for weights made with
+        the benchmarks' `SCREEN` normalisation.
 
     Raises:
+        FormatError: The weights need the picture's size, and the keypoints come without.
         SkeletonError: The keypoints lack joints that cannot be made up.
         DetectionError: No joint was seen in any frame.
         ShapeError: The lifter's result has another shape than it announces, or is not finite.
@@ -60,7 +62,8 @@ def lift(
     confidence = seen.astype(np.float32) if source.confidence is None else calibrate(source.confidence * seen)
     chunks = []
     for start in range(0, len(windows.index), BATCH):
-        inputs = _windows(xy, confidence, windows, slice(start, start + BATCH), lifter)
+        chosen = slice(start, start + BATCH)
+        inputs = _windows(xy, confidence, windows, chosen, lifter, keypoints.image_size)
         chunks.append(_run(lifter, inputs, flip_average))
         if progress:
             progress(min((start + BATCH) * len(lifter.out_frames), len(source)), len(source))
@@ -69,10 +72,19 @@ def lift(
     return resample_poses(poses, keypoints.fps, len(keypoints))
 
 
-def _windows(xy: np.ndarray, confidence: np.ndarray, windows: Windows, chosen: slice, lifter: Lifter) -> np.ndarray:
+def _windows(
+    xy: np.ndarray,
+    confidence: np.ndarray,
+    windows: Windows,
+    chosen: slice,
+    lifter: Lifter,
+    image_size: tuple[int, int] | None,
+) -> np.ndarray:
     """(B, T, J, C) normalised input of some windows. Places beyond the clip's ends count as unseen."""
     index, inside = windows.index[chosen], windows.inside[chosen]
-    return normalize_windows(xy[index], confidence[index] * inside[..., None], lifter.skeleton, lifter.in_channels)
+    normalization = getattr(lifter, "normalization", PERSON_SCALE)
+    seen = confidence[index] * inside[..., None]
+    return normalize_windows(xy[index], seen, lifter.skeleton, lifter.in_channels, normalization, image_size)
 
 
 def _run(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from poselift.errors import CheckpointError, ShapeError, SkeletonError, did_you_mean
-from poselift.normalize import PERSON_SCALE
+from poselift.normalize import NORMALIZATIONS, PERSON_SCALE
 from poselift.skeleton import Skeleton, get_skeleton
 
 DEFAULT_LIFTER = "nanohtnet.mocap-81"
@@ -20,7 +20,10 @@ DEFAULT_LIFTER = "nanohtnet.mocap-81"
 
 @runtime_checkable
 class Lifter(Protocol):
-    """A network that turns windows of 2D keypoints into 3D joints."""
+    """A network that turns windows of 2D keypoints into 3D joints.
+
+    It may also have `normalization`, one of `poselift.normalize.NORMALIZATIONS`; without it, it is `PERSON_SCALE`.
+    """
 
     @property
     def skeleton(self) -> Skeleton:
@@ -122,9 +125,10 @@ class OnnxLifter:
         if not path.is_file():
             raise CheckpointError(f"no weights at {path}")
         self.card = Card.read(path.with_suffix(".json"))
-        if self.card.normalization != PERSON_SCALE:
+        self.normalization = self.card.normalization
+        if self.normalization not in NORMALIZATIONS:
             raise CheckpointError(
-                f"{path}: unknown normalisation '{self.card.normalization}'; this version knows '{PERSON_SCALE}'"
+                f"{path}: unknown normalisation '{self.normalization}'; this version knows {', '.join(NORMALIZATIONS)}"
             )
         self.skeleton = get_skeleton(self.card.skeleton)
         self.in_frames, self.out_frames = self.card.in_frames, self.card.out_frames

@@ -27,7 +27,7 @@ class Keypoints2D:
     fps: float
     """Frames per second."""
     image_size: tuple[int, int] | None = None
-    """(width, height) of the picture in pixels, for drawing only; None when the source does not say."""
+    """(width, height) of the picture in pixels, for drawing and for weights that want it; None when unknown."""
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
