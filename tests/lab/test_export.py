@@ -9,7 +9,7 @@ pytest.importorskip("onnxscript")
 
 from poselift.errors import OutputError, OutputExistsError  # noqa: E402
 from poselift.lab import export  # noqa: E402
-from poselift.lab.models import build, layers  # noqa: E402
+from poselift.lab.models import build  # noqa: E402
 
 NANO = {"in_frames": 27, "keep_frames": 3, "width": 48, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
 HTNET = {"width": 24, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
@@ -52,19 +52,6 @@ def test_onnx_equals_torch_at_any_batch(name, config, tmp_path, capfd):
     properties = session.get_modelmeta().custom_metadata_map
     assert json.loads(properties["out_frames"]) == list(model.out_frames)
     assert properties["skeleton"] == "H36M_17"
-
-
-@pytest.mark.parametrize(("name", "config"), [("nanohtnet", NANO), ("htnet", HTNET)])
-def test_fold_computes_the_same_with_nothing_left_to_learn(name, config):
-    model = trained(name, **config)
-    folded = export.fold(model)
-    x = torch.randn(3, model.in_frames, 17, 2)
-    torch.testing.assert_close(folded(x), model.eval()(x), rtol=0, atol=1e-5)
-    kinds = {type(module) for module in folded.modules()}
-    assert not kinds & {layers.ModulatedGraphConv, layers.Dropout, layers.DropPath}
-    assert {type(module) for module in model.modules()} & {layers.ModulatedGraphConv}
-    assert not any(parameter.requires_grad for parameter in folded.parameters())
-    assert all(parameter.requires_grad for parameter in model.parameters())
 
 
 def test_an_existing_file_is_kept(tmp_path):

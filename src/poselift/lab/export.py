@@ -1,6 +1,6 @@
 """A trained lifter to one ONNX file, checked against torch before it gets its name.
 
-`fold` first computes everything that does not depend on the input, so that the file holds only what must be run.
+What is written is the folded form (`poselift.lab.forms`), so the file holds only what must be run.
 """
 
 import contextlib
@@ -18,55 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from poselift.errors import MissingExtraError, OutputError
-from poselift.lab.models.layers import Dropout, DropPath, ModulatedGraphConv
+from poselift.lab.forms import fold
 from poselift.output import written_whole
 
 OPSET = 20
 TOLERANCE = 1e-5
 """Largest difference allowed between ONNX Runtime and torch, in the unit of the output (metres)."""
-
-
-class FoldedGraphConv(nn.Module):
-    """A `ModulatedGraphConv` for inference: symmetric graph, scales and weights worked out once."""
-
-    weight: Tensor
-    scale: Tensor
-    others: Tensor
-    bias: Tensor
-
-    def __init__(self, layer: ModulatedGraphConv) -> None:
-        super().__init__()
-        graph = layer.symmetric()
-        diagonal = graph.diagonal()
-        self.out_width = len(layer.bias)
-        self.register_buffer("weight", torch.cat((layer.weight[0], layer.weight[1]), 1))
-        self.register_buffer("scale", torch.cat((diagonal[:, None] * layer.modulation, layer.modulation), 1))
-        self.register_buffer("others", graph - torch.diag(diagonal))
-        self.register_buffer("bias", layer.bias.clone())
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, in_width) to (B, N, out_width)."""
-        own, others = (x @ self.weight * self.scale).split(self.out_width, 2)
-        return self.others @ others + own + self.bias
-
-
-def fold(model: nn.Module) -> nn.Module:
-    """A copy for inference that computes the same with fewer operations; the model itself is untouched.
-
-    Args:
-        model: Any lifter; what is not known here is only put in evaluation mode.
-
-    Returns:
-        The copy, in evaluation mode, without gradients.
-    """
-    folded = copy.deepcopy(model).eval().requires_grad_(False)
-    for parent in list(folded.modules()):
-        for name, child in parent.named_children():
-            if isinstance(child, ModulatedGraphConv):
-                setattr(parent, name, FoldedGraphConv(child))
-            elif isinstance(child, (Dropout, DropPath)):
-                setattr(parent, name, nn.Identity())
-    return folded
 
 
 def export_onnx(model: nn.Module, path: str | Path, *, overwrite: bool = False) -> None:

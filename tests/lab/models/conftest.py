@@ -33,3 +33,17 @@ def as_reference():
         return weights
 
     return write
+
+
+@pytest.fixture(scope="session")
+def randomized():
+    """Moves a module's weights away from where they start, and makes it exact and deterministic."""
+    import torch
+
+    def change(module):
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter))
+        return module.double().eval()
+
+    return change

@@ -3,7 +3,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from poselift.errors import CheckpointError, RecipeError, ShapeError, SkeletonError  # noqa: E402
-from poselift.lab.models import build, from_reference, layers, nanohtnet  # noqa: E402
+from poselift.lab.models import build, from_reference, graph, nanohtnet  # noqa: E402
 from poselift.skeleton import HALPE_26, SKELETONS, Skeleton  # noqa: E402
 
 SMALL = {"in_frames": 27, "keep_frames": 3, "width": 48, "mlp_width": 32, "gcn_width": 24, "num_blocks": 2}
@@ -25,7 +25,7 @@ def exact(reference_fixture):
     """The fixture's model in double precision, its input, and what the authors' code gives for it."""
     tensors, weights = reference_fixture("nanohtnet_b")
     model = from_reference("nanohtnet", weights).double()
-    model.dct = nanohtnet.dct_matrix(81, 5)
+    model.dct.matrix = nanohtnet.dct_matrix(81, 5)
     return model, tensors["input"].double(), tensors["output_fp64"]
 
 
@@ -48,13 +48,13 @@ def test_output_is_the_authors_in_double_precision(exact):
 @pytest.mark.shared
 def test_graphs_are_the_authors(reference_fixture):
     tensors, _ = reference_fixture("nanohtnet_b")
-    assert torch.equal(layers.spatial_adjacency(SKELETONS["H36M_17"]), tensors["adj"])
-    assert torch.equal(layers.temporal_adjacency(5), tensors["adj_tem"])
+    assert torch.equal(graph.spatial_adjacency(SKELETONS["H36M_17"]), tensors["adj"])
+    assert torch.equal(graph.temporal_adjacency(5), tensors["adj_tem"])
 
 
 @pytest.mark.shared
 def test_parity_notices_an_asymmetric_graph(exact, monkeypatch):
-    monkeypatch.setattr(layers.ModulatedGraphConv, "symmetric", lambda self: self.graph + self.adjacency)
+    monkeypatch.setattr(graph.ModulatedGraphConv, "symmetric", lambda self: self.graph + self.adjacency)
     assert error(*exact) > 1e-4
 
 
@@ -99,7 +99,7 @@ def test_parity_notices_frames_in_another_order(exact, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(nanohtnet.NanoHTNet, "_encode_joints", heads_first)
         assert error(model, x, wanted) > 1e-2
-    model.dct = model.dct.flip(0)
+    model.dct.matrix = model.dct.matrix.flip(0)
     assert error(model, x, wanted) > 1e-2
 
 
@@ -146,7 +146,7 @@ def test_inverse_dct_gives_the_middle_frames_of_a_slow_path():
     model = build("nanohtnet", **SMALL, dct="ortho", inverse_dct=True)
     time = torch.arange(27)
     path = 0.3 + torch.cos(torch.pi * (2 * time + 1) * 2 / 54)
-    torch.testing.assert_close(model.inverse_dct @ (model.dct @ path), path[12:15], rtol=0, atol=1e-5)
+    torch.testing.assert_close(model.inverse_dct @ (model.dct.matrix @ path), path[12:15], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("options", [{}, {"inverse_dct": True, "dct": "ortho", "in_channels": 3}])

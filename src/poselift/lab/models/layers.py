@@ -1,72 +1,21 @@
-"""Building blocks of HTNet and NanoHTNet: graph convolution, limb constraint, attention, and the mixers made of them.
+"""Building blocks of HTNet and NanoHTNet: limb constraint, attention, and the mixers made of them.
 
 Shapes, here and in every model file: `B` batch, `T` frames in, `S` frames out (chosen from `T`), `J` joints,
 `C` channels in, `D` width, `H` heads, `P` parts (limbs), `N` tokens (joints, or frequencies). A mixer works on
 (B, N, D) and cuts D into chunks: three for joints, two for frequencies.
 
-`LJC`, `IPC`, `GBI` and the two mixers are HTNet's (Cai et al., ICASSP 2023); the graph convolution is Modulated-GCN's
-(Zou & Tang, ICCV 2021). What differs from the official code: the same sums in fewer and larger operations.
+`LJC`, `IPC`, `GBI` and the two mixers are HTNet's (Cai et al., ICASSP 2023). What differs from the official code: the
+same sums in fewer and larger operations; `published` has them in the authors' steps.
 """
 
-import math
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from poselift.lab.models.graph import ModulatedGraphConv, spatial_adjacency, temporal_adjacency
 from poselift.skeleton import Skeleton
-
-
-def spatial_adjacency(skeleton: Skeleton) -> Tensor:
-    """(J, J) graph of the joints: 1 on the diagonal, 1 / degree of the row's joint for each neighbor."""
-    bones = torch.tensor(skeleton.adjacency)
-    return bones / bones.sum(1, keepdim=True).clamp(min=1) + torch.eye(len(skeleton))
-
-
-def temporal_adjacency(count: int) -> Tensor:
-    """(K, K) graph of the frequencies: 1 where two are the same or next to each other."""
-    order = torch.arange(count)
-    return ((order[:, None] - order).abs() <= 1).float()
-
-
-class ModulatedGraphConv(nn.Module):
-    """Graph convolution with a weight for the token itself, one for its neighbors, and a learned scale for each token.
-
-    With A = the graph plus what was learned, made symmetric, and H0, H1 = modulation * (x W0), modulation * (x W1):
-    y = diag(A) H0 + (A without diagonal) H1 + bias.
-    """
-
-    graph: Tensor
-
-    def __init__(self, graph: Tensor, in_width: int, out_width: int) -> None:
-        super().__init__()
-        tokens = len(graph)
-        self.register_buffer("graph", graph.clone(), persistent=False)
-        self.weight = nn.Parameter(torch.empty(2, in_width, out_width))
-        self.modulation = nn.Parameter(torch.empty(tokens, out_width))
-        self.adjacency = nn.Parameter(torch.full((tokens, tokens), 1e-6))
-        self.bias = nn.Parameter(torch.empty(out_width))
-        # The official code hands the whole 3-D weight to Xavier, which makes it far smaller than usual.
-        nn.init.xavier_uniform_(self.weight, gain=1.414)
-        nn.init.xavier_uniform_(self.modulation, gain=1.414)
-        nn.init.uniform_(self.bias, -1 / math.sqrt(out_width), 1 / math.sqrt(out_width))
-
-    def symmetric(self) -> Tensor:
-        """(N, N) graph in force."""
-        graph = self.graph + self.adjacency
-        return (graph + graph.T) / 2
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, in_width) to (B, N, out_width)."""
-        graph = self.symmetric()
-        diagonal = graph.diagonal()
-        own, others = x @ self.weight[0], x @ self.weight[1]
-        # Under autocast the products are bfloat16; without the casts every scale would widen them again.
-        others = others * self.modulation.to(others.dtype)
-        far = (graph - torch.diag(diagonal)).expand(x.shape[0], -1, -1)
-        own_scale = (diagonal[:, None] * self.modulation).to(own.dtype)
-        return torch.addcmul(torch.bmm(far, others) + self.bias.to(own.dtype), own, own_scale)
 
 
 class Dropout(nn.Dropout):
@@ -165,6 +114,36 @@ class LimbBranch(nn.Module):
         y = y + self.drop_path(self.mlp(self.norm_mlp(y)))
         return torch.cat((z, y), 1).index_select(1, self.written)
 
+    def published(self) -> "PublishedLimbBranch":
+        """The same in the authors' steps."""
+        return PublishedLimbBranch(self)
+
+
+class PublishedLimbBranch(nn.Module):
+    """A `LimbBranch` in the authors' steps: a convolution over gathered joints, and a write for each limb."""
+
+    def __init__(self, branch: LimbBranch) -> None:
+        super().__init__()
+        self.branch = branch
+        limbs = branch.gathered.unflatten(0, (branch.parts, -1)).tolist()
+        self.gathered = [joint for limb in limbs for joint in limb]
+        self.far = [limb[1:] for limb in limbs]
+        width = branch.mix.out_features
+        self.kernel = nn.Parameter(branch.mix.weight.unflatten(1, (-1, width)).transpose(1, 2).contiguous())
+
+    def forward(self, u: Tensor) -> Tensor:
+        """(B, J, width), same shape."""
+        branch = self.branch
+        z = branch.norm(u)
+        parts = z[:, self.gathered].transpose(1, 2)
+        y = F.conv1d(parts, self.kernel, branch.mix.bias, stride=self.kernel.shape[2]).transpose(1, 2)
+        y = F.gelu(y)
+        y = y + branch.mlp(branch.norm_mlp(y))
+        for part, joints in enumerate(self.far):
+            for joint in joints:
+                z[:, joint] = y[:, part]
+        return z
+
 
 class IntraPartConstraint(nn.Module):
     """IPC: each limb's far joints from the whole limb, and its last joint from the last two."""
@@ -200,6 +179,27 @@ class GlobalBodyInteraction(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, N, width / H) each
         mixed = attend(q, k, v).transpose(1, 2).flatten(2)
         return s + self.drop_path(self.dropout(self.proj(mixed)))
+
+    def published(self) -> "PublishedBodyInteraction":
+        """The same in the authors' steps."""
+        return PublishedBodyInteraction(self)
+
+
+class PublishedBodyInteraction(nn.Module):
+    """A `GlobalBodyInteraction` in the authors' steps: attention as two products with a softmax between."""
+
+    def __init__(self, layer: GlobalBodyInteraction) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, before: Tensor, x: Tensor) -> Tensor:
+        """(B, N, width) of the module before and of the own chunk; same shape."""
+        layer, s = self.layer, x + before
+        batch, tokens, width = s.shape
+        qkv = layer.qkv(layer.norm(s)).reshape(batch, tokens, 3, layer.heads, width // layer.heads)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        weights = ((q @ k.transpose(-2, -1)) * (width // layer.heads) ** -0.5).softmax(dim=-1)
+        return s + layer.proj((weights @ v).transpose(1, 2).reshape(batch, tokens, width))
 
 
 class MixerBlock(nn.Module):

@@ -98,10 +98,46 @@ def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw"
     return cosines / in_frames
 
 
+class CosineTransform(nn.Module):
+    """The low frequencies of each coordinate's path: the ideal low-pass filter that gives the temporal stream."""
+
+    matrix: Tensor
+
+    def __init__(self, in_frames: int, keep: int, scale: Literal["raw", "ortho"]) -> None:
+        super().__init__()
+        self.scale = scale
+        self.register_buffer("matrix", dct_matrix(in_frames, keep, scale).float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, N) paths to (B, K, N) coefficients."""
+        return self.matrix @ x
+
+    def published(self) -> nn.Module:
+        """The same in the authors' steps, for their scale."""
+        return self if self.scale == "ortho" else PublishedCosineTransform(len(self.matrix))
+
+
+class PublishedCosineTransform(nn.Module):
+    """`CosineTransform` as the authors' library computes it: a fast Fourier transform of all frequencies, then a cut."""
+
+    def __init__(self, keep: int) -> None:
+        super().__init__()
+        self.keep = keep
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, N) paths to (B, K, N) coefficients."""
+        x = x.transpose(1, 2)
+        frames = x.shape[2]
+        folded = torch.cat((x[..., ::2], x[..., 1::2].flip(2)), 2)
+        spectrum = torch.view_as_real(torch.fft.fft(folded, dim=2))
+        turn = -torch.arange(frames, dtype=x.dtype, device=x.device)[None, None] * math.pi / (2 * frames)
+        coefficients = 2 * (spectrum[..., 0] * turn.cos() - spectrum[..., 1] * turn.sin())
+        return coefficients.transpose(1, 2)[:, : self.keep]
+
+
 class NanoHTNet(Lifter):
     """Keypoints (B, T, J, C) in normalized screen coordinates to joints (B, S, J, 3), root-relative camera metres."""
 
-    dct: Tensor
     inverse_dct: Tensor | None
     placed: Tensor | None
 
@@ -113,7 +149,7 @@ class NanoHTNet(Lifter):
         keep, joints, width = config.keep_frames, len(config.skeleton), config.width
         first = (config.in_frames - keep) // 2
         self.out_frames = tuple(range(first, first + keep))
-        self.register_buffer("dct", dct_matrix(config.in_frames, keep, config.dct).float(), persistent=False)
+        self.dct = CosineTransform(config.in_frames, keep, config.dct)
         # Rows of unit scale, whatever `dct` is: features are no coefficients of the input.
         inverse = config.in_frames * dct_matrix(config.in_frames, keep, "ortho")[:, list(self.out_frames)].T
         self.register_buffer("inverse_dct", inverse.float() if config.inverse_dct else None, persistent=False)
@@ -155,7 +191,7 @@ class NanoHTNet(Lifter):
         return features.unflatten(2, (self.config.keep_frames, -1)).transpose(1, 2)  # (B, S, J, h)
 
     def _encode_frequencies(self, x: Tensor) -> Tensor:
-        tokens = self.temporal_embed(self.dct @ x.flatten(2)) + self.temporal_position  # (B, K, D)
+        tokens = self.temporal_embed(self.dct(x.flatten(2))) + self.temporal_position  # (B, K, D)
         features = self.temporal_out(self.temporal(tokens))
         if self.inverse_dct is not None:
             features = self.inverse_dct @ features
