@@ -1,12 +1,23 @@
 import dataclasses
 import json
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from poselift.errors import CheckpointError, ShapeError, SkeletonError
-from poselift.lifter import DEFAULT_LIFTER, Card, Lifter, OnnxLifter, check_lifter, load_lifter, shipped_lifters
+from poselift.lifter import (
+    DEFAULT_LIFTER,
+    Card,
+    Lifter,
+    OnnxLifter,
+    check_lifter,
+    importing_from_here,
+    load_lifter,
+    shipped_lifters,
+)
 from poselift.skeleton import H36M_17, HUMANEVA_15
 
 CARD = {
@@ -193,3 +204,50 @@ def test_what_is_no_lifter_is_told_by_what_it_lacks(fake_lifter):
     check_lifter(fake_lifter())
     with pytest.raises(SkeletonError, match="function is no lifter: it lacks skeleton, in_frames, .*in_channels$"):
         check_lifter(lambda windows: windows)
+
+
+class Own:
+    """A lifter of one's own, without files."""
+
+    skeleton, in_frames, out_frames, fps, in_channels = H36M_17, 1, (0,), 25.0, 2
+
+    def __call__(self, windows):
+        return np.zeros((*windows.shape[:3], 3), np.float32)
+
+
+class Unfinished:
+    fps = 25.0
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """Makes this file a module that can be named."""
+    fake = types.ModuleType("own_lifters")
+    fake.Own, fake.Unfinished, fake.number = Own, Unfinished, 3
+    monkeypatch.setitem(sys.modules, "own_lifters", fake)
+
+
+def test_a_lifter_of_ones_own_is_named_by_module_and_class(module):
+    lifter = load_lifter("own_lifters:Own")
+    assert isinstance(lifter, Own)
+    with pytest.raises(CheckpointError, match="no module 'nowhere'"):
+        load_lifter("nowhere:Own")
+    with pytest.raises(CheckpointError, match="own_lifters has no class 'number'"):
+        load_lifter("own_lifters:number")
+    with pytest.raises(SkeletonError, match="Unfinished is no lifter: it lacks skeleton"):
+        load_lifter("own_lifters:Unfinished")
+
+
+def test_a_torch_network_must_be_trained_first(module):
+    torch = pytest.importorskip("torch")
+    assert torch.nn.Linear
+    with pytest.raises(CheckpointError, match="poselift train mocap --lifter torch.nn:Linear"):
+        load_lifter("torch.nn:Linear")
+
+
+def test_the_working_folder_is_searched_while_a_lifter_is_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = list(sys.path)
+    with importing_from_here():
+        assert sys.path[0] == str(tmp_path)
+    assert sys.path == before

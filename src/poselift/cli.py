@@ -19,7 +19,7 @@ from poselift.errors import FormatError, MissingExtraError, PoseliftError
 from poselift.evaluate import METRICS, MocapProtocol, Scores, evaluate_mocap
 from poselift.formats import save_poses
 from poselift.lift import lift as lift_keypoints
-from poselift.lifter import DEFAULT_LIFTER, Lifter, load_lifter, shipped_lifters
+from poselift.lifter import DEFAULT_LIFTER, Lifter, OnnxLifter, importing_from_here, load_lifter, shipped_lifters
 from poselift.output import check_free, written_whole
 from poselift.read import is_video, read_keypoints
 from poselift.sequence import Keypoints2D
@@ -70,7 +70,8 @@ def lift(
             f"several inputs are called {', '.join(sorted(twice))} and would write the same files; "
             "lift them one by one into different folders"
         )
-    network = load_lifter(lifter)
+    with importing_from_here():
+        network = load_lifter(lifter)
     failed = 0
     for path, name in zip(inputs, names, strict=True):
         try:
@@ -151,7 +152,9 @@ def evaluate(
     observe = _lab("observe").SimulatedDetector() if detector_errors else None
     logging.getLogger("poselift").setLevel(logging.WARNING)  # what is repaired in each clip is for those who lift
     with _progress("evaluating") as tick:
-        scores = evaluate_mocap(load_lifter(lifter), clips, protocol, observe=observe, progress=tick)
+        with importing_from_here():
+            network = load_lifter(lifter)
+        scores = evaluate_mocap(network, clips, protocol, observe=observe, progress=tick)
     _print_scores(lifter, scores)
     if out is not None:
         with written_whole(out, overwrite=force) as path:
@@ -178,7 +181,9 @@ def lifters() -> int:
     for column in ("name", "frames", "gives", "fps", "parameters", "licence"):
         table.add_column(column)
     for name in shipped_lifters():
-        card = load_lifter(name).card
+        lifter = load_lifter(name)
+        assert isinstance(lifter, OnnxLifter)  # all that ship are
+        card = lifter.card
         cells = (card.in_frames, len(card.out_frames), card.fps, card.parameters, card.license)
         table.add_row(name, *map(str, cells))
     _out.print(table)
@@ -202,7 +207,35 @@ def train(
     return _lab("command").train(recipe, ["--data", str(data), "--out", str(out)], _progress)
 
 
-VERBS: dict[str, Callable[..., int]] = {"lift": lift, "evaluate": evaluate, "train": train, "lifters": lifters}
+def import_weights(
+    lifter: tyro.conf.Positional[str],
+    checkpoint: tyro.conf.Positional[Path],
+    /,
+    *,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    force: bool = False,
+) -> int:
+    """Turn a checkpoint of a paper's authors into weights of ours: ONNX for lifting, safetensors for training.
+
+    Args:
+        lifter: Which model it is of: posessm, nanohtnet or htnet.
+        checkpoint: The authors' .pth file. It is read as tensors only; nothing in it is run.
+        out: Folder for the results.
+        force: Overwrite results that exist.
+    """
+    path = _lab("command").import_weights(lifter, checkpoint, out, overwrite=force)
+    _out.print(f"{checkpoint.name} -> {path}, with its card; lift with: poselift lift VIDEO -o DIR --lifter {path}",
+        markup=False, highlight=False, soft_wrap=True)  # fmt: skip
+    return 0
+
+
+VERBS: dict[str, Callable[..., int]] = {
+    "lift": lift,
+    "evaluate": evaluate,
+    "train": train,
+    "import-weights": import_weights,
+    "lifters": lifters,
+}
 """Every verb."""
 
 

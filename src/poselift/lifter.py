@@ -1,9 +1,12 @@
 """What a lifter is to everything that uses one, and the lifters that ship: ONNX files with a card beside them."""
 
+import importlib
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -12,6 +15,7 @@ import numpy as np
 
 from poselift.errors import CheckpointError, ShapeError, SkeletonError, did_you_mean
 from poselift.normalize import NORMALIZATIONS, PERSON_SCALE
+from poselift.output import written_whole
 from poselift.skeleton import Skeleton, get_skeleton
 
 DEFAULT_LIFTER = "nanohtnet.mocap-81"
@@ -107,6 +111,16 @@ class Card:
             raise CheckpointError(f"{path}: wanted a positive frame rate, got {card.fps!r}")
         return card
 
+    def write(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write the card.
+
+        Raises:
+            OutputExistsError: `path` exists and `overwrite` is off.
+            OutputError: The file cannot be written.
+        """
+        with written_whole(path, overwrite=overwrite) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
 
 class OnnxLifter:
     """A lifter from an ONNX file and its card, run by ONNX Runtime on the CPU."""
@@ -189,19 +203,23 @@ def shipped_lifters() -> Sequence[str]:
     return sorted(item.name.removesuffix(".onnx") for item in folder.iterdir() if item.name.endswith(".onnx"))
 
 
-def load_lifter(name_or_path: str | Path = DEFAULT_LIFTER, *, threads: int = 0) -> OnnxLifter:
+def load_lifter(name_or_path: str | Path = DEFAULT_LIFTER, *, threads: int = 0) -> "OnnxLifter | Lifter":
     """Open a lifter.
 
     Args:
-        name_or_path: A name of `shipped_lifters()`, or the path of an `.onnx` file with its card beside it.
+        name_or_path: A name of `shipped_lifters()`; the path of an `.onnx` file with its card beside it; or
+            `module:Class` for a lifter of your own, whose module is imported.
         threads: Threads that one call uses; 0 for all cores.
 
     Returns:
-        The lifter.
+        The lifter; an `OnnxLifter`, which has a `card`, unless it is your own.
 
     Raises:
         CheckpointError: There is no such lifter, or its files are broken.
+        SkeletonError: A lifter of your own lacks a part of the contract.
     """
+    if ":" in str(name_or_path) and not str(name_or_path).endswith(".onnx"):
+        return _load_own(str(name_or_path))
     if str(name_or_path).endswith(".onnx"):
         return OnnxLifter(name_or_path, threads=threads)
     known = shipped_lifters()
@@ -210,6 +228,38 @@ def load_lifter(name_or_path: str | Path = DEFAULT_LIFTER, *, threads: int = 0) 
             f"unknown lifter '{name_or_path}'; {did_you_mean(str(name_or_path), known)} or the path of an .onnx file"
         )
     return OnnxLifter(Path(str(resources.files("poselift") / "weights" / f"{name_or_path}.onnx")), threads=threads)
+
+
+@contextmanager
+def importing_from_here() -> Iterator[None]:
+    """Let `module:Class` name a module in the working folder, as `python -m` does."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def _load_own(name: str) -> Lifter:
+    """An instance of the class that `module:Class` names."""
+    module, _, attribute = name.partition(":")
+    try:
+        kind = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise CheckpointError(f"no module '{module}' for '{name}'; run in its folder, or install it") from error
+    if not isinstance(kind, type):
+        raise CheckpointError(f"{module} has no class '{attribute}'")
+    if any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__):
+        raise CheckpointError(
+            f"{name} is a torch network, which needs its trained weights; train it (poselift train mocap --lifter "
+            f"{name} ...) and name the .onnx file that comes out"
+        )
+    lifter = kind()
+    check_lifter(lifter)
+    return lifter
 
 
 def check_lifter(lifter: Any) -> None:

@@ -1,7 +1,8 @@
 """What a lifter is fed: windows of keypoints freed from pixels.
 
 `fill_gaps` gives unseen joints a place (their confidence stays 0), `person_scale` frees the window from resolution,
-aspect ratio and place in the picture; `normalize_screen` is what the benchmarks do instead. All take numpy arrays or torch tensors with only what the two share, because training goes through this very code.
+aspect ratio and place in the picture; `normalize_screen` is what the benchmarks do instead. All take numpy arrays or
+torch tensors with only what the two share, because training goes through this very code.
 """
 
 from typing import Any

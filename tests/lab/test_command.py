@@ -5,6 +5,8 @@ import dataclasses
 import inspect
 import json
 import re
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +20,11 @@ from poselift.errors import RecipeError  # noqa: E402
 from poselift.lab import cameras, command, data, losses, noise, train  # noqa: E402
 from poselift.lab.card import CMU_LICENSE, OTHER_LICENSE, license_of  # noqa: E402
 from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
+from poselift.lab.weights import load_weights  # noqa: E402
 from poselift.lifter import Card  # noqa: E402
 from poselift.skeleton import H36M_17  # noqa: E402
 
+DEMO = Path(poselift.__file__).parent / "data" / "demo.npz"
 NPZ_JOINTS = (
     "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow RWrist"
 )
@@ -68,7 +72,8 @@ def run_cli(*arguments):
 def test_from_an_archive_to_a_lifted_clip(archive, small, tmp_path, walk, capsys):
     out = tmp_path / "run"
     assert run_cli("train", "nanohtnet_mocap", "--data", archive, "--out", out, *TINY) == 0
-    names = ["checkpoint.pt", "log.jsonl", "nanohtnet.tiny.json", "nanohtnet.tiny.onnx", "recipe.json"]
+    ours = [f"nanohtnet.tiny.{ending}" for ending in ("json", "onnx", "safetensors")]
+    names = ["checkpoint.pt", "log.jsonl", *ours, "recipe.json"]
     assert sorted(file.name for file in out.iterdir()) == names
     recipe = json.loads((out / "recipe.json").read_text())
     assert (recipe["steps"], recipe["data"]["exact"], recipe["optim"]["lr"]) == (2, 0.5, 0.002)
@@ -207,3 +212,36 @@ def test_the_card_claims_no_licence_for_other_peoples_data(notice, expected, tmp
     assert license_of(tmp_path / "data.npz") == expected
     np.savez(tmp_path / "bare.npz", pose=np.zeros(1))
     assert license_of(tmp_path / "bare.npz") == OTHER_LICENSE
+
+
+def test_a_lifter_from_elsewhere_trains_evaluates_exports_and_lifts(archive, tmp_path, walk, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2] / "examples")
+    assert len(Path("graph_lifter.py").read_text().split('"""', 2)[2].strip().splitlines()) <= 42
+    name, out = "graph_lifter:GraphLifter", tmp_path / "run"
+    options = "--steps 3 --batch-size 4 --log-every 1 --checkpoint-every 1 --evaluate-every 3 --device cpu".split()
+    model = ["--model.width", "16", "--model.in-frames", "9", "--name", "graph.tiny"]
+    try:
+        assert run_cli("train", "mocap", "--lifter", name, "--data", archive, "--out", out, *options, *model) == 0
+        recipe = json.loads((out / "recipe.json").read_text())
+        assert recipe["lifter"] == name
+        assert recipe["model"] == {"in_frames": 9, "width": 16, "layers": 3}
+        weights = out / "graph.tiny.onnx"
+        assert run_cli("evaluate", weights, "--data", archive, "--cameras", "1", "-o", tmp_path / "scores.json") == 0
+        assert json.loads((tmp_path / "scores.json").read_text())["mean"]["p_mpjpe"] > 0
+        assert run_cli("lift", DEMO, "-o", tmp_path / "lifted", "--lifter", weights, "--formats", "npz") == 0
+        assert (tmp_path / "lifted" / "demo.npz").exists()
+        network = load_weights(out / "graph.tiny.safetensors")
+        x = np.zeros((2, 9, 17, 3), np.float32)
+        wanted = network(torch.from_numpy(x)).detach().numpy()
+        np.testing.assert_allclose(poselift.load_lifter(weights)(x), wanted, atol=1e-5)
+    finally:
+        sys.modules.pop("graph_lifter", None)
+
+
+def test_options_of_a_lifter_that_the_recipe_does_not_name_can_be_set(archive, tmp_path):
+    options = "--steps 1 --batch-size 2 --log-every 1 --checkpoint-every 1 --evaluate-every 1 --device cpu".split()
+    model = "--lifter htnet --model.width 24 --model.mlp-width 8 --model.gcn-width 8 --model.num-blocks 1".split()
+    assert run_cli("train", "mocap", "--data", archive, "--out", tmp_path / "run", *options, *model) == 0
+    recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert recipe["model"]["width"] == 24 and recipe["model"]["heads"] == 8
+    assert recipe["model"]["skeleton"] == "H36M_17"

@@ -1,21 +1,29 @@
-"""From a finished run to weights that can be used: an ONNX file and its card."""
+"""From a model to weights that can be used: an ONNX file, its card, and the weights in torch."""
 
-import dataclasses
-import json
+import hashlib
 import platform
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from poselift.lab.export import export_onnx
+from poselift.lab.models import LIFTERS, from_reference
 from poselift.lab.train import Run, recipe_json
+from poselift.lab.weights import read_reference, save_weights
 from poselift.lifter import Card
-from poselift.output import written_whole
+from poselift.normalize import SCREEN
+from poselift.output import check_free
 
 CMU_LICENSE = "MIT; trained on the CMU motion capture data (see NOTICE)"
 """Licence of weights trained on the CMU Graphics Lab Motion Capture Database."""
 OTHER_LICENSE = "not stated: it follows from the training data"
 """What stands on a card when the data does not say that it is CMU's."""
+
+
+FOREIGN_LICENSE = "not stated: that of the imported weights and of the data they were trained on"
+"""What stands on the card of weights that are not ours."""
 
 
 def license_of(data: Path) -> str:
@@ -25,8 +33,22 @@ def license_of(data: Path) -> str:
     return CMU_LICENSE if "mocap.cs.cmu.edu" in notice else OTHER_LICENSE
 
 
+def card_of(model: Any, name: str, **rest: Any) -> Card:
+    """The card of a lifter: what the model tells of itself, and the `rest` of its fields."""
+    return Card(
+        name=name,
+        skeleton=model.skeleton.name,
+        in_frames=model.in_frames,
+        out_frames=tuple(model.out_frames),
+        fps=model.fps,
+        in_channels=model.in_channels,
+        parameters=sum(p.numel() for p in model.parameters()),
+        **rest,
+    )
+
+
 def write_weights(run: Run, *, data: Path, commit: str, date: str) -> Path:
-    """Measure a finished run on dev and write `NAME.onnx` and `NAME.json` into its folder.
+    """Measure a finished run on dev and write `NAME.onnx`, `NAME.json` and `NAME.safetensors` into its folder.
 
     Args:
         run: A run at its last step.
@@ -45,15 +67,10 @@ def write_weights(run: Run, *, data: Path, commit: str, date: str) -> Path:
         "exact 2D, flip averaged": run.evaluate(flip_average=True),
         "detector errors": run.evaluate(noisy=True),
     }
-    model, recipe = run.average, run.recipe
-    card = Card(
-        name=recipe.name,
-        skeleton=model.skeleton.name,
-        in_frames=model.in_frames,
-        out_frames=model.out_frames,
-        fps=model.fps,
-        in_channels=model.in_channels,
-        parameters=sum(p.numel() for p in model.parameters()),
+    recipe = run.recipe
+    card = card_of(
+        run.average,
+        recipe.name,
         data=f"{data.name}, split train; scores on split dev",
         license=license_of(data),
         scores={name: {"protocol": s.protocol, "frames": s.frames, "mean_mm": s.mean} for name, s in scores.items()},
@@ -65,8 +82,55 @@ def write_weights(run: Run, *, data: Path, commit: str, date: str) -> Path:
             "date": date,
         },
     )
-    path = run.out / f"{recipe.name}.onnx"
-    export_onnx(model, path, overwrite=True)
-    with written_whole(path.with_suffix(".json"), overwrite=True) as temporary:
-        temporary.write_text(json.dumps(dataclasses.asdict(card), indent=2) + "\n", encoding="utf-8")
-    return path
+    stem = run.out / recipe.name
+    save_weights(run.average, f"{stem}.safetensors", lifter=recipe.lifter, config=recipe.model, overwrite=True)
+    export_onnx(run.average, f"{stem}.onnx", overwrite=True)
+    card.write(Path(f"{stem}.json"), overwrite=True)
+    return Path(f"{stem}.onnx")
+
+
+def import_weights(name: str, path: str | Path, out: str | Path, *, date: str, overwrite: bool = False) -> Path:
+    """The authors' weights as ours: `NAME.safetensors`, `NAME.onnx` and the card `NAME.json`.
+
+    Args:
+        name: Key of `poselift.lab.models.LIFTERS`.
+        path: The authors' file.
+        out: Folder for the results; they are called after the lifter and the file, `posessm.model_29_4813`.
+        date: Day of the import, for the card.
+        overwrite: Replace results that exist.
+
+    Returns:
+        Path of the ONNX file.
+
+    Raises:
+        CheckpointError: The file is broken or does not fit; the message names the weight.
+        RecipeError: The lifter is unknown.
+        OutputExistsError: A result exists and `overwrite` is off.
+        OutputError: ONNX Runtime does not agree with torch, or a file cannot be written.
+    """
+    path, out = Path(path), Path(out)
+    stem = out / f"{name}.{path.stem}"
+    targets = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in ("safetensors", "onnx", "json")}
+    for target in targets.values():
+        check_free(target, overwrite=overwrite)
+    model = from_reference(name, read_reference(path))
+    config = {field.name: getattr(model.config, field.name) for field in fields(model.config)}
+    reference = LIFTERS[name].reference
+    assert reference is not None  # from_reference has looked
+    card = card_of(
+        model,
+        stem.name,
+        normalization=SCREEN,
+        data="not stated by the file; the authors train on Human3.6M",
+        license=FOREIGN_LICENSE,
+        training={
+            "imported from": path.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "code": reference.code,
+            "date": date,
+        },
+    )
+    save_weights(model, targets["safetensors"], lifter=name, config=config, overwrite=overwrite)
+    export_onnx(model, targets["onnx"], overwrite=overwrite)
+    card.write(targets["json"], overwrite=overwrite)
+    return targets["onnx"]

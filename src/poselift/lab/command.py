@@ -1,5 +1,6 @@
 """The lab's part of the command line."""
 
+import dataclasses
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +12,11 @@ from typing import Annotated, Any
 import tyro
 
 from poselift.datasets.mocap import load_mocap
-from poselift.lab.card import write_weights
+from poselift.lab import card
+from poselift.lab.models import options
 from poselift.lab.recipes import RECIPES, get_recipe
 from poselift.lab.train import Run, TrainRecipe
+from poselift.lifter import importing_from_here
 
 Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
 
@@ -43,6 +46,10 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
         RecipeError: There is no such recipe, or an option is out of range.
     """
     recipe = get_recipe(name)
+    lifter = _value_of("--lifter", arguments) or recipe.lifter
+    fitting = recipe.model if lifter == recipe.lifter else {}
+    with importing_from_here():
+        recipe = dataclasses.replace(recipe, lifter=lifter, model=options(lifter) | fitting)
     given = tyro.cli(
         _TrainArguments, prog=f"poselift train {name}", args=list(arguments), description=RECIPES[name].__doc__,
         default=_TrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
@@ -50,8 +57,23 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
     run = Run(given.recipe, load_mocap(given.data, split="train"), load_mocap(given.data, split="dev"), given.out)
     with bar(f"training {given.recipe.name}") as tick:
         run.train(lambda step, steps, line: tick(step, steps, _describe(line)))
-    write_weights(run, data=given.data, commit=_commit(), date=time.strftime("%Y-%m-%d"))
+    card.write_weights(run, data=given.data, commit=_commit(), date=time.strftime("%Y-%m-%d"))
     return 0
+
+
+def import_weights(name: str, path: Path, out: Path, *, overwrite: bool) -> Path:
+    """Bring the authors' weights into our form; see `poselift.lab.card.import_weights`."""
+    return card.import_weights(name, path, out, date=time.strftime("%Y-%m-%d"), overwrite=overwrite)
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str | None:
+    """What follows `option` on the command line, or stands in it after "="."""
+    for argument, after in zip(arguments, (*arguments[1:], None), strict=True):
+        if argument == option:
+            return after
+        if argument.startswith(f"{option}="):
+            return argument.removeprefix(f"{option}=")
+    return None
 
 
 def _describe(line: dict[str, Any]) -> str:

@@ -45,16 +45,28 @@ def export_onnx(model: nn.Module, path: str | Path, *, overwrite: bool = False) 
         raise OutputError(f"weights are not finite: {', '.join(broken[:5])}; take an earlier checkpoint")
     exact = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
     with written_whole(path, overwrite=overwrite) as temporary:
-        _write(fold(exact), temporary, _metadata(model))
+        _write(fold(exact), _example(exact, 2), temporary, _metadata(model))
         _verify(exact, temporary)
 
 
-def _write(model: nn.Module, path: Path, metadata: dict[str, str]) -> None:
+class _Wrapped(nn.Module):
+    """Keeps a lifter's names apart from the exporter's own: a buffer called `graph` would clash at the top."""
+
+    def __init__(self, lifter: nn.Module) -> None:
+        super().__init__()
+        self.lifter = lifter
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """(B, T, J, C) to (B, S, J, 3)."""
+        return self.lifter(keypoints)
+
+
+def _write(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str]) -> None:
     with _quiet():
         try:
             program = torch.onnx.export(
-                model,
-                (_example(model, 2),),
+                _Wrapped(model).eval(),
+                (example,),
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
                 input_names=["keypoints"],

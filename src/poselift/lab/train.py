@@ -56,7 +56,7 @@ class TrainRecipe:
     name: str
     """Name of the weights, `lifter.tag`."""
     lifter: str
-    """Key of `poselift.lab.models.LIFTERS`."""
+    """Key of `poselift.lab.models.LIFTERS`, or `module:Class` for a lifter from elsewhere."""
     model: dict[str, Any] = field(default_factory=dict)
     """Fields of the lifter's config that differ from its defaults."""
     data: DataConfig = field(default_factory=DataConfig)
@@ -189,8 +189,7 @@ class Run:
         nn.utils.clip_grad_norm_(self.model.parameters(), recipe.optim.clip_norm)
         self.optimizer.step()
         decay = min(recipe.optim.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+        _move_average(self.average, self.model, 1 - decay)
         return loss.detach()
 
     def _line(self, losses: Tensor) -> dict[str, Any]:
@@ -235,7 +234,7 @@ class Run:
             return
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
             raise CheckpointError(f"{path} is no checkpoint of ours or is broken; use a new --out folder") from error
         if not isinstance(state, dict) or json.loads(state.get("recipe", "0")) != recipe_json(self.recipe):
             raise CheckpointError(f"{path} belongs to another recipe (see recipe.json); use a new --out folder")
@@ -265,6 +264,17 @@ def learning_rate(step: int, steps: int, optim: OptimConfig) -> float:
         return optim.lr * (step + 1) / optim.warmup_steps
     done = (step - optim.warmup_steps) / max(steps - optim.warmup_steps, 1)
     return optim.lr * (optim.final_lr + (1 - optim.final_lr) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+@torch.no_grad()
+def _move_average(average: nn.Module, model: nn.Module, share: float) -> None:
+    """Move averaged weights and running statistics towards the model's by a share of the way; counts are copied."""
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), share)
+    for mean, now in zip(average.buffers(), model.buffers(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(now, share)
+        else:
+            mean.copy_(now)
 
 
 def recipe_json(recipe: TrainRecipe) -> dict[str, Any]:

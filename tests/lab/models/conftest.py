@@ -1,7 +1,5 @@
 """What the tests of single models share."""
 
-import re
-
 import pytest
 
 
@@ -23,14 +21,8 @@ def as_reference():
     from poselift.lab.models import LIFTERS
 
     def write(name, model):
-        weights = {}
-        for key, value in model.state_dict().items():
-            if key.endswith(".mix.weight"):
-                value = value.unflatten(1, (-1, len(value))).transpose(1, 2)
-            for ours, theirs in LIFTERS[name].keys_from_reference:
-                key = re.sub(ours, theirs, key)
-            weights[key] = value
-        return weights
+        reference = LIFTERS[name].reference
+        return {reference.name(key): reference.restore(key, value) for key, value in model.state_dict().items()}
 
     return write
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from poselift.lab.models import checks, layers
 from poselift.lab.models.lifter import Lifter
+from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -108,7 +109,7 @@ KEYS_FROM_REFERENCE = (
 """What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
 
 
-def config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """Fields of the config that the shapes of the authors' weights tell; `heads` cannot be told and stays 8.
 
     Args:
@@ -118,3 +119,13 @@ def config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
         KeyError: A weight that must be there is not.
     """
     return layers.config_from_reference(shapes, "Hiremixer") | {"in_channels": shapes["patch_embed.weight"][1]}
+
+
+REFERENCE = Reference(
+    keys=KEYS_FROM_REFERENCE,
+    config=_config_from_reference,
+    convert=layers.from_convolution,
+    restore=layers.to_convolution,
+    code="github.com/vefalun/HTNet at 8c5f9f3",
+)
+"""How the authors' code saves its weights."""

@@ -311,3 +311,16 @@ KEYS_FROM_REFERENCE = (
     (r"\.gbi\.(qkv|proj)\.", r".gbi.attn.\1."),
 )
 """What a mixer's weights are called here, and in the authors' files: patterns, applied in this order to our names."""
+
+
+def from_convolution(key: str, value: Tensor) -> Tensor:
+    """Our layout of the authors' weight `value`: their convolutions over a limb's joints are linear layers here.
+
+    (out, in, limb) of the convolution becomes (out, limb * in), which does the same.
+    """
+    return value.transpose(1, -1).flatten(1) if key.endswith(".mix.weight") else value
+
+
+def to_convolution(key: str, value: Tensor) -> Tensor:
+    """The authors' layout of our weight `value`: the inverse of `from_convolution`."""
+    return value.unflatten(1, (-1, len(value))).transpose(1, 2) if key.endswith(".mix.weight") else value

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
 from poselift.lab.models.lifter import Lifter
+from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -118,7 +119,7 @@ class CosineTransform(nn.Module):
 
 
 class PublishedCosineTransform(nn.Module):
-    """`CosineTransform` as the authors' library computes it: a fast Fourier transform of all frequencies, then a cut."""
+    """`CosineTransform` as the authors' library computes it: Fourier, all frequencies, then a cut."""
 
     def __init__(self, keep: int) -> None:
         super().__init__()
@@ -235,7 +236,7 @@ KEYS_FROM_REFERENCE = (
 """What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
 
 
-def config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     """Fields of the config that the shapes of the authors' weights tell; `heads` cannot be told and stays 8.
 
     Args:
@@ -251,3 +252,13 @@ def config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
         "keep_frames": shapes["tem_pos_embed"][1],
         "head_width": shapes["fc.weight"][1] // 2,
     }
+
+
+REFERENCE = Reference(
+    keys=KEYS_FROM_REFERENCE,
+    config=_config_from_reference,
+    convert=layers.from_convolution,
+    restore=layers.to_convolution,
+    code="github.com/vefalun/NanoHTNet at 901020e",
+)
+"""How the authors' code saves its weights."""

@@ -1,8 +1,7 @@
 """The one table of lifters that can be built by name, and the two ways to build one."""
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from torch import Tensor
@@ -10,7 +9,9 @@ from torch import Tensor
 from poselift.errors import CheckpointError, RecipeError, did_you_mean
 from poselift.lab.models import htnet, nanohtnet
 from poselift.lab.models.lifter import Lifter
-from poselift.skeleton import get_skeleton
+from poselift.lab.models.outside import build_outside, is_outside, outside_options
+from poselift.lab.models.reference import Reference, load_reference
+from poselift.skeleton import Skeleton, get_skeleton
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,13 @@ class Entry:
     """The network, made from its config."""
     config: type
     """Its config, a dataclass."""
-    keys_from_reference: tuple[tuple[str, str], ...]
-    """Patterns from our names of the weights to the authors'."""
-    config_from_reference: Callable[[dict[str, tuple[int, ...]]], dict[str, Any]]
-    """Fields of the config that the shapes of the authors' weights tell."""
+    reference: Reference | None
+    """How the authors' code saves it; None where there is no such code."""
 
 
 LIFTERS: dict[str, Entry] = {
-    "nanohtnet": Entry(
-        nanohtnet.NanoHTNet,
-        nanohtnet.NanoHTNetConfig,
-        nanohtnet.KEYS_FROM_REFERENCE,
-        nanohtnet.config_from_reference,
-    ),
-    "htnet": Entry(htnet.HTNet, htnet.HTNetConfig, htnet.KEYS_FROM_REFERENCE, htnet.config_from_reference),
+    "nanohtnet": Entry(nanohtnet.NanoHTNet, nanohtnet.NanoHTNetConfig, nanohtnet.REFERENCE),
+    "htnet": Entry(htnet.HTNet, htnet.HTNetConfig, htnet.REFERENCE),
 }
 """Every lifter by name."""
 
@@ -43,21 +37,40 @@ def build(name: str, **config: Any) -> Lifter:
     """A freshly initialized lifter, in training mode.
 
     Args:
-        name: A key of `LIFTERS`.
-        **config: Fields of its config; `skeleton` may be a name.
+        name: A key of `LIFTERS`, or `module:Class` for a lifter from elsewhere, whose module is imported.
+        **config: Fields of its config, or arguments of the class; `skeleton` may be a name.
 
     Raises:
         RecipeError: The name or a field is unknown, or a value out of range.
         SkeletonError: The skeleton is unknown, or lacks a limb.
+        ShapeError: A lifter from elsewhere does not give what it announces.
     """
+    if isinstance(config.get("skeleton"), str):
+        config["skeleton"] = get_skeleton(config["skeleton"])
+    if is_outside(name):
+        return build_outside(name, config)
     entry = _entry(name)
     known = [field.name for field in fields(entry.config)]
     for field in config:
         if field not in known:
             raise RecipeError(f"{name} has no option '{field}'; {did_you_mean(field, known)}")
-    if isinstance(config.get("skeleton"), str):
-        config["skeleton"] = get_skeleton(config["skeleton"])
     return entry.model(entry.config(**config))
+
+
+def options(name: str) -> dict[str, Any]:
+    """Every option of a lifter with its default; a skeleton by its name.
+
+    Args:
+        name: As for `build`.
+
+    Raises:
+        RecipeError: The name is unknown.
+    """
+    if is_outside(name):
+        found = outside_options(name)
+    else:
+        found = {field.name: field.default for field in fields(_entry(name).config) if field.default is not MISSING}
+    return {option: value.name if isinstance(value, Skeleton) else value for option, value in found.items()}
 
 
 def from_reference(name: str, state_dict: Mapping[str, Tensor]) -> Lifter:
@@ -70,54 +83,18 @@ def from_reference(name: str, state_dict: Mapping[str, Tensor]) -> Lifter:
         state_dict: Weights by the authors' names.
 
     Raises:
-        CheckpointError: A weight is missing, unknown, or of the wrong shape; the message names it.
+        CheckpointError: A weight is missing, unknown, or of the wrong shape; the message names it. Or there is no
+            authors' code for this lifter.
         RecipeError: The name is unknown.
     """
     entry = _entry(name)
-    given = {key.removeprefix("module."): value for key, value in state_dict.items()}
-    try:
-        config = entry.config(**entry.config_from_reference({key: tuple(value.shape) for key, value in given.items()}))
-    except (KeyError, IndexError, ZeroDivisionError, RecipeError) as error:
-        raise CheckpointError(f"these are no weights of {name}: {error}; check the name and the file") from error
-    model = entry.model(config)
-    ours = model.state_dict()
-    names = {_reference_key(key, entry.keys_from_reference): key for key in ours}
-    _check_keys(name, set(names), set(given))
-    loaded = {}
-    for reference, key in names.items():
-        value = _as_linear(given[reference]) if key.endswith(".mix.weight") else given[reference]
-        if value.shape != ours[key].shape:
-            got, wanted = tuple(value.shape), tuple(ours[key].shape)
-            raise CheckpointError(
-                f"{reference}: wanted shape {wanted}, got {got}; the file holds a mixture of variants"
-            )
-        loaded[key] = value
-    model.load_state_dict(loaded)
-    return model.eval()
+    if entry.reference is None:
+        has = ", ".join(key for key, other in LIFTERS.items() if other.reference)
+        raise CheckpointError(f"the authors of {name} have published no code and no weights; those of {has} have")
+    return load_reference(name, entry.reference, lambda config: entry.model(entry.config(**config)), state_dict)
 
 
 def _entry(name: str) -> Entry:
     if name not in LIFTERS:
-        raise RecipeError(f"unknown lifter '{name}'; {did_you_mean(name, LIFTERS)}")
+        raise RecipeError(f"unknown lifter '{name}'; {did_you_mean(name, LIFTERS)}; or module:Class for your own")
     return LIFTERS[name]
-
-
-def _reference_key(key: str, patterns: tuple[tuple[str, str], ...]) -> str:
-    for ours, theirs in patterns:
-        key = re.sub(ours, theirs, key)
-    return key
-
-
-def _as_linear(weight: Tensor) -> Tensor:
-    """(out, in, limb) of a convolution over the joints of a limb to (out, limb * in), which does the same."""
-    return weight.transpose(1, -1).flatten(1)
-
-
-def _check_keys(name: str, wanted: set[str], given: set[str]) -> None:
-    problems = [
-        f"{len(keys)} {what}: {', '.join(sorted(keys)[:5])}{', ...' if len(keys) > 5 else ''}"
-        for what, keys in (("missing", wanted - given), ("unknown", given - wanted))
-        if keys
-    ]
-    if problems:
-        raise CheckpointError(f"these weights do not fit {name}; {'; '.join(problems)}; check the name and the file")

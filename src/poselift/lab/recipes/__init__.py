@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from poselift.errors import RecipeError, did_you_mean
-from poselift.lab.recipes.mocap import nanohtnet_mocap
+from poselift.lab.recipes.mocap import mocap, nanohtnet_mocap
 from poselift.lab.train import TrainRecipe
 
-RECIPES: dict[str, Callable[[], TrainRecipe]] = {"nanohtnet_mocap": nanohtnet_mocap}
+RECIPES: dict[str, Callable[[], TrainRecipe]] = {"mocap": mocap, "nanohtnet_mocap": nanohtnet_mocap}
 """Every recipe by name."""
 
 

@@ -4,6 +4,24 @@ from poselift.lab.data import DataConfig
 from poselift.lab.train import OptimConfig, TrainRecipe
 
 
+def mocap() -> TrainRecipe:
+    """Any lifter on motion capture; name it with `--lifter`, `module:Class` for your own.
+
+    Command: `poselift train mocap --lifter htnet --data mocap17.npz --out DIR`. Cost: minutes to hours, by the lifter.
+    """
+    return TrainRecipe(
+        name="lifter.mocap",
+        lifter="htnet",
+        data=DataConfig(exact=0.35, own_joints=0.15),
+        optim=OptimConfig(lr=1e-3, warmup_steps=400, ema=0.999),
+        steps=20000,
+        batch_size=64,
+        evaluate_every=2000,
+        checkpoint_every=500,
+        log_every=100,
+    )
+
+
 def nanohtnet_mocap() -> TrainRecipe:
     """The default weights, `nanohtnet.mocap-81`.
 

@@ -1,0 +1,111 @@
+"""Lifters from elsewhere, named `module:Class`: any torch module that keeps the contract of `Lifter`."""
+
+import importlib
+import inspect
+from typing import Any
+
+import torch
+from torch import nn
+
+from poselift.errors import RecipeError, ShapeError, did_you_mean
+from poselift.skeleton import Skeleton
+
+_ATTRIBUTES = {
+    "skeleton": "a Skeleton",
+    "fps": "frames per second",
+    "in_frames": "frames in a window",
+    "in_channels": "2, or 3 with confidence",
+    "out_frames": "places in the window that it yields",
+    "encode": "keypoints to features",
+    "head": "features to joints",
+}
+
+
+def is_outside(name: str) -> bool:
+    """Whether a lifter's name is `module:Class`."""
+    return ":" in name
+
+
+def outside_class(name: str) -> type[nn.Module]:
+    """The class that `module:Class` names; its module is imported, and so run.
+
+    Raises:
+        RecipeError: There is no such module or class, or the class is no torch module.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise RecipeError(
+            f"no module '{module}' for the lifter '{name}'; run in the folder that holds it, or install it"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise RecipeError(f"wanted a torch.nn.Module called '{attribute}' in {module}, found {found!r}")
+    return found
+
+
+def outside_options(name: str) -> dict[str, Any]:
+    """Options of a lifter from elsewhere, the named arguments of its class, with their defaults.
+
+    Raises:
+        RecipeError: As `outside_class`.
+    """
+    parameters = inspect.signature(outside_class(name)).parameters.values()
+    return {p.name: p.default for p in parameters if p.default is not p.empty}
+
+
+def build_outside(name: str, config: dict[str, Any]) -> Any:
+    """A lifter from elsewhere, checked against the contract.
+
+    Args:
+        name: `module:Class`.
+        config: Named arguments of the class.
+
+    Raises:
+        RecipeError: It cannot be found or made, or lacks a part of the contract.
+        ShapeError: It takes or gives other shapes than it announces.
+    """
+    kind = outside_class(name)
+    known = list(inspect.signature(kind).parameters)
+    for option in config:
+        if option not in known:
+            raise RecipeError(f"{name} has no option '{option}'; {did_you_mean(option, known)}")
+    model = kind(**config)
+    missing = [f"{part} ({what})" for part, what in _ATTRIBUTES.items() if not hasattr(model, part)]
+    if missing:
+        raise RecipeError(f"{name} is no lifter: it lacks {', '.join(missing)}; see docs/own_lifter.md")
+    _check_values(name, model)
+    _check_shapes(name, model)
+    return model
+
+
+def _check_values(name: str, model: Any) -> None:
+    places = tuple(model.out_frames)
+    consecutive = places == tuple(range(places[0], places[0] + len(places))) if places else False
+    for good, wanted, got in (
+        (isinstance(model.skeleton, Skeleton), "skeleton: a poselift Skeleton", model.skeleton),
+        (model.in_channels in (2, 3), "in_channels: 2, or 3 with confidence", model.in_channels),
+        (model.in_frames >= 1, "in_frames: 1 or more", model.in_frames),
+        (model.fps > 0, "fps: above 0", model.fps),
+        (consecutive and places[0] >= 0 and places[-1] < model.in_frames, "out_frames: consecutive places", places),
+    ):
+        if not good:
+            raise RecipeError(f"{name}: wanted {wanted}, got {got!r}")
+
+
+def _check_shapes(name: str, model: Any) -> None:
+    training = model.training
+    x = torch.zeros(2, model.in_frames, len(model.skeleton), model.in_channels)
+    try:
+        with torch.no_grad():
+            joints = model.eval()(x)
+            again = model.head(model.encode(x))
+    finally:
+        model.train(training)
+    wanted = (2, len(model.out_frames), len(model.skeleton), 3)
+    if tuple(joints.shape) != wanted:
+        raise ShapeError(f"{name}: wanted joints {wanted} for keypoints {tuple(x.shape)}, got {tuple(joints.shape)}")
+    if not torch.allclose(joints, again):
+        raise ShapeError(f"{name}: wanted forward(x) to be head(encode(x)), and they differ")

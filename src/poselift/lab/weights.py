@@ -1,0 +1,117 @@
+"""Weights on disk: ours as safetensors, the authors' as they saved them. Nothing in a file is ever run."""
+
+import json
+import pickle
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from poselift.errors import CheckpointError
+from poselift.lab.models import build
+from poselift.lab.models.lifter import Lifter
+from poselift.output import written_whole
+
+
+def save_weights(
+    model: nn.Module, path: str | Path, *, lifter: str, config: Mapping[str, Any], overwrite: bool
+) -> None:
+    """Write a lifter's weights as safetensors, with what is needed to build it again.
+
+    Args:
+        model: The lifter.
+        path: The file to write.
+        lifter: Name that `build` knows it by.
+        config: Options it was built with.
+        overwrite: Replace an existing file.
+
+    Raises:
+        OutputExistsError: `path` exists and `overwrite` is off.
+        OutputError: The file cannot be written.
+    """
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    options = json.dumps(dict(config), default=lambda value: value.name)  # a skeleton by its name
+    with written_whole(path, overwrite=overwrite) as temporary:
+        safetensors.torch.save_file(tensors, temporary, {"lifter": lifter, "config": options})
+
+
+def load_weights(path: str | Path) -> Lifter:
+    """The lifter that `save_weights` has written, in evaluation mode.
+
+    A lifter from elsewhere (`module:Class`) is imported by that name, as `build` does.
+
+    Raises:
+        CheckpointError: There is no such file, it is broken, or its weights do not fit the lifter it names.
+        RecipeError: The lifter is unknown.
+    """
+    path = Path(path)
+    tensors, metadata = _read_safetensors(path)
+    if not {"lifter", "config"} <= set(metadata):
+        raise CheckpointError(
+            f"{path} does not say which lifter it is of; wanted weights that poselift wrote; for the authors' own "
+            "files use poselift import-weights"
+        )
+    config = json.loads(metadata["config"])
+    model = build(metadata["lifter"], **{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
+    wanted = model.state_dict()
+    for name in wanted.keys() | tensors.keys():
+        got, want = (weights[name].shape if name in weights else None for weights in (tensors, wanted))
+        if got != want:
+            shapes = " and ".join("nothing" if shape is None else str(tuple(shape)) for shape in (want, got))
+            raise CheckpointError(
+                f"{path}: {name}: wanted and got {shapes}; the file does not fit {metadata['lifter']}"
+            )
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def read_reference(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of an authors' checkpoint: a `.pth` file with a state dict, or safetensors.
+
+    Raises:
+        CheckpointError: There is no such file, it is broken, or holds anything but tensors by name; a pickle that would
+            run code is refused and runs nothing.
+    """
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)[0]
+    if not path.is_file():
+        raise CheckpointError(f"no weights at {path}")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # it is refused or read all the same
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} holds more than tensors, or is broken; it was refused and nothing in it was run. Wanted the file "
+            "that the authors' code saves: torch.save(model.state_dict(), path)"
+        ) from error
+    except (RuntimeError, OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path} is no checkpoint, or is broken: {error}") from error
+    if isinstance(content, Mapping) and len(content) == 1 and isinstance(next(iter(content.values())), Mapping):
+        (content,) = content.values()  # {"state_dict": {...}} and the like
+    if not isinstance(content, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
+    ):
+        kinds = sorted({type(value).__name__ for value in content.values()}) if isinstance(content, Mapping) else []
+        raise CheckpointError(
+            f"{path}: wanted tensors by name, got {type(content).__name__} of {', '.join(kinds) or 'nothing'}; save "
+            "the model's state_dict() alone"
+        )
+    return dict(content)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    if not path.is_file():
+        raise CheckpointError(f"no weights at {path}")
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"{path} is no safetensors file, or is broken: {error}") from error

@@ -1,0 +1,146 @@
+import os
+import pickle
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+
+import numpy as np  # noqa: E402
+
+from poselift import cli  # noqa: E402
+from poselift.errors import CheckpointError, OutputExistsError, RecipeError  # noqa: E402
+from poselift.lab.card import FOREIGN_LICENSE, import_weights  # noqa: E402
+from poselift.lab.models import LIFTERS, build  # noqa: E402
+from poselift.lab.weights import load_weights, read_reference, save_weights  # noqa: E402
+from poselift.lifter import load_lifter  # noqa: E402
+
+SMALL = {"width": 24, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return build("htnet", **SMALL).eval()
+
+
+@pytest.fixture
+def theirs(model):
+    """The model's weights as the authors' code saves them."""
+    reference = LIFTERS["htnet"].reference
+    return {reference.name(key): reference.restore(key, value) for key, value in model.state_dict().items()}
+
+
+def test_our_weights_come_back(model, tmp_path):
+    path = tmp_path / "htnet.tiny.safetensors"
+    save_weights(model, path, lifter="htnet", config=SMALL | {"skeleton": model.skeleton}, overwrite=False)
+    again = load_weights(path)
+    assert again.config == model.config and not again.training
+    x = torch.randn(2, 1, 17, 2)
+    assert torch.equal(again(x), model(x))
+    with pytest.raises(OutputExistsError):
+        save_weights(model, path, lifter="htnet", config=SMALL, overwrite=False)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (SMALL | {"num_blocks": 2}, r"spatial.blocks.1.*wanted and got \(.*\) and nothing"),
+        (SMALL | {"mlp_width": 8}, r"mlp.fc\d.\w+: wanted and got \(.*8.*\) and \(.*16.*\)"),
+    ],
+)
+def test_our_weights_load_strictly(model, tmp_path, config, message):
+    path = tmp_path / "odd.safetensors"
+    save_weights(model, path, lifter="htnet", config=config, overwrite=False)
+    with pytest.raises(CheckpointError, match=message):
+        load_weights(path)
+
+
+def test_other_safetensors_are_no_weights_of_ours(theirs, tmp_path):
+    import safetensors.torch
+
+    path = tmp_path / "other.safetensors"
+    safetensors.torch.save_file({key: value.contiguous() for key, value in theirs.items()}, path)
+    with pytest.raises(CheckpointError, match="does not say which lifter it is of"):
+        load_weights(path)
+    assert read_reference(path).keys() == theirs.keys()
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(CheckpointError, match="no safetensors file"):
+        load_weights(path)
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_authors_weights_become_ours(model, theirs, tmp_path, prefix, wrapped):
+    given = {prefix + key: value for key, value in theirs.items()}
+    torch.save({"state_dict": given} if wrapped else given, tmp_path / "model_15_4890.pth")
+    path = import_weights("htnet", tmp_path / "model_15_4890.pth", tmp_path / "out", date="2026-01-02")
+    assert path.name == "htnet.model_15_4890.onnx"
+    assert sorted(file.suffix for file in path.parent.iterdir()) == [".json", ".onnx", ".safetensors"]
+    x = np.random.default_rng(0).normal(size=(3, 1, 17, 2)).astype(np.float32)
+    wanted = model(torch.from_numpy(x)).detach().numpy()
+    lifter = load_lifter(path)
+    np.testing.assert_allclose(lifter(x), wanted, rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(load_weights(path.with_suffix(".safetensors"))(torch.from_numpy(x)).detach(), wanted)
+    assert (lifter.normalization, lifter.card.license) == ("screen", FOREIGN_LICENSE)
+    assert lifter.card.training["imported from"] == "model_15_4890.pth"
+    assert len(lifter.card.training["sha256"]) == 64
+    with pytest.raises(OutputExistsError):
+        import_weights("htnet", tmp_path / "model_15_4890.pth", tmp_path / "out", date="2026-01-02")
+
+
+class Hostile:
+    def __reduce__(self):
+        return os.mkdir, (self.target,)
+
+
+def test_a_malicious_pickle_is_refused_and_runs_nothing(theirs, tmp_path):
+    bomb = Hostile()
+    bomb.target = str(tmp_path / "ran")
+    for name, save in (
+        ("new.pth", torch.save),
+        ("old.pth", lambda o, p: torch.save(o, p, _use_new_zipfile_serialization=False)),
+    ):
+        save(theirs | {"extra": bomb}, tmp_path / name)
+        with pytest.raises(CheckpointError, match="refused and nothing in it was run"):
+            import_weights("htnet", tmp_path / name, tmp_path / "out", date="")
+    (tmp_path / "plain.pth").write_bytes(pickle.dumps(bomb))
+    with pytest.raises(CheckpointError):
+        read_reference(tmp_path / "plain.pth")
+    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [[1, 2], {"epoch": 3}, {"weights": torch.zeros(1), "epoch": 3}, {1: torch.zeros(1)}]
+)
+def test_a_file_without_weights_is_an_error(tmp_path, content):
+    torch.save(content, tmp_path / "odd.pth")
+    with pytest.raises(CheckpointError, match="wanted tensors by name"):
+        read_reference(tmp_path / "odd.pth")
+
+
+def test_a_file_cut_short_is_an_error(theirs, tmp_path):
+    path = tmp_path / "cut.pth"
+    torch.save(theirs, path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(CheckpointError, match="cut.pth"):
+        read_reference(path)
+    with pytest.raises(CheckpointError, match="no weights at"):
+        read_reference(tmp_path / "none.pth")
+
+
+def test_unknown_lifters_are_errors(theirs, tmp_path):
+    torch.save(theirs, tmp_path / "x.pth")
+    with pytest.raises(RecipeError, match="unknown lifter 'htnt'; did you mean 'htnet'"):
+        import_weights("htnt", tmp_path / "x.pth", tmp_path / "out", date="")
+
+
+def test_the_verb(theirs, tmp_path, capsys):
+    torch.save(theirs, tmp_path / "best.pth")
+    assert cli.main(["import-weights", "htnet", str(tmp_path / "best.pth"), "-o", str(tmp_path / "out")]) == 0
+    assert "htnet.best.onnx" in capsys.readouterr().out
+    assert cli.main(["import-weights", "htnet", str(tmp_path / "best.pth"), "-o", str(tmp_path / "out")]) == 1
+    assert cli.main(["import-weights", "nanohtnet", str(tmp_path / "best.pth"), "-o", str(tmp_path / "two")]) == 1
+    error = capsys.readouterr().err
+    assert "tem_patch_embed.weight is missing" in error
