@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from poselift.errors import MissingExtraError, OutputError
-from poselift.lab.forms import fold
+from poselift.lab.forms import example, fold
 from poselift.output import written_whole
 
 OPSET = 20
@@ -45,7 +45,7 @@ def export_onnx(model: nn.Module, path: str | Path, *, overwrite: bool = False) 
         raise OutputError(f"weights are not finite: {', '.join(broken[:5])}; take an earlier checkpoint")
     exact = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
     with written_whole(path, overwrite=overwrite) as temporary:
-        _write(fold(exact), _example(exact, 2), temporary, _metadata(model))
+        _write(fold(exact), example(exact, 2), temporary, _metadata(model))
         _verify(exact, temporary)
 
 
@@ -101,7 +101,7 @@ def _quiet() -> Iterator[None]:
 def _verify(model: nn.Module, path: Path) -> None:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for batch in (1, 5):
-        x = _example(model, batch)
+        x = example(model, batch)
         (joints,) = session.run(["joints"], {"keypoints": x.numpy()})
         wanted = model(x).numpy()
         if joints.shape != wanted.shape:
@@ -112,14 +112,6 @@ def _verify(model: nn.Module, path: Path) -> None:
                 f"ONNX differs from torch by {error:.1e} at batch {batch}, more than {TOLERANCE:.0e}; nothing was "
                 "written; check that the model has no branch that depends on values"
             )
-
-
-def _example(model: Any, batch: int) -> Tensor:
-    """(batch, T, J, C) keypoints in [-1, 1], always the same."""
-    shape = (batch, model.in_frames, len(model.skeleton), model.in_channels)
-    generator = torch.Generator()
-    generator.manual_seed(batch)
-    return torch.rand(shape, generator=generator) * 2 - 1
 
 
 def _metadata(model: Any) -> dict[str, str]:

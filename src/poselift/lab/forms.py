@@ -7,8 +7,10 @@ its children are turned one by one. Lifters from elsewhere may have them too.
 """
 
 import copy
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from poselift.lab.models.layers import Dropout, DropPath
 
@@ -35,6 +37,14 @@ def published(model: nn.Module) -> nn.Module:
         The copy, in evaluation mode, without gradients.
     """
     return _turned(copy.deepcopy(model).eval().requires_grad_(False), "published")
+
+
+def example(model: Any, batch: int) -> Tensor:
+    """(batch, T, J, C) keypoints in [-1, 1] for a lifter or any of its forms, always the same."""
+    shape = (batch, model.in_frames, len(model.skeleton), model.in_channels)
+    generator = torch.Generator()
+    generator.manual_seed(batch)
+    return torch.rand(shape, generator=generator) * 2 - 1
 
 
 def _turned(module: nn.Module, form: str) -> nn.Module:

@@ -149,51 +149,6 @@ def test_inverse_dct_gives_the_middle_frames_of_a_slow_path():
     torch.testing.assert_close(model.inverse_dct @ (model.dct.matrix @ path), path[12:15], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("options", [{}, {"inverse_dct": True, "dct": "ortho", "in_channels": 3}])
-def test_every_parameter_has_a_gradient(options):
-    torch.manual_seed(0)
-    model = build("nanohtnet", **SMALL, **options)
-    model(torch.randn(4, 27, 17, model.in_channels)).square().sum().backward()
-    dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
-    assert dead == []
-
-
-def test_eval_repeats_and_samples_are_independent():
-    model = build("nanohtnet", **SMALL).eval()
-    x = torch.randn(5, 27, 17, 2)
-    whole = model(x)
-    assert torch.equal(model(x), whole)
-    torch.testing.assert_close(model(x[3:4]), whole[3:4], rtol=0, atol=1e-6)
-    torch.testing.assert_close(model(x.flip(0)), whole.flip(0), rtol=0, atol=1e-6)
-
-
-def test_training_is_random_and_repeats_with_its_seed():
-    model = build("nanohtnet", **SMALL)
-    x = torch.randn(5, 27, 17, 2)
-    torch.manual_seed(1)
-    first = model(x)
-    assert not torch.equal(model(x), first)
-    torch.manual_seed(1)
-    assert torch.equal(model(x), first)
-
-
-def test_forward_is_head_of_encode():
-    model = build("nanohtnet", **SMALL).eval()
-    x = torch.randn(2, 27, 17, 2)
-    features = model.encode(x)
-    assert features.shape == (2, 3, 17, 16)
-    assert torch.equal(model.head(features), model(x))
-
-
-def test_autocast_stays_close_to_float32():
-    torch.manual_seed(2)
-    model = build("nanohtnet", **SMALL, dct="ortho").eval()
-    x = torch.randn(4, 27, 17, 2)
-    with torch.autocast("cpu", torch.bfloat16):
-        rough = model(x)
-    torch.testing.assert_close(rough.float(), model(x), rtol=0, atol=0.05)
-
-
 def test_any_skeleton_with_limbs_works():
     model = build("nanohtnet", **SMALL, skeleton="halpe-26").eval()
     assert model.skeleton == HALPE_26
