@@ -8,6 +8,7 @@ Shapes, here and in every model file: `B` batch, `T` frames in, `S` frames out (
 same sums in fewer and larger operations; `published` has them in the authors' steps.
 """
 
+import copy
 from typing import Any
 
 import torch
@@ -180,9 +181,35 @@ class GlobalBodyInteraction(nn.Module):
         mixed = attend(q, k, v).transpose(1, 2).flatten(2)
         return s + self.drop_path(self.dropout(self.proj(mixed)))
 
+    def folded(self) -> "FoldedBodyInteraction":
+        """The same for inference."""
+        return FoldedBodyInteraction(self)
+
     def published(self) -> "PublishedBodyInteraction":
         """The same in the authors' steps."""
         return PublishedBodyInteraction(self)
+
+
+class FoldedBodyInteraction(nn.Module):
+    """A `GlobalBodyInteraction` for inference: queries scaled by their weights, heads told apart in one step."""
+
+    def __init__(self, layer: GlobalBodyInteraction) -> None:
+        super().__init__()
+        self.norm, self.qkv, self.proj = layer.norm, copy.deepcopy(layer.qkv), layer.proj
+        self.heads, width = layer.heads, layer.proj.in_features
+        self.head_width = width // layer.heads
+        with torch.no_grad():
+            self.qkv.weight[:width] *= self.head_width**-0.5
+            self.qkv.bias[:width] *= self.head_width**-0.5
+
+    def forward(self, before: Tensor, x: Tensor) -> Tensor:
+        """(B, N, width) of the module before and of the own chunk; same shape."""
+        s = x + before
+        tokens, width = s.shape[1:]
+        qkv = self.qkv(self.norm(s)).reshape(-1, tokens, 3 * self.heads, self.head_width)
+        q, k, v = qkv.transpose(1, 2).split(self.heads, 1)  # (B, H, N, width / H) each
+        mixed = (q @ k.transpose(2, 3)).softmax(3) @ v
+        return s + self.proj(mixed.transpose(1, 2).reshape(-1, tokens, width))
 
 
 class PublishedBodyInteraction(nn.Module):
