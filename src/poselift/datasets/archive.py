@@ -109,6 +109,10 @@ class _Array:
     """An array as pickles describe it, not yet made."""
 
     __slots__ = ("content", "dtype", "fortran", "shape")
+    content: Any
+    dtype: _Dtype
+    fortran: bool
+    shape: tuple[int, ...]
 
     def __setstate__(self, state: Any) -> None:
         _, shape, dtype, self.fortran, content = state
@@ -125,7 +129,7 @@ class _Array:
         wanted = count if objects else count * self.dtype.dtype().itemsize
         if not isinstance(self.content, list if objects else bytes | bytearray) or len(self.content) != wanted:
             raise ValueError(f"an array of shape {self.shape} has the wrong amount of content, wanted {wanted}")
-        if not objects:
+        if isinstance(self.content, bytes | bytearray):
             return np.ndarray(self.shape, self.dtype.dtype(), buffer=self.content, order=order)
         flat = np.empty(count, object)
         for place, item in enumerate(self.content):
@@ -223,7 +227,7 @@ def _plain(value: Any, done: dict[int, Any]) -> Any:
         made = value.make(done)
     elif isinstance(value, dict):
         made = {_plain(key, done): _plain(item, done) for key, item in value.items()}
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif isinstance(value, list | tuple):
         made = type(value)(_plain(item, done) for item in value)
     elif value is None or isinstance(value, bool | int | float | complex | str | bytes | bytearray):
         return value

@@ -24,7 +24,7 @@ from poselift.errors import DatasetError, did_you_mean
 from poselift.skeleton import H36M_17
 
 OWNER = (
-    "the owners of Human3.6M: register at http://vision.imar.ro/human3.6m, then convert the data, and fetch detections, "
+    "the owners of Human3.6M: register at http://vision.imar.ro/human3.6m, then convert the data and fetch detections "
     "as DATASETS.md of github.com/facebookresearch/VideoPose3D says"
 )
 FPS = 50.0

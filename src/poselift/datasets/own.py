@@ -1,7 +1,7 @@
 """Your own recordings: a folder of npz, CSV or Parquet files with 2D keypoints and 3D joints; see docs/own_data.md."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,25 @@ import numpy as np
 
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.positions import check_metres
-from poselift.errors import DatasetError, FormatError, MissingData, MissingExtraError, ShapeError, SkeletonError
+from poselift.errors import (
+    DatasetError,
+    FormatError,
+    MissingData,
+    MissingExtraError,
+    ShapeError,
+    SkeletonError,
+    did_you_mean,
+)
 from poselift.formats.source import read_arrays, read_text
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS, Skeleton, get_skeleton
 
 _LABELS = ("subject", "action", "sequence", "camera")
+_COLUMNS = (*_LABELS, "frame", "time_s", "fps", "image_width", "image_height", "valid")
+_ARRAYS = (
+    *(*_LABELS, "xy", "confidence", "xyz", "valid", "skeleton", "skeleton_2d", "skeleton_3d"),
+    *("fps", "image_size", "unit", "R", "t"),
+)
 _AXES_2D, _AXES_3D = ("x", "y", "confidence"), ("x_m", "y_m", "z_m")
 _UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 _UNEVEN = 0.5
@@ -63,6 +76,7 @@ def load_own(folder: str | Path) -> BenchmarkSet:
 def _npz_clip(path: Path) -> BenchmarkClip:
     """The one clip of an archive."""
     arrays = read_arrays(path)
+    _check_names(arrays, _ARRAYS, "array", path)
     if missing := [name for name in ("xy", "xyz", "fps", "image_size") if name not in arrays]:
         raise DatasetError(f"{path} lacks {', '.join(missing)}; docs/own_data.md says what a file holds")
     skeletons = [_named(arrays, name, path) for name in ("skeleton_2d", "skeleton_3d")]
@@ -79,6 +93,13 @@ def _npz_clip(path: Path) -> BenchmarkClip:
     return _clip(
         {name: str(arrays[name]) for name in _LABELS if name in arrays}, keypoints, xyz, skeletons[1], valid, path
     )
+
+
+def _check_names(names: Iterable[str], known: Sequence[str], what: str, path: Path) -> None:
+    """A name that is not known may be a misspelt one that is."""
+    for name in names:
+        if name not in known:
+            raise DatasetError(f"{path}: unknown {what} {name!r}; {did_you_mean(name, known)}")
 
 
 def _named(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> Skeleton:
@@ -131,7 +152,10 @@ def _table(path: Path) -> Table:
     """The columns of a CSV or Parquet file."""
     if path.suffix.lower() == ".parquet":
         return _parquet(path)
-    rows = list(csv.reader(line for line in read_text(path).splitlines() if line.strip()))
+    try:
+        rows = list(csv.reader([line for line in read_text(path).splitlines() if line.strip()], strict=True))
+    except csv.Error as error:
+        raise DatasetError(f"{path} is a broken table ({error})") from error
     if len(rows) < 2:
         raise DatasetError(f"{path}: wanted a header and at least one row of numbers, got {len(rows)} lines")
     header = [column.strip() for column in rows[0]]
@@ -158,15 +182,14 @@ def _parquet(path: Path) -> Table:
 
 def _table_clips(table: Table, path: Path) -> list[BenchmarkClip]:
     """The clips of a table: rows with the same labels, in the order of their first rows."""
+    ends = tuple(f"_{axis}" for axis in (*_AXES_2D, *_AXES_3D))
+    _check_names([column for column in table if not column.endswith(ends)], _COLUMNS, "column", path)
     rows = len(next(iter(table.values())))
     used = [name for name in _LABELS if name in table]
     clips: dict[tuple[str, ...], list[int]] = {}
     for row in range(rows):
         clips.setdefault(tuple(table[name][row] for name in used), []).append(row)
-    ends_3d = tuple(f"_{axis}" for axis in _AXES_3D)
-    skeleton_3d = _skeleton([c for c in table if c.endswith(ends_3d)], _AXES_3D, path)
-    ends_2d = tuple(f"_{axis}" for axis in _AXES_2D)
-    skeleton_2d = _skeleton([c for c in table if c.endswith(ends_2d)], _AXES_2D, path)
+    skeleton_2d, skeleton_3d = _skeleton(table, _AXES_2D, path), _skeleton(table, _AXES_3D, path)
     axes = _AXES_2D if any(column.endswith("_confidence") for column in table) else _AXES_2D[:2]
     found = []
     for labels, chosen in clips.items():
@@ -182,10 +205,9 @@ def _table_clips(table: Table, path: Path) -> list[BenchmarkClip]:
     return found
 
 
-def _skeleton(columns: Sequence[str], axes: Sequence[str], path: Path) -> Skeleton:
+def _skeleton(columns: Iterable[str], axes: Sequence[str], path: Path) -> Skeleton:
     """The skeleton whose joints are those of the columns ``<joint>_<axis>``."""
-    ends = {column: next(axis for axis in axes if column.endswith(f"_{axis}")) for column in columns}
-    joints = {column.removesuffix(f"_{axis}") for column, axis in ends.items()}
+    joints = {column.removesuffix(f"_{axis}") for column in columns for axis in axes if column.endswith(f"_{axis}")}
     if not joints:
         raise DatasetError(f"{path} has no columns <joint>_{axes[0]}, <joint>_{axes[1]}, ...")
     for skeleton in SKELETONS.values():

@@ -170,7 +170,7 @@ def entry(positions: Recordings, subject: str, recording: str | None, path: Path
     return positions[subject][recording]
 
 
-def each_camera(content: Any, count: int, where: str) -> Sequence[Any]:
+def each_camera(content: Any, count: int, where: str) -> list[Any]:
     """The content of one recording, checked to have one entry for each of `count` cameras.
 
     Raises:
@@ -179,7 +179,7 @@ def each_camera(content: Any, count: int, where: str) -> Sequence[Any]:
     if not isinstance(content, list | tuple | np.ndarray) or len(content) != count:
         got = len(content) if isinstance(content, list | tuple | np.ndarray) else f"a {type(content).__name__}"
         raise DatasetError(f"{where}: wanted one array for each of {count} cameras, got {got}")
-    return content
+    return list(content)
 
 
 def numbers(content: Any, joints: int, channels: tuple[int, ...], where: str) -> np.ndarray:
