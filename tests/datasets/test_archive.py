@@ -199,7 +199,9 @@ def array_stream(shape: bytes, content: bytes, dtype: bytes = b"(X\x02\x00\x00\x
     """A pickle of an array whose state is written by hand."""
     state = b"(I3\nX\x01\x00\x00\x00<NNNI-1\nI-1\nI0\nt"
     kind = DTYPE + dtype + b"R" + state + b"b"
-    return RECONSTRUCT + b"(cnumpy\nndarray\n(I0\ntX\x01\x00\x00\x00btR(I1\n" + shape + kind + b"I00\n" + content + b"tb."
+    return (
+        RECONSTRUCT + b"(cnumpy\nndarray\n(I0\ntX\x01\x00\x00\x00btR(I1\n" + shape + kind + b"I00\n" + content + b"tb."
+    )
 
 
 def test_a_pickle_by_hand_is_read(tmp_path):

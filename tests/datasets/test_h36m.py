@@ -112,7 +112,11 @@ def test_actions_are_chosen_by_their_whole_name(folder, world):
 
     assert sequences("Walking") == {"Walking", "Walking 1"}
     assert sequences(["Photo", "SittingDown"]) == {"Photo", "SittingDown 2"}
-    for unknown, advice in (("Walk", "did you mean"), ("Walking 1", "did you mean 'Walking'"), ("TakingPhoto", "Photo")):
+    for unknown, advice in (
+        ("Walk", "did you mean"),
+        ("Walking 1", "did you mean 'Walking'"),
+        ("TakingPhoto", "Photo"),
+    ):
         with pytest.raises(DatasetError, match=f"unknown action of Human3.6M '{unknown}'; .*{advice}"):
             sequences(unknown)
     with pytest.raises(DatasetError, match="no action"):
@@ -125,7 +129,15 @@ def test_unknown_and_2d_only_subjects(folder, world):
     with pytest.raises(DatasetError, match="unknown subject of Human3.6M with 3D 'S2'"):
         load_h36m(folder, keypoints=CPN, subjects=["S2"])
     assert len(load_h36m(folder, keypoints=CPN, subjects=["S9", "S9"])) == 16
-    assert {clip.subject for clip in load_h36m(folder, keypoints=CPN).clips} == {"S1", "S5", "S6", "S7", "S8", "S9", "S11"}
+    assert {clip.subject for clip in load_h36m(folder, keypoints=CPN).clips} == {
+        "S1",
+        "S5",
+        "S6",
+        "S7",
+        "S8",
+        "S9",
+        "S11",
+    }
 
 
 def test_videos_that_run_on_are_cut_and_short_ones_refused(tmp_path, archives):
@@ -163,7 +175,11 @@ def test_coco_detections_are_told_by_their_symmetry(tmp_path, archives):
     archives.write_h36m(tmp_path, people={"S9": {"Eating": 6}}, detector="detectron_pt_coco")
 
     def coco(content):
-        content["metadata"] = {"layout_name": "coco", "num_joints": 17, "keypoints_symmetry": archives.symmetry(COCO_17)}
+        content["metadata"] = {
+            "layout_name": "coco",
+            "num_joints": 17,
+            "keypoints_symmetry": archives.symmetry(COCO_17),
+        }
 
     rewrite(tmp_path, archives, "data_2d_h36m_detectron_pt_coco.npz", coco)
     clip = load_h36m(tmp_path, keypoints="detectron_pt_coco", subjects="S9").clips[0]

@@ -8,6 +8,8 @@ are answered with the small makers below, which take the numbers out and check t
 import math
 import pickle
 import re
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -20,9 +22,9 @@ from poselift.errors import DatasetError, MissingData, UntrustedPickle
 
 _BROKEN = (
     pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, ArithmeticError, AttributeError, EOFError, ImportError,
-    LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError,
+    LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError, tokenize.TokenError,
 )  # fmt: skip
-"""What zipfile, numpy and pickle raise on damaged files, too deep nesting (a RuntimeError) included."""
+"""What zipfile, numpy's reader of headers and pickle raise on damaged files; a RuntimeError on too deep nesting."""
 _NUMBERS = re.compile(r"[biufc]\d{1,2}|[SU]\d{1,6}")
 _OBJECT = re.compile(r"O\d?")
 
@@ -60,11 +62,7 @@ def read_archive(path: str | Path, *, owner: str = "its owner") -> dict[str, Any
 
 def _member(archive: zipfile.ZipFile, name: str) -> Any:
     with archive.open(name) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"{name} has format version {version}, wanted 1.0 or 2.0")
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read_header(file)
+        shape, fortran, dtype = _header(file, name)
         if not dtype.hasobject:
             size = math.prod(shape) * dtype.itemsize
             start = file.tell()
@@ -79,6 +77,17 @@ def _member(archive: zipfile.ZipFile, name: str) -> Any:
     if not isinstance(array, np.ndarray) or array.shape != shape:
         raise ValueError(f"{name} claims the shape {shape} and holds {getattr(array, 'shape', type(array).__name__)}")
     return array.item() if array.ndim == 0 else array
+
+
+def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, Fortran order and dtype that the file of an array begins with."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"{name} has format version {version}, wanted 1.0 or 2.0")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
+        return read(file)
 
 
 class _Dtype:

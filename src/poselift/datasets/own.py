@@ -77,13 +77,12 @@ def _npz_clip(path: Path) -> BenchmarkClip:
     """The one clip of an archive."""
     arrays = read_arrays(path)
     _check_names(arrays, _ARRAYS, "array", path)
-    if missing := [name for name in ("xy", "xyz", "fps", "image_size") if name not in arrays]:
-        raise DatasetError(f"{path} lacks {', '.join(missing)}; docs/own_data.md says what a file holds")
     skeletons = [_named(arrays, name, path) for name in ("skeleton_2d", "skeleton_3d")]
-    xyz = _real(arrays, "xyz", (None, len(skeletons[1]), 3), path) * _unit_m(arrays, path)
+    xyz = _real(arrays, "xyz", (None, len(skeletons[1]), 3), path)
     frames = len(xyz)
     if {"R", "t"} & arrays.keys():
         xyz = xyz @ _real(arrays, "R", (3, 3), path).T + _real(arrays, "t", (3,), path)
+    xyz = xyz * _unit_m(arrays, path)
     confidence = _real(arrays, "confidence", (frames, len(skeletons[0])), path) if "confidence" in arrays else None
     width, height = _real(arrays, "image_size", (2,), path)
     xy = _real(arrays, "xy", (frames, len(skeletons[0]), 2), path)
@@ -114,6 +113,8 @@ def _named(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> Skeleton:
 
 def _real(arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int | None, ...], path: Path) -> np.ndarray:
     """An array of numbers of a shape, None for any length; float64."""
+    if name not in arrays:
+        raise DatasetError(f"{path} lacks {name}; docs/own_data.md says what a file holds")
     array = arrays[name]
     fits = array.ndim == len(shape) and all(side in (None, got) for side, got in zip(shape, array.shape, strict=True))
     if array.dtype.kind not in "biuf" or not fits:
