@@ -17,9 +17,9 @@ HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxs
 # Each module may import those of earlier rows only. The lab stands above the front, and nothing in the front knows it.
 LAYERS = (
     "errors",
-    "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets datasets.archive "
-    "datasets.studio",
+    "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets",
     "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints",
+    "datasets.archive datasets.studio",
     "detect.mediapipe detect.video datasets.clip",
     "convert resample swaps plausibility lifter formats.amc formats.bvh detect viewer datasets.positions",
     "formats.clip datasets.mocap datasets.h36m datasets.humaneva datasets.mpi_inf_3dhp datasets.own lift",

@@ -90,7 +90,7 @@ def write_h36m(
     noise_px: float = 2.0,
     detector: str = "cpn_ft_h36m_dbb",
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Human3.6M: 3D, exact 2D, and a detector's 2D, which also has S2. World joints (T, 17, 3) by subject, recording."""
+    """Human3.6M: 3D, exact 2D, and a detector's 2D, which also has S2. World joints by subject and recording."""
     people = people or {name: dict(H36M_RECORDINGS) for name in ("S1", "S5", "S6", "S7", "S8", "S9", "S11")}
     cameras = studio_cameras("h36m")
     rng = np.random.default_rng(0)
