@@ -221,6 +221,7 @@ NOT_WHAT_THEY_CLAIM = {
     "no array at all": b"I1\n.",
     "an array without content": RECONSTRUCT + b"(cnumpy\nndarray\n(I0\ntX\x01\x00\x00\x00btR.",
     "an array in itself": b"]q\x00h\x00a.",
+    "more behind its pickle": array_stream(b"(I2\nt", b"C\x08" + bytes(8)) + b"more",
     "nested too deeply": b"]" * 5000 + b"a" * 4999 + b".",
 }
 

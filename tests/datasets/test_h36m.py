@@ -262,7 +262,7 @@ INFINITE = np.full((3, 17, 2), np.inf, np.float32)
         (drop_subject, MissingData, r"data_2d_h36m_gt\.npz has no subject S9"),
         (drop_recording, MissingData, "has no recording 'Eating' of S9"),
         (drop_camera, DatasetError, "S9 'Eating' .*: wanted one array for each of 4 cameras, got 3"),
-        (one_array, DatasetError, "each of 4 cameras, got a int"),
+        (one_array, DatasetError, "each of 4 cameras, got something of type int"),
         (empty_camera, DatasetError, "S9 'Eating' .*has nothing from camera 55011271"),
         (set_camera(np.zeros((3, 16, 2))), DatasetError, r"camera 55011271: wanted .*\(frames, 17, 2 or 3\).*16"),
         (set_camera(np.zeros((3, 17, 2), int)), DatasetError, "floating point numbers, got int64"),

@@ -192,7 +192,7 @@ def edit(archives, folder, name, change):
         ("data_2d_3dhp.npz", lambda p: p["TS4"]["Seq1"].append(1), "TS4 'Seq1' .*each of 1 cameras, got 2"),
         ("data_2d_3dhp.npz", lambda p: p["TS4"].pop("Seq1"), "no recording 'Seq1' of TS4"),
         ("data_3d_3dhp.npz", lambda p: p.pop("TS4"), r"data_3d_3dhp\.npz has no subject TS4"),
-        ("data_3d_3dhp.npz", lambda p: p["TS4"].update(Seq1=1), "TS4 'Seq1' .*got a int"),
+        ("data_3d_3dhp.npz", lambda p: p["TS4"].update(Seq1=1), "TS4 'Seq1' .*got something of type int"),
     ],
 )
 def test_posessm_archives_that_are_not_what_they_should_be(tmp_path, archives, name, change, message):

@@ -177,7 +177,11 @@ def each_camera(content: Any, count: int, where: str) -> list[Any]:
         DatasetError: It has not.
     """
     if not isinstance(content, list | tuple | np.ndarray) or len(content) != count:
-        got = len(content) if isinstance(content, list | tuple | np.ndarray) else f"a {type(content).__name__}"
+        got = (
+            len(content)
+            if isinstance(content, list | tuple | np.ndarray)
+            else f"something of type {type(content).__name__}"
+        )
         raise DatasetError(f"{where}: wanted one array for each of {count} cameras, got {got}")
     return list(content)
 
