@@ -1,8 +1,11 @@
 """Fixtures for all tests. Data that users do not have lies beside the repository; tests that need it skip without."""
 
+import importlib.util
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -23,6 +26,16 @@ def shared() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip(f"real data and fixtures are not at {SHARED}")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def archives() -> ModuleType:
+    """Writers of small archives in the benchmarks' public layouts: tests/datasets/archives.py."""
+    spec = importlib.util.spec_from_file_location("archives", ROOT / "tests" / "datasets" / "archives.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["archives"] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 @dataclass

@@ -12,16 +12,17 @@ import pytest
 import poselift
 
 SOURCE = Path(poselift.__file__).parent
-HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2")
+HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow")
 
 # Each module may import those of earlier rows only. The lab stands above the front, and nothing in the front knows it.
 LAYERS = (
     "errors",
     "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets",
     "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints",
+    "datasets.archive datasets.studio",
     "detect.mediapipe detect.video datasets.clip",
-    "convert resample swaps plausibility lifter formats.amc formats.bvh detect viewer",
-    "formats.clip datasets.mocap lift",
+    "convert resample swaps plausibility lifter formats.amc formats.bvh detect viewer datasets.positions",
+    "formats.clip datasets.mocap datasets.h36m datasets.humaneva datasets.mpi_inf_3dhp datasets.own lift",
     "formats.detections formats.csv formats.json_file formats.npz evaluate",
     "formats.coco formats.openpose",
     "formats",
@@ -42,6 +43,7 @@ OUTSIDE_IN_FUNCTIONS = {
     "convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is
     "normalize": {"torch"},
     "lifter": {"onnxruntime"},
+    "datasets.own": {"pyarrow"},
     "plausibility": {"scipy"},
     "track": {"scipy"},
     "detect.video": {"av"},

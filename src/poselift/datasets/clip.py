@@ -1,6 +1,6 @@
 """What every benchmark is made of: one person's sequence, seen by one camera, with the truth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -42,3 +42,19 @@ class BenchmarkClip:
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.xyz)
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkSet:
+    """The clips of a benchmark, or of a part of it, and what was chosen when they were read."""
+
+    name: str
+    """The benchmark's name, as papers write it."""
+    clips: list[BenchmarkClip]
+    """The clips, in the order of the benchmark's own archives."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """Every choice that moves the numbers (which keypoints, which ground truth), to be kept with each result."""
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.clips)

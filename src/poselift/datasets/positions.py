@@ -1,0 +1,242 @@
+"""What the archives in VideoPose3D's form share: nested dicts of positions, and detections with their metadata."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poselift.datasets.archive import read_archive
+from poselift.datasets.clip import BenchmarkClip
+from poselift.datasets.studio import StudioCamera
+from poselift.errors import DatasetError, MissingData, ShapeError, did_you_mean
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15, Skeleton
+
+_LAYOUTS = {"h36m": H36M_17, "coco": COCO_17, "humaneva15": HUMANEVA_15}
+_THIGH_M = (0.15, 0.9)
+"""No one's thigh is shorter or longer on average; other units are far off."""
+
+Recordings = dict[str, dict[str, Any]]
+"""Subject: recording: whatever the archive has there."""
+
+
+def read_positions(path: Path, key: str, owner: str) -> tuple[Recordings, dict[str, Any]]:
+    """The positions in an archive, as subject: recording: content, and all else that it holds.
+
+    Raises:
+        MissingData: There is no such file.
+        UntrustedPickle: It holds more than arrays and plain containers.
+        DatasetError: It is broken, or holds no such positions.
+    """
+    content = read_archive(path, owner=owner)
+    found = content.pop(key, None)
+    if not isinstance(found, dict) or not all(isinstance(value, dict) for value in found.values()):
+        got = ", ".join(content) or "nothing else"
+        raise DatasetError(f"{path}: wanted '{key}' as a dict of subjects of recordings; the archive holds {got}")
+    return found, content
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """An archive of 2D keypoints."""
+
+    positions: Recordings
+    """Pixels: subject: recording: one array for each camera."""
+    path: Path
+    """Where they come from."""
+    skeleton: Skeleton
+    """Their joint order."""
+
+    def recordings(self, subject: str) -> list[str]:
+        """Names of a subject's recordings, in the archive's order.
+
+        Raises:
+            MissingData: There is no such subject.
+        """
+        return list(entry(self.positions, subject, None, self.path))
+
+    def views(
+        self, subject: str, recording: str, frames: int, cameras: Sequence[StudioCamera], fps: float
+    ) -> list[Keypoints2D | None]:
+        """The first frames of a recording from each camera; None where a camera has an empty entry.
+
+        Videos run on when the motion capture has stopped, so there may be more frames than asked for.
+
+        Raises:
+            MissingData: The recording is not there.
+            DatasetError: Cameras or frames are missing, or there are no such keypoints.
+        """
+        content = entry(self.positions, subject, recording, self.path)
+        where = f"{subject} '{recording}' in {self.path}"
+        found: list[Keypoints2D | None] = []
+        for camera, array in zip(cameras, each_camera(content, len(cameras), where), strict=True):
+            place = f"{where}, camera {camera.name}"
+            xy = None if array is None else numbers(array, len(self.skeleton), (2, 3), place)
+            found.append(
+                None if xy is None else make_keypoints(xy, frames, self.skeleton, fps, camera.image_size, place)
+            )
+        return found
+
+
+def read_detections(folder: Path, prefix: str, keypoints: str, owner: str) -> Detections:
+    """The 2D keypoints in `<prefix><keypoints>.npz`.
+
+    Raises:
+        MissingData: There is no such file; the message names those that are there.
+        UntrustedPickle: It holds more than arrays and plain containers.
+        DatasetError: It is broken, or its joints are in no order we read.
+    """
+    path = folder / f"{prefix}{keypoints}.npz"
+    if not path.is_file():
+        there = sorted(file.stem.removeprefix(prefix) for file in folder.glob(f"{prefix}*.npz"))
+        raise MissingData(
+            f"no file {path}; keypoints that are there: {', '.join(there) or 'none'}; get it from {owner}"
+        )
+    positions, content = read_positions(path, "positions_2d", owner)
+    return Detections(positions, path, detections_skeleton(content, path))
+
+
+def detections_skeleton(content: dict[str, Any], path: Path) -> Skeleton:
+    """The joint order of an archive of 2D keypoints, told by its metadata.
+
+    Raises:
+        DatasetError: There is no metadata, it contradicts itself, or the order is one we do not read.
+    """
+    metadata = content.get("metadata")
+    if not isinstance(metadata, dict) or not {"num_joints", "keypoints_symmetry"} <= metadata.keys():
+        raise DatasetError(f"{path}: wanted 'metadata' with num_joints and keypoints_symmetry, got {metadata!r:.100}")
+    try:
+        joints = int(metadata["num_joints"])
+        left, right = ({int(joint) for joint in side} for side in metadata["keypoints_symmetry"])
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: wanted a number of joints and two lists of them, got {metadata!r:.200}") from error
+    for name, skeleton in _LAYOUTS.items():
+        sides = tuple(map(set, zip(*skeleton.pairs, strict=True)))
+        if len(skeleton) == joints and sides == (left, right):
+            if metadata.get("layout_name", name) != name:
+                raise DatasetError(
+                    f"{path} calls itself {metadata['layout_name']} and has the left and right of {name}"
+                )
+            return skeleton
+    raise DatasetError(
+        f"{path}: {joints} joints with the left side {sorted(left)} are in no order we read ({', '.join(_LAYOUTS)}); "
+        "the 16 joints of MPII have no spine and no nose: use other detections"
+    )
+
+
+def among(wanted: str | Sequence[str] | None, known: Iterable[str], what: str) -> tuple[str, ...]:
+    """The wanted names, all of the known ones for None.
+
+    Raises:
+        DatasetError: One is not known, or none is wanted.
+    """
+    known = tuple(known)
+    names = known if wanted is None else (wanted,) if isinstance(wanted, str) else tuple(dict.fromkeys(wanted))
+    for name in names:
+        if name not in known:
+            raise DatasetError(f"unknown {what} '{name}'; {did_you_mean(name, known)}")
+    if not names:
+        raise DatasetError(f"no {what} is wanted; known: {', '.join(known)}")
+    return names
+
+
+def among_subjects(
+    wanted: str | Sequence[str] | None, train: tuple[str, ...], test: tuple[str, ...], what: str
+) -> tuple[tuple[str, ...], str]:
+    """The wanted subjects, where ``"train"`` and ``"test"`` stand for those of a split, and what to call them.
+
+    Raises:
+        DatasetError: One is not known, or none is wanted.
+    """
+    if isinstance(wanted, str) and wanted in ("train", "test"):
+        return (train if wanted == "train" else test), wanted
+    return among(wanted, train + test, what), "all" if wanted is None else "chosen subjects"
+
+
+def entry(positions: Recordings, subject: str, recording: str | None, path: Path) -> Any:
+    """What the archive has of a subject, or of one of the subject's recordings.
+
+    Raises:
+        MissingData: Nothing.
+    """
+    if subject not in positions:
+        raise MissingData(f"{path} has no subject {subject}; it has {', '.join(positions)}; is it the whole archive?")
+    if recording is None:
+        return positions[subject]
+    if recording not in positions[subject]:
+        raise MissingData(f"{path} has no recording '{recording}' of {subject}; is it of the same release?")
+    return positions[subject][recording]
+
+
+def each_camera(content: Any, count: int, where: str) -> list[Any]:
+    """The content of one recording, checked to have one entry for each of `count` cameras.
+
+    Raises:
+        DatasetError: It has not.
+    """
+    if not isinstance(content, list | tuple | np.ndarray) or len(content) != count:
+        got = (
+            len(content)
+            if isinstance(content, list | tuple | np.ndarray)
+            else f"something of type {type(content).__name__}"
+        )
+        raise DatasetError(f"{where}: wanted one array for each of {count} cameras, got {got}")
+    return list(content)
+
+
+def numbers(content: Any, joints: int, channels: tuple[int, ...], where: str) -> np.ndarray:
+    """An array of positions (T, joints, one of channels), as it is.
+
+    Raises:
+        DatasetError: It has another shape, no frames, or no floating point numbers.
+    """
+    array = np.asarray(content)
+    if array.dtype.kind != "f" or array.ndim != 3 or array.shape[1] != joints or array.shape[2] not in channels:
+        wanted = f"(frames, {joints}, {' or '.join(map(str, channels))}) floating point numbers"
+        raise DatasetError(f"{where}: wanted {wanted}, got {array.dtype} {array.shape}")
+    if len(array) == 0:
+        raise DatasetError(f"{where}: no frames")
+    return array
+
+
+def make_keypoints(
+    xy: np.ndarray, frames: int, skeleton: Skeleton, fps: float, image_size: tuple[int, int], where: str
+) -> Keypoints2D:
+    """Keypoints of the first frames of (T, J, 2) pixels, or (T, J, 3) with confidence, in arrays of their own.
+
+    Raises:
+        DatasetError: There are fewer frames than that, a coordinate is infinite, or a confidence negative.
+    """
+    if len(xy) < frames:
+        raise DatasetError(
+            f"{where}: {len(xy)} frames of 2D keypoints for {frames} frames of 3D; wanted at least as many"
+        )
+    confidence = None if xy.shape[2] == 2 else np.array(xy[:frames, :, 2], np.float32)
+    try:
+        return Keypoints2D(np.array(xy[:frames, :, :2], np.float32), confidence, skeleton, fps, image_size)
+    except ShapeError as error:
+        raise DatasetError(f"{where}: {error}") from error
+
+
+def check_metres(clips: Sequence[BenchmarkClip], path: Path) -> None:
+    """Check that people have the size of people.
+
+    Raises:
+        DatasetError: There are no clips, or the thighs of one are too long or too short on average.
+    """
+    if not clips:
+        raise DatasetError(f"{path} holds nothing of what was asked for")
+    for clip in clips:
+        thighs = [
+            np.linalg.norm(clip.xyz[clip.valid, hip] - clip.xyz[clip.valid, knee], axis=-1)
+            for hip, knee, _ in clip.skeleton.limbs
+            if "hip" in clip.skeleton.joints[hip]
+        ]
+        length = float(np.mean(thighs)) if clip.valid.any() else np.mean(_THIGH_M)
+        if not _THIGH_M[0] < length < _THIGH_M[1]:
+            raise DatasetError(
+                f"{path}: the thighs of {clip.subject} in '{clip.sequence}' are {length:.3g} m long; "
+                "the unit or the joint order is not what the archive's form has"
+            )
