@@ -229,11 +229,46 @@ def import_weights(
     return 0
 
 
+def benchmark(
+    lifters: tyro.conf.Positional[tuple[str, ...]] = (),
+    /,
+    *,
+    threads: int = 1,
+    batch: int = 256,
+    rounds: int = 8,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("benchmarks"),
+) -> int:
+    """Measure what lifters cost: parameters, operations, latency and speed in bulk, in torch and in ONNX Runtime.
+
+    Args:
+        lifters: Names, or module:Class; all of the papers' when none.
+        threads: Threads to run on.
+        batch: Windows at a time for bulk work.
+        rounds: Turns of each form; more is steadier.
+        out: Folder for the page with the date.
+    """
+    how = {"threads": threads, "batch": batch, "rounds": rounds}
+    rows, path = _lab("command").run_benchmark(lifters, how, out, _progress)
+    table = Table(title="milliseconds of one window; frames/s in bulk", caption=f"all of it in {path}")
+    for column in ("lifter", "parameters", "MMACs", "authors' steps", "onnx", "faster", "frames/s", "onnx", "faster"):
+        table.add_column(column, justify="left" if column == "lifter" else "right")
+    for row in rows:
+        table.add_row(
+            row.lifter, f"{row.parameters:,}", f"{row.macs / 1e6:.1f}",
+            f"{row.latency_ms['published']:.2f}", f"{row.latency_ms['onnx']:.2f}", f"{row.speedup('onnx'):.1f}x",
+            f"{row.frames_per_s('published'):,.0f}", f"{row.frames_per_s('onnx'):,.0f}",
+            f"{row.speedup('onnx', bulk=True):.1f}x",
+        )  # fmt: skip
+    _out.print(table)
+    return 0
+
+
 VERBS: dict[str, Callable[..., int]] = {
     "lift": lift,
     "evaluate": evaluate,
     "train": train,
     "import-weights": import_weights,
+    "benchmark": benchmark,
     "lifters": lifters,
 }
 """Every verb."""

@@ -13,10 +13,12 @@ import tyro
 
 from poselift.datasets.mocap import load_mocap
 from poselift.lab import card
+from poselift.lab.benchmark import BenchmarkConfig, Row, benchmark, cases, markdown
 from poselift.lab.models import options
 from poselift.lab.recipes import RECIPES, get_recipe
 from poselift.lab.train import Run, TrainRecipe
 from poselift.lifter import importing_from_here
+from poselift.output import written_whole
 
 Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
 
@@ -64,6 +66,36 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
 def import_weights(name: str, path: Path, out: Path, *, overwrite: bool) -> Path:
     """Bring the authors' weights into our form; see `poselift.lab.card.import_weights`."""
     return card.import_weights(name, path, out, date=time.strftime("%Y-%m-%d"), overwrite=overwrite)
+
+
+def run_benchmark(names: Sequence[str], how: dict[str, Any], out: Path, bar: Bar) -> tuple[list[Row], Path]:
+    """Measure lifters and write the dated page; see `poselift.lab.benchmark`.
+
+    Args:
+        names: Lifters; the whole table when empty.
+        how: Fields of `BenchmarkConfig`.
+        out: Folder for the page; a page of the same day is replaced.
+        bar: Opens a progress bar.
+
+    Returns:
+        The rows, and the page.
+
+    Raises:
+        RecipeError: There is no lifter of a name, or an option is out of range.
+    """
+    config, rows, date = BenchmarkConfig(**how), [], time.strftime("%Y-%m-%d")
+    with importing_from_here(), bar("measuring") as tick:
+        chosen = cases(names)
+        for done, (name, changes) in enumerate(chosen):
+            tick(done, len(chosen), name)
+            rows.append(benchmark(name, changes, config))
+    command = " ".join(["poselift benchmark", *names, f"--threads {config.threads} --batch {config.batch}"])
+    path = out / f"{date}-efficiency.md"
+    out.mkdir(parents=True, exist_ok=True)
+    with written_whole(path, overwrite=True) as temporary:
+        page = markdown(rows, config, command=command, commit=_commit(), date=date)
+        temporary.write_text(page, encoding="utf-8")
+    return rows, path
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str | None:
