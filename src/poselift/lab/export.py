@@ -62,7 +62,9 @@ def fold(model: nn.Module) -> nn.Module:
     folded = copy.deepcopy(model).eval().requires_grad_(False)
     for parent in list(folded.modules()):
         for name, child in parent.named_children():
-            if isinstance(child, ModulatedGraphConv):
+            if hasattr(child, "folded"):
+                setattr(parent, name, child.folded())
+            elif isinstance(child, ModulatedGraphConv):
                 setattr(parent, name, FoldedGraphConv(child))
             elif isinstance(child, (Dropout, DropPath)):
                 setattr(parent, name, nn.Identity())
