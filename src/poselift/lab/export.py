@@ -62,8 +62,8 @@ def fold(model: nn.Module) -> nn.Module:
     folded = copy.deepcopy(model).eval().requires_grad_(False)
     for parent in list(folded.modules()):
         for name, child in parent.named_children():
-            if hasattr(child, "folded"):
-                setattr(parent, name, child.folded())
+            if callable(folding := getattr(child, "folded", None)):
+                setattr(parent, name, folding())
             elif isinstance(child, ModulatedGraphConv):
                 setattr(parent, name, FoldedGraphConv(child))
             elif isinstance(child, (Dropout, DropPath)):

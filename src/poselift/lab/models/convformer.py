@@ -16,14 +16,14 @@ E_pos, E_temp = `joint_position`, `frame_position`. N tokens of F features: (J, 
 a temporal one. C, L: channels of a convolution, and the axis its filter slides over.
 """
 
+import functools
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from poselift.errors import CheckpointError, RecipeError
+from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
 from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import H36M_17, Skeleton
@@ -74,6 +74,19 @@ class ConvFormerConfig:
         checks.check_common(self, chunks=1)
 
 
+class JointEmbedding(nn.Module):
+    """x_i = P_i W + E_pos (eq. 1); with a bias, and E_pos zero at first [inferred]."""
+
+    def __init__(self, config: ConvFormerConfig) -> None:
+        super().__init__()
+        self.linear = nn.Linear(config.in_channels, config.width)
+        self.position = nn.Parameter(torch.zeros(1, len(config.skeleton), config.width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, J, C) to (B, J, d)."""
+        return F.linear(x, self.linear.weight) + (self.linear.bias + self.position)
+
+
 class DynamicConvolution(nn.Module):
     """Queries, keys and values, each the weighted average of what n filters give (eq. 3-6).
 
@@ -83,8 +96,9 @@ class DynamicConvolution(nn.Module):
 
     def __init__(self, channels: int, kernels: tuple[int, ...]) -> None:
         super().__init__()
-        # The three of a width are stored as one: each draws its start as it would alone.
-        self.filters = nn.ModuleList(nn.Conv1d(channels, 3 * channels, width, padding=width // 2) for width in kernels)
+        filters = [nn.Conv1d(channels, 3 * channels, width) for width in kernels]  # Q, K, V in one; started as apart
+        self.weights = nn.ParameterList(conv.weight for conv in filters)
+        self.biases = nn.ParameterList(conv.bias for conv in filters)
         self.mix = nn.Parameter(torch.zeros(3, len(kernels)))
 
     def eta(self) -> Tensor:
@@ -93,14 +107,12 @@ class DynamicConvolution(nn.Module):
 
     def merged(self) -> tuple[Tensor, Tensor]:
         """(3C, C, widest) weight and (3C) bias of the one convolution that does the same, as all of it is linear."""
-        widest = max(conv.kernel_size[0] for conv in self.filters)
-        eta = self.eta().repeat_interleave(len(self.filters[0].bias) // 3, 0)  # (3C, n)
-        weight, bias = 0, 0
-        for share, conv in zip(eta.T, self.filters, strict=True):
-            margin = (widest - conv.kernel_size[0]) // 2
-            weight = weight + share[:, None, None] * F.pad(conv.weight, (margin, margin))
-            bias = bias + share * conv.bias
-        return weight, bias
+        widest = max(weight.shape[2] for weight in self.weights)
+        etas = self.eta().repeat_interleave(len(self.biases[0]) // 3, 0).T  # (n, 3C)
+        margins = [(widest - weight.shape[2]) // 2 for weight in self.weights]
+        padded = [F.pad(weight, (margin, margin)) for weight, margin in zip(self.weights, margins, strict=True)]
+        weight = torch.stack([eta[:, None, None] * weight for eta, weight in zip(etas, padded, strict=True)]).sum(0)
+        return weight, torch.stack([eta * bias for eta, bias in zip(etas, self.biases, strict=True)]).sum(0)
 
     def forward(self, z: Tensor) -> Tensor:
         """(B, C, L) to (B, 3C, L): Q, K, V."""
@@ -117,7 +129,8 @@ class DMHCSA(nn.Module):
 
     def __init__(self, channels: int, config: ConvFormerConfig, *, frames: bool) -> None:
         super().__init__()
-        self.frames, self.heads = frames, config.heads
+        self.frames, self.heads, self.in_frames = frames, config.heads, config.in_frames
+        self.head_width = (len(config.skeleton) * config.width if frames else config.width) // config.heads
         self.qkv = DynamicConvolution(channels, config.kernels)
         self.proj = nn.Conv1d(channels, channels, 1)
         self.dropout = layers.Dropout(config.dropout)
@@ -130,21 +143,21 @@ class DMHCSA(nn.Module):
         mixed = layers.attend(q, k, v).transpose(1, 2).flatten(2)  # eq. 7
         return self.turned(self.proj(self.turned(mixed)))  # on the filters' channels: d * d or T * T [fitted]
 
-    def turned(self, x: Tensor) -> Tensor:
-        """(B, N, F) to what a convolution takes, (B, C, L), or back."""
-        return x if self.frames else x.transpose(1, 2)
-
     def published(self) -> nn.Module:
         """The same as the paper writes it, to be timed against."""
         return PublishedDMHCSA(self)
 
     def folded(self) -> nn.Module:
         """The same for inference."""
-        return FoldedDMHCSA(self)
+        return FoldedFrameAttention(self) if self.frames else FoldedJointAttention(self)
+
+    def turned(self, x: Tensor) -> Tensor:
+        """(B, N, F) to what a convolution takes, (B, C, L), or back."""
+        return x if self.frames else x.transpose(1, 2)
 
 
 class PublishedDMHCSA(nn.Module):
-    """A `DMHCSA` in evaluation mode as the paper writes it, each filter apart: what ours is held to and timed against."""
+    """A `DMHCSA` in evaluation mode as the paper writes it, filters apart: what ours is held to and timed against."""
 
     def __init__(self, layer: DMHCSA) -> None:
         super().__init__()
@@ -152,50 +165,57 @@ class PublishedDMHCSA(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, F), same shape."""
-        z = self.layer.turned(x)
-        q, k, v = (self._aggregate(z, role).unflatten(2, (self.layer.heads, -1)).transpose(1, 2) for role in range(3))
-        attention = (q @ k.mT / q.shape[3] ** 0.5).softmax(3)  # eq. 7: (B, h, N, N)
+        layer = self.layer
+        q, k, v = (self.aggregate(x, role).unflatten(2, (layer.heads, -1)).transpose(1, 2) for role in range(3))
+        attention = (q @ k.mT / q.shape[3] ** 0.5).softmax(3)  # eq. 7: (B, H, N, N)
         mixed = (attention @ v).transpose(1, 2).flatten(2)
-        return self.layer.turned(self.layer.proj(self.layer.turned(mixed)))
+        return layer.turned(layer.proj(layer.turned(mixed)))
 
-    def _aggregate(self, z: Tensor, role: int) -> Tensor:
-        """Q, K or V, (B, N, F): the n filters (eq. 4), then their weighted sum (eq. 6)."""
-        total = 0
-        for eta, conv in zip(self.layer.qkv.eta()[role], self.layer.qkv.filters, strict=True):
-            weight, bias = conv.weight.chunk(3)[role], conv.bias.chunk(3)[role]
-            total = total + eta * F.conv1d(z, weight, bias, padding=weight.shape[2] // 2)
-        return self.layer.turned(total)
+    def aggregate(self, x: Tensor, role: int) -> Tensor:
+        """Q, K or V (role 0, 1, 2), (B, N, F): what the n filters give (eq. 4), then its weighted sum (eq. 6)."""
+        z, qkv = self.layer.turned(x), self.layer.qkv
+        weights, biases = ([part.chunk(3)[role] for part in parts] for parts in (qkv.weights, qkv.biases))
+        filtered = [F.conv1d(z, w, b, padding=w.shape[2] // 2) for w, b in zip(weights, biases, strict=True)]
+        weighted = [eta * part for eta, part in zip(qkv.eta()[role], filtered, strict=True)]
+        return self.layer.turned(functools.reduce(torch.add, weighted))
 
 
 class FoldedDMHCSA(nn.Module):
-    """A `DMHCSA` for inference: one convolution, the scale within it, and as few transpositions as the axes allow."""
+    """A `DMHCSA` for inference: one convolution, which also scales the queries."""
 
     weight: Tensor
     bias: Tensor
-    proj: Tensor
-    proj_bias: Tensor
 
     def __init__(self, layer: DMHCSA) -> None:
         super().__init__()
-        self.frames, self.heads = layer.frames, layer.heads
+        self.heads, self.in_frames, self.proj = layer.heads, layer.in_frames, layer.proj
         weight, bias = layer.qkv.merged()
-        self.register_buffer("weight", weight)
-        self.register_buffer("bias", bias)
-        self.register_buffer("proj", layer.proj.weight[:, :, 0].clone())
-        self.register_buffer("proj_bias", layer.proj.bias[:, None].clone())
+        scale = torch.ones_like(bias)
+        scale[: len(bias) // 3] = layer.head_width**-0.5
+        self.register_buffer("weight", (scale[:, None, None] * weight).detach())
+        self.register_buffer("bias", (scale * bias).detach())
+
+
+class FoldedFrameAttention(FoldedDMHCSA):
+    """Between frames."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, F), same shape."""
-        z = x if self.frames else x.transpose(1, 2)
-        qkv = F.conv1d(z, self.weight, self.bias, padding=self.weight.shape[2] // 2).split(len(self.proj), 1)
-        if self.frames:
-            q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in qkv)  # (B, h, N, F / h)
-            attention = (q @ k.mT * q.shape[3] ** -0.5).softmax(3)
-            return (self.proj @ (attention @ v) + self.proj_bias).transpose(1, 2).flatten(2)
-        q, k, v = (part.unflatten(1, (self.heads, -1)) for part in qkv)  # (B, h, F / h, N)
-        attention = (q.mT @ k * q.shape[2] ** -0.5).softmax(3)
-        mixed = (v @ attention.mT).flatten(1, 2)
-        return (self.proj @ mixed + self.proj_bias).transpose(1, 2)
+        """(B, T, F), same shape."""
+        qkv = F.conv1d(x, self.weight, self.bias, padding=self.weight.shape[2] // 2).split(self.in_frames, 1)
+        q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in qkv)  # (B, H, T, F / H)
+        return self.proj(((q @ k.mT).softmax(3) @ v).transpose(1, 2).flatten(2))
+
+
+class FoldedJointAttention(FoldedDMHCSA):
+    """Between joints. The frames of a window are the rows of one image: one large product instead of T small ones."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B * T, J, d), same shape."""
+        image = x.unflatten(0, (-1, self.in_frames)).permute(0, 3, 1, 2)  # (B, d, T, J)
+        qkv = F.conv2d(image, self.weight[:, :, None], self.bias, padding=(0, self.weight.shape[2] // 2))
+        q, k, v = qkv.unflatten(1, (3 * self.heads, -1)).transpose(2, 3).split(self.heads, 1)  # (B, H, T, d / H, J)
+        mixed = ((q.mT @ k).softmax(4) @ v.mT).permute(0, 2, 3, 1, 4)  # (B, T, J, H, d / H)
+        return F.linear(mixed.flatten(3).flatten(0, 1), self.proj.weight[:, :, 0], self.proj.bias)
 
 
 class ConvFormerBlock(nn.Module):
@@ -222,7 +242,7 @@ class PoseHead(nn.Module):
     sum_t w_t (W z_t + c) + b. Here the average comes first, which is the same: W (sum_t w_t z_t) + (sum_t w_t) c + b.
     """
 
-    def __init__(self, average: nn.Conv1d, width: int, joints: int) -> None:
+    def __init__(self, average: nn.Linear, width: int, joints: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, 3 * joints)
         self._average = (average,)  # in a tuple: its weights are the encoder's, and stored once
@@ -232,6 +252,14 @@ class PoseHead(nn.Module):
         (average,) = self._average
         bias = average.weight.sum() * self.linear.bias + average.bias
         return F.linear(x.flatten(2), self.linear.weight, bias).unflatten(2, (-1, 3))
+
+    def folded(self) -> nn.Module:
+        """The same for inference, its bias worked out."""
+        (average,) = self._average
+        linear = nn.Linear(self.linear.in_features, self.linear.out_features).to(self.linear.weight)
+        linear.weight.data.copy_(self.linear.weight)
+        linear.bias.data.copy_(average.weight.sum() * self.linear.bias + average.bias)
+        return nn.Sequential(nn.Flatten(2), linear, nn.Unflatten(2, (-1, 3))).requires_grad_(False)
 
 
 class ConvFormer(Lifter):
@@ -244,13 +272,15 @@ class ConvFormer(Lifter):
         self.in_frames, self.in_channels = config.in_frames, config.in_channels
         self.out_frames = ((config.in_frames - 1) // 2,)
         frames, joints, width = config.in_frames, len(config.skeleton), config.width
-        self.embed = nn.Linear(config.in_channels, width)  # its bias [inferred]
-        self.joint_position = nn.Parameter(torch.zeros(1, joints, width))
-        self.spatial = _stack(config, config.num_spatial_blocks, width, frames=False)  # norm at the end [fitted]
+        self.embed = JointEmbedding(config)
+        self.spatial = _stack(config, config.num_spatial_blocks, width, frames=False)
+        self.spatial_norm = nn.LayerNorm(width, eps=_EPS)  # this norm and the next two [fitted]
         self.frame_position = nn.Parameter(torch.zeros(1, frames, joints * width))
         self.temporal = _stack(config, config.num_temporal_blocks, joints * width, frames=True)
-        self.norm = nn.LayerNorm(joints * width, eps=_EPS)  # PoseFormer's head starts with one [fitted]
-        self.average = nn.Conv1d(frames, 1, 1)
+        # Two norms of a whole pose in a row, as in PoseFormer.
+        self.temporal_norm = nn.LayerNorm((joints, width), eps=_EPS)
+        self.head_norm = nn.LayerNorm((joints, width), eps=_EPS)
+        self.average = nn.Linear(frames, 1)  # the paper's convolution of T channels to one, kernel 1 [inferred]
         self.head = PoseHead(self.average, joints * width, joints)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -266,16 +296,17 @@ class ConvFormer(Lifter):
             ShapeError: `x` has another shape.
         """
         checks.check_input(self, x)
-        poses = self.spatial(self.embed(x.flatten(0, 1)) + self.joint_position)  # eq. 1: (B * T, J, D)
-        poses = poses.flatten(1).unflatten(0, (-1, self.in_frames))  # (B, T, J * D)
-        poses = self.norm(self.temporal(poses + self.frame_position))
-        return F.conv1d(poses, self.average.weight).unflatten(2, (len(self.skeleton), -1))
+        joints = self.spatial(self.embed(x.flatten(0, 1)))  # (B * T, J, D)
+        joints = self.spatial_norm(joints.unflatten(0, (-1, self.in_frames)))  # (B, T, J, D)
+        poses = self.temporal(joints.flatten(2) + self.frame_position)  # (B, T, J * D)
+        joints = self.head_norm(self.temporal_norm(poses.unflatten(2, (len(self.skeleton), -1))))
+        return (self.average.weight @ joints.flatten(2)).unflatten(2, joints.shape[2:])
 
 
-def _stack(config: ConvFormerConfig, count: int, width: int, *, frames: bool) -> layers.Mixer:
+def _stack(config: ConvFormerConfig, count: int, width: int, *, frames: bool) -> nn.Sequential:
     channels = config.in_frames if frames else width
     blocks = [
         ConvFormerBlock(DMHCSA(channels, config, frames=frames), width, config.mlp_ratio, rate)
         for rate in layers.drop_path_rates(*config.drop_path, count)
     ]
-    return layers.Mixer(blocks, width)
+    return nn.Sequential(*blocks)

@@ -9,7 +9,6 @@ Shapes, here and in every model file: `B` batch, `T` frames in, `S` frames out (
 """
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -260,7 +259,7 @@ class TemporalMixerBlock(MixerBlock):
 class Mixer(nn.Module):
     """Blocks in a row, then a norm."""
 
-    def __init__(self, blocks: Sequence[nn.Module], width: int) -> None:
+    def __init__(self, blocks: list[MixerBlock], width: int) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(width, eps=1e-6)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from poselift.errors import CheckpointError, RecipeError, did_you_mean
-from poselift.lab.models import htnet, nanohtnet
+from poselift.lab.models import convformer, htnet, nanohtnet
 from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import get_skeleton
 
@@ -23,8 +23,8 @@ class Entry:
     """Its config, a dataclass."""
     keys_from_reference: tuple[tuple[str, str], ...]
     """Patterns from our names of the weights to the authors'."""
-    config_from_reference: Callable[[dict[str, tuple[int, ...]]], dict[str, Any]]
-    """Fields of the config that the shapes of the authors' weights tell."""
+    config_from_reference: Callable[[dict[str, tuple[int, ...]]], dict[str, Any]] | None
+    """Fields of the config that the shapes of the authors' weights tell; None where the authors released none."""
 
 
 LIFTERS: dict[str, Entry] = {
@@ -35,6 +35,7 @@ LIFTERS: dict[str, Entry] = {
         nanohtnet.config_from_reference,
     ),
     "htnet": Entry(htnet.HTNet, htnet.HTNetConfig, htnet.KEYS_FROM_REFERENCE, htnet.config_from_reference),
+    "convformer": Entry(convformer.ConvFormer, convformer.ConvFormerConfig, (), None),
 }
 """Every lifter by name."""
 
@@ -70,10 +71,13 @@ def from_reference(name: str, state_dict: Mapping[str, Tensor]) -> Lifter:
         state_dict: Weights by the authors' names.
 
     Raises:
-        CheckpointError: A weight is missing, unknown, or of the wrong shape; the message names it.
+        CheckpointError: A weight is missing, unknown, or of the wrong shape (the message names it), or the authors
+            released none.
         RecipeError: The name is unknown.
     """
     entry = _entry(name)
+    if entry.config_from_reference is None:
+        raise CheckpointError(f"{name}: no official weights exist; train it, or load weights saved by this library")
     given = {key.removeprefix("module."): value for key, value in state_dict.items()}
     try:
         config = entry.config(**entry.config_from_reference({key: tuple(value.shape) for key, value in given.items()}))
