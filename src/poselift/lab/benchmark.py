@@ -30,6 +30,8 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("nanohtnet", {}),
     ("nanohtnet", {"in_frames": 81}),
     ("htnet", {}),
+    ("convformer", {"in_frames": 27}),
+    ("convformer", {}),
 )
 """Lifters of the table: name, and options that differ from the authors'."""
 
@@ -201,8 +203,8 @@ def markdown(rows: Sequence[Row], how: BenchmarkConfig, *, command: str, commit:
         f"# Efficiency of the lifters, {date}",
         "",
         f"`{command}` at commit {commit}.",
-        f"{how.threads} thread(s) of {_machine()}; {versions}; float32; OMP_WAIT_POLICY {waiting}; "
-        + f"load average {os.getloadavg()[0]:.1f}.",
+        f"{how.threads} thread(s) of {_machine()}; {versions}; float32; OMP_WAIT_POLICY {waiting}; load average "
+        f"{os.getloadavg()[0]:.1f}.",
         "",
         "Fresh weights; medians of calls, the forms taking turns. *published*: the authors' steps in torch;",
         "*eager*: ours; *folded*: ours for inference; *onnx*: the folded graph in ONNX Runtime. Ratios are against",

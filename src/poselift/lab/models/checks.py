@@ -7,6 +7,12 @@ import torch
 from torch import Tensor
 
 from poselift.errors import RecipeError, ShapeError, SkeletonError
+from poselift.skeleton import Skeleton
+
+_COUNTS = (
+    "mlp_width", "mlp_ratio", "gcn_width", "num_blocks", "num_spatial_blocks", "num_temporal_blocks", "heads", "width",
+    "head_width",
+)  # fmt: skip
 
 
 def check_input(model: Any, x: Tensor) -> None:
@@ -21,7 +27,7 @@ def check_input(model: Any, x: Tensor) -> None:
 
 
 def check_common(config: Any, *, chunks: int) -> None:
-    """Check the fields that both models have.
+    """Check the fields that several models have.
 
     Args:
         config: The config of a model.
@@ -29,13 +35,13 @@ def check_common(config: Any, *, chunks: int) -> None:
 
     Raises:
         RecipeError: A field is out of range; the message names it.
-        SkeletonError: The skeleton lacks a limb.
     """
-    for name in ("mlp_width", "gcn_width", "num_blocks", "heads", "width", "head_width"):
+    for name in _COUNTS:
         if getattr(config, name, 1) < 1:
             raise RecipeError(f"{name}: wanted 1 or more, got {getattr(config, name)}")
     if config.width % (chunks * config.heads):
-        raise RecipeError(f"width: wanted a multiple of {chunks} * heads = {chunks * config.heads}, got {config.width}")
+        multiple = f"{chunks} * heads = {chunks * config.heads}" if chunks > 1 else f"heads = {config.heads}"
+        raise RecipeError(f"width: wanted a multiple of {multiple}, got {config.width}")
     if config.in_channels not in (2, 3):
         raise RecipeError(f"in_channels: wanted 2 (x, y) or 3 (with confidence), got {config.in_channels}")
     if not config.fps > 0:
@@ -44,8 +50,16 @@ def check_common(config: Any, *, chunks: int) -> None:
     for name, rate in rates.items():
         if not all(0 <= value < 1 for value in (rate if isinstance(rate, tuple) else (rate,))):
             raise RecipeError(f"{name}: wanted rates in [0, 1), got {rate}")
-    if len(config.skeleton.limbs) != 4:
+
+
+def check_limbs(skeleton: Skeleton) -> None:
+    """Check that both arms and both legs are there.
+
+    Raises:
+        SkeletonError: The skeleton lacks a limb.
+    """
+    if len(skeleton.limbs) != 4:
         raise SkeletonError(
-            f"{config.skeleton.name}: wanted both arms and both legs, found {len(config.skeleton.limbs)} of the four "
-            "limbs; name the joints left_hip, left_knee, left_ankle, left_shoulder, left_elbow, left_wrist, right_..."
+            f"{skeleton.name}: wanted both arms and both legs, found {len(skeleton.limbs)} of the four limbs; "
+            "name the joints left_hip, left_knee, left_ankle, left_shoulder, left_elbow, left_wrist, right_..."
         )

@@ -57,6 +57,7 @@ class HTNetConfig:
             SkeletonError: The skeleton lacks a limb.
         """
         checks.check_common(self, chunks=3)
+        checks.check_limbs(self.skeleton)
 
 
 class HTNet(Lifter):

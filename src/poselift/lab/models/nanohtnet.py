@@ -82,6 +82,7 @@ class NanoHTNetConfig:
         if self.dct not in ("raw", "ortho"):
             raise RecipeError(f"dct: wanted 'raw' or 'ortho', got {self.dct!r}")
         checks.check_common(self, chunks=6)
+        checks.check_limbs(self.skeleton)
 
 
 def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw") -> Tensor:
