@@ -203,8 +203,8 @@ def markdown(rows: Sequence[Row], how: BenchmarkConfig, *, command: str, commit:
         f"# Efficiency of the lifters, {date}",
         "",
         f"`{command}` at commit {commit}.",
-        f"{how.threads} thread(s) of {_machine()}; {versions}; float32; OMP_WAIT_POLICY {waiting}; load average "
-        f"{os.getloadavg()[0]:.1f}.",
+        f"{how.threads} thread(s) of {_machine()}, load average {os.getloadavg()[0]:.1f};",
+        f"{versions}; float32; OMP_WAIT_POLICY {waiting}.",
         "",
         "Fresh weights; medians of calls, the forms taking turns. *published*: the authors' steps in torch;",
         "*eager*: ours; *folded*: ours for inference; *onnx*: the folded graph in ONNX Runtime. Ratios are against",
