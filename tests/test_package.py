@@ -20,9 +20,9 @@ LAYERS = (
     "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets",
     "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints",
     "detect.mediapipe detect.video datasets.clip",
-    "convert resample swaps plausibility lifter formats.amc formats.bvh detect viewer",
-    "formats.clip datasets.mocap lift",
-    "formats.detections formats.csv formats.json_file formats.npz evaluate",
+    "convert resample swaps plausibility lifter protocols tally formats.amc formats.bvh detect viewer",
+    "formats.clip datasets.mocap lift benchmark",
+    "formats.detections formats.csv formats.json_file formats.npz evaluate tables",
     "formats.coco formats.openpose",
     "formats",
     "read",
@@ -37,6 +37,7 @@ OUTSIDE_AT_THE_TOP = {
     "formats.amc": {"scipy"},
     "formats.bvh": {"scipy"},
     "geometry.rotation": {"scipy"},
+    "tables": {"rich"},
 }
 OUTSIDE_IN_FUNCTIONS = {
     "convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is

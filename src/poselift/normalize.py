@@ -1,6 +1,7 @@
-"""What a lifter is fed: windows of keypoints freed from resolution, aspect ratio and place in the picture.
+"""What a lifter is fed: windows of keypoints freed from pixels.
 
-`fill_gaps` gives unseen joints a place (their confidence stays 0), `person_scale` frees the window from pixels. Both
+`fill_gaps` gives unseen joints a place (their confidence stays 0), `person_scale` frees the window from resolution,
+aspect ratio and place in the picture; `normalize_screen` is what the benchmarks do instead. All
 take numpy arrays or torch tensors with only what the two share, because training goes through this very code.
 """
 
@@ -8,12 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from poselift.errors import FormatError
 from poselift.skeleton import Skeleton
 
 Array = Any  # numpy.ndarray or torch.Tensor
 
 PERSON_SCALE = "person-scale"
-"""Name of this normalisation on a lifter's card."""
+"""Name on a lifter's card: `person_scale`, of a person anywhere in a picture of any size."""
+
+SCREEN = "screen"
+"""Name on a lifter's card: `normalize_screen`, as the benchmarks do; place and size in the picture stay."""
+
+NORMALIZATIONS = (PERSON_SCALE, SCREEN)
+"""Every normalisation by name."""
 
 
 def calibrate(confidence: np.ndarray) -> np.ndarray:
@@ -88,7 +96,38 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
     return (relative + path * (joints == skeleton.root)) / size[:, None, None, None]
 
 
-def normalize_windows(xy: Array, confidence: Array, skeleton: Skeleton, channels: int) -> Array:
+def normalize_screen(xy: Array, image_size: tuple[int, int]) -> Array:
+    """Pixels to the benchmarks' coordinates: x from -1 to 1 across the picture, y at the same scale, 0 in the middle.
+
+    Args:
+        xy: (*, 2) pixels.
+        image_size: (width, height) of the picture in pixels.
+
+    Returns:
+        (*, 2).
+
+    Source: Pavllo et al. 2019, VideoPose3D common/camera.py `normalize_screen_coordinates`.
+    """
+    width, height = image_size
+    middle = np.asarray((1, height / width), np.float32)
+    return xy * (2 / width) - (middle if isinstance(xy, np.ndarray) else xy.new_tensor(middle))
+
+
+def pixels_from_screen(xy: Array, image_size: tuple[int, int]) -> Array:
+    """The inverse of `normalize_screen`: (*, 2) to pixels."""
+    width, height = image_size
+    middle = np.asarray((1, height / width), np.float32)
+    return (xy + (middle if isinstance(xy, np.ndarray) else xy.new_tensor(middle))) * (width / 2)
+
+
+def normalize_windows(
+    xy: Array,
+    confidence: Array,
+    skeleton: Skeleton,
+    channels: int,
+    normalization: str = PERSON_SCALE,
+    image_size: tuple[int, int] | None = None,
+) -> Array:
     """A lifter's input from windows of keypoints.
 
     Args:
@@ -96,11 +135,25 @@ def normalize_windows(xy: Array, confidence: Array, skeleton: Skeleton, channels
         confidence: (B, T, J) in [0, 1], 0 where unseen.
         skeleton: Joint order.
         channels: 2 for coordinates, 3 to append the confidence.
+        normalization: One of `NORMALIZATIONS`.
+        image_size: (width, height) of the picture in pixels; only `SCREEN` needs it.
 
     Returns:
         (B, T, J, channels).
+
+    Raises:
+        FormatError: `SCREEN` without `image_size`.
     """
-    xy = person_scale(fill_gaps(xy, confidence), confidence, skeleton)
+    xy = fill_gaps(xy, confidence)
+    if normalization == PERSON_SCALE:
+        xy = person_scale(xy, confidence, skeleton)
+    elif image_size is None:
+        raise FormatError(
+            "these weights want to know where in the picture the person is, and the keypoints come without the "
+            "picture's size; give image_size (--image-size WIDTH HEIGHT)"
+        )
+    else:
+        xy = normalize_screen(xy, image_size)
     if isinstance(xy, np.ndarray):
         return np.concatenate([xy, confidence[..., None]], -1, dtype=np.float32)[..., :channels]
     import torch  # only reached with torch tensors

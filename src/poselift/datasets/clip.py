@@ -42,3 +42,15 @@ class BenchmarkClip:
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.xyz)
+
+
+@dataclass(frozen=True, eq=False)
+class BenchmarkSet:
+    """The clips of a benchmark, and what must be said of them beside any result."""
+
+    name: str
+    """What the data set is called."""
+    clips: list[BenchmarkClip]
+    """Every sequence from every camera, in the order in which the archives give them."""
+    notes: dict[str, str]
+    """What moves the numbers and is not the protocol's: where the 2D keypoints come from, which ground truth, ..."""
