@@ -458,6 +458,19 @@ def test_screen_coordinates_confidence_and_filled_gaps():
     assert result.remarks == ("1 keypoints were unseen and were filled in",)
 
 
+def test_a_person_scale_lifter_gets_confidence_relative_to_the_detector_s_own():
+    dataset, pose = aside(0, 0)
+    scores = np.full((6, 17), 0.6, np.float32)
+    scores[0, 5] = 0.3
+    keypoints = dataclasses.replace(dataset.clips[0].keypoints, confidence=scores)
+    lifter = Constant(pose, in_frames=1, out_frames=(0,))
+    evaluate_benchmark(
+        lifter, BenchmarkSet("aside", [dataclasses.replace(dataset.clips[0], keypoints=keypoints)], {}), PLAIN
+    )
+    seen = np.concatenate(lifter.windows)[:, 0, :, 2]
+    np.testing.assert_allclose(seen, np.where(scores < 0.5, 0.5, 1), atol=1e-6)
+
+
 def test_keypoints_of_another_skeleton_are_converted():
     coco = Keypoints2D(np.random.default_rng(0).uniform(0, 900, (5, 17, 2)), None, COCO_17, 50.0, SIZE)
     dataset = BenchmarkSet("coco", [dataclasses.replace(clip(5), keypoints=coco)], {})

@@ -119,3 +119,8 @@ def test_batches_leave_the_mean_over_all_frames_as_it_is(parts):
         batches.close()
         means.append(made.means()["error"])
     np.testing.assert_allclose(means, means[0], atol=1e-12)
+
+
+def test_two_recordings_of_an_action_are_two_names():
+    both = [(WALK, np.full((2, 2), 1.0)), (WALK_1, np.full((2, 2), 3.0))]
+    assert batched(both, 4).table(lambda cell: cell.sequence)["error"] == {"Walking": 2, "Walking 1": 2}
