@@ -6,10 +6,23 @@ from scipy.optimize import minimize_scalar
 from scipy.spatial.transform import Rotation
 
 from poselift.errors import ShapeError
-from poselift.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
+from poselift.metrics import (
+    AUC_THRESHOLDS_MM,
+    acceleration_error,
+    auc,
+    bone_length_error,
+    mpjpe,
+    mpjve,
+    n_mpjpe,
+    p_mpjpe,
+    pck,
+)
+from poselift.skeleton import H36M_17, Skeleton
 
 seeds = st.integers(0, 2**32 - 1)
 PAIRWISE = [mpjpe, p_mpjpe, n_mpjpe]
+IN_TIME = [mpjve, acceleration_error]
+USUAL, BY_ONE = AUC_THRESHOLDS_MM.values()
 
 
 def poses(seed: int, shape: tuple[int, ...] = (6, 17)) -> np.ndarray:
@@ -104,7 +117,7 @@ def test_mpjve_ignores_a_constant_offset_and_takes_time_third_from_the_end(seed)
     assert mpjve(target[:, :1], target[:, :1]).shape == (2, 0, 17)
 
 
-@pytest.mark.parametrize("metric", [*PAIRWISE, mpjve])
+@pytest.mark.parametrize("metric", [*PAIRWISE, *IN_TIME])
 def test_a_perfect_prediction_has_no_error(metric):
     target = poses(1)
     np.testing.assert_allclose(metric(target, target), 0, atol=1e-12)
@@ -119,7 +132,7 @@ def test_errors_are_per_joint_over_any_leading_axes_and_float32_is_enough(metric
     np.testing.assert_allclose(metric(pred.astype(np.float32), target.astype(np.float32)), errors, atol=1e-5)
 
 
-@pytest.mark.parametrize("metric", [*PAIRWISE, mpjve])
+@pytest.mark.parametrize("metric", [*PAIRWISE, *IN_TIME])
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int64])
 def test_whole_millimetres_are_measured_as_exactly(metric, dtype):
     rng = np.random.default_rng(0)
@@ -129,7 +142,7 @@ def test_whole_millimetres_are_measured_as_exactly(metric, dtype):
     )
 
 
-@pytest.mark.parametrize("metric", [*PAIRWISE, mpjve])
+@pytest.mark.parametrize("metric", [*PAIRWISE, *IN_TIME])
 @pytest.mark.parametrize(
     "shapes", [((5, 17, 3), (5, 16, 3)), ((5, 17, 3), (17, 3)), ((5, 17, 2), (5, 17, 2)), ((3,), (3,))]
 )
@@ -138,6 +151,74 @@ def test_wrong_shapes_are_refused(metric, shapes):
         metric(np.ones(shapes[0]), np.ones(shapes[1]))
 
 
-def test_mpjve_needs_a_time_axis():
+@pytest.mark.parametrize("metric", IN_TIME)
+def test_what_is_measured_in_time_needs_a_time_axis(metric):
     with pytest.raises(ShapeError, match="frames, joints, 3"):
-        mpjve(np.ones((17, 3)), np.ones((17, 3)))
+        metric(np.ones((17, 3)), np.ones((17, 3)))
+
+
+def test_acceleration_by_hand():
+    target = np.zeros((4, 1, 3))
+    pred = np.array([0.0, 3, 6, 9])[:, None, None] * np.array([1.0, 0, 0])
+    assert acceleration_error(pred, target).tolist() == [[0], [0]]
+    pred[3, 0] = (6, 4, 0)  # stops along x and jumps along y: second differences -3 and 4
+    assert acceleration_error(pred, target).tolist() == [[0], [5]]
+    assert acceleration_error(pred, target, 10).tolist() == [[0], [500]]
+    assert acceleration_error(pred[:2], target[:2]).shape == (0, 1)
+
+
+@given(seeds)
+def test_acceleration_ignores_a_steady_drift_and_takes_time_third_from_the_end(seed):
+    target = poses(seed, (2, 6, 17))
+    drift = np.arange(6)[:, None, None] * poses(seed, (2, 1, 17)) + poses(seed + 1, (2, 1, 17))
+    np.testing.assert_allclose(acceleration_error(target + drift, target), 0, atol=1e-12)
+    assert acceleration_error(target, 2 * target).shape == (2, 4, 17)
+
+
+def test_bone_lengths_by_hand():
+    chain = Skeleton("chain", ("a", "b", "c"), (-1, 0, 1))
+    target = np.array([[0.0, 0, 0], [0, 2, 0], [0, 2, 3]])
+    pred = np.array([[9.0, 0, 0], [9, 0, 5], [9, 0, 4]])  # bones of 5 and 1 instead of 2 and 3
+    assert bone_length_error(pred, target, chain).tolist() == [3, 2]
+    with pytest.raises(ShapeError, match="wanted 17 joints of H36M_17, got 3"):
+        bone_length_error(pred, target, H36M_17)
+
+
+@given(seeds)
+def test_bone_lengths_do_not_change_by_turning_and_moving(seed):
+    target = poses(seed)
+    moved = target @ Rotation.random(random_state=seed).as_matrix() + 3
+    assert bone_length_error(moved, target, H36M_17).shape == (6, 16)
+    np.testing.assert_allclose(bone_length_error(moved, target, H36M_17), 0, atol=1e-12)
+    np.testing.assert_allclose(
+        bone_length_error(1.5 * target, target, H36M_17),
+        [[0.5 * np.linalg.norm(pose[j] - pose[p]) for p, j in H36M_17.bones] for pose in target],
+    )
+
+
+def off_by(distances: list[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Joints that miss their targets by these distances along an axis."""
+    pred = np.zeros((len(distances), 3))
+    pred[:, 1] = distances
+    return pred, np.zeros((len(distances), 3))
+
+
+def test_pck_counts_strictly():
+    assert pck(*off_by([0, 149.9, 150, 150.1]), 150).tolist() == [1, 1, 0, 0]
+
+
+def test_auc_at_its_ends():
+    assert len(USUAL) == 31 and USUAL[0] == 0 and USUAL[-1] == 150 and set(np.diff(USUAL)) == {5}
+    assert len(BY_ONE) == 150 and BY_ONE[0] == 0 and BY_ONE[-1] == 149 and set(np.diff(BY_ONE)) == {1}
+    np.testing.assert_allclose(auc(*off_by([0, 149.9, 150, 1e9]), USUAL), [30 / 31, 1 / 31, 0, 0])
+    np.testing.assert_allclose(auc(*off_by([0, 4.9, 5, 5.1]), USUAL), [30 / 31, 30 / 31, 29 / 31, 29 / 31])
+    np.testing.assert_allclose(auc(*off_by([0, 148.5, 149]), BY_ONE), [149 / 150, 1 / 150, 0])
+
+
+@given(seeds, st.sampled_from(list(AUC_THRESHOLDS_MM)))
+def test_auc_is_the_mean_of_pck_over_the_thresholds(seed, name):
+    pred, target = 60 * poses(seed), 60 * poses(seed + 1)
+    thresholds = AUC_THRESHOLDS_MM[name]
+    restated = np.mean([pck(pred, target, threshold) for threshold in thresholds], 0)
+    np.testing.assert_allclose(auc(pred, target, thresholds), restated, atol=1e-12)
+    np.testing.assert_allclose(auc(pred, target, thresholds[::-1]), restated, atol=1e-12)

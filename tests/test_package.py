@@ -21,9 +21,9 @@ LAYERS = (
     "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints",
     "datasets.archive datasets.studio",
     "detect.mediapipe detect.video datasets.clip",
-    "convert resample swaps plausibility lifter formats.amc formats.bvh detect viewer datasets.positions",
-    "formats.clip datasets.mocap datasets.h36m datasets.humaneva datasets.mpi_inf_3dhp datasets.own lift",
-    "formats.detections formats.csv formats.json_file formats.npz evaluate",
+    "convert resample swaps plausibility lifter protocols tally formats.amc formats.bvh detect viewer datasets.positions",
+    "formats.clip datasets.mocap datasets.h36m datasets.humaneva datasets.mpi_inf_3dhp datasets.own lift benchmark",
+    "formats.detections formats.csv formats.json_file formats.npz evaluate tables",
     "formats.coco formats.openpose",
     "formats",
     "read",
@@ -38,6 +38,7 @@ OUTSIDE_AT_THE_TOP = {
     "formats.amc": {"scipy"},
     "formats.bvh": {"scipy"},
     "geometry.rotation": {"scipy"},
+    "tables": {"rich"},
 }
 OUTSIDE_IN_FUNCTIONS = {
     "convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is

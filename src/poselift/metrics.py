@@ -8,6 +8,7 @@ import numpy as np
 
 from poselift.errors import ShapeError
 from poselift.geometry.align import procrustes
+from poselift.skeleton import Skeleton
 
 
 def _same_shape(pred: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,3 +98,98 @@ def mpjve(pred: np.ndarray, target: np.ndarray, fps: float | None = None) -> np.
     if pred.ndim < 3:
         raise ShapeError(f"wanted arrays (*, frames, joints, 3), got {pred.shape}")
     return np.linalg.norm(np.diff(pred - target, axis=-3), axis=-1) * (1.0 if fps is None else fps)
+
+
+def acceleration_error(pred: np.ndarray, target: np.ndarray, fps: float | None = None) -> np.ndarray:
+    """Acceleration error of each joint: the distance between second differences in time.
+
+    Args:
+        pred: (*, T, J, 3) predicted joints in time order.
+        target: (*, T, J, 3) reference joints, same unit and frame.
+        fps: Give unit per second squared when set; unit per frame squared (as papers do, whatever they call it) when
+            None.
+
+    Returns:
+        (*, T - 2, J). Not averaged. Empty for fewer than three frames.
+
+    Raises:
+        ShapeError: The arrays differ in shape or have no time axis.
+
+    Source: Kanazawa et al. 2019, HMMR; MotionAGFormer loss/pose3d.py `acc_error`.
+    """
+    pred, target = _same_shape(pred, target)
+    if pred.ndim < 3:
+        raise ShapeError(f"wanted arrays (*, frames, joints, 3), got {pred.shape}")
+    error = pred - target
+    second = error[..., 2:, :, :] - 2 * error[..., 1:-1, :, :] + error[..., :-2, :, :]
+    return np.linalg.norm(second, axis=-1) * (1.0 if fps is None else fps**2)
+
+
+def bone_length_error(pred: np.ndarray, target: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """How much longer or shorter each bone is than it should be.
+
+    Args:
+        pred: (*, J, 3) predicted joints.
+        target: (*, J, 3) reference joints, same unit.
+        skeleton: Joint order of both.
+
+    Returns:
+        (*, B) absolute differences of length, in the order of `skeleton.bones`. Not averaged.
+
+    Raises:
+        ShapeError: The arrays differ in shape, or have not the skeleton's number of joints.
+    """
+    pred, target = _same_shape(pred, target)
+    if pred.shape[-2] != len(skeleton):
+        raise ShapeError(f"wanted {len(skeleton)} joints of {skeleton.name}, got {pred.shape[-2]}")
+    parents, children = map(list, zip(*skeleton.bones, strict=True))
+    lengths = (np.linalg.norm(xyz[..., children, :] - xyz[..., parents, :], axis=-1) for xyz in (pred, target))
+    return np.abs(np.subtract(*lengths))
+
+
+def pck(pred: np.ndarray, target: np.ndarray, threshold: float) -> np.ndarray:
+    """Which joints are correct: nearer to their target than a threshold, strictly.
+
+    Args:
+        pred: (*, J, 3) predicted joints.
+        target: (*, J, 3) reference joints, same unit and frame.
+        threshold: Distance in the arrays' unit; 150 mm in MPI-INF-3DHP's protocol.
+
+    Returns:
+        (*, J) float64, 1 where correct and 0 elsewhere; their mean is the percentage of correct keypoints over 100.
+
+    Raises:
+        ShapeError: The arrays differ in shape.
+
+    Source: Mehta et al. 2017; MPI-INF-3DHP's `mpii_compute_3d_pck.m`, which also counts strictly.
+    """
+    return (mpjpe(pred, target) < threshold).astype(np.float64)
+
+
+AUC_THRESHOLDS_MM = {
+    "31: 0, 5 .. 150 mm": np.arange(0.0, 151.0, 5.0),
+    "150: 0, 1 .. 149 mm": np.arange(0.0, 150.0, 1.0),
+}
+"""Thresholds of the area under the curve, by name: MPI-INF-3DHP's own script and nearly everyone; and the helper that
+some repositories carry beside it, which gives other numbers. Both hold the threshold 0, where nothing is correct."""
+
+
+def auc(pred: np.ndarray, target: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Area under the curve of correct joints: the share of thresholds that each joint keeps below, strictly.
+
+    Args:
+        pred: (*, J, 3) predicted joints.
+        target: (*, J, 3) reference joints, same unit and frame.
+        thresholds: (N,) distances in the arrays' unit, such as one of `AUC_THRESHOLDS_MM`.
+
+    Returns:
+        (*, J) float64 in [0, 1]; their mean is the mean of `pck` over the thresholds. A perfect joint has 30/31 at the
+        usual thresholds.
+
+    Raises:
+        ShapeError: The arrays differ in shape.
+
+    Source: Mehta et al. 2017; MPI-INF-3DHP's `mpii_compute_3d_pck.m`.
+    """
+    above = np.searchsorted(np.sort(thresholds), mpjpe(pred, target), side="right")
+    return 1 - above / len(thresholds)
