@@ -248,7 +248,7 @@ def benchmark(
         out: Folder for the page with the date.
     """
     how = {"threads": threads, "batch": batch, "rounds": rounds}
-    rows, path = _lab("command").run_benchmark(lifters, how, out, _progress)
+    rows, path = _lab("command").measure_efficiency(lifters, how, out, _progress)
     table = Table(title="milliseconds of one window; frames/s in bulk", caption=f"all of it in {path}")
     for column in ("lifter", "parameters", "MMACs", "authors' steps", "onnx", "faster", "frames/s", "onnx", "faster"):
         table.add_column(column, justify="left" if column == "lifter" else "right")

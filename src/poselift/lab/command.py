@@ -13,7 +13,7 @@ import tyro
 
 from poselift.datasets.mocap import load_mocap
 from poselift.lab import card
-from poselift.lab.benchmark import BenchmarkConfig, Row, benchmark, cases, markdown
+from poselift.lab.efficiency import EfficiencyConfig, Row, cases, markdown, measure
 from poselift.lab.models import options
 from poselift.lab.recipes import RECIPES, get_recipe
 from poselift.lab.train import Run, TrainRecipe
@@ -68,12 +68,12 @@ def import_weights(name: str, path: Path, out: Path, *, overwrite: bool) -> Path
     return card.import_weights(name, path, out, date=time.strftime("%Y-%m-%d"), overwrite=overwrite)
 
 
-def run_benchmark(names: Sequence[str], how: dict[str, Any], out: Path, bar: Bar) -> tuple[list[Row], Path]:
-    """Measure lifters and write the dated page; see `poselift.lab.benchmark`.
+def measure_efficiency(names: Sequence[str], how: dict[str, Any], out: Path, bar: Bar) -> tuple[list[Row], Path]:
+    """Measure lifters and write the dated page; see `poselift.lab.efficiency`.
 
     Args:
         names: Lifters; the whole table when empty.
-        how: Fields of `BenchmarkConfig`.
+        how: Fields of `EfficiencyConfig`.
         out: Folder for the page; a page of the same day is replaced.
         bar: Opens a progress bar.
 
@@ -83,12 +83,12 @@ def run_benchmark(names: Sequence[str], how: dict[str, Any], out: Path, bar: Bar
     Raises:
         RecipeError: There is no lifter of a name, or an option is out of range.
     """
-    config, rows, date = BenchmarkConfig(**how), [], time.strftime("%Y-%m-%d")
+    config, rows, date = EfficiencyConfig(**how), [], time.strftime("%Y-%m-%d")
     with importing_from_here(), bar("measuring") as tick:
         chosen = cases(names)
         for done, (name, changes) in enumerate(chosen):
             tick(done, len(chosen), name)
-            rows.append(benchmark(name, changes, config))
+            rows.append(measure(name, changes, config))
     command = " ".join(["poselift benchmark", *names, f"--threads {config.threads} --batch {config.batch}"])
     path = out / f"{date}-efficiency.md"
     out.mkdir(parents=True, exist_ok=True)

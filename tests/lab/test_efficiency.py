@@ -7,16 +7,16 @@ pytest.importorskip("onnxscript")
 
 from poselift import cli  # noqa: E402
 from poselift.errors import RecipeError  # noqa: E402
-from poselift.lab import benchmark as bench  # noqa: E402
+from poselift.lab import efficiency as bench  # noqa: E402
 from poselift.lab.models import LIFTERS, build  # noqa: E402
 
 TINY = {"width": 48, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
-QUICK = bench.BenchmarkConfig(batch=3, rounds=1, turn_s=0.0, train_batch=2)
+QUICK = bench.EfficiencyConfig(batch=3, rounds=1, turn_s=0.0, train_batch=2)
 
 
 def test_a_row_holds_every_cost():
     before = torch.get_num_threads()
-    row = bench.benchmark("htnet", TINY, QUICK)
+    row = bench.measure("htnet", TINY, QUICK)
     assert torch.get_num_threads() == before
     model = build("htnet", **TINY)
     assert row.parameters == sum(p.numel() for p in model.parameters())
@@ -46,7 +46,7 @@ def test_forms_that_differ_are_seen(monkeypatch):
     import copy
 
     monkeypatch.setattr(bench, "published", lambda model: off(copy.deepcopy(model)))
-    assert bench.benchmark("htnet", TINY, QUICK).difference == pytest.approx(0.01, abs=1e-4)
+    assert bench.measure("htnet", TINY, QUICK).difference == pytest.approx(0.01, abs=1e-4)
 
 
 def test_the_table_has_every_lifter_and_its_variants():

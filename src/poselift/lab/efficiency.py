@@ -37,7 +37,7 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class BenchmarkConfig:
+class EfficiencyConfig:
     """How it is measured."""
 
     threads: int = 1
@@ -95,7 +95,7 @@ class Row:
         return times["published"] / times[form]
 
 
-def benchmark(name: str, config: dict[str, Any], how: BenchmarkConfig) -> Row:
+def measure(name: str, config: dict[str, Any], how: EfficiencyConfig) -> Row:
     """Measure one lifter with fresh weights.
 
     Args:
@@ -150,7 +150,7 @@ def _difference(forms: dict[str, nn.Module], session: onnxruntime.InferenceSessi
 
 @torch.no_grad()
 def _times(
-    forms: dict[str, nn.Module], session: onnxruntime.InferenceSession, x: Tensor, how: BenchmarkConfig
+    forms: dict[str, nn.Module], session: onnxruntime.InferenceSession, x: Tensor, how: EfficiencyConfig
 ) -> dict[str, float]:
     """Form: median milliseconds of a call, all forms taking turns; the first calls of a turn do not count."""
     feed = {"keypoints": x.numpy()}
@@ -172,7 +172,7 @@ def _times(
     return {name: 1000 * float(np.median(turns)) for name, turns in taken.items()}
 
 
-def _train_ms(model: Any, how: BenchmarkConfig) -> float:
+def _train_ms(model: Any, how: EfficiencyConfig) -> float:
     x, taken = example(model, how.train_batch), []
     for _ in range(max(how.rounds // 2, 2) + 1):
         began = time.perf_counter()
@@ -195,7 +195,7 @@ def cases(names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def markdown(rows: Sequence[Row], how: BenchmarkConfig, *, command: str, commit: str, date: str) -> str:
+def markdown(rows: Sequence[Row], how: EfficiencyConfig, *, command: str, commit: str, date: str) -> str:
     """The dated page of a run: machine, versions, and two tables."""
     versions = f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}"
     waiting = os.environ.get("OMP_WAIT_POLICY", "not set")
