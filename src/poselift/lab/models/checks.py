@@ -21,7 +21,7 @@ def check_input(model: Any, x: Tensor) -> None:
 
 
 def check_common(config: Any, *, chunks: int) -> None:
-    """Check the fields that both models have.
+    """Check the fields that several models have.
 
     Args:
         config: The config of a model.
@@ -31,11 +31,12 @@ def check_common(config: Any, *, chunks: int) -> None:
         RecipeError: A field is out of range; the message names it.
         SkeletonError: The skeleton lacks a limb.
     """
-    for name in ("mlp_width", "gcn_width", "num_blocks", "heads", "width", "head_width"):
+    for name in ("mlp_width", "gcn_width", "num_blocks", "heads", "width", "head_width", "state_dim", "expand"):
         if getattr(config, name, 1) < 1:
             raise RecipeError(f"{name}: wanted 1 or more, got {getattr(config, name)}")
     if config.width % (chunks * config.heads):
-        raise RecipeError(f"width: wanted a multiple of {chunks} * heads = {chunks * config.heads}, got {config.width}")
+        wanted = f"{chunks} * heads" if chunks > 1 else "heads"
+        raise RecipeError(f"width: wanted a multiple of {wanted} = {chunks * config.heads}, got {config.width}")
     if config.in_channels not in (2, 3):
         raise RecipeError(f"in_channels: wanted 2 (x, y) or 3 (with confidence), got {config.in_channels}")
     if not config.fps > 0:
