@@ -21,10 +21,12 @@ MIXER = {"mlp_width": 32, "gcn_width": 24, "num_blocks": 2}
 SMALL = {
     "nanohtnet": MIXER | {"in_frames": 9, "keep_frames": 3, "width": 48},
     "htnet": MIXER | {"width": 48},
+    "posessm": {"width": 24, "num_blocks": 2},
 }
 CASES = [
     *((name, config) for name, config in SMALL.items()),
     ("nanohtnet", SMALL["nanohtnet"] | {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True}),
+    ("posessm", SMALL["posessm"] | {"in_channels": 3, "step_size": "joint"}),
 ]
 BATCH = 4
 
