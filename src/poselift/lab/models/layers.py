@@ -161,25 +161,35 @@ class IntraPartConstraint(nn.Module):
         return self.limb(u) + self.end(u) + u
 
 
-class GlobalBodyInteraction(nn.Module):
-    """GBI: attention between all tokens, with a residual."""
+class SelfAttention(nn.Module):
+    """Attention between all tokens, after a norm."""
 
-    def __init__(self, width: int, heads: int, dropout: float, drop_path: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         self.dropout = Dropout(dropout)
+
+    def mix(self, x: Tensor) -> Tensor:
+        """(B, N, width), same shape; without a residual."""
+        qkv = self.qkv(self.norm(x)).unflatten(2, (3, self.heads, -1))  # (B, N, 3, H, width / H)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, N, width / H) each
+        return self.dropout(self.proj(attend(q, k, v).transpose(1, 2).flatten(2)))
+
+
+class GlobalBodyInteraction(SelfAttention):
+    """GBI: attention between all tokens, with a residual."""
+
+    def __init__(self, width: int, heads: int, dropout: float, drop_path: float) -> None:
+        super().__init__(width, heads, dropout)
         self.drop_path = DropPath(drop_path)
 
     def forward(self, before: Tensor, x: Tensor) -> Tensor:
         """(B, N, width) of the module before and of the own chunk; same shape."""
         s = x + before
-        qkv = self.qkv(self.norm(s)).unflatten(2, (3, self.heads, -1))  # (B, N, 3, H, width / H)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, N, width / H) each
-        mixed = attend(q, k, v).transpose(1, 2).flatten(2)
-        return s + self.drop_path(self.dropout(self.proj(mixed)))
+        return s + self.drop_path(self.mix(s))
 
     def folded(self) -> "FoldedBodyInteraction":
         """The same for inference."""
