@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from poselift.lab.models.body_graph import KERNELS, BodyGraphConv
+from poselift.lab.models.layers import FoldedSelfAttention, PublishedSelfAttention
 
 
 class FoldedGraphConv(nn.Module):
@@ -99,21 +100,13 @@ class FoldedAttention(nn.Module):
     def __init__(self, module: Any, doublings: int) -> None:
         super().__init__()
         self.register_buffer("embed", module.position * 0.5**doublings)
-        self.norm = _halved(module.norm, doublings)
-        self.qkv, self.proj, self.heads = module.qkv, module.proj, module.heads
-        width = self.proj.in_features
-        self.head_width = width // self.heads
-        self.qkv.weight[:width] *= self.head_width**-0.5
-        self.qkv.bias[:width] *= self.head_width**-0.5
-        _scale(self.proj, 0.5 ** (doublings + 1))
+        self.attention = FoldedSelfAttention(module)
+        _halved(self.attention.norm, doublings)
+        _scale(self.attention.proj, 0.5 ** (doublings + 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, J, width), same shape."""
-        tokens, width = x.shape[1:]
-        qkv = self.qkv(self.norm(x + self.embed)).reshape(-1, tokens, 3 * self.heads, self.head_width)
-        q, k, v = qkv.transpose(1, 2).split(self.heads, 1)  # (B, H, J, width / H) each
-        mixed = (q @ k.transpose(2, 3)).softmax(3) @ v
-        return x + self.proj(mixed.transpose(1, 2).reshape(-1, tokens, width))
+        return x + self.attention(x + self.embed)
 
 
 def fold_blocks(blocks: nn.Module, eps: float) -> tuple[nn.Sequential, float]:
@@ -148,7 +141,8 @@ class PublishedBlock(nn.Module):
 
     def __init__(self, block: Any) -> None:
         super().__init__()
-        self.graph, self.scan, self.attention = block.graph, block.scan, block.attention
+        self.graph, self.scan = block.graph, block.scan
+        self.attention, self.position = PublishedSelfAttention(block.attention), block.attention.position
         graph = self.graph.widen.graph
         self.register_buffer("adjacency", graph.unflatten(1, (len(graph), KERNELS)).permute(2, 1, 0).contiguous())
 
@@ -156,7 +150,7 @@ class PublishedBlock(nn.Module):
         """(B, J, width), same shape."""
         x = x + (x + self._graph(x))
         x = x + (x + self._scan(x))
-        return x + (x + self._attention(x))
+        return x + (x + self.attention(x + self.position))
 
     def _graph(self, x: Tensor) -> Tensor:
         x = self.graph.norm_in(x).permute(0, 2, 1).unsqueeze(2).contiguous()  # (B, width, 1, J)
@@ -186,14 +180,6 @@ class PublishedBlock(nn.Module):
             ys.append(torch.einsum("bdn,bn->bd", state, outputs[:, :, place]))
         y = (torch.stack(ys, 2) + u * space.skip[:, None]) * F.silu(z)
         return F.linear(y.transpose(1, 2), module.out_proj.weight)[:, space.position]
-
-    def _attention(self, x: Tensor) -> Tensor:
-        module = self.attention
-        batch, joints, width = x.shape
-        qkv = module.qkv(module.norm(x + module.position))
-        q, k, v = qkv.reshape(batch, joints, 3, module.heads, width // module.heads).permute(2, 0, 3, 1, 4)
-        weights = (q @ k.transpose(-2, -1) * (width // module.heads) ** -0.5).softmax(-1)
-        return module.proj((weights @ v).transpose(1, 2).reshape(batch, joints, width))
 
 
 def _batch_norm(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
