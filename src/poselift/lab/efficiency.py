@@ -27,6 +27,7 @@ FORMS = ("published", "eager", "folded", "onnx")
 """The authors' steps in torch; ours; ours folded; the folded graph in ONNX Runtime."""
 
 CASES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("posessm", {}),
     ("nanohtnet", {}),
     ("nanohtnet", {"in_frames": 81}),
     ("htnet", {}),
