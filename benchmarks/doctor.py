@@ -2,8 +2,8 @@
 
 python benchmarks/doctor.py MOCAP17.npz [--views 2] [--fit]
 
-Each clip (at most 250 frames from a random place) is seen by cameras all around, from 10 degrees below to 35 above,
-with 2 pixels of noise in each joint. `--fit` prints the constants of `poselift.doctor.sides` and `poselift.doctor.pace`,
+Each clip (at most 250 frames from a random place) is seen by cameras all around, 10 degrees below to 35 above,
+with 2 pixels of noise in each joint. `--fit` prints the constants of `poselift.doctor.sides` and `.pace`,
 each subject with the weight of the root of its clips, and what they would give on subjects left out of the fit.
 """
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from poselift.datasets.clip import BenchmarkSet
@@ -17,6 +18,7 @@ from poselift.errors import FormatError, PoseliftError, SkeletonError
 from poselift.lifter import Lifter, load_lifter, shipped_lifters
 from poselift.normalize import PERSON_SCALE
 from poselift.output import check_free, written_whole
+from poselift.plausibility import order_score
 from poselift.read import is_video, read_keypoints
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS
@@ -109,7 +111,7 @@ def _people(
         people = _read_in_any_order(path, fps)  # for the drawing
         return people, findings
     except PoseliftError as error:
-        return (), [_unread(error, "file", "see the message")]
+        return (), [_unread(error, "file", "mend or convert the file, then look again")]
     for number, person in enumerate(people, 1):
         where = f"person {number}" if len(people) > 1 else ""
         findings += [replace(finding, where=where) for finding in diagnose(person)]
@@ -121,13 +123,16 @@ def _unread(error: PoseliftError, check: str, mend: str) -> Finding:
 
 
 def _read_in_any_order(path: Path, fps: float | None) -> tuple[Keypoints2D, ...]:
-    """The file read in the first order that has as many joints; nothing when there is none."""
+    """The file read in the order that its joints look most like; nothing when no skeleton has as many."""
+    best: tuple[float, tuple[Keypoints2D, ...]] = (-np.inf, ())
     for skeleton in SKELETONS.values():
         try:
-            return read_keypoints(path, skeleton=skeleton, fps=fps)
+            people = read_keypoints(path, skeleton=skeleton, fps=fps)
         except PoseliftError:
             continue
-    return ()
+        likeness = float(np.nan_to_num(order_score(Body(people[0]).xy, skeleton), nan=-9))
+        best = max(best, (likeness, people), key=lambda pair: pair[0])
+    return best[1]
 
 
 def _drawn(people: Sequence[Keypoints2D], out: Path, name: str, force: bool) -> list[Path]:

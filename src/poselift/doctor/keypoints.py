@@ -57,8 +57,8 @@ def _units(body: Body) -> Iterator[Finding]:
         yield Finding(
             "error", "units", f"coordinates reach {largest:.3g} only: they are normalised, not pixels",
             "poses come out stretched unless the picture was square, and weights that know the picture fail",
-            "from 0..1: multiply x by the picture's width and y by its height; from -1..1 by half of the width, both, "
-            "after adding 1 to x and height/width to y",
+            "from 0..1: x times the picture's width, y times its height; from -1..1: (x + 1) * width / 2 and "
+            "(y + height / width) * width / 2",
         )  # fmt: skip
         return
     if body.size_px < SMALL_PX:
@@ -168,10 +168,10 @@ def _rate(body: Body) -> Iterator[Finding]:
 
 
 def _repeats(body: Body) -> float:
-    """Share of steps in which nothing moves at all."""
+    """Share of frames in which nothing has moved at all since the one before."""
     xy = np.nan_to_num(body.xy, nan=-1.0)
     still = (xy[1:] == xy[:-1]).all((1, 2)) & np.isfinite(body.xy[1:]).any((1, 2))
-    return float(still.mean()) if len(still) >= 10 else 0.0
+    return float(still.sum()) / len(xy) if len(xy) >= 10 else 0.0
 
 
 def _picture(body: Body) -> Iterator[Finding]:
@@ -225,7 +225,7 @@ def _missing(body: Body) -> Iterator[Finding]:
             "joints that were missed are dragged into the picture's corner",
             "write NaN, or confidence 0, for a joint that was not seen",
         )  # fmt: skip
-    never = [name for name, ever in zip(keypoints.skeleton.joints, seen.any(0), strict=True) if not ever]
+    never = [name for name, ever in zip(keypoints.skeleton.joints, np.any(seen, 0).tolist(), strict=True) if not ever]
     limbs = {keypoints.skeleton.joints[joint] for limb in keypoints.skeleton.limbs for joint in limb}
     if never:
         yield Finding(

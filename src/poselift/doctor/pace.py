@@ -28,7 +28,7 @@ _LIMBS = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in ("wr
 _LONGEST_STRIDE_S = 2.6
 _LEAST_SWING = 0.07
 """Root mean square distance between the legs' joints, in person sizes, of what can be called steps."""
-_SEEN = 0.8
+_SEEN = 0.6
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ def limb_features(body: Body) -> np.ndarray | None:
     hips = body.middle(("left_hip", "right_hip"))
     limbs = np.stack([body.joint(name) for name in _LIMBS], 1)
     limbs = (limbs - hips[:, None]) / body.size_px
-    if len(limbs) < 2 * fps or np.isfinite(limbs).mean() < _SEEN:
+    limbs = limbs[:, np.isfinite(limbs).any((0, 2))]
+    if len(limbs) < 2 * fps or np.isfinite(limbs).sum() < _SEEN * 2 * len(limbs) * len(_LIMBS):
         return None
     far = []
     for lag in LAGS_S:

@@ -7,8 +7,9 @@ import numpy as np
 from poselift.sequence import Keypoints2D
 
 _COLORS = {"left": "#d1495b", "right": "#00798c", "": "#444"}
-_SIZE = 900.0
-_MARGIN = 90.0
+_SIZE = 800.0
+_MARGIN = np.array((210.0, 90.0))
+_LINE = 18.0
 
 
 def telling_frame(keypoints: Keypoints2D) -> int:
@@ -37,13 +38,13 @@ def draw(keypoints: Keypoints2D, title: str) -> str:
     low, high = (np.nanmin(xy, 0), np.nanmax(xy, 0)) if seen.any() else (np.zeros(2), np.ones(2))
     scale = _SIZE / max(float((high - low).max()), 1e-9)
     place = (xy - low) * scale + _MARGIN
-    width, height = (high - low) * scale + (2 * _MARGIN + 160, 2 * _MARGIN)
+    width, height = (high - low) * scale + 2 * _MARGIN
     size = f'width="{width:.0f}" height="{height:.0f}"'
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="15">',
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="20" y="30" font-size="18">{escape(title)}</text>',
-        f'<text x="20" y="54">{skeleton.name}, frame {frame}; {_tinted("left")} and {_tinted("right")} as claimed</text>',
+        f'<text x="20" y="54">{skeleton.name}, frame {frame}; claimed {_tinted("left")}, {_tinted("right")}</text>',
     ]
     for parent, child in skeleton.bones:
         if seen[parent] and seen[child]:
@@ -52,11 +53,24 @@ def draw(keypoints: Keypoints2D, title: str) -> str:
                 f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" '
                 f'stroke="{_color(skeleton.joints[child])}" stroke-width="4" stroke-opacity="0.5"/>'
             )
-    for joint in np.flatnonzero(seen):
-        (x, y), name = place[joint], skeleton.joints[joint]
-        lines.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{_color(name)}"/>')
-        lines.append(f'<text x="{x + 8:.1f}" y="{y - 4:.1f}" fill="{_color(name)}">{joint} {escape(name)}</text>')
+    on_the_left = place[:, 0] < width / 2
+    lines += _labels(place, np.flatnonzero(seen & on_the_left), skeleton.joints, 10, inner=160)
+    lines += _labels(place, np.flatnonzero(seen & ~on_the_left), skeleton.joints, width - 150, inner=width - 155)
     return "\n".join([*lines, "</svg>", ""])
+
+
+def _labels(place: np.ndarray, joints: np.ndarray, names: tuple[str, ...], x: float, inner: float) -> list[str]:
+    """Joints (indices) as dots, their names in a column at x, and lines between from `inner` on."""
+    lines, lowest = [], 0.0
+    for joint in joints[np.argsort(place[joints, 1])]:
+        (px, py), color = place[joint], _color(names[joint])
+        lowest = max(py, lowest + _LINE)
+        lines += [
+            f'<line x1="{px:.0f}" y1="{py:.0f}" x2="{inner:.1f}" y2="{lowest:.1f}" stroke="{color}" stroke-width="1"/>',
+            f'<circle cx="{px:.1f}" cy="{py:.1f}" r="5" fill="{color}"/>',
+            f'<text x="{x:.1f}" y="{lowest + 5:.1f}" fill="{color}">{joint} {escape(names[joint])}</text>',
+        ]
+    return lines
 
 
 def _color(joint: str) -> str:
