@@ -32,7 +32,23 @@ def test_no_rhythm(walk):
     assert pace.gait(Body(unseen)) is None and pace.limb_features(Body(unseen)) is None
 
 
-def test_limb_features_by_hand(walk):
+def legs_only(walk, moves: np.ndarray):
+    """Someone still, whose left leg is moved sideways by (T,) pixels."""
+    still = walk(frames=1, strides_hz=0, noise=0).keypoints
+    xy = np.repeat(still.xy, len(moves), 0)
+    xy[:, still.skeleton.index("left_ankle"), 0] += moves
+    return Body(still.with_frames(xy, None, 50.0))
+
+
+def test_kicks_and_trembling_are_no_steps(walk):
+    time = np.arange(300) / 50
+    assert pace.gait(legs_only(walk, 200 * np.sin(2 * np.pi * time))) is not None
+    assert pace.gait(legs_only(walk, 400 * np.exp(-(((time % 1.0) - 0.5) ** 2) / 0.005))) is None
+    assert pace.gait(legs_only(walk, np.random.default_rng(0).normal(0, 200, 300))) is None
+
+
+@pytest.mark.parametrize("fps", [50.0, 48.0, 30.0])
+def test_limb_features_by_hand(walk, fps):
     """A wrist that moves by a hundredth of the person a frame, the rest still."""
     still = walk(frames=150, strides_hz=0, noise=0).keypoints
     xy = np.repeat(still.xy[:1], 150, 0).astype(np.float64)
@@ -40,11 +56,11 @@ def test_limb_features_by_hand(walk):
     wrist = still.skeleton.index("left_wrist")
     xy[:, wrist] = xy[:, still.skeleton.index("pelvis")]
     xy[:, wrist, 0] += 0.001 * size * np.arange(150)
-    moved = Body(still.with_frames(xy, None, 50.0))
+    moved = Body(still.with_frames(xy, None, fps))
     features = pace.limb_features(moved)
     share = size / moved.size_px * np.sqrt(1 / 8)
     far = np.exp(features[:2])
-    np.testing.assert_allclose(far, [0.005 * share, 0.02 * share], rtol=1e-3)
+    np.testing.assert_allclose(far, [0.0001 * fps * share, 0.0004 * fps * share], rtol=1e-3)
     np.testing.assert_allclose(np.exp(features[2]), 0.001 * share * np.sqrt((150**2 - 1) / 12), rtol=1e-3)
 
 

@@ -84,6 +84,14 @@ def test_perspective_tells_what_has_neither_feet_nor_scores(walk, exchanged, tur
 
 
 @pytest.mark.skipif(not shipped_lifters(), reason="no weights")
+def test_each_feature_speaks_for_the_true_sides_on_the_whole(walk):
+    lifter = load_lifter(threads=1)
+    turns = range(0, 360, 30)
+    found = [sides.perspective_features(walk(turn_deg=turn, frames=81).keypoints, lifter) for turn in turns]
+    assert (np.mean(found, 0) > 0).all()
+
+
+@pytest.mark.skipif(not shipped_lifters(), reason="no weights")
 def test_clear_perspective_is_a_reason(walk, exchanged, monkeypatch):
     lifter = load_lifter(threads=1)
     wrong = Body(exchanged(walk().keypoints))

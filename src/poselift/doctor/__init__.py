@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,9 @@ def diagnose(
     """
     if isinstance(subject, BenchmarkSet):
         return _diagnose_set(subject, progress)
-    findings = check_keypoints(Body(subject), lifter or _shipped())
+    if lifter is None and subject.confidence is None:  # scores tell sides better than perspective does
+        lifter = _shipped()
+    findings = check_keypoints(Body(subject), lifter)
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
@@ -171,6 +174,7 @@ def _diagnose_set(dataset: BenchmarkSet, progress: Callable[[int, int], None] | 
     return sorted(merged, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
+@cache
 def _shipped() -> Lifter | None:
     """The shipped weights, when they are there and do not know where in the picture a person stands."""
     if not shipped_lifters():

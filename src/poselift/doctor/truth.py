@@ -16,7 +16,7 @@ _UNITS = {"millimetres": 1000.0, "centimetres": 100.0}
 _LEG_RANGE = (0.5, 1.6)
 _KNEES = -0.3
 _MOST = 0.8
-_MISFIT = 0.1
+_MISFIT = 0.05
 _BETTER = 0.6
 _FRAMES = 300
 
