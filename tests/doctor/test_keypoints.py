@@ -71,6 +71,7 @@ def test_small_people_and_wrong_pictures(walk):
 def test_pictures(walk):
     keypoints = walk().keypoints
     assert severities(replace(keypoints, image_size=None))["picture"] == "info"
+    assert "picture" not in severities(replace(keypoints, image_size=(1000, 1002)))  # Human3.6M's own
     assert "upright (1000x1500)" in found(replace(keypoints, image_size=(1000, 1500)))["picture"].wrong
 
 

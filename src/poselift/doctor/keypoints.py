@@ -181,7 +181,7 @@ def _picture(body: Body) -> Iterator[Finding]:
             "info", "picture", "the picture's size is not known", "weights with the benchmarks' normalisation need it",
             "give it with --image-size where it is asked for",
         )  # fmt: skip
-    elif size[1] > size[0]:
+    elif size[1] > 1.1 * size[0]:
         yield Finding(
             "info", "picture", f"the picture is upright ({size[0]}x{size[1]})",
             "person-scale weights do not mind; weights of the benchmarks have only seen square pictures",
