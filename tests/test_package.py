@@ -27,7 +27,10 @@ LAYERS = (
     "formats.detections formats.csv formats.json_file formats.npz evaluate tables",
     "formats.coco formats.openpose",
     "formats",
-    "read",
+    "read doctor.finding doctor.body doctor.picture",
+    "doctor.sides doctor.pace doctor.truth doctor.report",
+    "doctor.keypoints",
+    "doctor",
     "poselift cli",
     "__main__",
 )
@@ -36,6 +39,8 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row.split()}
 # Besides numpy and the standard library. What is heavy is imported inside functions.
 OUTSIDE_AT_THE_TOP = {
     "cli": {"rich", "tyro"},
+    "doctor": {"rich"},
+    "doctor.report": {"rich"},
     "formats.amc": {"scipy"},
     "formats.bvh": {"scipy"},
     "geometry.rotation": {"scipy"},
