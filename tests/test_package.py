@@ -24,7 +24,7 @@ LAYERS = (
     "convert resample swaps plausibility lifter protocols tally formats.amc formats.bvh detect viewer",
     "datasets.positions",
     "formats.clip datasets.mocap datasets.h36m datasets.humaneva datasets.mpi_inf_3dhp datasets.own lift benchmark",
-    "formats.detections formats.csv formats.json_file formats.npz evaluate tables",
+    "formats.detections formats.csv formats.json_file formats.npz evaluate tables datasets.load",
     "formats.coco formats.openpose",
     "formats",
     "read doctor.finding doctor.body doctor.picture",
