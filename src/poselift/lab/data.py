@@ -17,6 +17,7 @@ from poselift.datasets.mocap import MocapClip
 from poselift.errors import DatasetError, RecipeError
 from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, scale_bones
 from poselift.lab.cameras import CameraConfig, project, view
+from poselift.lab.fraction import part_of
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, hide_faces
 from poselift.normalize import normalize_windows
 from poselift.skeleton import H36M_17, Skeleton
@@ -52,6 +53,10 @@ class DataConfig:
     """0 draws subjects by their recorded time; 1 gives every subject the same share."""
     rare: float = 0.5
     """0 draws poses as often as they were recorded; 1 gives every kind of pose the same share."""
+    fraction: float = 1.0
+    """Share of the recorded time that is trained on, spread over the subjects; see `poselift.lab.fraction`."""
+    fraction_seed: int = 0
+    """Seed of which clips these are."""
 
     def __post_init__(self) -> None:
         """Check the shares and the speeds.
@@ -66,6 +71,8 @@ class DataConfig:
             raise RecipeError(f"data.own_joints: wanted at most 1 - data.exact, got {self.own_joints} and {self.exact}")
         if not 0 < self.speed[0] <= self.speed[1]:
             raise RecipeError(f"data.speed: wanted two positive speeds, the lower one first, got {self.speed}")
+        if not 0 < self.fraction <= 1:
+            raise RecipeError(f"data.fraction: wanted a share above 0 and up to 1, got {self.fraction}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +115,11 @@ class MocapWindows:
         """
         if not clips or len({(c.skeleton, c.fps) for c in clips}) != 1:
             raise DatasetError(f"wanted clips of one skeleton and frame rate, got {len(clips)} mixed or none")
+        clips = part_of(clips, config.fraction, config.fraction_seed)
         self.skeleton: Skeleton = clips[0].skeleton
         self.in_frames, self.in_channels, self.config = in_frames, in_channels, config
         self.out_frames = torch.tensor(list(out_frames), device=device)
-        self.stride = clips[0].fps / fps
+        self.stride, self._clip_fps = clips[0].fps / fps, clips[0].fps
         lengths = torch.tensor([len(clip) for clip in clips], device=device)
         self._lengths, self._starts = lengths, lengths.cumsum(0) - lengths
         self._frames = torch.cat([torch.from_numpy(clip.xyz) for clip in clips]).to(device)
@@ -121,7 +129,36 @@ class MocapWindows:
     def batch(self, size: int, generator: torch.Generator) -> Batch:
         """Draw `size` windows; the same generator state gives the same batch."""
         world, inside = self._draw(size, generator)
+        return self._see(self._reshape_bodies(world, generator), inside, generator)
+
+    def views(self, size: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw `size` windows, each seen by cameras and detectors that know nothing of each other.
+
+        The body is reshaped once; the camera, the kind of detector, its errors, and the stretch of the window that is
+        seen are drawn for each view, so that none of them tells which views belong together.
+
+        Args:
+            size: Windows (B).
+            count: Views of each (V).
+            generator: Source of randomness; the same state gives the same views.
+
+        Returns:
+            Inputs (B, V, T, J, C); the clip's number (B,); the window's first and last moment (B, 2), seconds from the
+            clip's beginning.
+        """
+        clip, time = self._choose(size, generator)
+        world, inside = self._at(clip, time)
         world = self._reshape_bodies(world, generator)
+        seen = []
+        for _ in range(count):
+            order = torch.randperm(size, generator=generator, device=world.device)
+            shown = inside & self._short_clips(size, generator)
+            seen.append(self._see(world[order], shown[order], generator).inputs[order.argsort()])
+        ends = time[:, [0, -1]].clip(min=0).minimum(self._lengths[clip, None] - 1)
+        return torch.stack(seen, 1), clip, ends / self._clip_fps
+
+    def _see(self, world: Tensor, inside: Tensor, generator: torch.Generator) -> Batch:
+        """What a camera and a detector make of world joints (B, T, J, 3), of which the frames `inside` are there."""
         points, straight = view(world, self.skeleton.root, self.config.camera, generator)
         xy, confidence = self._observe(points, generator)
         confidence = confidence * inside[..., None]
@@ -132,7 +169,12 @@ class MocapWindows:
         return Batch(inputs, targets)
 
     def _draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """World joints (B, T, J, 3) of random windows, and which frames (B, T) lie inside the clip."""
+        """World joints (B, T, J, 3) of random windows, and which frames (B, T) are seen of them."""
+        world, inside = self._at(*self._choose(size, generator))
+        return world, inside & self._short_clips(size, generator)
+
+    def _choose(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random windows: clips (B,), and frames (B, T) with fractions, also beyond the clip's ends."""
         device, config = generator.device, self.config
         chance = torch.rand(size, generator=generator, device=device, dtype=self._chance.dtype)
         frame = torch.searchsorted(self._chance, chance).clip(max=len(self._frames) - 1)
@@ -144,8 +186,12 @@ class MocapWindows:
         middle = middle.clip(min=0).minimum(length - 1)
         half = (self.in_frames - 1) // 2
         offset = torch.arange(-half, self.in_frames - half, device=device)
-        time = middle[:, None] + offset * speed[:, None]
-        inside = (time >= 0) & (time <= length[:, None] - 1) & self._short_clips(size, generator)
+        return clip, middle[:, None] + offset * speed[:, None]
+
+    def _at(self, clip: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """World joints (B, T, J, 3) at these frames, and which of them (B, T) lie inside the clip."""
+        length = self._lengths[clip]
+        inside = (time >= 0) & (time <= length[:, None] - 1)
         time = time.clip(min=0).minimum(length[:, None] - 1)
         before = time.long()
         after = (before + 1).minimum(length[:, None] - 1)
