@@ -17,7 +17,7 @@ pytest.importorskip("onnxscript")
 import poselift  # noqa: E402
 from poselift import cli  # noqa: E402
 from poselift.errors import RecipeError  # noqa: E402
-from poselift.lab import cameras, command, data, losses, noise, train  # noqa: E402
+from poselift.lab import cameras, command, data, losses, noise, optim, recipe  # noqa: E402
 from poselift.lab.card import CMU_LICENSE, OTHER_LICENSE, license_of  # noqa: E402
 from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
 from poselift.lab.weights import load_weights  # noqa: E402
@@ -144,8 +144,8 @@ def squeezed(text):
 
 
 CONFIGS = {
-    "": train.TrainRecipe,
-    "optim.": train.OptimConfig,
+    "": recipe.TrainRecipe,
+    "optim.": optim.OptimConfig,
     "data.": data.DataConfig,
     "data.camera.": cameras.CameraConfig,
     "data.noise.": noise.NoiseConfig,

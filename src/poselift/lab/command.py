@@ -11,12 +11,13 @@ from typing import Annotated, Any
 
 import tyro
 
-from poselift.datasets.mocap import load_mocap
 from poselift.lab import card
 from poselift.lab.efficiency import EfficiencyConfig, Row, cases, markdown, measure
 from poselift.lab.models import options
+from poselift.lab.recipe import TrainRecipe
 from poselift.lab.recipes import RECIPES, get_recipe
-from poselift.lab.train import Run, TrainRecipe
+from poselift.lab.tasks import make_task
+from poselift.lab.train import Run
 from poselift.lifter import importing_from_here
 from poselift.output import written_whole
 
@@ -26,10 +27,10 @@ Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
 @dataclass(frozen=True, kw_only=True)
 class _TrainArguments:
     data: Path
-    """Motion capture: a mocap17.npz archive with the splits train and dev."""
+    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the run; a run that was stopped goes on where it was."""
-    recipe: Annotated[TrainRecipe, tyro.conf.arg(name="")]
+    recipe: Annotated[TrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
     """Options of the recipe."""
 
 
@@ -56,10 +57,12 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
         _TrainArguments, prog=f"poselift train {name}", args=list(arguments), description=RECIPES[name].__doc__,
         default=_TrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
     )  # fmt: skip
-    run = Run(given.recipe, load_mocap(given.data, split="train"), load_mocap(given.data, split="dev"), given.out)
+    task = make_task(given.recipe, given.data, given.out)
+    run = Run(given.recipe, task, given.out)
     with bar(f"training {given.recipe.name}") as tick:
         run.train(lambda step, steps, line: tick(step, steps, _describe(line)))
-    card.write_weights(run, data=given.data, commit=_commit(), date=time.strftime("%Y-%m-%d"))
+    stamp = {"commit": _commit(), "date": time.strftime("%Y-%m-%d")}
+    card.write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **stamp)
     return 0
 
 
@@ -109,8 +112,8 @@ def _value_of(option: str, arguments: Sequence[str]) -> str | None:
 
 
 def _describe(line: dict[str, Any]) -> str:
-    dev = f", dev P-MPJPE {line['dev_p_mpjpe']:.1f} mm" if "dev_p_mpjpe" in line else ""
-    return f"loss {line['loss_mm']:.1f} mm, {line['windows_per_s']:.0f} windows/s{dev}"
+    scored = next((f", {part} P-MPJPE {line[key]:.1f} mm" for part in ("dev", "test") if (key := f"{part}_p_mpjpe") in line), "")
+    return f"loss {line['loss_mm']:.1f} mm, {line['windows_per_s']:.0f} windows/s{scored}"
 
 
 def _commit() -> str:
