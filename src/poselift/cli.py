@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from poselift.errors import FormatError, MissingExtraError, PoseliftError
 from poselift.evaluate import METRICS, MocapProtocol, Scores, evaluate_mocap
@@ -207,6 +208,56 @@ def train(
     return _lab("command").train(recipe, ["--data", str(data), "--out", str(out)], _progress)
 
 
+def reproduce(
+    table: tyro.conf.Positional[str],
+    /,
+    *,
+    data: Path,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    rows: tuple[str, ...] = (),
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    device: str = "auto",
+    truth: str | None = None,
+    as_published: bool = False,
+) -> int:
+    """Train and measure every row of a paper's table, and show the paper's numbers beside yours.
+
+    Rows that are done are not done again, rows that were stopped go on; one that fails leaves the others alone.
+
+    Args:
+        table: Name of the table, such as h36m_convformer; docs/reproduce.md lists them.
+        data: Folder of the benchmark's archives.
+        out: Folder for the rows and the table.
+        rows: Labels of rows, or names of recipes; all when none.
+        steps: Train so many steps only, to try it out.
+        epochs: Train so many epochs.
+        batch_size: Windows in a batch, where the recipe's is too large.
+        device: "cpu", "cuda", or "auto".
+        truth: Which ground truth MPI-INF-3DHP's archive was made from: annot3 or univ_annot3.
+        as_published: Choose the weights on the test subjects, as the papers' code does.
+    """
+    how = {
+        "steps": steps, "epochs": epochs, "batch_size": batch_size,
+        "device": device, "truth": truth, "as_published": as_published,
+    }  # fmt: skip
+    sheets, page, well = _lab("command").reproduce(table, data, out, rows, how, _progress)
+    for sheet in sheets:
+        _out.print(_sheet_table(sheet))
+    _out.print(f"-> {page}", markup=False, highlight=False, soft_wrap=True)
+    return 0 if well else 1
+
+
+def _sheet_table(sheet: Any) -> Table:
+    table = Table(title=Text(sheet.title), caption=Text("\n".join(sheet.notes)), caption_justify="left")
+    for number, head in enumerate(sheet.heads):
+        table.add_column(Text(head), justify="left" if number < 2 else "right")
+    for line in sheet.lines:
+        table.add_row(*map(Text, line))
+    return table
+
+
 def import_weights(
     lifter: tyro.conf.Positional[str],
     checkpoint: tyro.conf.Positional[Path],
@@ -267,6 +318,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "lift": lift,
     "evaluate": evaluate,
     "train": train,
+    "reproduce": reproduce,
     "import-weights": import_weights,
     "benchmark": benchmark,
     "lifters": lifters,

@@ -1,6 +1,7 @@
 """The lab's part of the command line."""
 
 import dataclasses
+import json
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from poselift.lab.efficiency import EfficiencyConfig, Row, cases, markdown, meas
 from poselift.lab.models import options
 from poselift.lab.recipe import TrainRecipe
 from poselift.lab.recipes import RECIPES, get_recipe
+from poselift.lab.reproduce import Changes, Outcome, Sheet, as_json, choose, reproduce_row, sheets
+from poselift.lab.reproduce import markdown as page
 from poselift.lab.tasks import make_task
 from poselift.lab.train import Run
 from poselift.lifter import importing_from_here
@@ -64,6 +67,41 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
     stamp = {"commit": _commit(), "date": time.strftime("%Y-%m-%d")}
     card.write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **stamp)
     return 0
+
+
+def reproduce(
+    table: str, data: Path, out: Path, rows: Sequence[str], how: dict[str, Any], bar: Bar
+) -> tuple[list[Sheet], Path, bool]:
+    """Train and measure the rows of a paper's table; see `poselift.lab.reproduce`.
+
+    Args:
+        table: Name of the table.
+        data: Folder of the archives.
+        out: Folder for the rows' folders and for TABLE.json and TABLE.md, which are replaced.
+        rows: Labels of rows or names of recipes; all when empty.
+        how: Fields of `Changes`.
+        bar: Opens a progress bar.
+
+    Returns:
+        The table as text, the Markdown page, and whether all went well.
+
+    Raises:
+        RecipeError: There is no such table or row.
+        OutputError: A file cannot be written.
+    """
+    chosen, recipes = choose(table, rows)
+    changes, stamp = Changes(**how), {"commit": _commit(), "date": time.strftime("%Y-%m-%d")}
+    outcomes: dict[str, Outcome] = {}
+    for number, name in enumerate(recipes, 1):
+        with bar(f"{name} ({number} of {len(recipes)})") as tick:
+            outcomes[name] = reproduce_row(name, data, out / name, changes, **stamp, tick=tick)
+    found = sheets(chosen, outcomes)
+    out.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(as_json(chosen, found, outcomes) | stamp, indent=2) + "\n"
+    for ending, text in (("json", content), ("md", page(found))):
+        with written_whole(out / f"{table}.{ending}", overwrite=True) as path:
+            path.write_text(text, encoding="utf-8")
+    return found, out / f"{table}.md", not any(outcome.error for outcome in outcomes.values())
 
 
 def import_weights(name: str, path: Path, out: Path, *, overwrite: bool) -> Path:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -60,6 +61,8 @@ class TrainRecipe:
         for name in ("checkpoint_every",) if self.epochs else ("evaluate_every", "checkpoint_every"):
             if getattr(self, name) % self.log_every:  # a resumed run could not write the line it is in
                 raise RecipeError(f"{name}: wanted a multiple of log_every={self.log_every}, got {getattr(self, name)}")
+        if isinstance(self.data, BenchmarkConfig) and self.data.as_published and not self.evaluate_every:
+            raise RecipeError("evaluate_every: wanted 1 or more with data.as_published, to find the best epoch; got 0")
 
 
 def recipe_json(recipe: TrainRecipe) -> dict[str, Any]:
@@ -92,6 +95,7 @@ def shortened(recipe: TrainRecipe, *, steps: int | None = None, epochs: int | No
         return recipe
     every = max(min(recipe.log_every, steps), 1)
     return dataclasses.replace(
-        recipe, steps=steps, epochs=0, log_every=every, evaluate_every=0,
+        recipe, steps=steps, epochs=0, log_every=every,
+        evaluate_every=math.ceil(steps / every) * every if recipe.evaluate_every else 0,  # the last step always is
         checkpoint_every=max(recipe.checkpoint_every // every, 1) * every,
     )  # fmt: skip
