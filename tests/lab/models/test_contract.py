@@ -22,10 +22,12 @@ SMALL = {
     "nanohtnet": MIXER | {"in_frames": 9, "keep_frames": 3, "width": 48},
     "htnet": MIXER | {"width": 48},
     "convformer": {"in_frames": 9, "width": 8, "heads": 4, "kernels": (3, 5)},
+    "posessm": {"width": 24, "num_blocks": 2},
 }
 CASES = [
     *((name, config) for name, config in SMALL.items()),
     ("nanohtnet", SMALL["nanohtnet"] | {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True}),
+    ("posessm", SMALL["posessm"] | {"in_channels": 3, "step_size": "joint"}),
 ]
 BATCH = 4
 

@@ -3,6 +3,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from poselift.errors import CheckpointError, RecipeError, ShapeError  # noqa: E402
+from poselift.lab.cost import count_macs  # noqa: E402
+from poselift.lab.forms import example, published  # noqa: E402
 from poselift.lab.models import build, from_reference, graph  # noqa: E402
 
 SMALL = {"width": 24, "mlp_width": 32, "gcn_width": 16, "num_blocks": 2}
@@ -62,6 +64,11 @@ def test_parity_notices_the_epsilon_of_any_norm(exact, right, wrong):
 
 def test_parameter_count_is_the_authors():
     assert sum(parameter.numel() for parameter in build("htnet").parameters()) == 3_048_489
+
+
+def test_operations_are_the_authors():
+    model = build("htnet")
+    assert count_macs(published(model), example(model, 1)) / 1e6 == pytest.approx(37.920, rel=0.01)
 
 
 def test_reference_weights_come_back_and_load_strictly(as_reference):

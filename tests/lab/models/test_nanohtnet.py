@@ -3,6 +3,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from poselift.errors import CheckpointError, RecipeError, ShapeError, SkeletonError  # noqa: E402
+from poselift.lab.cost import count_macs  # noqa: E402
+from poselift.lab.forms import example, published  # noqa: E402
 from poselift.lab.models import build, from_reference, graph, nanohtnet  # noqa: E402
 from poselift.skeleton import HALPE_26, SKELETONS, Skeleton  # noqa: E402
 
@@ -18,6 +20,8 @@ COUNTS = {
     (27, 27): 2_458_015,
     (243, 27): 2_561_695,
 }
+MMACS = {(243, 9): 28.954, (81, 9): 27.632, (27, 3): 19.910, (27, 27): 50.653}
+"""Millions of multiply-accumulates of the authors' code, by a counter of matrix products and convolutions."""
 
 
 @pytest.fixture
@@ -108,6 +112,12 @@ def test_parameter_count_is_the_authors(frames, count):
     with torch.device("meta"):  # shapes only
         model = build("nanohtnet", in_frames=frames[0], keep_frames=frames[1])
     assert sum(parameter.numel() for parameter in model.parameters()) == count
+
+
+@pytest.mark.parametrize(("frames", "mmacs"), MMACS.items())
+def test_operations_are_the_authors(frames, mmacs):
+    model = build("nanohtnet", in_frames=frames[0], keep_frames=frames[1])
+    assert count_macs(published(model), example(model, 1)) / 1e6 == pytest.approx(mmacs, rel=0.01)
 
 
 def test_out_frames_are_the_middle_ones():

@@ -11,7 +11,7 @@ from poselift.skeleton import Skeleton
 
 _COUNTS = (
     "mlp_width", "mlp_ratio", "gcn_width", "num_blocks", "num_spatial_blocks", "num_temporal_blocks", "heads", "width",
-    "head_width",
+    "head_width", "state_dim", "expand",
 )  # fmt: skip
 
 

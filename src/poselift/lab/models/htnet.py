@@ -5,7 +5,7 @@ arXiv 2302.09790. Official code: github.com/vefalun/HTNet at 8c5f9f3 (MIT).
 Differs: a window is always one frame (the official code folds several into the batch); no refine module, which needs
 the true depth of the root. Same sums as the authors' code to float noise, and its weights load. Licence: MIT.
 
-Glossary (paper, here): C = `width`; L = `num_blocks`; D_hid = `mlp_width`; LJC, IPC, GBI: see `layers`.
+Glossary (paper, here): C = `width`; L = `num_blocks`; D_hid = `mlp_width`; LJC, IPC, GBI: see `mixers`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from poselift.lab.models import checks, layers
+from poselift.lab.models import checks, layers, mixers
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton
@@ -71,14 +71,14 @@ class HTNet(Lifter):
         self.out_frames = (0,)
         self.embed = nn.Linear(config.in_channels, config.width)
         self.position = nn.Parameter(torch.zeros(1, len(config.skeleton), config.width))
-        blocks: list[layers.MixerBlock] = [
-            layers.SpatialMixerBlock(
+        blocks: list[mixers.MixerBlock] = [
+            mixers.SpatialMixerBlock(
                 config.skeleton, config.width, config.mlp_width, rate, gcn_width=config.gcn_width, heads=config.heads,
                 dropout=config.dropout, projection_dropout=config.projection_dropout,
             )
             for rate in layers.drop_path_rates(*config.drop_path, config.num_blocks)
         ]  # fmt: skip
-        self.spatial = layers.Mixer(blocks, config.width)
+        self.spatial = mixers.Mixer(blocks, config.width)
         self.head = nn.Linear(config.width, 3)
 
     def encode(self, x: Tensor) -> Tensor:
@@ -105,7 +105,7 @@ KEYS_FROM_REFERENCE = (
     (r"^position$", r"pos_embed"),
     (r"^spatial\.", r"Hiremixer."),
     (r"^head\.", r"fcn."),
-    *layers.KEYS_FROM_REFERENCE,
+    *mixers.KEYS_FROM_REFERENCE,
 )
 """What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
 
@@ -119,14 +119,14 @@ def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]
     Raises:
         KeyError: A weight that must be there is not.
     """
-    return layers.config_from_reference(shapes, "Hiremixer") | {"in_channels": shapes["patch_embed.weight"][1]}
+    return mixers.config_from_reference(shapes, "Hiremixer") | {"in_channels": shapes["patch_embed.weight"][1]}
 
 
 REFERENCE = Reference(
     keys=KEYS_FROM_REFERENCE,
     config=_config_from_reference,
-    convert=layers.from_convolution,
-    restore=layers.to_convolution,
+    convert=mixers.from_convolution,
+    restore=mixers.to_convolution,
     code="github.com/vefalun/HTNet at 8c5f9f3",
 )
 """How the authors' code saves its weights."""

@@ -1,22 +1,14 @@
-"""Building blocks of HTNet and NanoHTNet: limb constraint, attention, and the mixers made of them.
+"""Building blocks that several lifters share.
 
 Shapes, here and in every model file: `B` batch, `T` frames in, `S` frames out (chosen from `T`), `J` joints,
-`C` channels in, `D` width, `H` heads, `P` parts (limbs), `N` tokens (joints, or frequencies). A mixer works on
-(B, N, D) and cuts D into chunks: three for joints, two for frequencies.
-
-`LJC`, `IPC`, `GBI` and the two mixers are HTNet's (Cai et al., ICASSP 2023). What differs from the official code: the
-same sums in fewer and larger operations; `published` has them in the authors' steps.
+`C` channels in, `D` width, `H` heads, `P` parts (limbs), `N` tokens (joints, or frequencies).
 """
 
 import copy
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from poselift.lab.models.graph import ModulatedGraphConv, spatial_adjacency, temporal_adjacency
-from poselift.skeleton import Skeleton
 
 
 class Dropout(nn.Dropout):
@@ -46,13 +38,9 @@ class DropPath(nn.Module):
         return x * x.new_empty((len(x),) + (1,) * (x.ndim - 1)).bernoulli_(keep).div_(keep)
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention of (B, H, N, width) queries, keys and values, the same shape."""
-    if q.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
-        # So few tokens: the CPU kernel takes twice as long in bfloat16 as in float32.
-        with torch.autocast("cpu", enabled=False):
-            return F.scaled_dot_product_attention(q.float(), k.float(), v.float())
-    return F.scaled_dot_product_attention(q, k, v)
+def drop_path_rates(first: float, last: float, count: int) -> list[float]:
+    """Rate of each block, rising evenly; a single block gets the first."""
+    return [first + (last - first) * block / max(count - 1, 1) for block in range(count)]
 
 
 class Mlp(nn.Module):
@@ -69,285 +57,66 @@ class Mlp(nn.Module):
         return self.dropout(self.fc2(self.dropout(F.gelu(self.fc1(x)))))
 
 
-class LocalJointConnection(nn.Module):
-    """LJC: two graph convolutions between neighbors, with a residual."""
-
-    def __init__(self, graph: Tensor, width: int, hidden: int, drop_path: float) -> None:
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width)
-        self.gcn1 = ModulatedGraphConv(graph, width, hidden)
-        self.gcn2 = ModulatedGraphConv(graph, hidden, width)
-        self.norm2 = nn.LayerNorm(width)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, width), same shape."""
-        return x + self.drop_path(self.norm2(self.gcn2(F.gelu(self.gcn1(self.norm1(x))))))
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention of (B, H, N, width) queries, keys and values, the same shape."""
+    if q.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+        # So few tokens: the CPU kernel takes twice as long in bfloat16 as in float32.
+        with torch.autocast("cpu", enabled=False):
+            return F.scaled_dot_product_attention(q.float(), k.float(), v.float())
+    return F.scaled_dot_product_attention(q, k, v)
 
 
-class LimbBranch(nn.Module):
-    """One half of IPC: mixes the joints of each limb and writes the result over its far joints."""
+class SelfAttention(nn.Module):
+    """Attention between all tokens, after a norm."""
 
-    gathered: Tensor
-    written: Tensor
-
-    def __init__(self, limbs: tuple[tuple[int, ...], ...], joints: int, width: int, hidden: int, rates: tuple) -> None:
-        super().__init__()
-        dropout, drop_path = rates
-        order = list(range(joints))
-        for part, limb in enumerate(limbs):
-            for joint in limb[1:]:
-                order[joint] = joints + part
-        self.register_buffer("gathered", torch.tensor(limbs).flatten(), persistent=False)
-        self.register_buffer("written", torch.tensor(order), persistent=False)
-        self.parts = len(limbs)
-        self.norm = nn.LayerNorm(width)
-        self.mix = nn.Linear(len(limbs[0]) * width, width)
-        self.norm_mlp = nn.LayerNorm(width)
-        self.mlp = Mlp(width, hidden, dropout)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, u: Tensor) -> Tensor:
-        """(B, J, width), same shape."""
-        z = self.norm(u)
-        y = z.index_select(1, self.gathered).unflatten(1, (self.parts, -1)).flatten(2)  # (B, P, limb * width)
-        y = self.drop_path(F.gelu(self.mix(y)))
-        y = y + self.drop_path(self.mlp(self.norm_mlp(y)))
-        return torch.cat((z, y), 1).index_select(1, self.written)
-
-    def published(self) -> "PublishedLimbBranch":
-        """The same in the authors' steps."""
-        return PublishedLimbBranch(self)
-
-
-class PublishedLimbBranch(nn.Module):
-    """A `LimbBranch` in the authors' steps: a convolution over gathered joints, and a write for each limb."""
-
-    def __init__(self, branch: LimbBranch) -> None:
-        super().__init__()
-        self.branch = branch
-        limbs = branch.gathered.unflatten(0, (branch.parts, -1)).tolist()
-        self.gathered = [joint for limb in limbs for joint in limb]
-        self.far = [limb[1:] for limb in limbs]
-        width = branch.mix.out_features
-        self.kernel = nn.Parameter(branch.mix.weight.unflatten(1, (-1, width)).transpose(1, 2).contiguous())
-
-    def forward(self, u: Tensor) -> Tensor:
-        """(B, J, width), same shape."""
-        branch = self.branch
-        z = branch.norm(u)
-        parts = z[:, self.gathered].transpose(1, 2)
-        y = F.conv1d(parts, self.kernel, branch.mix.bias, stride=self.kernel.shape[2]).transpose(1, 2)
-        y = F.gelu(y)
-        y = y + branch.mlp(branch.norm_mlp(y))
-        for part, joints in enumerate(self.far):
-            for joint in joints:
-                z[:, joint] = y[:, part]
-        return z
-
-
-class IntraPartConstraint(nn.Module):
-    """IPC: each limb's far joints from the whole limb, and its last joint from the last two."""
-
-    def __init__(self, skeleton: Skeleton, width: int, hidden: int, dropout: float, drop_path: float) -> None:
-        super().__init__()
-        limbs, joints, rates = skeleton.limbs, len(skeleton), (dropout, drop_path)
-        self.limb = LimbBranch(limbs, joints, width, hidden, rates)
-        self.end = LimbBranch(tuple(limb[1:] for limb in limbs), joints, width, hidden, rates)
-
-    def forward(self, before: Tensor, x: Tensor) -> Tensor:
-        """(B, J, width) of the module before and of the own chunk; same shape."""
-        u = x + before
-        return self.limb(u) + self.end(u) + u
-
-
-class GlobalBodyInteraction(nn.Module):
-    """GBI: attention between all tokens, with a residual."""
-
-    def __init__(self, width: int, heads: int, dropout: float, drop_path: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         self.dropout = Dropout(dropout)
-        self.drop_path = DropPath(drop_path)
 
-    def forward(self, before: Tensor, x: Tensor) -> Tensor:
-        """(B, N, width) of the module before and of the own chunk; same shape."""
-        s = x + before
-        qkv = self.qkv(self.norm(s)).unflatten(2, (3, self.heads, -1))  # (B, N, 3, H, width / H)
+    def mix(self, x: Tensor) -> Tensor:
+        """(B, N, width), same shape; without a residual."""
+        qkv = self.qkv(self.norm(x)).unflatten(2, (3, self.heads, -1))  # (B, N, 3, H, width / H)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, N, width / H) each
-        mixed = attend(q, k, v).transpose(1, 2).flatten(2)
-        return s + self.drop_path(self.dropout(self.proj(mixed)))
-
-    def folded(self) -> "FoldedBodyInteraction":
-        """The same for inference."""
-        return FoldedBodyInteraction(self)
-
-    def published(self) -> "PublishedBodyInteraction":
-        """The same in the authors' steps."""
-        return PublishedBodyInteraction(self)
+        return self.dropout(self.proj(attend(q, k, v).transpose(1, 2).flatten(2)))
 
 
-class FoldedBodyInteraction(nn.Module):
-    """A `GlobalBodyInteraction` for inference: queries scaled by their weights, heads told apart in one step."""
+class FoldedSelfAttention(nn.Module):
+    """A `SelfAttention` for inference: queries scaled by their weights, heads told apart in one step."""
 
-    def __init__(self, layer: GlobalBodyInteraction) -> None:
+    def __init__(self, layer: SelfAttention) -> None:
         super().__init__()
-        self.norm, self.qkv, self.proj = layer.norm, copy.deepcopy(layer.qkv), layer.proj
-        self.heads, width = layer.heads, layer.proj.in_features
-        self.head_width = width // layer.heads
+        self.norm, self.qkv, self.proj = copy.deepcopy(layer.norm), copy.deepcopy(layer.qkv), copy.deepcopy(layer.proj)
+        width = self.proj.in_features
+        self.heads, self.head_width = layer.heads, width // layer.heads
         with torch.no_grad():
             self.qkv.weight[:width] *= self.head_width**-0.5
             self.qkv.bias[:width] *= self.head_width**-0.5
 
-    def forward(self, before: Tensor, x: Tensor) -> Tensor:
-        """(B, N, width) of the module before and of the own chunk; same shape."""
-        s = x + before
-        tokens, width = s.shape[1:]
-        qkv = self.qkv(self.norm(s)).reshape(-1, tokens, 3 * self.heads, self.head_width)
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, width), same shape; without a residual."""
+        tokens, width = x.shape[1:]
+        qkv = self.qkv(self.norm(x)).reshape(-1, tokens, 3 * self.heads, self.head_width)
         q, k, v = qkv.transpose(1, 2).split(self.heads, 1)  # (B, H, N, width / H) each
         mixed = (q @ k.transpose(2, 3)).softmax(3) @ v
-        return s + self.proj(mixed.transpose(1, 2).reshape(-1, tokens, width))
+        return self.proj(mixed.transpose(1, 2).reshape(-1, tokens, width))
 
 
-class PublishedBodyInteraction(nn.Module):
-    """A `GlobalBodyInteraction` in the authors' steps: attention as two products with a softmax between."""
+class PublishedSelfAttention(nn.Module):
+    """A `SelfAttention` in the authors' steps: two products with a softmax between."""
 
-    def __init__(self, layer: GlobalBodyInteraction) -> None:
+    def __init__(self, layer: SelfAttention) -> None:
         super().__init__()
         self.layer = layer
 
-    def forward(self, before: Tensor, x: Tensor) -> Tensor:
-        """(B, N, width) of the module before and of the own chunk; same shape."""
-        layer, s = self.layer, x + before
-        batch, tokens, width = s.shape
-        qkv = layer.qkv(layer.norm(s)).reshape(batch, tokens, 3, layer.heads, width // layer.heads)
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, width), same shape; without a residual."""
+        layer = self.layer
+        batch, tokens, width = x.shape
+        qkv = layer.qkv(layer.norm(x)).reshape(batch, tokens, 3, layer.heads, width // layer.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        weights = ((q @ k.transpose(-2, -1)) * (width // layer.heads) ** -0.5).softmax(dim=-1)
-        return s + layer.proj((weights @ v).transpose(1, 2).reshape(batch, tokens, width))
-
-
-class MixerBlock(nn.Module):
-    """What both mixers end with: the chunks side by side again, then a residual MLP."""
-
-    def __init__(self, width: int, hidden: int, dropout: float, drop_path: float) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = Mlp(width, hidden, dropout)
-        self.drop_path = DropPath(drop_path)
-
-    def _merge(self, chunks: tuple[Tensor, ...]) -> Tensor:
-        y = torch.cat(chunks, 2)
-        return y + self.drop_path(self.mlp(self.norm(y)))
-
-
-class SpatialMixerBlock(MixerBlock):
-    """Joints mix with neighbors, then within the limb, then with all; each chunk takes the result before it."""
-
-    def __init__(
-        self, skeleton: Skeleton, width: int, hidden: int, drop_path: float, *, gcn_width: int, heads: int,
-        dropout: float, projection_dropout: float,
-    ) -> None:  # fmt: skip
-        super().__init__(width, hidden, dropout, drop_path)
-        chunk = width // 3
-        self.ljc = LocalJointConnection(spatial_adjacency(skeleton), chunk, gcn_width, drop_path)
-        self.ipc = IntraPartConstraint(skeleton, chunk, hidden, dropout, drop_path)
-        self.gbi = GlobalBodyInteraction(chunk, heads, projection_dropout, drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, J, D), same shape."""
-        x1, x2, x3 = x.chunk(3, 2)
-        y1 = self.ljc(x1)
-        y2 = self.ipc(y1, x2)
-        return self._merge((y1, y2, self.gbi(y2, x3)))
-
-
-class TemporalMixerBlock(MixerBlock):
-    """Frequencies mix with their neighbors, then with all."""
-
-    def __init__(
-        self, count: int, width: int, hidden: int, drop_path: float, *, gcn_width: int, heads: int,
-        dropout: float, projection_dropout: float,
-    ) -> None:  # fmt: skip
-        super().__init__(width, hidden, dropout, drop_path)
-        chunk = width // 2
-        self.ljc = LocalJointConnection(temporal_adjacency(count), chunk, gcn_width, drop_path)
-        self.gbi = GlobalBodyInteraction(chunk, heads, projection_dropout, drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, K, D), same shape."""
-        x1, x2 = x.chunk(2, 2)
-        y1 = self.ljc(x1)
-        return self._merge((y1, self.gbi(y1, x2)))
-
-
-class Mixer(nn.Module):
-    """Blocks in a row, then a norm."""
-
-    def __init__(self, blocks: list[MixerBlock], width: int) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-        self.norm = nn.LayerNorm(width, eps=1e-6)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, N, D), same shape."""
-        for block in self.blocks:
-            x = block(x)
-        return self.norm(x)
-
-
-def drop_path_rates(first: float, last: float, count: int) -> list[float]:
-    """Rate of each block, rising evenly; a single block gets the first."""
-    return [first + (last - first) * block / max(count - 1, 1) for block in range(count)]
-
-
-def config_from_reference(shapes: dict[str, tuple[int, ...]], stack: str) -> dict[str, Any]:
-    """Width, hidden widths and depth, from the shapes of the authors' weights; `stack` is their spatial mixer's name.
-
-    Raises:
-        KeyError: A weight that must be there is not.
-    """
-    blocks = {key.split(".")[2] for key in shapes if key.startswith(f"{stack}.blocks.")}
-    return {
-        "width": shapes["patch_embed.weight"][0],
-        "mlp_width": shapes[f"{stack}.blocks.0.mlp.fc1.weight"][0],
-        "gcn_width": shapes[f"{stack}.blocks.0.lgc.gcn1.W"][2],
-        "num_blocks": len(blocks),
-    }
-
-
-KEYS_FROM_REFERENCE = (
-    (r"\.norm\.(weight|bias)$", r".Temporal_norm.\1"),
-    (r"(blocks\.\d+)\.Temporal_norm\.", r"\1.norm_mlp."),
-    (r"\.ljc\.norm(\d)\.", r".lgc.norm_gcn\1."),
-    (r"\.ljc\.(gcn\d)\.weight$", r".lgc.\1.W"),
-    (r"\.ljc\.(gcn\d)\.modulation$", r".lgc.\1.M"),
-    (r"\.ljc\.(gcn\d)\.adjacency$", r".lgc.\1.adj2"),
-    (r"\.ljc\.(gcn\d)\.bias$", r".lgc.\1.bias"),
-    (r"\.ipc\.limb\.Temporal_norm\.", r".ipc.norm_conv1."),
-    (r"\.ipc\.limb\.mix\.", r".ipc.conv1."),
-    (r"\.ipc\.limb\.norm_mlp\.", r".ipc.norm_conv1_mlp."),
-    (r"\.ipc\.limb\.mlp\.", r".ipc.mlp_down_1."),
-    (r"\.ipc\.end\.Temporal_norm\.", r".ipc.norm_conv2."),
-    (r"\.ipc\.end\.mix\.", r".ipc.conv2."),
-    (r"\.ipc\.end\.norm_mlp\.", r".ipc.norm_conv2_mlp."),
-    (r"\.ipc\.end\.mlp\.", r".ipc.mlp_down_2."),
-    (r"\.gbi\.Temporal_norm\.", r".gbi.norm_attn."),
-    (r"\.gbi\.(qkv|proj)\.", r".gbi.attn.\1."),
-)
-"""What a mixer's weights are called here, and in the authors' files: patterns, applied in this order to our names."""
-
-
-def from_convolution(key: str, value: Tensor) -> Tensor:
-    """Our layout of the authors' weight `value`: their convolutions over a limb's joints are linear layers here.
-
-    (out, in, limb) of the convolution becomes (out, limb * in), which does the same.
-    """
-    return value.transpose(1, -1).flatten(1) if key.endswith(".mix.weight") else value
-
-
-def to_convolution(key: str, value: Tensor) -> Tensor:
-    """The authors' layout of our weight `value`: the inverse of `from_convolution`."""
-    return value.unflatten(1, (-1, len(value))).transpose(1, 2) if key.endswith(".mix.weight") else value
+        weights = (q @ k.transpose(-2, -1) * (width // layer.heads) ** -0.5).softmax(-1)
+        return layer.proj((weights @ v).transpose(1, 2).reshape(batch, tokens, width))

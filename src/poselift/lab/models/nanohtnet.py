@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from poselift.errors import RecipeError
-from poselift.lab.models import checks, layers
+from poselift.lab.models import checks, layers, mixers
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton
@@ -200,26 +200,26 @@ class NanoHTNet(Lifter):
         return features.unflatten(2, (len(self.skeleton), -1))  # (B, S, J, h)
 
 
-def _spatial_mixer(config: NanoHTNetConfig) -> layers.Mixer:
-    blocks: list[layers.MixerBlock] = [
-        layers.SpatialMixerBlock(
+def _spatial_mixer(config: NanoHTNetConfig) -> mixers.Mixer:
+    blocks: list[mixers.MixerBlock] = [
+        mixers.SpatialMixerBlock(
             config.skeleton, config.width, config.mlp_width, rate, gcn_width=config.gcn_width, heads=config.heads,
             dropout=config.spatial_dropout, projection_dropout=config.projection_dropout,
         )
         for rate in layers.drop_path_rates(*config.drop_path, config.num_blocks)
     ]  # fmt: skip
-    return layers.Mixer(blocks, config.width)
+    return mixers.Mixer(blocks, config.width)
 
 
-def _temporal_mixer(config: NanoHTNetConfig) -> layers.Mixer:
-    blocks: list[layers.MixerBlock] = [
-        layers.TemporalMixerBlock(
+def _temporal_mixer(config: NanoHTNetConfig) -> mixers.Mixer:
+    blocks: list[mixers.MixerBlock] = [
+        mixers.TemporalMixerBlock(
             config.keep_frames, config.width, config.mlp_width, rate, gcn_width=config.gcn_width, heads=config.heads,
             dropout=config.temporal_dropout, projection_dropout=config.projection_dropout,
         )
         for rate in layers.drop_path_rates(*config.drop_path, config.num_blocks)
     ]  # fmt: skip
-    return layers.Mixer(blocks, config.width)
+    return mixers.Mixer(blocks, config.width)
 
 
 KEYS_FROM_REFERENCE = (
@@ -232,7 +232,7 @@ KEYS_FROM_REFERENCE = (
     (r"^temporal\.", r"tem_Transformer."),
     (r"^temporal_out\.", r"fcn_tem."),
     (r"^head\.", r"fc."),
-    *layers.KEYS_FROM_REFERENCE,
+    *mixers.KEYS_FROM_REFERENCE,
 )
 """What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
 
@@ -247,7 +247,7 @@ def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]
         KeyError: A weight that must be there is not.
     """
     channels = shapes["tem_patch_embed.weight"][1] // len(H36M_17)
-    return layers.config_from_reference(shapes, "Transformer") | {
+    return mixers.config_from_reference(shapes, "Transformer") | {
         "in_channels": channels,
         "in_frames": shapes["patch_embed.weight"][1] // channels,
         "keep_frames": shapes["tem_pos_embed"][1],
@@ -258,8 +258,8 @@ def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]
 REFERENCE = Reference(
     keys=KEYS_FROM_REFERENCE,
     config=_config_from_reference,
-    convert=layers.from_convolution,
-    restore=layers.to_convolution,
+    convert=mixers.from_convolution,
+    restore=mixers.to_convolution,
     code="github.com/vefalun/NanoHTNet at 901020e",
 )
 """How the authors' code saves its weights."""

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from poselift.errors import CheckpointError, RecipeError, did_you_mean
-from poselift.lab.models import convformer, htnet, nanohtnet
+from poselift.lab.models import convformer, htnet, nanohtnet, posessm
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.outside import build_outside, is_outside, outside_options
 from poselift.lab.models.reference import Reference, load_reference
@@ -30,6 +30,7 @@ LIFTERS: dict[str, Entry] = {
     "nanohtnet": Entry(nanohtnet.NanoHTNet, nanohtnet.NanoHTNetConfig, nanohtnet.REFERENCE),
     "htnet": Entry(htnet.HTNet, htnet.HTNetConfig, htnet.REFERENCE),
     "convformer": Entry(convformer.ConvFormer, convformer.ConvFormerConfig, None),
+    "posessm": Entry(posessm.PoseSSM, posessm.PoseSSMConfig, posessm.REFERENCE),
 }
 """Every lifter by name."""
 

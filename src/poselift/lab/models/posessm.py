@@ -1,0 +1,226 @@
+"""PoseSSM: the keypoints of one frame to its joints, by graph convolution, a scan along the body, and attention.
+
+Paper: Yin, You, Han, Chen, "Sequential Joint Dependency Aware Human Pose Estimation with State Space Model", AAAI 2025,
+39(9), doi 10.1609/aaai.v39i9.33029. Official code: github.com/yinhanxi/PoseSSM at 6051770.
+As released, not as printed: the scan runs in one direction and its step size belongs to a channel, where Algorithm 1
+has one for each joint and channel (`step_size`); gate and skip, which Algorithm 1 lacks, are there; every residual is
+doubled, x <- 2 x + f(x).
+Differs: weights that the released code saves and never uses are left out (30,720 of 2,448,251); the scan is computed as
+the matrix it amounts to; a window is always one frame; options the paper does not have, each off by default:
+`in_channels`, other skeletons. Same sums as the authors' code to float noise, and its weights load. Licence: MIT; the
+authors' repository carries none, and this was written from the equations.
+
+Glossary (paper, here): D = `width`; K = `expand`; N = `state_dim`; L = J, the joints; A, B, C, Delta: see
+`state_space`; hop-wise order = `Skeleton.topological`.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from poselift.errors import RecipeError
+from poselift.lab.models import checks, layers
+from poselift.lab.models.body_graph import GraphModule
+from poselift.lab.models.lifter import Lifter
+from poselift.lab.models.posessm_forms import PublishedBlock, fold_blocks
+from poselift.lab.models.reference import Reference
+from poselift.lab.models.state_space import ScanModule, StepSize
+from poselift.skeleton import H36M_17, Skeleton
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoseSSMConfig:
+    """Shape and regularization of a PoseSSM. The defaults are the authors' release."""
+
+    in_frames: ClassVar[int] = 1
+    """Frames the network sees; always one."""
+    in_channels: int = 2
+    """Numbers for each keypoint: 2 (x, y) or 3 (with confidence)."""
+    width: int = 160
+    """Width of a token (D); a multiple of `heads`. The graph convolutions go to twice that."""
+    num_blocks: int = 3
+    """Number of blocks, each of a graph, a scan and an attention module."""
+    heads: int = 8
+    """Attention heads."""
+    state_dim: int = 4
+    """States of a channel in the scan (N)."""
+    expand: int = 2
+    """Channels of the scan for each one of a token (K)."""
+    step_size: StepSize = "channel"
+    """What the scan's step size (Delta) belongs to: "channel", one for each channel, as in the released code; "joint",
+    one for each joint and channel, (L, K D), as in the paper's Algorithm 1. The authors' weights are of the first."""
+    graph_dropout: float = 0.05
+    """Dropout in the graph convolutions."""
+    projection_dropout: float = 0.1
+    """Dropout after attention."""
+    drop_path: tuple[float, float] = (0.1, 0.3)
+    """Stochastic depth of the first and the last block, the same for its three modules."""
+    fps: float = 50.0
+    """Frames per second the network is fed; a frame stands alone, so it only labels the result."""
+    skeleton: Skeleton = H36M_17
+    """Joints in and out; with both arms and both legs."""
+
+    def __post_init__(self) -> None:
+        """Check each field.
+
+        Raises:
+            RecipeError: A field is out of range; the message names it.
+            SkeletonError: The skeleton lacks a limb.
+        """
+        if self.step_size not in ("channel", "joint"):
+            raise RecipeError(f"step_size: wanted 'channel' or 'joint', got {self.step_size!r}")
+        checks.check_common(self, chunks=1)
+
+
+class AttentionModule(layers.SelfAttention):
+    """Attention between all joints, after an embedding of the joint and a norm."""
+
+    def __init__(self, joints: int, width: int, heads: int, dropout: float) -> None:
+        super().__init__(width, heads, dropout)
+        self.position = nn.Parameter(torch.zeros(1, joints, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, J, width), same shape; without the residual."""
+        return self.mix(x + self.position)
+
+
+class PoseSSMBlock(nn.Module):
+    """Three modules in a row, each with a doubled residual: the released code adds its input twice."""
+
+    def __init__(self, config: PoseSSMConfig, drop_path: float) -> None:
+        super().__init__()
+        skeleton, width = config.skeleton, config.width
+        self.graph = GraphModule(skeleton, width, config.graph_dropout)
+        self.scan = ScanModule(
+            skeleton, width, expand=config.expand, state_dim=config.state_dim, step_size=config.step_size
+        )
+        self.attention = AttentionModule(len(skeleton), width, config.heads, config.projection_dropout)
+        self.drop_path = layers.DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, J, width), same shape."""
+        for module in (self.graph, self.scan, self.attention):
+            x = 2 * x + self.drop_path(module(x))
+        return x
+
+    def published(self) -> PublishedBlock:
+        """The same in the authors' steps."""
+        return PublishedBlock(self)
+
+
+class PoseSSM(Lifter):
+    """Keypoints (B, 1, J, C) in normalized screen coordinates to joints (B, 1, J, 3), root-relative camera metres."""
+
+    def __init__(self, config: PoseSSMConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or PoseSSMConfig()
+        self.skeleton, self.fps = config.skeleton, config.fps
+        self.in_frames, self.in_channels = config.in_frames, config.in_channels
+        self.out_frames = (0,)
+        self.embed = nn.Linear(config.in_channels, config.width)
+        rates = layers.drop_path_rates(*config.drop_path, config.num_blocks)
+        self.blocks = nn.Sequential(*(PoseSSMBlock(config, rate) for rate in rates))
+        self.norm = nn.LayerNorm(config.width, eps=1e-6)
+        self.head = nn.Linear(config.width, 3)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Features of each joint.
+
+        Args:
+            x: (B, 1, J, C) normalized keypoints. More frames than one are windows of their own, as in the authors'
+                code: (B, T, J, C) counts as (B * T, 1, J, C).
+
+        Returns:
+            (B, 1, J, width).
+
+        Raises:
+            ShapeError: `x` has another shape.
+        """
+        if x.ndim == 4 and x.shape[1] > 1:
+            x = x.flatten(0, 1).unsqueeze(1)
+        checks.check_input(self, x)
+        return self.norm(self.blocks(self.embed(x.squeeze(1)))).unsqueeze(1)
+
+    def folded(self) -> "PoseSSM":
+        """The same for inference: `posessm_forms` tells how."""
+        folded = copy.deepcopy(self).eval().requires_grad_(False)
+        folded.blocks, folded.norm.eps = fold_blocks(folded.blocks, folded.norm.eps)
+        return folded
+
+
+KEYS_FROM_REFERENCE = (
+    (r"^embed\.", r"patch_embed."),
+    (r"^norm\.", r"Temporal_norm."),
+    (r"^head\.", r"fcn."),
+    (r"\.graph\.norm_in\.", r".pose_gcn.norm_gcn1."),
+    (r"\.graph\.norm_out\.", r".pose_gcn.norm_gcn2."),
+    (r"\.graph\.widen\.", r".pose_gcn.gcn1."),
+    (r"\.graph\.narrow\.", r".pose_gcn.gcn2."),
+    (r"(gcn\d)\.kernels\.", r"\1.gcn.conv."),
+    (r"(gcn\d)\.norm1\.", r"\1.tcn.0."),
+    (r"(gcn\d)\.mix\.", r"\1.tcn.3."),
+    (r"(gcn\d)\.norm2\.", r"\1.tcn.4."),
+    (r"\.scan\.part_embed$", r".pose_ssm.bp_embed"),
+    (r"\.scan\.norm\.", r".pose_ssm.norm_ssm."),
+    (r"\.scan\.(in_proj|out_proj)\.", r".pose_ssm.ssm.\1."),
+    (r"\.scan\.space\.decay_log$", r".pose_ssm.ssm.A_log"),
+    (r"\.scan\.space\.input_map$", r".pose_ssm.ssm.B"),
+    (r"\.scan\.space\.output_map$", r".pose_ssm.ssm.C"),
+    (r"\.scan\.space\.skip$", r".pose_ssm.ssm.D"),
+    (r"\.scan\.space\.step$", r".pose_ssm.ssm.dt"),
+    (r"\.attention\.position$", r".pose_transformer.pos_embed"),
+    (r"\.attention\.norm\.", r".pose_transformer.norm_attn."),
+    (r"\.attention\.(qkv|proj)\.", r".pose_transformer.attn.\1."),
+)
+"""What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
+
+IGNORED_IN_REFERENCE = (
+    r"^blocks\.\d+\.pose_ssm\.ssm\.(conv1d|dt_proj)\.(weight|bias)$",
+    r"^blocks\.\d+\.pose_ssm\.ssm\.x_proj\.weight$",
+    r"^blocks\.\d+\.pose_ssm\.norm_out\.(weight|bias)$",
+)
+"""The authors' names of weights that their code saves and never uses, 10,240 of them in a block."""
+
+
+def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Fields of the config that the shapes of the authors' weights tell; `heads` cannot be told and stays 8.
+
+    Args:
+        shapes: Shape of each weight, by the authors' names.
+
+    Raises:
+        KeyError: A weight that must be there is not.
+    """
+    width, channels = shapes["patch_embed.weight"]
+    scan_width, state_dim = shapes["blocks.0.pose_ssm.ssm.A_log"]
+    return {
+        "width": width,
+        "in_channels": channels,
+        "num_blocks": len({key.split(".")[1] for key in shapes if key.startswith("blocks.")}),
+        "state_dim": state_dim,
+        "expand": scan_width // width,
+    }
+
+
+def weight_from_reference(key: str, value: Tensor) -> Tensor:
+    """Our name and the authors' tensor to ours: their 1x1 convolutions are linear layers here."""
+    return value.flatten(1) if value.ndim == 4 else value
+
+
+def weight_to_reference(key: str, value: Tensor) -> Tensor:
+    """The inverse of `weight_from_reference`."""
+    return value[:, :, None, None] if key.endswith((".kernels.weight", ".mix.weight")) else value
+
+
+REFERENCE = Reference(
+    keys=KEYS_FROM_REFERENCE,
+    config=_config_from_reference,
+    convert=weight_from_reference,
+    restore=weight_to_reference,
+    unused=IGNORED_IN_REFERENCE,
+    code="github.com/yinhanxi/PoseSSM at 6051770",
+)
+"""How the authors' code saves its weights."""
