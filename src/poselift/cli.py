@@ -245,12 +245,14 @@ def reproduce(
     sheets, page, well = _lab("command").reproduce(table, data, out, rows, how, _progress)
     for sheet in sheets:
         _out.print(_sheet_table(sheet))
+        for note in sheet.notes:
+            _out.print(f"- {note}", markup=False, highlight=False, soft_wrap=True)
     _out.print(f"-> {page}", markup=False, highlight=False, soft_wrap=True)
     return 0 if well else 1
 
 
 def _sheet_table(sheet: Any) -> Table:
-    table = Table(title=Text(sheet.title), caption=Text("\n".join(sheet.notes)), caption_justify="left")
+    table = Table(title=Text(sheet.title), title_justify="left")
     for number, head in enumerate(sheet.heads):
         table.add_column(Text(head), justify="left" if number < 2 else "right")
     for line in sheet.lines:

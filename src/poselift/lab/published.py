@@ -105,7 +105,7 @@ DHP_COLUMNS = (mean("pck", "PCK"), mean("auc", "AUC"), mean("mpjpe", "MPJPE"))
 TWO_PROTOCOLS = (mean("mpjpe", "MPJPE", 2), mean("p_mpjpe", "P-MPJPE", 2))
 
 BEST_ON_TEST = "flip averaging, root set to 0, weights of the epoch best on the test subjects"
-CONVFORMER = "by the paper MPJPE, P-MPJPE, MPJVE; flip averaging and choice of weights not stated; no code"
+CONVFORMER = "flip averaging and how the weights were chosen are not stated, and there is no code"
 
 CPN_MPJPE = Block("CPN keypoints, MPJPE, mm", by_action("mpjpe"), (
     Row("T = 143", "convformer_h36m_cpn_143",

@@ -130,7 +130,8 @@ def reproduce_row(name: str, data: Path, out: Path, changes: Changes, *, commit:
             scores=scores, parameters=content["parameters"], changed=_changed(recipe, get_recipe(name), content)
         )
     except (PoseliftError, OSError, MemoryError, RuntimeError) as error:  # torch tells of memory by RuntimeError
-        logger.exception("%s failed", name) if not isinstance(error, PoseliftError) else None
+        if not isinstance(error, PoseliftError):  # nobody has written these words for users
+            logger.exception("%s failed", name)
         return Outcome(error=str(error) or type(error).__name__)
 
 
@@ -174,13 +175,12 @@ def _stored(path: Path, recipe: TrainRecipe) -> dict[str, Any] | None:
 def _changed(recipe: TrainRecipe, full: TrainRecipe, content: dict[str, Any]) -> str:
     """How a recipe differs from the one of the table."""
     ours, theirs = recipe_json(recipe), recipe_json(full)
-    if recipe.epochs != full.epochs or recipe.steps != full.steps:
-        found = [f"{content['steps']} steps, not {full.epochs * content['epoch_steps']}"]
-    else:
-        found = []
-    for key in ours:
-        if key not in (*_SILENT, "steps", "epochs", "data") and ours[key] != theirs[key]:
-            found.append(f"{key.replace('_', ' ')} {ours[key]}")
+    found = []
+    if recipe.epochs != full.epochs:
+        found.append(f"{content['steps']} steps, not {full.epochs} epochs of {content['epoch_steps']}")
+    for key in ours.keys() - {*_SILENT, "steps", "epochs", "data"}:
+        if ours[key] != theirs[key]:
+            found.append(f"{key.replace('_', ' ')} {ours[key]}, not {theirs[key]}")
     found += [f"{key} {value}" for key, value in ours["data"].items() if theirs["data"][key] != value]
     return ", ".join(found)
 
@@ -222,7 +222,7 @@ def _sheet(table: PaperTable, block: Block, outcomes: dict[str, Outcome]) -> She
         for key, values in differing.items():
             notes.append(f"differs: {key}: {'; '.join(map(str, values))}")
     lines: list[list[str]] = []
-    for row in block.rows:
+    for row in block.rows:  # the paper's line, then ours
         lines.append([row.label, "paper", *row.words(len(block.columns))])
         outcome = outcomes.get(row.recipe)
         if outcome is not None:
