@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -219,7 +219,7 @@ def reproduce(
     epochs: int | None = None,
     batch_size: int | None = None,
     device: str = "auto",
-    truth: str | None = None,
+    truth: Literal["annot3", "univ_annot3"] | None = None,
     as_published: bool = False,
 ) -> int:
     """Train and measure every row of a paper's table, and show the paper's numbers beside yours.
@@ -235,7 +235,7 @@ def reproduce(
         epochs: Train so many epochs.
         batch_size: Windows in a batch, where the recipe's is too large.
         device: "cpu", "cuda", or "auto".
-        truth: Which ground truth MPI-INF-3DHP's archive was made from: annot3 or univ_annot3.
+        truth: Which ground truth MPI-INF-3DHP's archive was made from.
         as_published: Choose the weights on the test subjects, as the papers' code does.
     """
     how = {

@@ -166,9 +166,7 @@ def test_the_halves_of_each_benchmark(archives, tmp_path):
     assert {c.subject for c in test.clips} == {"S9", "S11"}
     assert train.notes["keypoints"] == "cpn_ft_h36m_dbb"
     gt = load_benchmark(replace(h36m, keypoints="gt"), tmp_path, "train")
-    np.testing.assert_array_equal(
-        gt.clips[0].keypoints.xy, load_h36m(tmp_path, subjects="train").clips[0].keypoints.xy
-    )
+    np.testing.assert_array_equal(gt.clips[0].keypoints.xy, load_h36m(tmp_path, subjects="train").clips[0].keypoints.xy)
     own = load_benchmark(BenchmarkConfig(dataset="humaneva", keypoints="detectron_pt_coco"), tmp_path, "train")
     assert {c.action for c in own.clips} == {"Walking", "Jog", "Box"}
     assert own.clips[0].keypoints.skeleton == COCO_17

@@ -16,7 +16,6 @@ pytest.importorskip("onnxscript")
 
 import poselift  # noqa: E402
 from poselift import cli  # noqa: E402
-from poselift.errors import RecipeError  # noqa: E402
 from poselift.lab import cameras, command, data, losses, noise, optim, recipe  # noqa: E402
 from poselift.lab.card import CMU_LICENSE, OTHER_LICENSE, license_of  # noqa: E402
 from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402

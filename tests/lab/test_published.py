@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -51,7 +53,9 @@ class Scores:
 
     mean = {"mpjpe": 100.0, "p_mpjpe": 101.0, "pck": 102.0, "auc": 103.0, "mpjve": 104.0}
     per_action = {"mpjpe": {action: float(n) for n, action in enumerate(ACTIONS)}}
-    per_cell = {"p_mpjpe": {f"Validate/S{n} {action}": 10 * k + n for k, action in enumerate(ACTIONS) for n in (1, 2, 3)}}
+    per_cell = {
+        "p_mpjpe": {f"Validate/S{n} {action}": 10 * k + n for k, action in enumerate(ACTIONS) for n in (1, 2, 3)}
+    }
 
 
 def test_each_column_takes_its_number():
@@ -90,3 +94,20 @@ def test_each_row_of_frames_has_the_papers_size(row):
 def test_the_rows_of_depth_have_the_papers_order_of_size():
     for row in TABLES["convformer_depth"].blocks[0].rows:
         assert parameters(get_recipe(row.recipe)) == pytest.approx(float(row.words(2)[0]), rel=0.02)
+
+
+def test_the_page_tells_of_every_table_and_row():
+    page = (Path(__file__).parents[2] / "docs" / "reproduce.md").read_text("utf-8")
+    for name, table in TABLES.items():
+        start = page.index(f"\n## {table.title}\n")
+        section = page[start : page.find("\n## ", start + 1) if page.find("\n## ", start + 1) > 0 else None]
+        assert f"`poselift reproduce {name} --data DIR --out DIR`" in section
+        assert all(f"`{get_recipe(row).data.protocol}`" in section for row in table.recipes())
+        rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")]
+        for block in table.blocks:
+            for row in block.rows:
+                words = [word for word in row.words(len(block.columns)) if word != "-"]
+                assert any(
+                    line[:2] == [row.label, f"`{row.recipe}`"] and [w for w in line[2:-1] if w != "-"] == words
+                    for line in rows
+                ), (block.title, row.label)

@@ -101,9 +101,10 @@ def test_finished_rows_are_read_and_stopped_ones_go_on(data, small, tmp_path, mo
     assert "measured with other options; use a new --out folder" in other.error
 
 
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, small, tmp_path):
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(data, small, tmp_path, monkeypatch):
     name, changes = "posessm_h36m_gt", Changes(epochs=1, batch_size=32, device="cpu")
-    RECIPES[name] = lambda made=dataclasses.replace(get_recipe(name), log_every=2, checkpoint_every=2): made
+    recipe = dataclasses.replace(get_recipe(name), log_every=2, checkpoint_every=2)
+    monkeypatch.setitem(RECIPES, name, lambda: recipe)
 
     class Stopped(BaseException):
         pass

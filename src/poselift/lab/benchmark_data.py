@@ -154,7 +154,7 @@ class BenchmarkWindows:
         return self.gather(self._order[place * size : (place + 1) * size])
 
     def gather(self, chosen: Tensor) -> Batch:
-        """The windows of these numbers (B,); from half of `windows` on they are the mirrored ones, in the same order."""
+        """The windows of these numbers (B,); from half of `windows` on they are mirrored, in the same order."""
         chosen = chosen.to(self._device)
         middles = self._middles[chosen % len(self._middles)]
         inputs = self._inputs[self._held(middles, self._offsets)]

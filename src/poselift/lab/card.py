@@ -48,9 +48,7 @@ def card_of(model: Any, name: str, **rest: Any) -> Card:
     )
 
 
-def write_weights(
-    run: Run, *, scores: dict[str, Any], data: str, license: str, commit: str, date: str
-) -> Path:
+def write_weights(run: Run, *, scores: dict[str, Any], data: str, license: str, commit: str, date: str) -> Path:
     """Write `NAME.onnx`, `NAME.json` and `NAME.safetensors` of a finished run into its folder.
 
     Args:

@@ -150,7 +150,9 @@ def _value_of(option: str, arguments: Sequence[str]) -> str | None:
 
 
 def _describe(line: dict[str, Any]) -> str:
-    scored = next((f", {part} P-MPJPE {line[key]:.1f} mm" for part in ("dev", "test") if (key := f"{part}_p_mpjpe") in line), "")
+    scored = next(
+        (f", {part} P-MPJPE {line[key]:.1f} mm" for part in ("dev", "test") if (key := f"{part}_p_mpjpe") in line), ""
+    )
     return f"loss {line['loss_mm']:.1f} mm, {line['windows_per_s']:.0f} windows/s{scored}"
 
 

@@ -99,7 +99,8 @@ def _groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
     What stands for something of its own, where zero means nothing in particular, goes without: biases, norms,
     embeddings and positions, a graph's edges, the constants of a state space.
     """
-    decayed, free = [], []
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for owner in model.modules():
         for name, parameter in owner.named_parameters(recurse=False):
             matrix = parameter.ndim >= 2 and "weight" in name and not isinstance(owner, (*_NORMS, nn.Embedding))

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from poselift.benchmark import BenchmarkScores
 from poselift.errors import CheckpointError, PoseliftError, RecipeError, did_you_mean
@@ -40,8 +40,8 @@ class Changes:
     """Windows in a batch."""
     device: str = "auto"
     """"cpu", "cuda", or "auto" for a GPU where there is one."""
-    truth: str | None = None
-    """Which ground truth MPI-INF-3DHP's archive was made from: annot3 or univ_annot3."""
+    truth: Literal["annot3", "univ_annot3"] | None = None
+    """Which ground truth MPI-INF-3DHP's archive was made from."""
     as_published: bool = False
     """Choose the weights on the test subjects, as the papers' code does, after measuring every epoch."""
 

@@ -113,9 +113,7 @@ class BenchmarkTask:
                 torch.save(content, path)
         return {f"test_{name}": value for name, value in mean.items()}
 
-    def measure(
-        self, lifter: TorchLifter, progress: Callable[[int, int], None] | None = None
-    ) -> BenchmarkScores:
+    def measure(self, lifter: TorchLifter, progress: Callable[[int, int], None] | None = None) -> BenchmarkScores:
         """Test scores by the recipe's protocol."""
         return evaluate_benchmark(lifter, self.test, self.config.choices(), progress=progress)
 

@@ -7,8 +7,8 @@ from poselift.lab.recipes.rows import H36M, Recipe, by_epochs, row
 
 HARDWARE = "the paper has two RTX 3090 and gives no time"
 SAYS = (
-    "From the paper: 60 epochs, batches of 1024, rate 1e-3 times 0.95 after each epoch. Not in the paper, and taken from "
-    "VideoPose3D, whose four numbers these are: Adam with amsgrad (PoseFormer's AdamW: `--optim.method adamw "
+    "From the paper: 60 epochs, batches of 1024, rate 1e-3 times 0.95 after each epoch. Not in the paper, and taken "
+    "from VideoPose3D, whose four numbers these are: Adam with amsgrad (PoseFormer's AdamW: `--optim.method adamw "
     "--optim.weight-decay 0.1`), flip averaging in the test, the last epoch's weights."
 )
 EXACT = {"9": "not published", "27": "not published", "81": "not published", "143": "29.9", "243": "29.8"}

@@ -9,12 +9,12 @@ LAST = (
     "(`--data.as-published --evaluate-every 1` for theirs)."
 )
 HTNET = (
-    "The released options go on for 299 epochs and keep the epoch best on the test subjects, which the README has at 15; "
-    f"there we stop (`--epochs 299` to go on). Without the refinement stage, which was not released. {LAST}"
+    "The released options go on for 299 epochs and keep the epoch best on the test subjects, which the README has at "
+    f"15; there we stop (`--epochs 299` to go on). Without the refinement stage, which was not released. {LAST}"
 )
 NANOHTNET = (
-    "All yielded frames are trained, the middle one is scored. Without PoseCLR pre-training, which was not released. The "
-    f"figure's labels are the frames yielded (K); which T its models had is not stated. {LAST}"
+    "All yielded frames are trained, the middle one is scored. Without PoseCLR pre-training, which was not released. "
+    f"The figure's labels are the frames yielded (K); which T its models had is not stated. {LAST}"
 )
 
 
