@@ -208,7 +208,7 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["lift", "evaluate", "train", "import-weights", "benchmark", "lifters"]
+    assert list(VERBS) == ["lift", "evaluate", "train", "reproduce", "import-weights", "benchmark", "lifters"]
     assert __version__
 
 

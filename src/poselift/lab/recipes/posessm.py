@@ -7,10 +7,10 @@ from poselift.lab.recipes.rows import H36M, Recipe, by_epochs, row
 HARDWARE = "the paper has one RTX 4090 and gives no time"
 SAYS = (
     "As released, where the paper says otherwise: 29 epochs (paper 30: `--epochs 30`); after every fifth epoch the "
-    "rate is halved instead of multiplied by 0.95 (paper both: `--optim.halving besides`); the scan's step size belongs "
-    "to a channel (paper's Algorithm 1, to a joint and channel: `--model.step-size joint`); limb ends count up to four "
-    "times (not in the paper: `--loss.no-joint-weights`). Not as released: the last epoch's weights are measured, not "
-    "those best on the test subjects (`--data.as-published --evaluate-every 1` for theirs)."
+    "rate is halved instead of multiplied by 0.95 (paper both: `--optim.halving besides`); the scan's step size "
+    "belongs to a channel (paper's Algorithm 1, to a joint and channel: `--model.step-size joint`); limb ends count up "
+    "to four times (not in the paper: `--loss.no-joint-weights`). Not as released: the last epoch's weights are "
+    "measured, not those best on the test subjects (`--data.as-published --evaluate-every 1` for theirs)."
 )
 
 
