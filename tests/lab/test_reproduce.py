@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from poselift import cli  # noqa: E402
 from poselift.benchmark import evaluate_benchmark  # noqa: E402
+from poselift.cli import console  # noqa: E402
 from poselift.errors import RecipeError  # noqa: E402
 from poselift.lab import command, reproduce  # noqa: E402
 from poselift.lab.published import TABLES  # noqa: E402
@@ -217,7 +218,7 @@ def test_scores_that_are_none(data, tmp_path, text):
 
 def test_the_verb_writes_where_it_says(data, small, tmp_path, capsys):
     found, page, well = command.reproduce(
-        "convformer_depth", data, tmp_path, ["1"], {"steps": 1, "batch_size": 4, "device": "cpu"}, cli._progress
+        "convformer_depth", data, tmp_path, ["1"], {"steps": 1, "batch_size": 4, "device": "cpu"}, console.progress
     )
     assert well and page == tmp_path / "convformer_depth.md"
     assert [sheet.title.split(": ", 1)[1] for sheet in found] == [
