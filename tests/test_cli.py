@@ -209,7 +209,17 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "train", "import-weights", "benchmark", "lifters"]
+    assert list(VERBS) == [
+        "lift",
+        "doctor",
+        "evaluate",
+        "table",
+        "train",
+        "reproduce",
+        "import-weights",
+        "benchmark",
+        "lifters",
+    ]
     assert __version__
 
 

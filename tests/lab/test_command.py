@@ -16,8 +16,7 @@ pytest.importorskip("onnxscript")
 
 import poselift  # noqa: E402
 from poselift import cli  # noqa: E402
-from poselift.errors import RecipeError  # noqa: E402
-from poselift.lab import cameras, command, data, losses, noise, train  # noqa: E402
+from poselift.lab import cameras, command, data, losses, noise, optim, recipe  # noqa: E402
 from poselift.lab.card import CMU_LICENSE, OTHER_LICENSE, license_of  # noqa: E402
 from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
 from poselift.lab.weights import load_weights  # noqa: E402
@@ -144,8 +143,8 @@ def squeezed(text):
 
 
 CONFIGS = {
-    "": train.TrainRecipe,
-    "optim.": train.OptimConfig,
+    "": recipe.TrainRecipe,
+    "optim.": optim.OptimConfig,
     "data.": data.DataConfig,
     "data.camera.": cameras.CameraConfig,
     "data.noise.": noise.NoiseConfig,
@@ -172,21 +171,13 @@ def test_help_lists_every_option_with_its_docstring(capsys, monkeypatch):
     for prefix, config in CONFIGS.items():
         documented = field_docstrings(config)
         for field in dataclasses.fields(config):
-            assert squeezed(documented[field.name].splitlines()[0]).strip() in shown, field.name
+            if field.name != "data":  # of two kinds: the one it is has a heading of its own
+                assert squeezed(documented[field.name].splitlines()[0]).strip() in shown, field.name
             if not (dataclasses.is_dataclass(field.type) or field.name == "model"):
                 assert f"--{prefix}{field.name.replace('_', '-')}" in page, field.name
     for option in ("--data PATH", "-o PATH, --out PATH", "--model.in-frames INT"):
         assert option in page
     assert "Raises" not in page
-
-
-def test_recipes_by_name():
-    for name, recipe in RECIPES.items():
-        assert recipe.__name__ == name
-        assert recipe.__doc__
-        assert get_recipe(name) == recipe()
-    with pytest.raises(RecipeError, match="unknown recipe 'x'"):
-        get_recipe("x")
 
 
 def test_the_default_weights_recipe_builds():

@@ -10,7 +10,7 @@ from rich.logging import RichHandler
 from poselift.cli.console import err, lab_module, progress, say_error
 from poselift.cli.lifting import lift
 from poselift.cli.measuring import doctor, evaluate, lifters, table
-from poselift.cli.training import benchmark, import_weights, train
+from poselift.cli.training import benchmark, import_weights, reproduce, train
 from poselift.errors import PoseliftError
 
 VERBS: dict[str, Callable[..., int]] = {
@@ -19,6 +19,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "evaluate": evaluate,
     "table": table,
     "train": train,
+    "reproduce": reproduce,
     "import-weights": import_weights,
     "benchmark": benchmark,
     "lifters": lifters,

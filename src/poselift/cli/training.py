@@ -1,10 +1,11 @@
 """The verbs of the lab: train, import, measure what it costs. It is loaded only when one of them is used."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.table import Table
+from rich.text import Text
 
 from poselift.cli.console import lab_module, progress
 from poselift.cli.console import out as console
@@ -25,6 +26,58 @@ def train(
         out: Folder of the run; a run that was stopped goes on where it was.
     """
     return lab_module("command").train(recipe, ["--data", str(data), "--out", str(out)], progress)
+
+
+def reproduce(
+    table: tyro.conf.Positional[str],
+    /,
+    *,
+    data: Path,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    rows: tuple[str, ...] = (),
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    device: str = "auto",
+    truth: Literal["annot3", "univ_annot3"] | None = None,
+    as_published: bool = False,
+) -> int:
+    """Train and measure every row of a paper's table, and show the paper's numbers beside yours.
+
+    Rows that are done are not done again, rows that were stopped go on; one that fails leaves the others alone.
+
+    Args:
+        table: Name of the table, such as h36m_convformer; docs/reproduce.md lists them.
+        data: Folder of the benchmark's archives.
+        out: Folder for the rows and the table.
+        rows: Labels of rows, or names of recipes; all when none.
+        steps: Train so many steps only, to try it out.
+        epochs: Train so many epochs.
+        batch_size: Windows in a batch, where the recipe's is too large.
+        device: "cpu", "cuda", or "auto".
+        truth: Which ground truth MPI-INF-3DHP's archive was made from.
+        as_published: Choose the weights on the test subjects, as the papers' code does.
+    """
+    how = {
+        "steps": steps, "epochs": epochs, "batch_size": batch_size,
+        "device": device, "truth": truth, "as_published": as_published,
+    }  # fmt: skip
+    sheets, page, well = lab_module("command").reproduce(table, data, out, rows, how, progress)
+    for sheet in sheets:
+        console.print(_sheet_table(sheet))
+        for note in sheet.notes:
+            console.print(f"- {note}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"-> {page}", markup=False, highlight=False, soft_wrap=True)
+    return 0 if well else 1
+
+
+def _sheet_table(sheet: Any) -> Table:
+    table = Table(title=Text(sheet.title), title_justify="left")
+    for number, head in enumerate(sheet.heads):
+        table.add_column(Text(head), justify="left" if number < 2 else "right")
+    for line in sheet.lines:
+        table.add_row(*map(Text, line))
+    return table
 
 
 def import_weights(

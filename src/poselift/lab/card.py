@@ -10,7 +10,8 @@ import numpy as np
 
 from poselift.lab.export import export_onnx
 from poselift.lab.models import LIFTERS, from_reference
-from poselift.lab.train import Run, recipe_json
+from poselift.lab.recipe import recipe_json
+from poselift.lab.train import Run
 from poselift.lab.weights import read_reference, save_weights
 from poselift.lifter import Card
 from poselift.normalize import SCREEN
@@ -47,12 +48,14 @@ def card_of(model: Any, name: str, **rest: Any) -> Card:
     )
 
 
-def write_weights(run: Run, *, data: Path, commit: str, date: str) -> Path:
-    """Measure a finished run on dev and write `NAME.onnx`, `NAME.json` and `NAME.safetensors` into its folder.
+def write_weights(run: Run, *, scores: dict[str, Any], data: str, license: str, commit: str, date: str) -> Path:
+    """Write `NAME.onnx`, `NAME.json` and `NAME.safetensors` of a finished run into its folder.
 
     Args:
         run: A run at its last step.
-        data: The archive it was trained on.
+        scores: Measured errors, with how they were measured.
+        data: What it was trained on.
+        license: Licence of the weights.
         commit: Commit of the code.
         date: Day of the export.
 
@@ -62,18 +65,14 @@ def write_weights(run: Run, *, data: Path, commit: str, date: str) -> Path:
     Raises:
         OutputError: ONNX Runtime does not agree with torch, or a file cannot be written.
     """
-    scores = {
-        "exact 2D": run.evaluate(),
-        "exact 2D, flip averaged": run.evaluate(flip_average=True),
-        "detector errors": run.evaluate(noisy=True),
-    }
     recipe = run.recipe
     card = card_of(
         run.average,
         recipe.name,
-        data=f"{data.name}, split train; scores on split dev",
-        license=license_of(data),
-        scores={name: {"protocol": s.protocol, "frames": s.frames, "mean_mm": s.mean} for name, s in scores.items()},
+        normalization=run.source.normalization,
+        data=data,
+        license=license,
+        scores=scores,
         training={
             "recipe": recipe_json(recipe),
             "hours": round(run.seconds / 3600, 2),

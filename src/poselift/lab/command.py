@@ -1,6 +1,7 @@
 """The lab's part of the command line."""
 
 import dataclasses
+import json
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -11,12 +12,15 @@ from typing import Annotated, Any
 
 import tyro
 
-from poselift.datasets.mocap import load_mocap
 from poselift.lab import card
 from poselift.lab.efficiency import EfficiencyConfig, Row, cases, markdown, measure
 from poselift.lab.models import options
+from poselift.lab.recipe import TrainRecipe
 from poselift.lab.recipes import RECIPES, get_recipe
-from poselift.lab.train import Run, TrainRecipe
+from poselift.lab.reproduce import Changes, Outcome, Sheet, as_json, choose, reproduce_row, sheets
+from poselift.lab.reproduce import markdown as page
+from poselift.lab.tasks import make_task
+from poselift.lab.train import Run
 from poselift.lifter import importing_from_here
 from poselift.output import written_whole
 
@@ -26,10 +30,10 @@ Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
 @dataclass(frozen=True, kw_only=True)
 class _TrainArguments:
     data: Path
-    """Motion capture: a mocap17.npz archive with the splits train and dev."""
+    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the run; a run that was stopped goes on where it was."""
-    recipe: Annotated[TrainRecipe, tyro.conf.arg(name="")]
+    recipe: Annotated[TrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
     """Options of the recipe."""
 
 
@@ -56,11 +60,48 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
         _TrainArguments, prog=f"poselift train {name}", args=list(arguments), description=RECIPES[name].__doc__,
         default=_TrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
     )  # fmt: skip
-    run = Run(given.recipe, load_mocap(given.data, split="train"), load_mocap(given.data, split="dev"), given.out)
+    task = make_task(given.recipe, given.data, given.out)
+    run = Run(given.recipe, task, given.out)
     with bar(f"training {given.recipe.name}") as tick:
         run.train(lambda step, steps, line: tick(step, steps, _describe(line)))
-    card.write_weights(run, data=given.data, commit=_commit(), date=time.strftime("%Y-%m-%d"))
+    stamp = {"commit": _commit(), "date": time.strftime("%Y-%m-%d")}
+    card.write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **stamp)
     return 0
+
+
+def reproduce(
+    table: str, data: Path, out: Path, rows: Sequence[str], how: dict[str, Any], bar: Bar
+) -> tuple[list[Sheet], Path, bool]:
+    """Train and measure the rows of a paper's table; see `poselift.lab.reproduce`.
+
+    Args:
+        table: Name of the table.
+        data: Folder of the archives.
+        out: Folder for the rows' folders and for TABLE.json and TABLE.md, which are replaced.
+        rows: Labels of rows or names of recipes; all when empty.
+        how: Fields of `Changes`.
+        bar: Opens a progress bar.
+
+    Returns:
+        The table as text, the Markdown page, and whether all went well.
+
+    Raises:
+        RecipeError: There is no such table or row.
+        OutputError: A file cannot be written.
+    """
+    chosen, recipes = choose(table, rows)
+    changes, stamp = Changes(**how), {"commit": _commit(), "date": time.strftime("%Y-%m-%d")}
+    outcomes: dict[str, Outcome] = {}
+    for number, name in enumerate(recipes, 1):
+        with bar(f"{name} ({number} of {len(recipes)})") as tick:
+            outcomes[name] = reproduce_row(name, data, out / name, changes, **stamp, tick=tick)
+    found = sheets(chosen, outcomes)
+    out.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(as_json(chosen, found, outcomes) | stamp, indent=2) + "\n"
+    for ending, text in (("json", content), ("md", page(found))):
+        with written_whole(out / f"{table}.{ending}", overwrite=True) as path:
+            path.write_text(text, encoding="utf-8")
+    return found, out / f"{table}.md", not any(outcome.error for outcome in outcomes.values())
 
 
 def import_weights(name: str, path: Path, out: Path, *, overwrite: bool) -> Path:
@@ -109,8 +150,10 @@ def _value_of(option: str, arguments: Sequence[str]) -> str | None:
 
 
 def _describe(line: dict[str, Any]) -> str:
-    dev = f", dev P-MPJPE {line['dev_p_mpjpe']:.1f} mm" if "dev_p_mpjpe" in line else ""
-    return f"loss {line['loss_mm']:.1f} mm, {line['windows_per_s']:.0f} windows/s{dev}"
+    scored = next(
+        (f", {part} P-MPJPE {line[key]:.1f} mm" for part in ("dev", "test") if (key := f"{part}_p_mpjpe") in line), ""
+    )
+    return f"loss {line['loss_mm']:.1f} mm, {line['windows_per_s']:.0f} windows/s{scored}"
 
 
 def _commit() -> str:

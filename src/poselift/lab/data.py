@@ -19,7 +19,7 @@ from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, scale_bon
 from poselift.lab.cameras import CameraConfig, project, view
 from poselift.lab.fraction import part_of
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, hide_faces
-from poselift.normalize import normalize_windows
+from poselift.normalize import PERSON_SCALE, normalize_windows
 from poselift.skeleton import H36M_17, Skeleton
 
 
@@ -82,11 +82,15 @@ class Batch:
     inputs: Tensor
     """(B, T, J, C) normalised keypoints."""
     targets: Tensor
-    """(B, S, J, 3) metres, root-relative, axes of a camera that looks straight at the person."""
+    """(B, S, J, 3) metres, root-relative; axes of a camera that looks straight at the person, or of the
+    benchmark's."""
 
 
 class MocapWindows:
     """Draws batches of observed windows from clips, endlessly."""
+
+    normalization = PERSON_SCALE
+    """How the keypoints are normalised."""
 
     def __init__(
         self,
@@ -126,8 +130,13 @@ class MocapWindows:
         weights = torch.from_numpy(_frame_weights(clips, config))
         self._chance = (weights.cumsum(0) / weights.sum()).to(device)
 
-    def batch(self, size: int, generator: torch.Generator) -> Batch:
-        """Draw `size` windows; the same generator state gives the same batch."""
+    @property
+    def windows(self) -> int:
+        """Windows in an epoch, one for each frame; they are drawn with replacement, so it is a name only."""
+        return len(self._frames)
+
+    def batch(self, size: int, generator: torch.Generator, step: int = 0) -> Batch:
+        """Draw `size` windows; the same generator state gives the same batch, whatever the step."""
         world, inside = self._draw(size, generator)
         return self._see(self._reshape_bodies(world, generator), inside, generator)
 

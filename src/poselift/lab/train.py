@@ -1,109 +1,62 @@
-"""The training path: clips -> windows -> observe -> normalise -> model -> loss -> evaluate -> card, ONNX.
+"""The training path: windows -> model -> loss -> evaluate -> card, ONNX, whatever the windows come from.
 
 A run is a folder: `recipe.json`, `log.jsonl` (a line every so many steps), `checkpoint.pt` (weights, optimiser, random
 states: a stopped run goes on exactly where the last checkpoint was), and at the end NAME.onnx with its card.
 """
 
-import dataclasses
 import json
 import math
 import pickle
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from poselift.datasets.mocap import MocapClip
 from poselift.errors import CheckpointError, RecipeError
-from poselift.evaluate import MocapProtocol, Scores, evaluate_mocap
-from poselift.lab.data import DataConfig, MocapWindows
-from poselift.lab.losses import LossConfig, pose_loss
+from poselift.lab.data import Batch
+from poselift.lab.losses import pose_loss
 from poselift.lab.models import build
 from poselift.lab.models.lifter import Lifter
-from poselift.lab.observe import SimulatedDetector
+from poselift.lab.optim import learning_rate, make_optimizer
+from poselift.lab.recipe import TrainRecipe, is_recipe, recipe_json
+from poselift.normalize import PERSON_SCALE
 from poselift.output import written_whole
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OptimConfig:
-    """How the weights are moved."""
+class Source(Protocol):
+    """Where a training's windows come from."""
 
-    lr: float = 1e-3
-    """Greatest learning rate."""
-    warmup_steps: int = 200
-    """Steps until it is reached."""
-    final_lr: float = 0.01
-    """Share of `lr` at the end of the cosine."""
-    weight_decay: float = 0.01
-    """AdamW's, on matrices only."""
-    betas: tuple[float, float] = (0.9, 0.99)
-    """AdamW's."""
-    clip_norm: float = 1.0
-    """Greatest norm of the gradient."""
-    ema: float = 0.998
-    """Decay of the averaged weights that are evaluated and exported; 0 for none."""
+    normalization: str
+    """How the keypoints are normalised, one of `poselift.normalize.NORMALIZATIONS`."""
+
+    @property
+    def windows(self) -> int:
+        """Windows in an epoch."""
+
+    def batch(self, size: int, generator: torch.Generator, step: int = 0) -> Batch:
+        """The windows of a step, at most `size`; the same step and generator state give the same ones."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainRecipe:
-    """Everything a training needs but the data's place."""
+class Task(Protocol):
+    """What a run is trained on and scored by."""
 
-    name: str
-    """Name of the weights, `lifter.tag`."""
-    lifter: str
-    """Key of `poselift.lab.models.LIFTERS`, or `module:Class` for a lifter from elsewhere."""
-    model: dict[str, Any] = field(default_factory=dict)
-    """Fields of the lifter's config that differ from its defaults."""
-    data: DataConfig = field(default_factory=DataConfig)
-    """How windows are drawn and observed."""
-    loss: LossConfig = field(default_factory=LossConfig)
-    """What is minimised."""
-    optim: OptimConfig = field(default_factory=OptimConfig)
-    """How."""
-    steps: int = 12000
-    """Batches."""
-    batch_size: int = 256
-    """Windows in a batch."""
-    seed: int = 0
-    """Seed of weights, data and dropout."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """bf16 is mixed precision; "auto" takes it on a GPU."""
-    device: str = "auto"
-    """"cpu", "cuda", or "auto" for a GPU where there is one."""
-    log_every: int = 50
-    """Steps between log lines."""
-    evaluate_every: int = 1000
-    """Steps between dev evaluations with one camera for each clip."""
-    checkpoint_every: int = 250
-    """Steps between checkpoints."""
+    def source(self, model: Lifter, device: torch.device) -> Source:
+        """The windows for this model."""
 
-    def __post_init__(self) -> None:
-        """Check the numbers.
-
-        Raises:
-            RecipeError: One is out of range; the message names it.
-        """
-        for name in ("steps", "batch_size", "log_every", "evaluate_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"{name}: wanted 1 or more, got {getattr(self, name)}")
-        for name in ("evaluate_every", "checkpoint_every"):
-            if getattr(self, name) % self.log_every:  # a resumed run could not write the line it is in
-                raise RecipeError(f"{name}: wanted a multiple of log_every={self.log_every}, got {getattr(self, name)}")
-        if not 0 <= self.optim.ema < 1:
-            raise RecipeError(f"optim.ema: wanted a decay in [0, 1), got {self.optim.ema}")
+    def evaluate(self, lifter: "TorchLifter") -> dict[str, float]:
+        """Scores for the log, by name."""
 
 
 class TorchLifter:
     """A torch lifter with the numpy contract of `poselift.lifter.Lifter`."""
 
-    def __init__(self, model: Lifter) -> None:
+    def __init__(self, model: Lifter, normalization: str = PERSON_SCALE) -> None:
         """Wrap a model that keeps the lab's contract; it is put into evaluation mode."""
-        self.model = model.eval()
+        self.model, self.normalization = model.eval(), normalization
         self.skeleton, self.fps, self.in_channels = model.skeleton, model.fps, model.in_channels
         self.in_frames, self.out_frames = model.in_frames, model.out_frames
 
@@ -117,29 +70,31 @@ class TorchLifter:
 class Run:
     """One training, in one folder."""
 
-    def __init__(self, recipe: TrainRecipe, train: Sequence[MocapClip], dev: Sequence[MocapClip], out: Path) -> None:
+    def __init__(self, recipe: TrainRecipe, task: Task, out: Path) -> None:
         """Build everything, and go on from the folder's checkpoint when there is one.
 
         Raises:
             CheckpointError: The folder holds a run of another recipe, or a broken checkpoint.
         """
-        self.recipe, self.dev, self.out = recipe, dev, out
+        self.recipe, self.task, self.out = recipe, task, out
         self.device = _device(recipe.device)
         torch.manual_seed(recipe.seed)
         self.model = build(recipe.lifter, **recipe.model).to(self.device)
         self.average = build(recipe.lifter, **recipe.model).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
-        self.optimizer = torch.optim.AdamW(
-            _groups(self.model, recipe.optim.weight_decay), recipe.optim.lr, recipe.optim.betas
-        )
+        self.optimizer = make_optimizer(self.model, recipe.optim)
         self.generator = torch.Generator(self.device).manual_seed(recipe.seed)
-        self.data = MocapWindows(
-            train, in_frames=self.model.in_frames, out_frames=self.model.out_frames,
-            in_channels=self.model.in_channels, fps=self.model.fps, config=recipe.data, device=self.device,
-        )  # fmt: skip
+        self.source = task.source(self.model, self.device)
+        self.epoch_steps = math.ceil(self.source.windows / recipe.batch_size)
+        self.steps = recipe.epochs * self.epoch_steps or recipe.steps
         self.step, self.seconds = 0, 0.0
         out.mkdir(parents=True, exist_ok=True)
         self._resume()
+
+    @property
+    def lifter(self) -> TorchLifter:
+        """The averaged weights, for evaluation."""
+        return TorchLifter(self.average, self.source.normalization)
 
     def train(self, progress: Callable[[int, int, dict], None] | None = None) -> None:
         """Train to the last step.
@@ -148,37 +103,31 @@ class Run:
             progress: Called with (step, steps, log line) at every log line.
         """
         recipe, losses, began = self.recipe, [], time.monotonic()
+        every = recipe.evaluate_every * (self.epoch_steps if recipe.epochs else 1)
         self.model.train()
-        while self.step < recipe.steps:
+        while self.step < self.steps:
             losses.append(self._one_step())
             self.step += 1
-            last = self.step == recipe.steps
-            if self.step % recipe.log_every == 0 or last:
+            last = self.step == self.steps
+            evaluate = every and (self.step % every == 0 or last)
+            if self.step % recipe.log_every == 0 or evaluate or last:
                 self.seconds += time.monotonic() - began
                 began = time.monotonic()
                 line = self._line(torch.stack(losses))
                 losses.clear()
-                if self.step % recipe.evaluate_every == 0 or last:
-                    line |= {f"dev_{name}": value for name, value in self.evaluate(cameras=1).mean.items()}
+                if evaluate:
+                    line |= self.task.evaluate(self.lifter)
                 self._log(line)
                 if progress:
-                    progress(self.step, recipe.steps, line)
+                    progress(self.step, self.steps, line)
             if self.step % recipe.checkpoint_every == 0 or last:
                 self._save()
-
-    def evaluate(self, *, cameras: int = 4, noisy: bool = False, flip_average: bool = False) -> Scores:
-        """Dev scores of the averaged weights."""
-        protocol = MocapProtocol(cameras=cameras, flip_average=flip_average)
-        return evaluate_mocap(
-            TorchLifter(self.average), self.dev, protocol,
-            observe=SimulatedDetector(self.recipe.data.noise) if noisy else None,
-        )  # fmt: skip
 
     def _one_step(self) -> Tensor:
         recipe = self.recipe
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, recipe.steps, recipe.optim)
-        batch = self.data.batch(recipe.batch_size, self.generator)
+            group["lr"] = learning_rate(self.step, self.steps, self.epoch_steps, recipe.optim)
+        batch = self.source.batch(recipe.batch_size, self.generator, self.step)
         bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and self.device.type == "cuda")
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             features = self.model.encode(batch.inputs)
@@ -186,7 +135,8 @@ class Run:
         loss = pose_loss(pred, batch.targets, self.model.skeleton, recipe.loss)
         self.optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), recipe.optim.clip_norm)
+        if recipe.optim.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.optim.clip_norm)
         self.optimizer.step()
         decay = min(recipe.optim.ema, (1 + self.step) / (10 + self.step))
         _move_average(self.average, self.model, 1 - decay)
@@ -236,11 +186,14 @@ class Run:
             state = torch.load(path, map_location=self.device, weights_only=True)
         except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
             raise CheckpointError(f"{path} is no checkpoint of ours or is broken; use a new --out folder") from error
-        if not isinstance(state, dict) or json.loads(state.get("recipe", "0")) != recipe_json(self.recipe):
+        if not isinstance(state, dict) or not is_recipe(json.loads(state.get("recipe", "0")), self.recipe):
             raise CheckpointError(f"{path} belongs to another recipe (see recipe.json); use a new --out folder")
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise CheckpointError(f"{path} is of an older version of this lifter; use a new --out folder") from error
         self.step, self.seconds = state["step"], state["seconds"]
         self.generator.set_state(state["data_rng"].cpu())
         torch.set_rng_state(state["torch_rng"].cpu())
@@ -258,14 +211,6 @@ class Run:
                 temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 
 
-def learning_rate(step: int, steps: int, optim: OptimConfig) -> float:
-    """Linear rise, then half a cosine down to `final_lr`."""
-    if step < optim.warmup_steps:
-        return optim.lr * (step + 1) / optim.warmup_steps
-    done = (step - optim.warmup_steps) / max(steps - optim.warmup_steps, 1)
-    return optim.lr * (optim.final_lr + (1 - optim.final_lr) * 0.5 * (1 + math.cos(math.pi * done)))
-
-
 @torch.no_grad()
 def _move_average(average: nn.Module, model: nn.Module, share: float) -> None:
     """Move averaged weights and running statistics towards the model's by a share of the way; counts are copied."""
@@ -275,18 +220,6 @@ def _move_average(average: nn.Module, model: nn.Module, share: float) -> None:
             mean.lerp_(now, share)
         else:
             mean.copy_(now)
-
-
-def recipe_json(recipe: TrainRecipe) -> dict[str, Any]:
-    """The recipe as plain JSON containers."""
-    return json.loads(json.dumps(dataclasses.asdict(recipe)))
-
-
-def _groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
-    """Parameters with and without weight decay: biases, norms and position codes go without."""
-    for decayed in (True, False):
-        chosen = [p for n, p in model.named_parameters() if (p.ndim >= 2 and "position" not in n) == decayed]
-        yield {"params": chosen, "weight_decay": weight_decay if decayed else 0.0}
 
 
 def _device(name: str) -> torch.device:

@@ -1,12 +1,14 @@
 """Recipes: one function for each result, returning everything a training needs."""
 
-from collections.abc import Callable
-
 from poselift.errors import RecipeError, did_you_mean
+from poselift.lab.recipe import TrainRecipe
+from poselift.lab.recipes import convformer, nanohtnet, posessm
 from poselift.lab.recipes.mocap import mocap, nanohtnet_mocap
-from poselift.lab.train import TrainRecipe
+from poselift.lab.recipes.rows import Recipe
 
-RECIPES: dict[str, Callable[[], TrainRecipe]] = {"mocap": mocap, "nanohtnet_mocap": nanohtnet_mocap}
+RECIPES: dict[str, Recipe] = {
+    made.__name__: made for made in (mocap, nanohtnet_mocap, *posessm.ROWS, *convformer.ROWS, *nanohtnet.ROWS)
+}
 """Every recipe by name."""
 
 

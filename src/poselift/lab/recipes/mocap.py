@@ -1,7 +1,8 @@
 """Weights that may ship: trained on the CMU motion capture data through the observation model."""
 
 from poselift.lab.data import DataConfig
-from poselift.lab.train import OptimConfig, TrainRecipe
+from poselift.lab.optim import OptimConfig
+from poselift.lab.recipe import TrainRecipe
 
 
 def mocap() -> TrainRecipe:

@@ -1,0 +1,109 @@
+"""How the weights are moved: optimizers, and learning rates by step."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from poselift.errors import RecipeError
+
+_NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptimConfig:
+    """How the weights are moved."""
+
+    method: Literal["adamw", "adam"] = "adamw"
+    """"adam" is Adam with the greatest of its second moments so far (amsgrad), as in the papers."""
+    lr: float = 1e-3
+    """Greatest learning rate."""
+    warmup_steps: int = 200
+    """Steps until it is reached."""
+    schedule: Literal["cosine", "epochs"] = "cosine"
+    """"cosine": half a cosine down to `final_lr`. "epochs": a factor after every epoch."""
+    final_lr: float = 0.01
+    """Share of `lr` at the end of the cosine."""
+    epoch_factor: float = 0.95
+    """Factor after every epoch, for the schedule by epochs."""
+    halve_every: int = 0
+    """Halve the rate after every so many epochs; 0 for never."""
+    halving: Literal["instead", "besides"] = "instead"
+    """Whether halving takes the place of `epoch_factor` in those epochs, or comes on top of it."""
+    weight_decay: float = 0.01
+    """Decay of the matrices; AdamW only."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Decay of Adam's moments."""
+    clip_norm: float = 1.0
+    """Greatest norm of the gradient; 0 for any."""
+    ema: float = 0.998
+    """Decay of the averaged weights that are evaluated and exported; 0 for none."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            RecipeError: One is out of range; the message names it.
+        """
+        if not 0 <= self.ema < 1:
+            raise RecipeError(f"optim.ema: wanted a decay in [0, 1), got {self.ema}")
+        if self.halve_every < 0 or self.clip_norm < 0 or not 0 < self.epoch_factor <= 1:
+            raise RecipeError(
+                "optim: wanted halve_every and clip_norm of 0 or more and epoch_factor in (0, 1], got "
+                f"{self.halve_every}, {self.clip_norm} and {self.epoch_factor}"
+            )
+        if self.method == "adam" and self.weight_decay:
+            raise RecipeError(f"optim.weight_decay: wanted 0 for Adam, got {self.weight_decay}; or use adamw")
+
+
+def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
+    """The optimizer of a model's weights; decay falls on matrices alone."""
+    if config.method == "adam":
+        return torch.optim.Adam(model.parameters(), config.lr, config.betas, amsgrad=True)
+    return torch.optim.AdamW(_groups(model, config.weight_decay), config.lr, config.betas)
+
+
+def learning_rate(step: int, steps: int, epoch_steps: int, config: OptimConfig) -> float:
+    """The rate of a step.
+
+    Args:
+        step: The step, from 0.
+        steps: Steps of the training.
+        epoch_steps: Steps of an epoch; only the schedule by epochs looks at it.
+        config: The schedule.
+
+    Source of "epochs": PoseSSM main.py and HTNet main.py, where every fifth epoch's factor is 0.5 and not 0.95.
+    """
+    if step < config.warmup_steps:
+        return config.lr * (step + 1) / config.warmup_steps
+    if config.schedule == "epochs":
+        return config.lr * _epoch_share(step // epoch_steps, config)
+    done = (step - config.warmup_steps) / max(steps - config.warmup_steps, 1)
+    return config.lr * (config.final_lr + (1 - config.final_lr) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def _epoch_share(epochs: int, config: OptimConfig) -> float:
+    """What is left of the rate after so many whole epochs."""
+    halvings = epochs // config.halve_every if config.halve_every else 0
+    others = epochs - halvings if config.halving == "instead" else epochs
+    return 0.5**halvings * config.epoch_factor**others
+
+
+def _groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
+    """Parameters with and without weight decay.
+
+    What decays is what multiplies features: matrices called `weight` of linear layers, convolutions and their like.
+    What stands for something of its own, where zero means nothing in particular, goes without: biases, norms,
+    embeddings and positions, a graph's edges, the constants of a state space.
+    """
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
+    for owner in model.modules():
+        for name, parameter in owner.named_parameters(recurse=False):
+            matrix = parameter.ndim >= 2 and "weight" in name and not isinstance(owner, (*_NORMS, nn.Embedding))
+            (decayed if matrix else free).append(parameter)
+    yield {"params": decayed, "weight_decay": weight_decay}
+    yield {"params": free, "weight_decay": 0.0}
