@@ -323,6 +323,6 @@ def test_unknown_lifters_options_and_devices(run):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_auto_is_the_cpu():
-    assert train._device("auto") == torch.device("cpu")
+    assert train.pick_device("auto") == torch.device("cpu")
     with pytest.raises(RecipeError, match="torch sees none; use --device cpu"):
-        train._device("cuda")
+        train.pick_device("cuda")

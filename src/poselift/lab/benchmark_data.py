@@ -157,12 +157,16 @@ class BenchmarkWindows:
         """The windows of these numbers (B,); from half of `windows` on they are mirrored, in the same order."""
         chosen = chosen.to(self._device)
         middles = self._middles[chosen % len(self._middles)]
-        inputs = self._inputs[self._held(middles, self._offsets)]
+        inputs = self.around(middles)
         targets = self._joints[self._held(middles, self._yielded)]
         mirrored = (chosen >= len(self._middles))[:, None, None, None]
         if self._mirror:
             inputs, targets = (torch.where(mirrored, flip(x, self.skeleton), x) for x in (inputs, targets))
         return Batch(inputs, targets)
+
+    def around(self, middles: Tensor) -> Tensor:
+        """Keypoints (*, T, J, C) of the windows around frames (*), counted through all clips; never mirrored."""
+        return self._inputs[self._held(middles.flatten(), self._offsets)].unflatten(0, middles.shape)
 
     def _held(self, middles: Tensor, offsets: Tensor) -> Tensor:
         """(B, T) frames around each middle one, held at the ends of its clip."""

@@ -23,6 +23,8 @@ class TrainRecipe:
     """Key of `poselift.lab.models.LIFTERS`, or `module:Class` for a lifter from elsewhere."""
     model: dict[str, Any] = field(default_factory=dict)
     """Fields of the lifter's config that differ from its defaults."""
+    init: str = ""
+    """Weights to take the encoder from, such as `poselift pretrain` writes; a fresh one when empty."""
     data: DataConfig | BenchmarkConfig = field(default_factory=DataConfig)
     """How windows of motion capture are drawn and observed, or which benchmark is trained on."""
     loss: LossConfig = field(default_factory=LossConfig)
@@ -74,9 +76,9 @@ def is_recipe(stored: Any, recipe: TrainRecipe) -> bool:
     """Whether JSON that was stored is this recipe; options that came later had their defaults then."""
     if not isinstance(stored, dict):
         return False
-    before = recipe_json(TrainRecipe(name="", lifter=""))
-    optim = before["optim"] | stored.get("optim", {})
-    return before | stored | {"optim": optim} == recipe_json(recipe)
+    before = recipe_json(TrainRecipe(name="", lifter="", data=type(recipe.data)()))
+    parts = {name: before[name] | stored.get(name, {}) for name in ("optim", "data")}
+    return before | stored | parts == recipe_json(recipe)
 
 
 def shortened(recipe: TrainRecipe, *, steps: int | None = None, epochs: int | None = None) -> TrainRecipe:

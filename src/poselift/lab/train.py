@@ -23,6 +23,7 @@ from poselift.lab.models import build
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.optim import learning_rate, make_optimizer
 from poselift.lab.recipe import TrainRecipe, is_recipe, recipe_json
+from poselift.lab.weights import load_encoder
 from poselift.normalize import PERSON_SCALE
 from poselift.output import written_whole
 
@@ -77,9 +78,11 @@ class Run:
             CheckpointError: The folder holds a run of another recipe, or a broken checkpoint.
         """
         self.recipe, self.task, self.out = recipe, task, out
-        self.device = _device(recipe.device)
+        self.device = pick_device(recipe.device)
         torch.manual_seed(recipe.seed)
         self.model = build(recipe.lifter, **recipe.model).to(self.device)
+        if recipe.init and not (out / "checkpoint.pt").exists():
+            load_encoder(self.model, recipe.init)
         self.average = build(recipe.lifter, **recipe.model).to(self.device)
         self.average.load_state_dict(self.model.state_dict())
         self.optimizer = make_optimizer(self.model, recipe.optim)
@@ -222,7 +225,12 @@ def _move_average(average: nn.Module, model: nn.Module, share: float) -> None:
             mean.copy_(now)
 
 
-def _device(name: str) -> torch.device:
+def pick_device(name: str) -> torch.device:
+    """The device of this name; "auto" is a GPU where there is one.
+
+    Raises:
+        RecipeError: There is no such device.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():

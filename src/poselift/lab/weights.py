@@ -5,6 +5,7 @@ import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from poselift.errors import CheckpointError
-from poselift.lab.models import build
+from poselift.lab.models import LIFTERS, build
 from poselift.lab.models.lifter import Lifter
 from poselift.output import written_whole
+from poselift.skeleton import get_skeleton
 
 
 def save_weights(
@@ -57,8 +59,7 @@ def load_weights(path: str | Path) -> Lifter:
             f"{path} does not say which lifter it is of; wanted weights that poselift wrote; for the authors' own "
             "files use poselift import-weights"
         )
-    config = json.loads(metadata["config"])
-    model = build(metadata["lifter"], **{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
+    model = build(metadata["lifter"], **_options(metadata))
     wanted = model.state_dict()
     for name in wanted.keys() | tensors.keys():
         got, want = (weights[name].shape if name in weights else None for weights in (tensors, wanted))
@@ -69,6 +70,70 @@ def load_weights(path: str | Path) -> Lifter:
             )
     model.load_state_dict(tensors)
     return model.eval()
+
+
+def load_encoder(model: Lifter, path: str | Path) -> None:
+    """Give a lifter the encoder of one that was pre-trained; its head stays as it is.
+
+    Args:
+        model: The lifter, made with the options of the file's; what concerns dropout may differ.
+        path: A file of `save_weights`, such as pre-training writes.
+
+    Raises:
+        CheckpointError: There is no such file, it is broken, or of another lifter; or a weight is missing, unknown, or
+            of another shape. Nothing is changed then.
+    """
+    path = Path(path)
+    tensors, metadata = _read_safetensors(path)
+    _check_options(model, path, metadata)
+    wanted = _encoder(model.state_dict())
+    got = _encoder(tensors)
+    misfits = [
+        f"{name}: wanted {_shape(wanted.get(name))}, got {_shape(got.get(name))}"
+        for name in sorted(wanted.keys() | got.keys())
+        if _shape(wanted.get(name)) != _shape(got.get(name))
+    ]
+    if misfits:
+        more = f"; and {len(misfits) - 5} more" if len(misfits) > 5 else ""
+        raise CheckpointError(f"{path} is the encoder of another lifter: {'; '.join(misfits[:5])}{more}")
+    with torch.no_grad():
+        for name, value in _encoder(model.state_dict()).items():
+            value.copy_(got[name])
+
+
+def _encoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights that are not the head's."""
+    return {name: value for name, value in tensors.items() if not name.startswith("head.")}
+
+
+def _shape(tensor: Tensor | None) -> str:
+    return "nothing" if tensor is None else str(tuple(tensor.shape))
+
+
+def _check_options(model: Lifter, path: Path, metadata: Mapping[str, str]) -> None:
+    """Options change what weights mean without changing their shapes. Those of lifters from elsewhere are not known."""
+    if not {"lifter", "config"} <= set(metadata):
+        raise CheckpointError(f"{path} does not say which lifter it is of; wanted weights that poselift pretrain wrote")
+    entry = LIFTERS.get(metadata["lifter"])
+    if entry is None:
+        return
+    config = getattr(model, "config", None)
+    if not isinstance(config, entry.config):
+        raise CheckpointError(f"{path} is the encoder of {metadata['lifter']}, and not of {type(model).__name__}")
+    options = _options(metadata)
+    if "skeleton" in options:
+        options["skeleton"] = get_skeleton(options["skeleton"])
+    there = entry.config(**options)
+    for field in fields(there):
+        want, got = getattr(config, field.name), getattr(there, field.name)
+        if want != got and "drop" not in field.name:
+            raise CheckpointError(f"{path} was made with {field.name}={got!r}; wanted {want!r}, as this lifter has it")
+
+
+def _options(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The options a lifter was built with."""
+    config = json.loads(metadata["config"])
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
 
 
 def read_reference(path: str | Path) -> dict[str, Tensor]:

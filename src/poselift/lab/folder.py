@@ -1,0 +1,90 @@
+"""The folder of a run: its recipe, its log, and the checkpoint from which it goes on exactly where it was."""
+
+import json
+import pickle
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from poselift.errors import CheckpointError
+from poselift.output import written_whole
+
+
+class RunFolder:
+    """`recipe.json`, `log.jsonl` and `checkpoint.pt` in one folder."""
+
+    def __init__(self, path: Path, recipe: Mapping[str, Any]) -> None:
+        """Name them; nothing is read or written yet.
+
+        Args:
+            path: The folder.
+            recipe: Everything the run needs to be the same run, in JSON's containers.
+        """
+        self.path, self.recipe = path, dict(recipe)
+
+    def open(self, device: torch.device, is_same: Callable[[Any], bool]) -> dict[str, Any] | None:
+        """The state that was saved last; None, and a fresh folder, when there is none.
+
+        Args:
+            device: Where the state's tensors are put.
+            is_same: Whether a recipe that was stored is this run's.
+
+        Raises:
+            CheckpointError: The checkpoint is broken, or of another recipe.
+        """
+        checkpoint = self.path / "checkpoint.pt"
+        if not checkpoint.exists():
+            (self.path / "log.jsonl").unlink(missing_ok=True)
+            self.write("recipe.json", json.dumps(self.recipe, indent=2) + "\n")
+            return None
+        try:
+            state = torch.load(checkpoint, map_location=device, weights_only=True)
+        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+            message = f"{checkpoint} is no checkpoint of ours or is broken; use a new --out folder"
+            raise CheckpointError(message) from error
+        if not isinstance(state, dict) or not is_same(json.loads(state.get("recipe", "0"))):
+            raise CheckpointError(f"{checkpoint} belongs to another recipe (see recipe.json); use a new --out folder")
+        return state
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Write a checkpoint of containers, numbers and tensors."""
+        with written_whole(self.path / "checkpoint.pt", overwrite=True) as path:
+            torch.save({"recipe": json.dumps(self.recipe)} | dict(state), path)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of text."""
+        with written_whole(self.path / name, overwrite=True) as path:
+            path.write_text(text, encoding="utf-8")
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Add a line to the log."""
+        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The log; a last line that is only half there is left out."""
+        path = self.path / "log.jsonl"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+
+    def forget_after(self, step: int) -> None:
+        """Drop the log's lines that the checkpoint does not know of."""
+        self.write("log.jsonl", "".join(json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step))
+
+
+def random_state(generator: torch.Generator) -> dict[str, torch.Tensor]:
+    """States of a run's own generator, of torch's, and of the GPU's where it is on one."""
+    states = {"data_rng": generator.get_state(), "torch_rng": torch.get_rng_state()}
+    if generator.device.type == "cuda":
+        states["cuda_rng"] = torch.cuda.get_rng_state(generator.device)
+    return states
+
+
+def restore_random_state(generator: torch.Generator, states: Mapping[str, torch.Tensor]) -> None:
+    """Put back what `random_state` gave."""
+    generator.set_state(states["data_rng"].cpu())
+    torch.set_rng_state(states["torch_rng"].cpu())
+    if "cuda_rng" in states:
+        torch.cuda.set_rng_state(states["cuda_rng"].cpu(), generator.device)
