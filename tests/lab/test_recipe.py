@@ -58,7 +58,8 @@ def test_a_recipe_is_known_again(recipe):
     assert is_recipe(old, recipe)
     assert not is_recipe(stored | {"seed": 7}, recipe)
     assert not is_recipe(stored | {"optim": stored["optim"] | {"lr": 7}}, recipe)
-    assert not is_recipe(stored | {"data": {}}, recipe)
+    assert is_recipe(stored | {"data": {k: v for k, v in stored["data"].items() if "fraction" not in k}}, recipe)
+    assert not is_recipe(stored | {"data": stored["data"] | {"mirror": False}}, recipe)
     assert not is_recipe(0, recipe)
 
 

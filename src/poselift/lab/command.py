@@ -13,14 +13,18 @@ from typing import Annotated, Any
 import tyro
 
 from poselift.lab import card
+from poselift.lab.benchmark_data import BenchmarkConfig
+from poselift.lab.data import DataConfig
 from poselift.lab.efficiency import EfficiencyConfig, Row, cases, markdown, measure
 from poselift.lab.models import options
+from poselift.lab.pretrain import Pretraining, PretrainRecipe
 from poselift.lab.recipe import TrainRecipe
 from poselift.lab.recipes import RECIPES, get_recipe
 from poselift.lab.reproduce import Changes, Outcome, Sheet, as_json, choose, reproduce_row, sheets
 from poselift.lab.reproduce import markdown as page
 from poselift.lab.tasks import make_task
 from poselift.lab.train import Run
+from poselift.lab.views import make_view_task
 from poselift.lifter import importing_from_here
 from poselift.output import written_whole
 
@@ -66,6 +70,52 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
         run.train(lambda step, steps, line: tick(step, steps, _describe(line)))
     stamp = {"commit": _commit(), "date": time.strftime("%Y-%m-%d")}
     card.write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **stamp)
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PretrainArguments:
+    data: Path
+    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder of the run; a run that was stopped goes on where it was."""
+    max_minutes: float | None = None
+    """Stop after so many minutes; the same command goes on."""
+    recipe: Annotated[PretrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
+    """Options of the pre-training."""
+
+
+def pretrain(name: str, arguments: Sequence[str], bar: Bar) -> int:
+    """Pre-train a lifter's encoder by PoseCLR, and write its weights.
+
+    Args:
+        name: A lifter, or a training recipe, whose lifter, options and data are taken.
+        arguments: What follows it on the command line; `--data.dataset` asks for a benchmark.
+        bar: Opens a progress bar.
+
+    Returns:
+        0, also when the time was up before the last step.
+
+    Raises:
+        RecipeError: There is no such lifter, or an option is out of range.
+    """
+    like = RECIPES[name]() if name in RECIPES else TrainRecipe(name="", lifter=name)
+    on_benchmark = isinstance(like.data, BenchmarkConfig) or _value_of("--data.dataset", arguments) is not None
+    with importing_from_here():
+        model = options(like.lifter) | like.model
+    recipe = PretrainRecipe(
+        name=f"{like.lifter.rpartition(':')[2].lower()}.poseclr", lifter=like.lifter, model=model,
+        data=like.data if name in RECIPES else BenchmarkConfig() if on_benchmark else DataConfig(),
+    )  # fmt: skip
+    given = tyro.cli(
+        _PretrainArguments, prog=f"poselift pretrain {name}", args=list(arguments), description=pretrain.__doc__,
+        default=_PretrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
+    )  # fmt: skip
+    run = Pretraining(given.recipe, make_view_task(given.recipe.data, given.data), given.out)
+    with bar(f"pre-training {given.recipe.name}") as tick:
+        run.pretrain(
+            lambda step, steps, line: tick(step, steps, _describe_contrast(line)), max_minutes=given.max_minutes
+        )
     return 0
 
 
@@ -154,6 +204,10 @@ def _describe(line: dict[str, Any]) -> str:
         (f", {part} P-MPJPE {line[key]:.1f} mm" for part in ("dev", "test") if (key := f"{part}_p_mpjpe") in line), ""
     )
     return f"loss {line['loss_mm']:.1f} mm, {line['windows_per_s']:.0f} windows/s{scored}"
+
+
+def _describe_contrast(line: dict[str, Any]) -> str:
+    return f"loss {line['loss']:.3f}, accuracy {line['accuracy']:.2f}, spread {line['spread']:.2f}"
 
 
 def _commit() -> str:

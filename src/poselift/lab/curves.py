@@ -22,9 +22,9 @@ def curves_svg(title: str, lines: Sequence[Mapping[str, Any]], panels: Sequence[
     shown = [names for names in panels if any(name in line for name in names for line in lines)]
     last = max((line["step"] for line in lines), default=0) or 1
     height = 40 + len(shown) * (_HEIGHT + _GAP)
+    box = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 20} {height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDTH + 20} {height}" '
-        'font-family="sans-serif" font-size="12">',
+        f'<svg {box} font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="{_LEFT}" y="20" font-size="14">{escape(title)}, {last} steps</text>',
     ]

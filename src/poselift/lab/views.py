@@ -97,7 +97,9 @@ class CameraViews:
         kept = [group for group in groups.values() if len(group) >= count]
         if not kept:
             most = max(map(len, groups.values()), default=0)
-            raise DatasetError(f"wanted {count} cameras of a recording at the same time, got {most}; use --views {most}")
+            raise DatasetError(
+                f"wanted {count} cameras of a recording at the same time, got {most}; use --views {most}"
+            )
         for group in kept:
             if len({(len(clip), clip.keypoints.fps) for clip in group}) > 1:
                 where = f"{group[0].subject} {group[0].sequence}"
@@ -108,7 +110,9 @@ class CameraViews:
         self._lengths = torch.tensor([len(group[0]) for group in kept], device=device)
         self._fps = torch.tensor([group[0].keypoints.fps for group in kept], device=device)
         self._first = (self._cameras * self._lengths).cumsum(0) - self._cameras * self._lengths
-        self._reach = torch.tensor([0, model.in_frames - 1], device=device) - model.out_frames[len(model.out_frames) // 2]
+        self._reach = (
+            torch.tensor([0, model.in_frames - 1], device=device) - model.out_frames[len(model.out_frames) // 2]
+        )
 
     def batch(self, size: int, generator: torch.Generator) -> Views:
         """Views of `size` random moments."""
@@ -179,7 +183,9 @@ class BenchmarkViewTask:
 
     def unseen(self, model: Lifter, device: torch.device) -> CameraViews:
         """Two views each of the test subjects."""
-        return CameraViews(load_benchmark(self.config, self.folder, "test").clips, model, 2, mirror=False, device=device)
+        return CameraViews(
+            load_benchmark(self.config, self.folder, "test").clips, model, 2, mirror=False, device=device
+        )
 
 
 def make_view_task(config: DataConfig | BenchmarkConfig, data: Path) -> ViewTask:
