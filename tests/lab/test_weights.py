@@ -7,12 +7,13 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
 import numpy as np  # noqa: E402
+import safetensors.torch  # noqa: E402
 
 from poselift import cli  # noqa: E402
 from poselift.errors import CheckpointError, OutputExistsError, RecipeError  # noqa: E402
 from poselift.lab.card import FOREIGN_LICENSE, import_weights  # noqa: E402
 from poselift.lab.models import LIFTERS, build  # noqa: E402
-from poselift.lab.weights import load_weights, read_reference, save_weights  # noqa: E402
+from poselift.lab.weights import load_encoder, load_weights, read_reference, save_weights  # noqa: E402
 from poselift.lifter import load_lifter  # noqa: E402
 
 SMALL = {"width": 24, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
@@ -40,6 +41,73 @@ def test_our_weights_come_back(model, tmp_path):
     assert torch.equal(again(x), model(x))
     with pytest.raises(OutputExistsError):
         save_weights(model, path, lifter="htnet", config=SMALL, overwrite=False)
+
+
+@pytest.fixture
+def encoder(model, tmp_path):
+    path = tmp_path / "htnet.poseclr.safetensors"
+    save_weights(model, path, lifter="htnet", config=SMALL, overwrite=False)
+    return path
+
+
+def test_an_encoder_is_taken_and_the_head_is_left(model, encoder):
+    other = build("htnet", **SMALL, dropout=0.5, drop_path=(0.3, 0.4))
+    head = {name: value.clone() for name, value in other.head.state_dict().items()}
+    load_encoder(other, encoder)
+    for name, value in other.state_dict().items():
+        wanted = head[name.removeprefix("head.")] if name.startswith("head.") else model.state_dict()[name]
+        assert torch.equal(value, wanted), name
+    x = torch.randn(2, 1, 17, 2)
+    assert torch.equal(other.eval().encode(x), model.encode(x))
+    assert not torch.equal(other(x), model(x))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"num_blocks": 2}, "made with num_blocks=1; wanted 2"),
+        ({"in_channels": 3}, "made with in_channels=2; wanted 3"),
+        ({"fps": 25.0}, "made with fps=50.0; wanted 25.0"),
+        ({"heads": 2}, "made with heads="),
+    ],
+)
+def test_an_encoder_of_other_options_is_refused(encoder, config, message):
+    other = build("htnet", **SMALL | config)
+    before = {name: value.clone() for name, value in other.state_dict().items()}
+    with pytest.raises(CheckpointError, match=message):
+        load_encoder(other, encoder)
+    for name, value in other.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_misfits_of_an_encoder_are_named(model, tmp_path):
+    path = tmp_path / "bad.safetensors"
+    model.position = torch.nn.Parameter(torch.zeros(1, 16, 24))
+    model.extra = torch.nn.Parameter(torch.zeros(2))
+    model.embed.bias = None
+    save_weights(model, path, lifter="htnet", config=SMALL, overwrite=False)
+    other = build("htnet", **SMALL)
+    before = other.embed.weight.clone()
+    with pytest.raises(CheckpointError) as error:
+        load_encoder(other, path)
+    for part in (
+        r"embed.bias: wanted (24,), got nothing",
+        "extra: wanted nothing, got (2,)",
+        "position: wanted (1, 17, 24), got (1, 16, 24)",
+    ):
+        assert part in str(error.value)
+    assert torch.equal(other.embed.weight, before)
+
+
+def test_an_encoder_of_another_lifter_is_refused(encoder, tmp_path):
+    with pytest.raises(CheckpointError, match="the encoder of htnet, and not of PoseSSM"):
+        load_encoder(build("posessm", width=24, num_blocks=1), encoder)
+    with pytest.raises(CheckpointError, match="no weights at"):
+        load_encoder(build("htnet", **SMALL), tmp_path / "none.safetensors")
+    bare = tmp_path / "bare.safetensors"
+    safetensors.torch.save_file({"x": torch.zeros(1)}, bare)
+    with pytest.raises(CheckpointError, match="does not say which lifter it is of; .* poselift pretrain"):
+        load_encoder(build("htnet", **SMALL), bare)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,8 @@ class PretrainRecipe:
     """Steps between log lines."""
     evaluate_every: int = 1000
     """Steps between retrievals among unseen people, before the first and after the last step too; 0 for none."""
+    candidates: int = 500
+    """Moments that are told apart in those retrievals."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
 
@@ -85,6 +87,7 @@ class PretrainRecipe:
             RecipeError: One is out of range; the message names it.
         """
         least = {"views": 2, "steps": 1, "batch_size": 1, "log_every": 1, "evaluate_every": 0, "checkpoint_every": 1}
+        least |= {"candidates": 2}
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise RecipeError(f"{name}: wanted {bound} or more, got {getattr(self, name)}")
@@ -159,14 +162,15 @@ class Pretraining:
                 self._save()
             if late and not last:
                 return False
-        self._write_encoder()
+        if not self.weights.exists():
+            self._write_encoder()
         return True
 
     def retrieve(self) -> dict[str, float]:
         """How well the encoder's features find unseen moments from another camera."""
         assert self.unseen is not None
         found = retrieve(
-            features_of(self.model.lifter.eval()), self.unseen,
+            features_of(self.model.lifter.eval()), self.unseen, candidates=self.recipe.candidates,
             margin_s=self.recipe.contrast.margin_s, device=self.device,
         )  # fmt: skip
         self.model.train()
@@ -213,6 +217,7 @@ class Pretraining:
     def _resume(self) -> None:
         state = self.folder.open(self.device, lambda stored: _is_recipe(stored, self.recipe))
         if state is None:
+            self.weights.unlink(missing_ok=True)
             return
         try:
             self.model.load_state_dict(state["model"])

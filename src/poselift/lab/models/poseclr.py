@@ -180,7 +180,8 @@ class PoseCLR(nn.Module):
 
 def similarities(query: Tensor, keys: Tensor, bank: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines of anchors (B, E) with their own keys (B, V, E), as (B, V), and with the bank (N, E), as (B, N)."""
-    return (keys @ query[:, :, None]).squeeze(2), query @ bank.T
+    with torch.autocast(query.device.type, enabled=False):
+        return (keys @ query[:, :, None]).squeeze(2), query @ bank.T
 
 
 def info_nce(positive: Tensor, negative: Tensor, usable: Tensor, temperature: float) -> Tensor:
