@@ -16,6 +16,7 @@ pytest.importorskip("onnxscript")
 
 import poselift  # noqa: E402
 from poselift import cli  # noqa: E402
+from poselift.errors import RecipeError  # noqa: E402
 from poselift.lab import cameras, command, data, losses, noise, optim, recipe  # noqa: E402
 from poselift.lab.card import CMU_LICENSE, OTHER_LICENSE, license_of  # noqa: E402
 from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
@@ -236,3 +237,53 @@ def test_options_of_a_lifter_that_the_recipe_does_not_name_can_be_set(archive, t
     recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
     assert recipe["model"]["width"] == 24 and recipe["model"]["heads"] == 8
     assert recipe["model"]["skeleton"] == "H36M_17"
+
+
+PRETRAINED = (
+    "--steps 2 --batch-size 4 --log-every 1 --checkpoint-every 1 --evaluate-every 2 --candidates 6 --device cpu "
+    "--model.in-frames 9 --model.keep-frames 3 --model.width 48 --model.mlp-width 16 --model.gcn-width 16 "
+    "--model.num-blocks 1 --data.exact 0.5 --contrast.queue-size 8 --contrast.temperature 0.07 --views 2"
+).split()
+
+
+def test_pretrain_then_train_from_it(archive, small, tmp_path):
+    """The encoder of a recipe's lifter, and the recipe from it."""
+    out = tmp_path / "pretrained"
+    where = ["--data", str(archive), "--out", str(out)]
+    assert command.pretrain("nanohtnet_mocap", [*where, *PRETRAINED], cli.progress) == 0
+    stored = json.loads((out / "recipe.json").read_text())
+    assert (stored["name"], stored["lifter"], stored["views"]) == ("nanohtnet.poseclr", "nanohtnet", 2)
+    assert stored["model"]["dct"] == "ortho"  # the recipe's
+    assert (stored["data"]["exact"], stored["data"]["own_joints"]) == (0.5, 0.15)
+    assert stored["contrast"]["temperature"] == 0.07
+    encoder = out / "nanohtnet.poseclr.safetensors"
+    run = tmp_path / "run"
+    arguments = ["train", "nanohtnet_mocap", "--data", str(archive), "--out", str(run), *TINY, "--init", str(encoder)]
+    assert cli.main(arguments) == 0
+    assert json.loads((run / "recipe.json").read_text())["init"] == str(encoder)
+
+
+def test_pretrain_stops_when_the_time_is_up(archive, tmp_path):
+    where = ["--data", str(archive), "--out", str(tmp_path / "run"), "--max-minutes", "0"]
+    for steps in (1, 2):
+        assert command.pretrain("nanohtnet", [*where, *PRETRAINED], cli.progress) == 0
+        lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+        assert json.loads(lines[-1])["step"] == steps
+    assert (tmp_path / "run" / "nanohtnet.poseclr.safetensors").exists()
+
+
+def test_pretrain_on_a_benchmark(archives, tmp_path):
+    archives.write_h36m(tmp_path)
+    arguments = (
+        "--steps 1 --batch-size 3 --log-every 1 --checkpoint-every 1 --evaluate-every 0 --device cpu "
+        "--model.width 24 --model.num-blocks 1 --contrast.queue-size 8 --data.dataset h36m"
+    ).split()
+    where = ["--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert command.pretrain("posessm", [*where, *arguments], cli.progress) == 0
+    stored = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert (stored["data"]["dataset"], stored["views"], stored["batch_size"]) == ("h36m", 4, 3)
+
+
+def test_pretrain_knows_no_such_lifter(tmp_path):
+    with pytest.raises(RecipeError, match="did you mean 'nanohtnet'"):
+        command.pretrain("nanohtnt", ["--data", "x", "--out", "y"], cli.progress)

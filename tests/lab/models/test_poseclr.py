@@ -213,7 +213,7 @@ def test_gradients_reach_the_encoder_through_the_query_alone(name, monkeypatch):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_embeddings_of_every_lifter(name, monkeypatch):
-    model = small(name, monkeypatch, feature_dim=4)
+    model = small(name, monkeypatch, feature_dim=4, relu=True)
     views = views_for(model)
     model.eval()
     embedded = model.embed(views[:, 0])
@@ -228,7 +228,7 @@ def test_embeddings_of_every_lifter(name, monkeypatch):
 
 def test_the_projector_is_the_published_one_for_any_number_of_frames():
     x = torch.randn(2, 5, 17, 12)
-    projector = Projector(12, 5, PoseCLRConfig())
+    projector = Projector(12, 5, PoseCLRConfig(relu=True))
     normed = nn.functional.layer_norm(x, (12,), projector.norm.weight, projector.norm.bias)
     normed = nn.functional.layer_norm(
         normed @ projector.linear.weight.T + projector.linear.bias, (8,), *projector.mix_norm.parameters()
@@ -272,6 +272,7 @@ def test_masked_entries_are_not_watched():
 def test_the_released_options_and_their_defaults():
     config = PoseCLRConfig()
     assert (config.feature_dim, config.queue_size, config.momentum) == (8, 20480, 0.999)
+    assert (config.temperature, config.relu) == (0.07, False)  # 0.07 is the older one's; ReLU is the release's
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from poselift.lab.models.lifter import Lifter
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoseCLRConfig:
-    """Options of the contrast. The defaults are the release's unless they are said to be ours."""
+    """Options of the contrast. The defaults are the release's unless another is named; docs/poseclr.md says why."""
 
     feature_dim: int = 8
     """Features of a joint in an embedding (F); 3 in the release's older options."""
@@ -35,12 +35,12 @@ class PoseCLRConfig:
     """Places in the memory bank (N); 15360 in the older options."""
     momentum: float = 0.999
     """How much of the key encoder stays at each step (m)."""
-    temperature: float = 0.5
-    """What similarities are divided by; 0.07 in the older options."""
+    temperature: float = 0.07
+    """What similarities are divided by. The older options' value; the release's last one is 0.5."""
     mix_frames: bool = True
     """Whether the projector mixes the frames into one, as NanoHTNet's does; else they are averaged. Not for S = 1."""
-    relu: bool = True
-    """Whether the projector ends in a ReLU, as both released ones do."""
+    relu: bool = False
+    """Whether the projector ends in a ReLU. Both released ones do; off is ours."""
     margin_s: float = 0.25
     """Ours: seconds by which windows of one recording must be apart to be negatives of each other."""
 
@@ -64,8 +64,8 @@ class PoseCLRConfig:
 class Projector(nn.Module):
     """Features to an embedding. Thrown away after pre-training.
 
-    LN, linear, and with several frames LN and a product over the frames; then ReLU. For nine frames this is
-    NanoHTNet's pre-training head, for one HTNet's; ours is that it takes any number.
+    LN, linear, and with several frames LN and a product over the frames; ReLU if asked for. With it, for nine frames
+    this is NanoHTNet's pre-training head, for one HTNet's; ours is that it takes any number.
     """
 
     def __init__(self, width: int, frames: int, config: PoseCLRConfig) -> None:
