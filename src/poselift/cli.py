@@ -218,6 +218,7 @@ def reproduce(
     steps: int | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    lr: float | None = None,
     device: str = "auto",
     truth: Literal["annot3", "univ_annot3"] | None = None,
     as_published: bool = False,
@@ -234,12 +235,13 @@ def reproduce(
         steps: Train so many steps only, to try it out.
         epochs: Train so many epochs.
         batch_size: Windows in a batch, where the recipe's is too large.
+        lr: Greatest learning rate; smaller batches want a smaller one.
         device: "cpu", "cuda", or "auto".
         truth: Which ground truth MPI-INF-3DHP's archive was made from.
         as_published: Choose the weights on the test subjects, as the papers' code does.
     """
     how = {
-        "steps": steps, "epochs": epochs, "batch_size": batch_size,
+        "steps": steps, "epochs": epochs, "batch_size": batch_size, "lr": lr,
         "device": device, "truth": truth, "as_published": as_published,
     }  # fmt: skip
     sheets, page, well = _lab("command").reproduce(table, data, out, rows, how, _progress)

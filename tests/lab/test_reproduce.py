@@ -145,7 +145,7 @@ def test_a_row_that_fails_leaves_the_others_alone(data, small, tmp_path, monkeyp
 def test_missing_data_is_said_in_each_row(small, tmp_path, capsys):
     options = "--steps 1 --device cpu --rows HTNet".split()
     assert run_cli("reproduce", "h36m_htnet", "--data", tmp_path, "--out", tmp_path / "out", *options) == 1
-    assert capsys.readouterr().out.count("data_3d_h36m.npz") == 2
+    assert capsys.readouterr().out.count("data_3d_h36m.npz") == 3  # under each part
 
 
 def test_as_published_is_a_choice_that_shows(data, small, tmp_path, monkeypatch):
@@ -155,7 +155,7 @@ def test_as_published_is_a_choice_that_shows(data, small, tmp_path, monkeypatch)
     outcome = reproduce_row("posessm_h36m_gt", data, tmp_path, changes, **STAMP, tick=tick)
     assert outcome.scores.choices["checkpoint"] == "best on test"
     assert outcome.scores.choices["p_mpjpe"] == "mean of batch"
-    assert "as_published True" in outcome.changed
+    assert "as published True, not False" in outcome.changed
     assert kept == [12]  # after the last step, and before it is measured
 
 
@@ -201,6 +201,16 @@ def test_rows_by_label_or_recipe():
         choose("h36m_posesm")
     with pytest.raises(RecipeError, match="has no row 'T = 10'"):
         choose("h36m_convformer", ["T = 10"])
+
+
+def test_changes_are_told(data, small, tmp_path):
+    changes = Changes(steps=1, batch_size=4, lr=0.25, device="cpu")
+    outcome = reproduce_row("posessm_h36m_gt", data, tmp_path, changes, **STAMP, tick=tick)
+    assert outcome.changed == "1 steps, not 29 epochs of 90; lr 0.25, not 0.0005; batch size 4, not 512"
+    recipe = changes.apply(get_recipe("posessm_h36m_gt"))
+    assert (recipe.optim.lr, recipe.optim.halve_every, recipe.seed) == (0.25, 5, 1)
+    plain = Changes(device="cpu").apply(get_recipe("posessm_h36m_gt"))
+    assert plain == dataclasses.replace(get_recipe("posessm_h36m_gt"), device="cpu")
 
 
 def test_changes_are_checked(data, tmp_path):
