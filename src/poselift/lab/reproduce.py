@@ -205,8 +205,12 @@ def sheets(table: PaperTable, outcomes: dict[str, Outcome]) -> list[Sheet]:
     Args:
         table: The table.
         outcomes: Recipe: what came of it; rows of other recipes show the paper's numbers alone.
+
+    Returns:
+        The parts in which there is something of ours.
     """
-    return [_sheet(table, block, outcomes) for block in table.blocks]
+    blocks = [block for block in table.blocks if any(row.recipe in outcomes for row in block.rows)]
+    return [_sheet(table, block, outcomes) for block in blocks]
 
 
 def _sheet(table: PaperTable, block: Block, outcomes: dict[str, Outcome]) -> Sheet:
