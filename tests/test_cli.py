@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poselift import __version__, cli
-from poselift.cli import FORMATS, VERBS, main
+from poselift import __version__
+from poselift.cli import VERBS, lifting, main
+from poselift.cli.lifting import FORMATS
 from poselift.datasets.mocap import MocapClip
 from poselift.formats import read_poses, write_keypoints
 from poselift.lifter import shipped_lifters
@@ -24,7 +25,7 @@ DEMO = Path(str(resources.files("poselift") / "data" / "demo.npz"))
 @pytest.fixture(autouse=True)
 def default_lifter(monkeypatch, fake_lifter):
     """No weights are opened: every name is the fake lifter."""
-    monkeypatch.setattr(cli, "load_lifter", lambda name="": fake_lifter())
+    monkeypatch.setattr(lifting, "load_lifter", lambda name="": fake_lifter())
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_formats_can_be_chosen(clip, tmp_path):
 
 def test_flip_and_lifter_are_passed_on(clip, tmp_path, monkeypatch, fake_lifter):
     opened, lifter = [], fake_lifter()
-    monkeypatch.setattr(cli, "load_lifter", lambda name: opened.append(name) or lifter)
+    monkeypatch.setattr(lifting, "load_lifter", lambda name: opened.append(name) or lifter)
     assert run("lift", clip, "-o", tmp_path, "--formats", "npz", "--lifter", "mine.onnx", "--flip") == 0
     assert opened == ["mine.onnx"]
     assert len(lifter.calls) == 2
@@ -88,7 +89,7 @@ def test_existing_results_are_kept_byte_for_byte(clip, tmp_path, capsys, monkeyp
     out.mkdir()
     (out / "clip.json").write_bytes(b"precious")
     with monkeypatch.context() as patch:
-        patch.setattr(cli, "read_keypoints", lambda *_, **__: pytest.fail("refused only after the work"))
+        patch.setattr(lifting, "read_keypoints", lambda *_, **__: pytest.fail("refused only after the work"))
         assert run("lift", clip, "-o", out) == 1
     assert_error(capsys, "clip.json exists and is kept", "--force")
     assert names(out) == ["clip.json"]
@@ -147,7 +148,7 @@ def test_an_out_folder_that_is_a_file_is_told(clip, tmp_path, capsys):
 
 def test_nobody_in_sight_is_told(clip, tmp_path, capsys, monkeypatch):
     empty = Keypoints2D(np.full((3, 17, 2), np.nan), None, H36M_17, 30.0)
-    monkeypatch.setattr(cli, "read_keypoints", lambda *_, **__: (empty,))
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (empty,))
     assert run("lift", clip, "-o", tmp_path / "out") == 1
     assert_error(capsys, "no joint was seen in any frame")
     assert names(tmp_path / "out") == []
@@ -155,7 +156,7 @@ def test_nobody_in_sight_is_told(clip, tmp_path, capsys, monkeypatch):
 
 def test_several_people_get_files_of_their_own(clip, tmp_path, monkeypatch):
     people = read_keypoints(clip) * 3
-    monkeypatch.setattr(cli, "read_keypoints", lambda *_, **__: people)
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: people)
     assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz") == 0
     assert names(tmp_path / "out") == ["clip.npz", "clip_person2.npz", "clip_person3.npz"]
 
@@ -187,7 +188,7 @@ def test_the_folder_one_is_in_has_a_name(tmp_path, monkeypatch):
     folder = tmp_path / "walking"
     folder.mkdir()
     (person,) = read_keypoints(DEMO)
-    monkeypatch.setattr(cli, "read_keypoints", lambda *_, **__: (person,))
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (person,))
     monkeypatch.chdir(folder)
     assert run("lift", ".", "-o", tmp_path / "out", "--formats", "npz") == 0
     assert names(tmp_path / "out") == ["walking.npz"]
@@ -208,7 +209,17 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["lift", "evaluate", "train", "reproduce", "import-weights", "benchmark", "lifters"]
+    assert list(VERBS) == [
+        "lift",
+        "doctor",
+        "evaluate",
+        "table",
+        "train",
+        "reproduce",
+        "import-weights",
+        "benchmark",
+        "lifters",
+    ]
     assert __version__
 
 
@@ -239,7 +250,7 @@ def mocap(monkeypatch) -> list[tuple]:
         asked.append((path, split))
         return [MocapClip("walk", "a", xyz, H36M_17, 50.0)]
 
-    monkeypatch.setattr("poselift.datasets.mocap.load_mocap", load)
+    monkeypatch.setattr("poselift.cli.measuring.load_mocap", load)
     return asked
 
 
@@ -279,7 +290,7 @@ def test_without_the_lab_its_verbs_say_how_to_get_it(mocap, monkeypatch, capsys,
 
 
 def test_our_own_faults_are_not_hidden(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "read_keypoints", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("lift", clip, "-o", tmp_path)
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from poselift.errors import SkeletonError
-from poselift.plausibility import candidates, check_order, order_score, tell_skeleton
+from poselift.plausibility import candidates, check_order, order_gain, order_score, tell_skeleton
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import BODY_25, BODY_25B, COCO_17, H36M_17, HALPE_26, MPI_INF_3DHP_17, Skeleton
 
@@ -172,3 +172,25 @@ def test_all_joints_in_one_point_say_nothing() -> None:
 def test_a_skeleton_of_unknown_joints_says_nothing() -> None:
     skeleton = Skeleton("tail", tuple(f"link_{i}" for i in range(20)), tuple(range(-1, 19)))
     assert message(np.random.default_rng(0).normal(size=(3, 20, 2)), skeleton) is None
+
+
+def test_no_other_order_makes_mocap_much_more_of_a_person(mocap: tuple[np.ndarray, np.ndarray]) -> None:
+    rng = np.random.default_rng(4)
+    shuffled = []
+    for trial in range(40):
+        poses = clip(mocap, rng, 60)
+        for points, skeleton in ((poses, H36M_17), (as_coco(poses), COCO_17)):
+            usual, odd = (seen_from(points, rng, anywhere=anywhere) for anywhere in (False, True))
+            assert 0 <= order_gain(usual, skeleton) < 0.35, trial
+            assert 0 <= order_gain(odd, skeleton) < 0.6, trial
+            shuffled.append(order_gain(usual[:, rng.permutation(17)], skeleton))
+    assert np.mean(np.array(shuffled) > 0.4) > 0.95
+    assert np.mean(np.array(shuffled) > 0.6) > 0.85
+
+
+def test_the_gain_of_too_few_or_coinciding_joints_is_unknown(openpose: dict[str, np.ndarray]) -> None:
+    xy = openpose["kp2d17"][0].copy()
+    assert order_gain(xy, H36M_17) < 0.2
+    xy[:, 10:] = np.nan
+    assert np.isnan(order_gain(xy, H36M_17))
+    assert np.isnan(order_gain(np.full((4, 17, 2), 5.0), H36M_17))

@@ -5,7 +5,7 @@ import pytest
 
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17
-from poselift.swaps import repair_swaps
+from poselift.swaps import find_swaps, repair_swaps
 
 ARMS = [j for j, n in enumerate(COCO_17.joints) if any(p in n for p in ("shoulder", "elbow", "wrist"))]
 LEGS = [j for j, n in enumerate(COCO_17.joints) if any(p in n for p in ("hip", "knee", "ankle"))]
@@ -98,3 +98,11 @@ def test_moving_people_seen_exactly_are_left_alone(shared):
             keypoints = exact_keypoints(clip, camera)
             assert keypoints.skeleton == H36M_17
             assert repair_swaps(keypoints) is keypoints, clip.name
+
+
+def test_exchanged_frames_are_named_by_group():
+    clean, wrong = exchanged(figure(), range(20, 26), ARMS)
+    assert find_swaps(clean) == {}
+    found = find_swaps(wrong)
+    assert list(found) == ["arms"]
+    assert np.flatnonzero(found["arms"]).tolist() == list(range(20, 26))

@@ -33,19 +33,11 @@ def repair_swaps(keypoints: Keypoints2D) -> Keypoints2D:
     Returns:
         The same keypoints, or new ones with the sides exchanged back in some frames; how many is logged.
     """
-    seen = keypoints.seen
-    if len(keypoints) < 3 or not seen.any():
-        return keypoints
-    xy = fill_gaps(np.where(seen[..., None], keypoints.xy, np.float32(0))[None], seen[None].astype(np.float32))[0]
-    size = _person_size(xy, seen)
-    changed = np.zeros(seen.shape, bool)
-    for name, joints in GROUPS.items():
-        left, right = _sides(keypoints.skeleton, joints)
-        if left:
-            exchanged = _exchanged(xy / size, seen, left, right, keypoints.fps)
-            changed[:, [*left, *right]] |= exchanged[:, None]
-            if exchanged.any():
-                _LOG.info(f"left and right {name} were exchanged in {exchanged.sum()} frames, and are put back")
+    changed = np.zeros(keypoints.xy.shape[:2], bool)
+    for name, exchanged in find_swaps(keypoints).items():
+        left, right = _sides(keypoints.skeleton, GROUPS[name])
+        changed[:, [*left, *right]] |= exchanged[:, None]
+        _LOG.info(f"left and right {name} were exchanged in {exchanged.sum()} frames, and are put back")
     if not changed.any():
         return keypoints
     order = list(keypoints.skeleton.flipped)
@@ -55,6 +47,29 @@ def repair_swaps(keypoints: Keypoints2D) -> Keypoints2D:
         xy=np.where(changed[..., None], keypoints.xy[:, order], keypoints.xy),
         confidence=None if confidence is None else np.where(changed, confidence[:, order], confidence),
     )
+
+
+def find_swaps(keypoints: Keypoints2D) -> dict[str, np.ndarray]:
+    """The frames in which left and right are exchanged for a moment.
+
+    Args:
+        keypoints: Any skeleton.
+
+    Returns:
+        Group of joints (of `GROUPS`): (T,) bool, for each group in which there are such frames.
+    """
+    seen = keypoints.seen
+    if len(keypoints) < 3 or not seen.any():
+        return {}
+    xy = fill_gaps(np.where(seen[..., None], keypoints.xy, np.float32(0))[None], seen[None].astype(np.float32))[0]
+    size, found = _person_size(xy, seen), {}
+    for name, joints in GROUPS.items():
+        left, right = _sides(keypoints.skeleton, joints)
+        if left:
+            exchanged = _exchanged(xy / size, seen, left, right, keypoints.fps)
+            if exchanged.any():
+                found[name] = exchanged
+    return found
 
 
 def _sides(skeleton: Skeleton, group: tuple[str, ...]) -> tuple[list[int], list[int]]:

@@ -9,8 +9,9 @@ torch = pytest.importorskip("torch")
 
 from poselift import cli  # noqa: E402
 from poselift.benchmark import evaluate_benchmark  # noqa: E402
+from poselift.cli import console  # noqa: E402
 from poselift.errors import RecipeError  # noqa: E402
-from poselift.lab import command, reproduce  # noqa: E402
+from poselift.lab import command, reproduce, tasks  # noqa: E402
 from poselift.lab.published import TABLES  # noqa: E402
 from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
 from poselift.lab.reproduce import Changes, Outcome, choose, reproduce_row, sheets  # noqa: E402
@@ -129,14 +130,14 @@ def test_a_row_that_fails_leaves_the_others_alone(data, small, tmp_path, monkeyp
             raise RuntimeError("CUDA out of memory")
         return evaluate_benchmark(lifter, *arguments, **options)
 
-    monkeypatch.setattr("poselift.lab.tasks.evaluate_benchmark", measured)
+    monkeypatch.setattr(tasks, "evaluate_benchmark", measured)
     arguments = ("reproduce", "humaneva_convformer", "--data", data, "--out", tmp_path)
     options = "--steps 1 --batch-size 4 --device cpu".split()
     assert run_cli(*arguments, *options) == 1
     assert "T = 27 failed: CUDA out of memory" in capsys.readouterr().out
     results = json.loads((tmp_path / "humaneva_convformer.json").read_text())["results"]
     assert [bool(result["error"]) for result in results.values()] == [False, True, False]
-    monkeypatch.setattr("poselift.lab.tasks.evaluate_benchmark", evaluate_benchmark)
+    monkeypatch.setattr(tasks, "evaluate_benchmark", evaluate_benchmark)
     assert run_cli(*arguments, *options) == 0
     results = json.loads((tmp_path / "humaneva_convformer.json").read_text())["results"]
     assert not any(result["error"] for result in results.values())
@@ -231,7 +232,7 @@ def test_scores_that_are_none(data, tmp_path, text):
 
 def test_the_verb_writes_where_it_says(data, small, tmp_path, capsys):
     found, page, well = command.reproduce(
-        "convformer_depth", data, tmp_path, ["1"], {"steps": 1, "batch_size": 4, "device": "cpu"}, cli._progress
+        "convformer_depth", data, tmp_path, ["1"], {"steps": 1, "batch_size": 4, "device": "cpu"}, console.progress
     )
     assert well and page == tmp_path / "convformer_depth.md"
     assert [sheet.title.split(": ", 1)[1] for sheet in found] == [

@@ -83,7 +83,7 @@ def load_reference(
     model.load_state_dict(loaded)
     if unused:
         count = sum(given[key].numel() for key in unused)
-        kinds = sorted({re.sub(r"\d+", "*", key) for key in unused})
+        kinds = sorted({re.sub(r"\.\d+\.", ".*.", key) for key in unused})
         _log.info("left out %d weights that the authors' code never uses: %s", count, ", ".join(kinds))
     return model.eval()
 

@@ -1,0 +1,43 @@
+"""What all verbs share: where they print, progress, and the lab when it is needed."""
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from poselift.errors import MissingExtraError, PoseliftError
+
+out = Console()
+err = Console(stderr=True)
+
+
+def lab_module(module: str) -> Any:
+    """A module of the lab, or a word on how to get it."""
+    try:
+        return importlib.import_module(f"poselift.lab.{module}")
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("poselift"):
+            raise
+        raise MissingExtraError(f"this needs {error.name}: pip install 'poselift[lab]'") from error
+
+
+def say_error(error: PoseliftError, path: Path | None = None) -> None:
+    """Print an error, and the input it is about where the message does not name it."""
+    where = f"{path}: " if path is not None and str(path) not in str(error) else ""
+    err.print("[bold red]error:[/] ", end="")
+    err.print(f"{where}{error}", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[..., None]]:
+    """A progress bar on a terminal, nothing in a log; the callback takes (done, in all or None)."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total=None, note=None: bar.update(
+            task, completed=done, total=total, description=f"{title} {note}" if note else title
+        )

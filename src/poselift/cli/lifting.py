@@ -1,0 +1,107 @@
+"""The verb that lifts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from poselift.cli.console import out as console
+from poselift.cli.console import progress, say_error
+from poselift.errors import FormatError, PoseliftError
+from poselift.formats import save_poses
+from poselift.lift import lift as lift_keypoints
+from poselift.lifter import DEFAULT_LIFTER, Lifter, importing_from_here, load_lifter
+from poselift.output import check_free
+from poselift.read import is_video, read_keypoints
+from poselift.sequence import Keypoints2D
+from poselift.viewer import write_viewer
+
+FORMATS = ("npz", "csv", "json", "bvh", "html")
+"""Endings of the results, all of them written by default."""
+
+
+def lift(
+    inputs: tyro.conf.Positional[tuple[Path, ...]],
+    /,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+    lifter: str = DEFAULT_LIFTER,
+    skeleton: str | None = None,
+    fps: float | None = None,
+    image_size: tuple[int, int] | None = None,
+    flip: bool = False,
+    detector_model: Path | None = None,
+    formats: tuple[str, ...] = FORMATS,
+    force: bool = False,
+) -> int:
+    """Lift videos or keypoint files to 3D motion.
+
+    Args:
+        inputs: Videos, folders of OpenPose JSON, or npz, csv or json keypoint files.
+        out: Folder for the results: poses (npz, csv, json), BVH, and an HTML page to look at.
+        lifter: Name of shipped weights, or the path of an .onnx file.
+        skeleton: Joint order of keypoint files, where it cannot be told (COCO_17, BODY_25, ...).
+        fps: Frames per second of keypoint files that do not say.
+        image_size: Width and height of the picture, for keypoint files that do not say and weights that ask for it.
+        flip: Average with the mirror image: a little better, twice the time.
+        detector_model: Model file of the 2D detector, where one is needed.
+        formats: What to write.
+        force: Overwrite results that exist.
+    """
+    if not inputs:
+        raise FormatError("nothing to lift: name at least one video or keypoint file")
+    unknown = set(formats) - set(FORMATS)
+    if unknown or not formats:
+        raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(FORMATS)}")
+    names = [_name(path) for path in inputs]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise FormatError(
+            f"several inputs are called {', '.join(sorted(twice))} and would write the same files; "
+            "lift them one by one into different folders"
+        )
+    with importing_from_here():
+        network = load_lifter(lifter)
+    failed = 0
+    for path, name in zip(inputs, names, strict=True):
+        try:
+            for ending in formats:  # before any work is done
+                check_free(out / f"{name}.{ending}", overwrite=force)
+            joints, rate = (None, None) if is_video(path) else (skeleton, fps)  # a video knows both itself
+            with progress(f"reading {path.name}") as tick:
+                people = read_keypoints(path, skeleton=joints, fps=rate, model=detector_model, progress=tick)
+            for number, keypoints in enumerate(people, 1):
+                if image_size is not None and not is_video(path):
+                    keypoints = replace(keypoints, image_size=image_size)
+                base = out / (name if number == 1 else f"{name}_person{number}")
+                _lift_one(path, keypoints, network, base, flip, formats, force)
+        except PoseliftError as error:
+            failed += 1
+            say_error(error, path if len(inputs) > 1 else None)
+    return 1 if failed else 0
+
+
+def _name(path: Path) -> str:
+    """What results are called after; "." is a folder with a name of its own."""
+    return path.stem if path.stem.strip(".") else path.resolve().stem
+
+
+def _lift_one(
+    path: Path, keypoints: Keypoints2D, network: Lifter, base: Path, flip: bool, formats: Sequence[str], force: bool
+) -> None:
+    """Lift one person and write every format."""
+    with progress(f"lifting {base.name}") as tick:
+        poses = lift_keypoints(keypoints, network, flip_average=flip, progress=tick)
+    for ending in formats:
+        target = base.parent / f"{base.name}.{ending}"
+        if ending == "html":
+            video = path if is_video(path) else None
+            write_viewer(poses, target, keypoints=keypoints, video=video, title=path.name, overwrite=force)
+        else:
+            save_poses(poses, target, overwrite=force)
+    seen = 100 * keypoints.seen.mean()
+    console.print(
+        f"{path.name}: {len(poses)} frames at {poses.fps:g} fps, {keypoints.skeleton.name}, "
+        f"{seen:.0f} % of the joints seen -> {base}.{{{','.join(formats)}}}",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip

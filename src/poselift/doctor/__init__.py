@@ -1,0 +1,183 @@
+"""What is wrong with keypoints or a data set, before anyone lifts or trains: said in words, and drawn."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from poselift.datasets.clip import BenchmarkSet
+from poselift.doctor.body import Body
+from poselift.doctor.finding import SEVERITIES, Finding, Severity, worst
+from poselift.doctor.keypoints import check_keypoints
+from poselift.doctor.picture import draw
+from poselift.doctor.report import report
+from poselift.doctor.truth import check_truth
+from poselift.errors import FormatError, PoseliftError, SkeletonError
+from poselift.lifter import Lifter, load_lifter, shipped_lifters
+from poselift.normalize import PERSON_SCALE
+from poselift.output import check_free, written_whole
+from poselift.plausibility import order_score
+from poselift.read import is_video, read_keypoints
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import SKELETONS
+
+__all__ = ["Finding", "Severity", "diagnose", "doctor", "draw", "report", "worst"]
+
+_NAMED = 3
+
+
+def diagnose(
+    subject: Keypoints2D | BenchmarkSet,
+    *,
+    lifter: Lifter | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Finding]:
+    """Look at one person's keypoints, or at a whole data set.
+
+    Args:
+        subject: Keypoints in any skeleton, or a benchmark's clips.
+        lifter: Person-scale weights that help to tell exchanged sides of keypoints without feet and scores; the
+            shipped ones when None. Data sets need none: their 3D joints tell.
+        progress: Called with (clips done, clips in all) for a data set.
+
+    Returns:
+        What was found, the worst first. Empty when nothing is worth a word.
+    """
+    if isinstance(subject, BenchmarkSet):
+        return _diagnose_set(subject, progress)
+    if lifter is None and subject.confidence is None:  # scores tell sides better than perspective does
+        lifter = _shipped()
+    findings = check_keypoints(Body(subject), lifter)
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def doctor(
+    inputs: Sequence[Path | BenchmarkSet],
+    out: Path | None = None,
+    *,
+    skeleton: str | None = None,
+    fps: float | None = None,
+    detector_model: Path | None = None,
+    force: bool = False,
+    console: Console | None = None,
+) -> int:
+    """Look at keypoint files, videos and data sets, print what is wrong, and draw the joints with their names.
+
+    Args:
+        inputs: What `poselift.read.read_keypoints` reads, or loaded data sets.
+        out: Folder for a drawing (SVG) of each person; none are made when None.
+        skeleton: Joint order of keypoint files, where it cannot be told or is another one than the file says.
+        fps: Frames per second of keypoint files that do not say.
+        detector_model: Model file of the 2D detector, where a video needs one.
+        force: Overwrite drawings.
+        console: Where to print; standard output when None.
+
+    Returns:
+        The exit status: 1 when there is an error or something cannot be read, else 0.
+
+    Raises:
+        FormatError: There are no inputs.
+        OutputError: A drawing cannot be written, or exists and `force` is off.
+    """
+    if not inputs:
+        raise FormatError("nothing to look at: name at least one keypoint file, video or data set")
+    console = console or Console()
+    failed = False
+    for item in inputs:
+        if isinstance(item, BenchmarkSet):
+            findings, people, name = diagnose(item), _example(item), item.name
+        else:
+            name = str(item)
+            joints, rate = (None, None) if is_video(item) else (skeleton, fps)
+            people, findings = _people(item, joints, rate, detector_model)
+        console.print(report(name, findings))
+        failed |= worst(findings) == "error"
+        if out is not None:
+            for path in _drawn(people, out, Path(name).stem or "clip", force):
+                console.print(f"drawn: {path}", markup=False, highlight=False, soft_wrap=True)
+    return int(failed)
+
+
+def _people(
+    path: Path, skeleton: str | None, fps: float | None, model: Path | None
+) -> tuple[tuple[Keypoints2D, ...], list[Finding]]:
+    """Everyone in a file, and what is wrong with them or with the file itself."""
+    findings: list[Finding] = []
+    people: tuple[Keypoints2D, ...] = ()
+    try:
+        people = read_keypoints(path, skeleton=skeleton, fps=fps, model=model)
+    except SkeletonError as error:
+        findings.append(_unread(error, "order", "name the joints' order (--skeleton)"))
+        people = _read_in_any_order(path, fps)  # for the drawing
+        return people, findings
+    except PoseliftError as error:
+        return (), [_unread(error, "file", "mend or convert the file, then look again")]
+    for number, person in enumerate(people, 1):
+        where = f"person {number}" if len(people) > 1 else ""
+        findings += [replace(finding, where=where) for finding in diagnose(person)]
+    return people, findings
+
+
+def _unread(error: PoseliftError, check: str, mend: str) -> Finding:
+    return Finding("error", check, str(error), "it cannot be lifted", mend)
+
+
+def _read_in_any_order(path: Path, fps: float | None) -> tuple[Keypoints2D, ...]:
+    """The file read in the order that its joints look most like; nothing when no skeleton has as many."""
+    best: tuple[float, tuple[Keypoints2D, ...]] = (-np.inf, ())
+    for skeleton in SKELETONS.values():
+        try:
+            people = read_keypoints(path, skeleton=skeleton, fps=fps)
+        except PoseliftError:
+            continue
+        likeness = float(np.nan_to_num(order_score(Body(people[0]).xy, skeleton), nan=-9))
+        best = max(best, (likeness, people), key=lambda pair: pair[0])
+    return best[1]
+
+
+def _drawn(people: Sequence[Keypoints2D], out: Path, name: str, force: bool) -> list[Path]:
+    """Paths of the drawings that were written, one for each person."""
+    paths = [out / f"{name}{'' if n == 1 else f'_person{n}'}.svg" for n in range(1, len(people) + 1)]
+    for path in paths:
+        check_free(path, overwrite=force)
+    for path, person in zip(paths, people, strict=True):
+        with written_whole(path, overwrite=force) as file:
+            file.write_text(draw(person, path.stem), encoding="utf-8")
+    return paths
+
+
+def _example(dataset: BenchmarkSet) -> tuple[Keypoints2D, ...]:
+    return tuple(clip.keypoints for clip in dataset.clips[:1])
+
+
+def _diagnose_set(dataset: BenchmarkSet, progress: Callable[[int, int], None] | None) -> list[Finding]:
+    """Findings of all clips; the same one in several clips is told once, with where."""
+    where: dict[tuple[Severity, str], list[tuple[Finding, str]]] = {}
+    for done, clip in enumerate(dataset.clips, 1):
+        for finding in [*check_keypoints(Body(clip.keypoints)), *check_truth(clip)]:
+            name = f"{clip.subject} {clip.sequence} {clip.camera}"
+            where.setdefault((finding.severity, finding.check), []).append((finding, name))
+        if progress:
+            progress(done, len(dataset.clips))
+    if not dataset.clips:
+        return [
+            Finding("error", "clips", "there are no clips", "there is nothing to train on or test", "check the path")
+        ]
+    merged = []
+    for found in where.values():
+        names = list(dict.fromkeys(name for _, name in found))
+        shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
+        merged.append(replace(found[0][0], where=f"{len(names)} of {len(dataset.clips)} clips: {shown}"))
+    return sorted(merged, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+@cache
+def _shipped() -> Lifter | None:
+    """The shipped weights, when they are there and do not know where in the picture a person stands."""
+    if not shipped_lifters():
+        return None
+    lifter = load_lifter(threads=1)
+    return lifter if getattr(lifter, "normalization", PERSON_SCALE) == PERSON_SCALE else None

@@ -1,0 +1,60 @@
+"""A clip's joints by name, and measures of the person that the checks share."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from poselift.sequence import Keypoints2D
+
+HIGH = ("head_top", "head", "nose", "left_ear", "right_ear", "neck", "thorax", "left_shoulder", "right_shoulder")
+"""Joints of the upper body that stand above `LOW` in someone upright."""
+LOW = ("left_knee", "right_knee", "left_ankle", "right_ankle")
+"""Joints of the legs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """2D keypoints with unseen joints as NaN, in float64, asked for by name."""
+
+    keypoints: Keypoints2D
+    """Whose."""
+
+    @cached_property
+    def xy(self) -> np.ndarray:
+        """(T, J, 2) pixels, NaN where unseen."""
+        return np.where(self.keypoints.seen[..., None], self.keypoints.xy, np.nan).astype(np.float64)
+
+    def joint(self, name: str) -> np.ndarray:
+        """(T, 2) one joint; all NaN when the skeleton has none of this name."""
+        skeleton = self.keypoints.skeleton
+        return self.xy[:, skeleton.index(name)] if name in skeleton else np.full(self.xy[:, 0].shape, np.nan)
+
+    def both(self, joint: str) -> tuple[np.ndarray, np.ndarray]:
+        """The left one and the right one."""
+        return self.joint(f"left_{joint}"), self.joint(f"right_{joint}")
+
+    def middle(self, names: tuple[str, ...]) -> np.ndarray:
+        """(T, 2) mean of those joints that are seen; NaN where none is."""
+        stacked = np.stack([self.joint(name) for name in names])
+        seen = np.isfinite(stacked)
+        count = seen.sum(0)
+        total = np.where(seen, stacked, 0).sum(0)
+        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+    @cached_property
+    def size_px(self) -> float:
+        """Median over frames of the diagonal of the box around the seen joints; NaN without a frame of two joints."""
+        frames = self.keypoints.seen.sum(1) >= 2
+        if not frames.any():
+            return float("nan")
+        shown = self.xy[frames]
+        return float(np.median(np.linalg.norm(np.nanmax(shown, 1) - np.nanmin(shown, 1), axis=-1)))
+
+
+def agreement(a: np.ndarray, b: np.ndarray) -> float:
+    """How far two series (T,) have the same signs: sum of a b over the root of sum a² sum b²; NaN without data."""
+    both = np.isfinite(a) & np.isfinite(b)
+    a, b = a[both], b[both]
+    scale = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    return float((a * b).sum()) / scale if scale > 0 else float("nan")

@@ -1,0 +1,110 @@
+"""Whether a clip runs at the frame rate it is said to have: from the rhythm of steps, and from how fast limbs move.
+
+A rate twice too high makes every motion twice as fast. Walkers take 1.5 to 2.3 steps a second and runners up to 3.2;
+in everything else, limbs differ so much in speed that only the fastest can be told from a wrong rate.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from poselift.doctor.body import Body
+
+MOST_STRIDES_HZ = 1.65
+"""Two steps a stride: 1 in 100 strides of walking and running is quicker than 1.55 a second."""
+FEWEST_STRIDES_HZ = 0.47
+"""1 in 100 is slower."""
+CLEAR_LOG_ODDS = 2.5
+"""Log odds of a rate twice too high that are worth a warning: 1 in 100 true rates has them."""
+LIKELY_LOG_ODDS = 1.0
+"""Those that are worth a word: 1 in 12 true rates."""
+LAGS_S = (0.1, 0.4)
+"""Times over which limbs are watched."""
+TOO_HIGH = (4.4, -1.22, -2.18, 5.22)
+"""Log odds for each of `limb_features`, and the last for none: fitted to motion capture (benchmarks/doctor.py). There
+is no such fit for a rate that is too low: people may stand still at any rate."""
+
+_LIMBS = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in ("wrist", "ankle", "elbow", "knee"))
+_LONGEST_STRIDE_S = 2.6
+_LEAST_SWING = 0.07
+"""Root mean square distance between the legs' joints, in person sizes, of what can be called steps."""
+_SEEN = 0.6
+
+
+@dataclass(frozen=True)
+class Gait:
+    """A rhythm of the legs."""
+
+    strides_hz: float
+    """Strides (two steps) a second, at the claimed rate."""
+    likeness: float
+    """How well the motion repeats itself after a stride, at most 1."""
+
+
+def gait(body: Body) -> Gait | None:
+    """The rhythm of someone who walks or runs; None where the legs have none."""
+    apart = _legs_apart(body)
+    if apart is None:
+        return None
+    fps, frames = body.keypoints.fps, len(apart)
+    time = np.stack([np.ones(frames), np.linspace(-1, 1, frames)], 1)
+    apart = apart - time @ np.linalg.lstsq(time, apart, rcond=None)[0]
+    lags = range(1, min(int(_LONGEST_STRIDE_S * fps), int(0.6 * frames)))
+    likeness = np.array([_likeness(apart[lag:], apart[:-lag]) for lag in lags])
+    swings = np.sqrt((apart**2).sum(1).mean()) > _LEAST_SWING
+    opposite = np.flatnonzero(likeness < 0)
+    if not swings or not len(opposite):
+        return None
+    likeness[: opposite[0]] = -1
+    inner = likeness[1:-1]
+    peaks = 1 + np.flatnonzero((inner >= likeness[:-2]) & (inner >= likeness[2:]) & (inner > 0.85 * likeness.max()))
+    if not len(peaks):
+        return None
+    stride = int(peaks[0]) + 1
+    half = _likeness(apart[(stride + 1) // 2 :], apart[: -((stride + 1) // 2)])
+    found = Gait(fps / stride, float(likeness[stride - 1]))
+    return found if found.likeness > 0.75 and half < -0.5 else None
+
+
+def _legs_apart(body: Body) -> np.ndarray | None:
+    """(T, 4) left minus right ankle and knee in person sizes, gaps filled in time; None when too little is seen."""
+    apart = np.concatenate([np.subtract(*body.both(joint)) for joint in ("ankle", "knee")], axis=1) / body.size_px
+    seen = np.isfinite(apart)
+    if len(apart) < body.keypoints.fps or seen.mean(0).min() < _SEEN:
+        return None
+    time = np.arange(len(apart))
+    columns = [np.interp(time, time[ok], values[ok]) for values, ok in zip(apart.T, seen.T, strict=True)]
+    return np.stack(columns, 1)
+
+
+def _likeness(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a * b).sum() / max(np.sqrt((a**2).sum() * (b**2).sum()), 1e-12))
+
+
+def limb_features(body: Body) -> np.ndarray | None:
+    """(3,) logarithms of how far wrists, ankles, elbows and knees get in each of `LAGS_S`, and of their spread.
+
+    Relative to the pelvis (the middle of the hips), in person sizes; None when the clip is too short or too little of
+    it is seen.
+    """
+    fps = body.keypoints.fps
+    hips = body.middle(("left_hip", "right_hip"))
+    limbs = np.stack([body.joint(name) for name in _LIMBS], 1)
+    limbs = (limbs - hips[:, None]) / body.size_px
+    limbs = limbs[:, np.isfinite(limbs).any((0, 2))]
+    if len(limbs) < 2 * fps or np.isfinite(limbs).sum() < _SEEN * 2 * len(limbs) * len(_LIMBS):
+        return None
+    far = []
+    for lag in LAGS_S:
+        whole = int(lag * fps)
+        share = lag * fps - whole
+        later = limbs[whole : len(limbs) - 1] * (1 - share) + limbs[whole + 1 :] * share
+        far.append(np.sqrt(np.nanmean(((later - limbs[: len(later)]) ** 2).sum(-1))))
+    far.append(np.sqrt(np.nanmean(np.nanvar(limbs, 0).sum(-1))))
+    return np.log(np.maximum(far, 1e-6))
+
+
+def log_odds(body: Body) -> float:
+    """Log odds that the rate is said twice too high; 0 for no idea."""
+    features = limb_features(body)
+    return 0.0 if features is None else float(np.dot(TOO_HIGH, [*features, 1]))

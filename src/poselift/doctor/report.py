@@ -1,0 +1,30 @@
+"""Findings as text."""
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from poselift.doctor.finding import SEVERITIES, Finding
+
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+def report(title: str, findings: list[Finding]) -> RenderableType:
+    """What `rich` prints: the worst first, each with what it does and what mends it.
+
+    Args:
+        title: What was looked at.
+        findings: What was found.
+    """
+    if not findings:
+        return Text(f"{title}: nothing is wrong", style="green")
+    rows = Table.grid(padding=(0, 1))
+    for finding in sorted(findings, key=lambda found: SEVERITIES.index(found.severity)):
+        said = Text()
+        said.append(f"{finding.check}: ", style="bold")
+        said.append(f"{finding.wrong}\n" + (f"in {finding.where}\n" if finding.where else ""))
+        said.append(f"then: {finding.effect}\nmend: {finding.mend}", style="dim")
+        rows.add_row(Text(finding.severity, style=_STYLES[finding.severity]), said)
+    counts = [(severity, sum(f.severity == severity for f in findings)) for severity in SEVERITIES]
+    summary = ", ".join(f"{count} {severity}" for severity, count in counts if count)
+    return Group(Text(f"{title}: {summary}", style="bold"), rows)

@@ -1,0 +1,153 @@
+"""Whether left and right are exchanged throughout a clip.
+
+To a camera very far away a person with exchanged sides looks just like another person, mirrored in depth. What tells
+them apart is small: near parts of the body look larger; toes that point to a camera above the floor are lower in the
+picture than the heels; the side that is turned away is the one that detectors are less sure of. Each is a vote, and
+nothing is said unless one is clear and none speaks against it.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from poselift.doctor.body import Body, agreement
+from poselift.lift import lift
+from poselift.lifter import Lifter
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import Skeleton
+
+OPPOSED = -0.5
+"""Agreement below which arms and legs have different sides. Twisted people reach -0.2 over a clip."""
+CLEAR = 0.4
+"""Agreement of feet or of confidence with the body's direction that counts as a vote."""
+CLEAR_LOG_ODDS = 2.5
+"""Log odds of the perspective that count as a vote."""
+WEIGHTS = (49.25, 3.03, 12.67)
+"""Log odds for each unit of `perspective_features`, fitted to motion capture (benchmarks/doctor.py)."""
+
+_FACING = 0.03
+_SHARES = 0.03
+_MOST_FRAMES = 405
+_FEWEST_FRAMES = 20
+
+
+def arms_against_legs(body: Body) -> float:
+    """Agreement of the shoulders' direction with the hips': near 1, and near -1 where one of them is exchanged."""
+    (left_shoulder, right_shoulder), (left_hip, right_hip) = body.both("shoulder"), body.both("hip")
+    return agreement((left_shoulder - right_shoulder).ravel(), (left_hip - right_hip).ravel())
+
+
+def exchanged(body: Body, lifter: Lifter | None) -> list[str]:
+    """Reasons to believe that left and right are exchanged in the whole clip; empty when nothing says so.
+
+    Args:
+        body: The person.
+        lifter: A person-scale lifter, for keypoints in its own joint order; None to do without.
+    """
+    votes = {
+        "the toes point away from where the hips face": feet(body),
+        "the detector is less sure of the side that is turned to the camera": confidence(body),
+    }
+    if lifter is not None and body.keypoints.skeleton == lifter.skeleton and body.keypoints.confidence is None:
+        log_odds = perspective(body.keypoints, lifter)
+        votes["the parts of the body that should be near look small"] = CLEAR * log_odds / CLEAR_LOG_ODDS
+    if any(vote > CLEAR / 2 for vote in votes.values()):
+        return []
+    return [reason for reason, vote in votes.items() if vote < -CLEAR]
+
+
+def feet(body: Body) -> float:
+    """Agreement of the hips' and shoulders' direction with the feet's; 0 where it cannot be told.
+
+    Who faces the camera has the left hip right in the picture, and toes below the heels. Toes hang and heels rise in
+    walking, so feet that point away must do so clearly.
+    """
+    toe = "foot_index" if "left_foot_index" in body.keypoints.skeleton else "big_toe"
+    across = sum((left - right)[:, 0] for left, right in (body.both("hip"), body.both("shoulder"))) / body.size_px
+    toes, heels = body.both(toe), body.both("heel")
+    down = (toes[0] - heels[0] + toes[1] - heels[1])[:, 1] / 2 / body.size_px
+    told = np.isfinite(across) & np.isfinite(down) & (np.abs(across) > 2 * _FACING) & (np.abs(down) > _FACING / 3)
+    if told.sum() < max(3, 0.2 * len(told)):
+        return 0.0
+    return agreement(np.sign(across[told]), down[told])
+
+
+def confidence(body: Body) -> float:
+    """Agreement of the way the knees bend with which side the detector is surer of; 0 where it cannot be told.
+
+    Who walks to the right of the picture turns the right side to the camera.
+    """
+    scores, skeleton = body.keypoints.confidence, body.keypoints.skeleton
+    if scores is None:
+        return 0.0
+    forward = np.zeros(len(body.xy))
+    for side in ("left", "right"):
+        hip, knee, ankle = (body.joint(f"{side}_{name}") for name in ("hip", "knee", "ankle"))
+        forward += (knee - (hip + ankle) / 2)[:, 0] / body.size_px
+    limbs = {name for limb in skeleton.limbs for name in limb}
+    pairs = [(left, right) for left, right in skeleton.pairs if left in limbs]
+    if not pairs:
+        return 0.0
+    surer = np.mean([scores[:, right] - scores[:, left] for left, right in pairs], axis=0)
+    told = np.isfinite(forward)
+    if not told.any() or np.abs(forward[told]).mean() < _FACING or np.abs(surer[told]).mean() < _SHARES:
+        return 0.0
+    return agreement(forward, surer)
+
+
+def perspective(keypoints: Keypoints2D, lifter: Lifter) -> float:
+    """Log odds that left and right are as they should be, from what a lifter makes of the clip and of its exchange."""
+    if len(keypoints) < _FEWEST_FRAMES:
+        return 0.0
+    return float(np.dot(WEIGHTS, perspective_features(keypoints, lifter)))
+
+
+def perspective_features(keypoints: Keypoints2D, lifter: Lifter) -> np.ndarray:
+    """What speaks for the sides as they are, against their exchange; changes sign when they are exchanged.
+
+    Returns:
+        (3,): how much more the lifted near parts are enlarged in the picture (1/m), how much less the body leans away
+        from the camera's picture plane as if seen from below, and how much smaller the misfit is (logarithm).
+    """
+    first = _first(keypoints)
+    other = replace(first, xy=first.xy[:, list(first.skeleton.flipped)])
+    (near, lean, misfit), (other_near, other_lean, other_misfit) = (_explained(k, lifter) for k in (first, other))
+    return np.array([near - other_near, other_lean - lean, np.log(other_misfit / misfit)])
+
+
+def _first(keypoints: Keypoints2D) -> Keypoints2D:
+    frames = slice(0, _MOST_FRAMES)
+    scores = keypoints.confidence
+    return keypoints.with_frames(keypoints.xy[frames], None if scores is None else scores[frames], keypoints.fps)
+
+
+def _explained(keypoints: Keypoints2D, lifter: Lifter) -> tuple[float, float, float]:
+    """How the picture follows from the lifted poses: enlargement with nearness, lean, and mean squared misfit."""
+    poses = lift(keypoints, lifter, repair=False).xyz.astype(np.float64)
+    seen = keypoints.seen[..., None]
+    picture = _centred(np.where(seen, keypoints.xy, 0), seen)
+    flat = _centred(poses[..., :2], seen)
+    square = np.maximum((flat**2).sum((1, 2)), 1e-9)
+    scale = (flat * picture).sum((1, 2)) / square
+    scale = np.where(np.abs(scale) > 1e-9, scale, np.nan)[:, None, None]
+    rest = picture / scale - flat
+    near = _centred(-poses[..., :2] * poses[..., 2:], seen)
+    near = near - flat * ((near * flat).sum((1, 2)) / square)[:, None, None]
+    told = np.isfinite(rest).all((1, 2))
+    rest, near = rest[told], near[told]
+    enlarged = (near * rest).sum() / max((near**2).sum(), 1e-9)
+    misfit = max((rest**2).sum() - enlarged * (near * rest).sum(), 1e-9) / max(told.sum(), 1)
+    return float(enlarged), _lean(poses, keypoints.skeleton), float(misfit)
+
+
+def _lean(poses: np.ndarray, skeleton: Skeleton) -> float:
+    """Mean depth of the unit vector from the feet to the thorax; negative where the camera is above."""
+    feet = poses[:, list(skeleton.indices(["left_ankle", "right_ankle"]))].mean(1)
+    up = poses[:, skeleton.index("thorax")] - feet
+    return float((up / np.maximum(np.linalg.norm(up, axis=-1, keepdims=True), 1e-9))[:, 2].mean())
+
+
+def _centred(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(T, J, 2) relative to the mean of the frame's seen joints, 0 where unseen."""
+    mean = (points * seen).sum(1, keepdims=True) / np.maximum(seen.sum(1, keepdims=True), 1)
+    return (points - mean) * seen
