@@ -22,7 +22,7 @@ def train(
 
     Args:
         recipe: Name of the recipe, such as nanohtnet_mocap.
-        data: Motion capture archive.
+        data: Motion capture archive, or the folder of a benchmark's archives, as the recipe asks.
         out: Folder of the run; a run that was stopped goes on where it was.
     """
     return lab_module("command").train(recipe, ["--data", str(data), "--out", str(out)], progress)
