@@ -106,6 +106,8 @@ def test_every_window_comes_once_plain_and_once_mirrored():
     source = BenchmarkWindows([clip(6), clip(5, 1)], shape(channels=3), mirror=True)
     assert source.windows == 22
     batch = everything(source)
+    plain = everything(BenchmarkWindows([clip(6), clip(5, 1)], shape(channels=3), mirror=False))
+    assert torch.equal(batch.inputs[:11], plain.inputs) and torch.equal(batch.targets[:11], plain.targets)
     assert torch.equal(batch.inputs[11:], flip(batch.inputs[:11], H36M_17))
     assert torch.equal(batch.targets[11:], flip(batch.targets[:11], H36M_17))
     assert len(rows(batch.inputs)) == 22

@@ -12,11 +12,12 @@ from poselift.datasets.h36m import load_h36m  # noqa: E402
 from poselift.errors import CheckpointError, MissingData  # noqa: E402
 from poselift.lab.benchmark_data import BenchmarkConfig  # noqa: E402
 from poselift.lab.data import DataConfig  # noqa: E402
+from poselift.lab.models import build  # noqa: E402
 from poselift.lab.optim import OptimConfig  # noqa: E402
 from poselift.lab.recipe import TrainRecipe  # noqa: E402
 from poselift.lab.recipes.rows import by_epochs  # noqa: E402
 from poselift.lab.tasks import BenchmarkTask, MocapTask, make_task  # noqa: E402
-from poselift.lab.train import Run  # noqa: E402
+from poselift.lab.train import Run, TorchLifter  # noqa: E402
 from poselift.normalize import SCREEN  # noqa: E402
 
 RECIPE = TrainRecipe(
@@ -75,6 +76,19 @@ def test_a_benchmark_trains_by_epochs(run):
     for average, model in zip(training.average.parameters(), training.model.parameters(), strict=True):
         assert torch.equal(average, model)
     assert training.lifter.normalization == SCREEN
+
+
+def test_each_step_asks_for_its_own_windows(run, monkeypatch):
+    training, asked = run(), []
+    batch = training.source.batch
+
+    def spy(size, generator, step=0):
+        asked.append((size, step))
+        return batch(size, generator, step)
+
+    monkeypatch.setattr(training.source, "batch", spy)
+    training.train()
+    assert asked == [(500, step) for step in range(9)]
 
 
 def test_a_stopped_run_on_a_benchmark_goes_on_to_the_bit(run):
@@ -185,11 +199,6 @@ def test_motion_capture_is_scored_three_ways(walk):
 
     recipe = TrainRecipe(name="x.y", lifter="htnet", model={"width": 24, "mlp_width": 8, "gcn_width": 8}, device="cpu")
     task = Bare([walk(30)], [walk(12, name="dev")])
-    model = torch.nn.Identity()
-    del model
-    from poselift.lab.models import build
-    from poselift.lab.train import TorchLifter
-
     lifter = TorchLifter(build(recipe.lifter, **recipe.model))
     exact, noisy = task.measure(lifter, cameras=1), task.measure(lifter, cameras=1, noisy=True)
     assert exact.protocol["keypoints"] == "exact 2D"

@@ -67,23 +67,18 @@ def evaluate(
     """
     if out is not None:
         check_free(out, overwrite=force)
-    if dataset is not None and dataset not in (*DATASETS, "mocap"):
-        raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, (*DATASETS, 'mocap'))}")
     kind = dataset or _kind(data)
     if kind == "mocap":
-        _refuse("motion capture", keypoints=keypoints, truth=truth, protocol=protocol, choose=choose or None)
-        _refuse("motion capture", as_published=as_published or None)
+        given = {"keypoints": keypoints, "truth": truth, "protocol": protocol, "choose": choose or None}
+        _refuse("motion capture", **given, as_published=as_published or None)
         how = MocapProtocol(cameras=4 if cameras is None else cameras, seed=seed or 0, flip_average=flip)
         content = _evaluate_mocap(lifter, data, split or "dev", how, detector_errors)
     else:
         _refuse("a benchmark", detector_errors=detector_errors or None, cameras=cameras, seed=seed)
-        rules = _protocol(protocol or PROTOCOL[kind], choose, as_published=as_published, flip=flip)
+        rules = _protocol(protocol, kind, choose, as_published=as_published, flip=flip)
         part = None if split == "all" else split or "test"
         clips = load_benchmark(data, dataset=kind, keypoints=keypoints or "gt", split=part, truth=truth)
-        with progress("evaluating") as tick:
-            scores = evaluate_benchmark(_open(lifter), clips, rules, progress=tick)
-        print_benchmark(scores, console)
-        content = scores.as_json()
+        content = _evaluate_benchmark(lifter, clips, rules)
     if out is not None:
         with written_whole(out, overwrite=force) as path:
             path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -118,8 +113,20 @@ def _evaluate_mocap(lifter: str, data: Path, split: str, protocol: MocapProtocol
     return {"lifter": lifter, "split": split} | scores.as_json()
 
 
-def _protocol(name: str, choices: Sequence[str], *, as_published: bool, flip: bool) -> BenchmarkProtocol:
-    """The named protocol with the choices that differ."""
+def _evaluate_benchmark(lifter: str, clips: BenchmarkSet, protocol: BenchmarkProtocol) -> dict[str, Any]:
+    with progress("evaluating") as tick:
+        scores = evaluate_benchmark(_open(lifter), clips, protocol, progress=tick)
+    print_benchmark(scores, console)
+    return scores.as_json()
+
+
+def _protocol(
+    name: str | None, dataset: str, choices: Sequence[str], *, as_published: bool, flip: bool
+) -> BenchmarkProtocol:
+    """The named protocol, or the data set's usual one, with the choices that differ."""
+    if dataset not in DATASETS:
+        raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, (*DATASETS, 'mocap'))}")
+    name = name or PROTOCOL[dataset]
     if name not in PROTOCOLS:
         raise RecipeError(f"unknown protocol '{name}'; {did_you_mean(name, PROTOCOLS)}")
     if as_published:

@@ -22,7 +22,7 @@ def train(
 
     Args:
         recipe: Name of the recipe, such as nanohtnet_mocap.
-        data: Motion capture archive.
+        data: Motion capture archive, or the folder of a benchmark's archives, as the recipe asks.
         out: Folder of the run; a run that was stopped goes on where it was.
     """
     return lab_module("command").train(recipe, ["--data", str(data), "--out", str(out)], progress)
@@ -38,6 +38,7 @@ def reproduce(
     steps: int | None = None,
     epochs: int | None = None,
     batch_size: int | None = None,
+    lr: float | None = None,
     device: str = "auto",
     truth: Literal["annot3", "univ_annot3"] | None = None,
     as_published: bool = False,
@@ -54,12 +55,13 @@ def reproduce(
         steps: Train so many steps only, to try it out.
         epochs: Train so many epochs.
         batch_size: Windows in a batch, where the recipe's is too large.
+        lr: Greatest learning rate; smaller batches want a smaller one.
         device: "cpu", "cuda", or "auto".
         truth: Which ground truth MPI-INF-3DHP's archive was made from.
         as_published: Choose the weights on the test subjects, as the papers' code does.
     """
     how = {
-        "steps": steps, "epochs": epochs, "batch_size": batch_size,
+        "steps": steps, "epochs": epochs, "batch_size": batch_size, "lr": lr,
         "device": device, "truth": truth, "as_published": as_published,
     }  # fmt: skip
     sheets, page, well = lab_module("command").reproduce(table, data, out, rows, how, progress)

@@ -102,24 +102,27 @@ def by_cell(metric: str) -> tuple[Column, ...]:
 PARAMETERS = Column("Params, M", lambda _, parameters: parameters / 1e6, 2)
 SIZE_AND_MPJPE = (PARAMETERS, mean("mpjpe", "MPJPE"))
 DHP_COLUMNS = (mean("pck", "PCK"), mean("auc", "AUC"), mean("mpjpe", "MPJPE"))
-TWO_PROTOCOLS = (mean("mpjpe", "MPJPE", 2), mean("p_mpjpe", "P-MPJPE", 2))
+
+NO_ACTIONS = " ".join("-" for _ in ACTIONS)
+CPN_BY_ACTION, GT_BY_ACTION = "CPN keypoints, MPJPE, mm", "exact keypoints, MPJPE, mm"
+CPN_ALIGNED = "CPN keypoints, P-MPJPE, mm"
 
 BEST_ON_TEST = "flip averaging, root set to 0, weights of the epoch best on the test subjects"
 CONVFORMER = "flip averaging and how the weights were chosen are not stated, and there is no code"
 
-CPN_MPJPE = Block("CPN keypoints, MPJPE, mm", by_action("mpjpe"), (
+CPN_MPJPE = Block(CPN_BY_ACTION, by_action("mpjpe"), (
     Row("T = 143", "convformer_h36m_cpn_143",
         "41.8 43.6 39.3 43.2 44.9 52.8 42.7 41.2 53.1 60.9 45.0 41.9 44.7 29.7 31.1 43.7"),
     Row("T = 243", "convformer_h36m_cpn_243",
         "41.0 43.2 39.0 42.4 44.5 52.2 41.7 40.8 53.0 60.6 44.8 41.3 43.7 29.6 30.9 43.2"),
 ))  # fmt: skip
-GT_MPJPE = Block("exact keypoints, MPJPE, mm", by_action("mpjpe"), (
+GT_MPJPE = Block(GT_BY_ACTION, by_action("mpjpe"), (
     Row("T = 143", "convformer_h36m_gt_143",
         "29.1 32.4 28.1 28.5 29.3 33.3 33.3 30.5 37.0 37.6 29.2 29.5 28.4 21.8 21.3 29.9"),
     Row("T = 243", "convformer_h36m_gt_243",
         "28.9 31.8 28.0 28.2 29.5 33.0 32.9 30.1 36.8 37.4 29.8 29.6 28.2 21.7 21.5 29.8"),
 ))  # fmt: skip
-CPN_P_MPJPE = Block("CPN keypoints, P-MPJPE, mm", by_action("p_mpjpe"), (
+CPN_P_MPJPE = Block(CPN_ALIGNED, by_action("p_mpjpe"), (
     Row("T = 143", "convformer_h36m_cpn_143",
         "31.9 34.4 32.2 35.0 34.2 40.7 32.9 31.8 42.8 49.1 36.0 31.5 35.0 23.6 25.2 34.5"),
     Row("T = 243", "convformer_h36m_cpn_243",
@@ -135,13 +138,10 @@ FINAL = "convformer_h36m_cpn_9"
 """The recipe of the ablations' final row."""
 
 TABLES: dict[str, PaperTable] = {
-    "h36m_posessm": PaperTable("PoseSSM, Human3.6M", BEST_ON_TEST, tuple(
-        Block(f"{words} keypoints, {metric.upper().replace('_', '-')}, mm", by_action(metric), (
-            Row("PoseSSM", f"posessm_h36m_{key}", " ".join(["-"] * 15 + [average])),
-        ))
-        for key, words, metric, average in (
-            ("cpn", "CPN", "mpjpe", "48.13"), ("cpn", "CPN", "p_mpjpe", "-"), ("gt", "exact", "mpjpe", "31.26"),
-        )
+    "h36m_posessm": PaperTable("PoseSSM, Human3.6M", BEST_ON_TEST, (
+        Block(CPN_BY_ACTION, by_action("mpjpe"), (Row("PoseSSM", "posessm_h36m_cpn", f"{NO_ACTIONS} 48.13"),)),
+        Block(CPN_ALIGNED, by_action("p_mpjpe"), (Row("PoseSSM", "posessm_h36m_cpn", "-"),)),
+        Block(GT_BY_ACTION, by_action("mpjpe"), (Row("PoseSSM", "posessm_h36m_gt", f"{NO_ACTIONS} 31.26"),)),
     )),
     "3dhp_posessm": PaperTable("PoseSSM, MPI-INF-3DHP", f"{BEST_ON_TEST}; PCK and AUC over 17 joints", (
         Block("exact keypoints", DHP_COLUMNS, (Row("PoseSSM", "posessm_3dhp", "-"),)),
@@ -205,17 +205,18 @@ TABLES: dict[str, PaperTable] = {
         )),
     )),
     "h36m_htnet": PaperTable("HTNet, Human3.6M", BEST_ON_TEST, (
-        Block("CPN keypoints, mm", TWO_PROTOCOLS, (Row("HTNet", "htnet_h36m_cpn", "48.9 39.0"),)),
-        Block("exact keypoints, mm", TWO_PROTOCOLS, (Row("HTNet", "htnet_h36m_gt", "34.0 -"),)),
+        Block(CPN_BY_ACTION, by_action("mpjpe"), (Row("HTNet", "htnet_h36m_cpn", f"{NO_ACTIONS} 48.9"),)),
+        Block(CPN_ALIGNED, by_action("p_mpjpe"), (Row("HTNet", "htnet_h36m_cpn", f"{NO_ACTIONS} 39.0"),)),
+        Block(GT_BY_ACTION, by_action("mpjpe"), (Row("HTNet", "htnet_h36m_gt", f"{NO_ACTIONS} 34.0"),)),
     )),
     "h36m_nanohtnet": PaperTable("NanoHTNet, Human3.6M", BEST_ON_TEST, (
-        Block("CPN keypoints, MPJPE, mm", by_action("mpjpe"), (
+        Block(CPN_BY_ACTION, by_action("mpjpe"), (
             Row("T = 81, K = 9", "nanohtnet_h36m_cpn_81_9", "-"),
             Row("T = 81, K = 27", "nanohtnet_h36m_cpn_81_27", "-"),
-            Row("T = 243, K = 9", "nanohtnet_h36m_cpn_243_9", " ".join(["-"] * 15 + ["~44.5"])),
-            Row("T = 243, K = 27", "nanohtnet_h36m_cpn_243_27", " ".join(["-"] * 15 + ["~43.5"])),
+            Row("T = 243, K = 9", "nanohtnet_h36m_cpn_243_9", f"{NO_ACTIONS} ~44.5"),
+            Row("T = 243, K = 27", "nanohtnet_h36m_cpn_243_27", f"{NO_ACTIONS} ~43.5"),
         )),
-        Block("exact keypoints, MPJPE, mm", by_action("mpjpe"), (
+        Block(GT_BY_ACTION, by_action("mpjpe"), (
             Row("T = 81, K = 9", "nanohtnet_h36m_gt_81_9", "-"),
             Row("T = 81, K = 27", "nanohtnet_h36m_gt_81_27", "-"),
             Row("T = 243, K = 9", "nanohtnet_h36m_gt_243_9", "-"),

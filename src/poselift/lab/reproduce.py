@@ -38,6 +38,8 @@ class Changes:
     """Train so many epochs."""
     batch_size: int | None = None
     """Windows in a batch."""
+    lr: float | None = None
+    """Greatest learning rate; smaller batches want a smaller one."""
     device: str = "auto"
     """"cpu", "cuda", or "auto" for a GPU where there is one."""
     truth: Literal["annot3", "univ_annot3"] | None = None
@@ -59,7 +61,8 @@ class Changes:
         if self.as_published:
             recipe, data = replace(recipe, evaluate_every=1), replace(data, as_published=True)
         size = recipe.batch_size if self.batch_size is None else self.batch_size
-        recipe = replace(recipe, data=data, batch_size=size, device=self.device)
+        optim = recipe.optim if self.lr is None else replace(recipe.optim, lr=self.lr)
+        recipe = replace(recipe, data=data, batch_size=size, optim=optim, device=self.device)
         return shortened(recipe, steps=self.steps, epochs=self.epochs)
 
 
@@ -174,15 +177,22 @@ def _stored(path: Path, recipe: TrainRecipe) -> dict[str, Any] | None:
 
 def _changed(recipe: TrainRecipe, full: TrainRecipe, content: dict[str, Any]) -> str:
     """How a recipe differs from the one of the table."""
-    ours, theirs = recipe_json(recipe), recipe_json(full)
+    ours, theirs = _flat(recipe), _flat(full)
     found = []
     if recipe.epochs != full.epochs:
         found.append(f"{content['steps']} steps, not {full.epochs} epochs of {content['epoch_steps']}")
-    for key in ours.keys() - {*_SILENT, "steps", "epochs", "data"}:
-        if ours[key] != theirs[key]:
-            found.append(f"{key.replace('_', ' ')} {ours[key]}, not {theirs[key]}")
-    found += [f"{key} {value}" for key, value in ours["data"].items() if theirs["data"][key] != value]
-    return ", ".join(found)
+    for name, value in ours.items():
+        if name not in (*_SILENT, "steps", "epochs") and value != theirs[name]:
+            found.append(f"{name.replace('_', ' ')} {value}, not {theirs[name]}")
+    return "; ".join(found)
+
+
+def _flat(recipe: TrainRecipe) -> dict[str, Any]:
+    """Options by name, those of the parts among them."""
+    options: dict[str, Any] = {}
+    for name, value in recipe_json(recipe).items():
+        options |= value if isinstance(value, dict) else {name: value}
+    return options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,8 +215,12 @@ def sheets(table: PaperTable, outcomes: dict[str, Outcome]) -> list[Sheet]:
     Args:
         table: The table.
         outcomes: Recipe: what came of it; rows of other recipes show the paper's numbers alone.
+
+    Returns:
+        The parts in which there is something of ours.
     """
-    return [_sheet(table, block, outcomes) for block in table.blocks]
+    blocks = [block for block in table.blocks if any(row.recipe in outcomes for row in block.rows)]
+    return [_sheet(table, block, outcomes) for block in blocks]
 
 
 def _sheet(table: PaperTable, block: Block, outcomes: dict[str, Outcome]) -> Sheet:

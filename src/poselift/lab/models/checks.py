@@ -26,6 +26,23 @@ def check_input(model: Any, x: Tensor) -> None:
         raise ShapeError(f"wanted keypoints (batch, {', '.join(map(str, wanted))}), got {tuple(x.shape)}")
 
 
+def single_frames(model: Any, x: Tensor) -> Tensor:
+    """Keypoints of single frames (B, J, C) for a lifter of one frame.
+
+    Args:
+        model: The lifter.
+        x: (B, 1, J, C). More frames than one are windows of their own, as in the authors' code of HTNet and PoseSSM:
+            (B, T, J, C) counts as (B * T, 1, J, C).
+
+    Raises:
+        ShapeError: `x` has another shape.
+    """
+    if x.ndim == 4 and x.shape[1] > 1:
+        x = x.flatten(0, 1).unsqueeze(1)
+    check_input(model, x)
+    return x.squeeze(1)
+
+
 def check_common(config: Any, *, chunks: int) -> None:
     """Check the fields that several models have.
 

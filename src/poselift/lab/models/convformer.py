@@ -266,11 +266,8 @@ class ConvFormer(Lifter):
     """Keypoints (B, T, J, C) in normalized screen coordinates to joints (B, 1, J, 3), root-relative camera metres."""
 
     def __init__(self, config: ConvFormerConfig | None = None) -> None:
-        super().__init__()
-        self.config = config = config or ConvFormerConfig()
-        self.skeleton, self.fps = config.skeleton, config.fps
-        self.in_frames, self.in_channels = config.in_frames, config.in_channels
-        self.out_frames = ((config.in_frames - 1) // 2,)
+        config = config or ConvFormerConfig()
+        super().__init__(config, ((config.in_frames - 1) // 2,))
         frames, joints, width = config.in_frames, len(config.skeleton), config.width
         self.embed = JointEmbedding(config)
         self.spatial = _stack(config, config.num_spatial_blocks, width, frames=False)

@@ -64,11 +64,8 @@ class HTNet(Lifter):
     """Keypoints (B, 1, J, C) in normalized screen coordinates to joints (B, 1, J, 3), root-relative camera metres."""
 
     def __init__(self, config: HTNetConfig | None = None) -> None:
-        super().__init__()
-        self.config = config = config or HTNetConfig()
-        self.skeleton, self.fps = config.skeleton, config.fps
-        self.in_frames, self.in_channels = config.in_frames, config.in_channels
-        self.out_frames = (0,)
+        config = config or HTNetConfig()
+        super().__init__(config, out_frames=(0,))
         self.embed = nn.Linear(config.in_channels, config.width)
         self.position = nn.Parameter(torch.zeros(1, len(config.skeleton), config.width))
         blocks: list[mixers.MixerBlock] = [
@@ -82,22 +79,13 @@ class HTNet(Lifter):
         self.head = nn.Linear(config.width, 3)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Features of each joint.
-
-        Args:
-            x: (B, 1, J, C) normalized keypoints. More frames than one are windows of their own, as in the authors'
-                code: (B, T, J, C) counts as (B * T, 1, J, C).
-
-        Returns:
-            (B, 1, J, width).
+        """Features of each joint: (B, 1, J, C) keypoints to (B, 1, J, width); see `checks.single_frames`.
 
         Raises:
             ShapeError: `x` has another shape.
         """
-        if x.ndim == 4 and x.shape[1] > 1:
-            x = x.flatten(0, 1).unsqueeze(1)
-        checks.check_input(self, x)
-        return self.spatial(self.embed(x.squeeze(1)) + self.position).unsqueeze(1)
+        frames = checks.single_frames(self, x)
+        return self.spatial(self.embed(frames) + self.position).unsqueeze(1)
 
 
 KEYS_FROM_REFERENCE = (

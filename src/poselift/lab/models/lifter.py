@@ -29,6 +29,18 @@ class Lifter(nn.Module, ABC):
     head: nn.Module
     """Features to joints."""
 
+    def __init__(self, config: Any, out_frames: tuple[int, ...]) -> None:
+        """Say of the lifter what its config says.
+
+        Args:
+            config: With `skeleton`, `fps`, `in_frames` and `in_channels`.
+            out_frames: Places in the window that it yields.
+        """
+        super().__init__()
+        self.config, self.out_frames = config, out_frames
+        self.skeleton, self.fps = config.skeleton, config.fps
+        self.in_frames, self.in_channels = config.in_frames, config.in_channels
+
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
         """(B, T, J, C) normalised keypoints to features (B, S, J, D).

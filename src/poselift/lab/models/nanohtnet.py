@@ -144,13 +144,10 @@ class NanoHTNet(Lifter):
     placed: Tensor | None
 
     def __init__(self, config: NanoHTNetConfig | None = None) -> None:
-        super().__init__()
-        self.config = config = config or NanoHTNetConfig()
-        self.skeleton, self.fps = config.skeleton, config.fps
-        self.in_frames, self.in_channels = config.in_frames, config.in_channels
+        config = config or NanoHTNetConfig()
         keep, joints, width = config.keep_frames, len(config.skeleton), config.width
         first = (config.in_frames - keep) // 2
-        self.out_frames = tuple(range(first, first + keep))
+        super().__init__(config, tuple(range(first, first + keep)))
         self.dct = CosineTransform(config.in_frames, keep, config.dct)
         # Rows of unit scale, whatever `dct` is: features are no coefficients of the input.
         inverse = config.in_frames * dct_matrix(config.in_frames, keep, "ortho")[:, list(self.out_frames)].T
