@@ -26,7 +26,10 @@ SMALL = {
 }
 CASES = [
     *((name, config) for name, config in SMALL.items()),
-    ("nanohtnet", SMALL["nanohtnet"] | {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True}),
+    (
+        "nanohtnet",
+        SMALL["nanohtnet"] | {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True, "live": True},
+    ),
     ("posessm", SMALL["posessm"] | {"in_channels": 3, "step_size": "joint"}),
 ]
 BATCH = 4

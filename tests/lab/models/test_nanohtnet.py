@@ -125,6 +125,17 @@ def test_out_frames_are_the_middle_ones():
     assert build("nanohtnet", **SMALL).out_frames == (12, 13, 14)
 
 
+def test_a_live_lifter_gives_out_the_newest_frames():
+    model = build("nanohtnet", **SMALL, live=True, dct="ortho", inverse_dct=True, skip=True).eval()
+    assert model.out_frames == (24, 25, 26)
+    x = torch.randn(2, 27, 17, 2)
+    features = model.encode(x)
+    torch.testing.assert_close(features[..., 1:, -2:], x[:, 24:, 1:])  # the root's slot holds its path, and is left out
+    time = torch.arange(27)
+    path = 0.3 + torch.cos(torch.pi * (2 * time + 1) * 2 / 54)
+    torch.testing.assert_close(model.inverse_dct @ (model.dct.matrix @ path), path[24:], rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("keep", [3, 9, 27])
 def test_raw_dct_of_a_constant_and_of_a_cosine(keep):
     time = torch.arange(27, dtype=torch.float64)

@@ -3,7 +3,8 @@
 Paper: Cai, M. Liu, H. Liu, Zhou, Li, "NanoHTNet: Nano Human Topology Network for Efficient 3D Human Pose Estimation",
 IEEE TIP 2025, arXiv 2501.15763. Official code: github.com/vefalun/NanoHTNet at 901020e (MIT).
 Differs: the cosine transform is one constant matrix product; the graph convolutions are arranged for fewer operations;
-options the paper does not have, each off by default: `in_channels`, `dct`, `inverse_dct`, `skip`, other skeletons.
+options the paper does not have, each off by default: `in_channels`, `dct`, `inverse_dct`, `live`, `skip`, other
+skeletons.
 Same sums as the authors' code to float noise, and its weights load. Licence: MIT.
 
 Glossary (paper, here): F or T = `in_frames`; K = `keep_frames`, both the frequencies kept and the frames given out;
@@ -59,6 +60,8 @@ class NanoHTNetConfig:
     """Scale of the cosine transform: "raw" grows with T as the authors' does; "ortho" keeps the input's scale."""
     inverse_dct: bool = False
     """Turn frequencies back into frames before the head, instead of leaving that to the network."""
+    live: bool = False
+    """Give out the last frames of the window instead of the middle ones: the newest pose comes without delay."""
     skip: bool = False
     """Hand each joint's own keypoint in the frame to the head, beside the features."""
     fps: float = 50.0
@@ -146,7 +149,7 @@ class NanoHTNet(Lifter):
     def __init__(self, config: NanoHTNetConfig | None = None) -> None:
         config = config or NanoHTNetConfig()
         keep, joints, width = config.keep_frames, len(config.skeleton), config.width
-        first = (config.in_frames - keep) // 2
+        first = config.in_frames - keep if config.live else (config.in_frames - keep) // 2
         super().__init__(config, tuple(range(first, first + keep)))
         self.dct = CosineTransform(config.in_frames, keep, config.dct)
         # Rows of unit scale, whatever `dct` is: features are no coefficients of the input.

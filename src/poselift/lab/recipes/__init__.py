@@ -2,12 +2,11 @@
 
 from poselift.errors import RecipeError, did_you_mean
 from poselift.lab.recipe import TrainRecipe
-from poselift.lab.recipes import convformer, nanohtnet, posessm
-from poselift.lab.recipes.mocap import mocap, nanohtnet_mocap
+from poselift.lab.recipes import convformer, mocap, nanohtnet, posessm
 from poselift.lab.recipes.rows import Recipe
 
 RECIPES: dict[str, Recipe] = {
-    made.__name__: made for made in (mocap, nanohtnet_mocap, *posessm.ROWS, *convformer.ROWS, *nanohtnet.ROWS)
+    made.__name__: made for made in (*mocap.ROWS, *posessm.ROWS, *convformer.ROWS, *nanohtnet.ROWS)
 }
 """Every recipe by name."""
 

@@ -1,4 +1,11 @@
-"""Weights that may ship: trained on the CMU motion capture data through the observation model."""
+"""Weights that may ship: trained on the CMU motion capture data through the observation model.
+
+There are no published numbers: the papers train on Human3.6M. Ours stand on the cards beside the weights, or are not
+measured yet; docs/log.md has what led here. Regularisation is off: at this length it costs more than it gives.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal
 
 from poselift.lab.data import DataConfig
 from poselift.lab.optim import OptimConfig
@@ -10,47 +17,97 @@ def mocap() -> TrainRecipe:
 
     Command: `poselift train mocap --lifter htnet --data mocap17.npz --out DIR`. Cost: minutes to hours, by the lifter.
     """
-    return TrainRecipe(
-        name="lifter.mocap",
-        lifter="htnet",
-        data=DataConfig(exact=0.35, own_joints=0.15),
-        optim=OptimConfig(lr=1e-3, warmup_steps=400, ema=0.999),
-        steps=20000,
-        batch_size=64,
-        evaluate_every=2000,
-        checkpoint_every=500,
-        log_every=100,
-    )
+    return _recipe("lifter.mocap", "htnet", {}, lr=1e-3, ema=0.999, steps=20000, precision="auto")
 
 
 def nanohtnet_mocap() -> TrainRecipe:
     """The default weights, `nanohtnet.mocap-81`.
 
     Command: `poselift train nanohtnet_mocap --data mocap17.npz --out DIR`. Cost: 1.2 hours on one core with bfloat16
-    (AMD EPYC, Zen 5); on a core without it, `--precision fp32` and about twice the time. There is no published number:
-    the papers train on Human3.6M. Ours stand on the card beside the weights; docs/log.md has what led here.
+    (AMD EPYC, Zen 5); on a core without it, `--precision fp32` and about twice the time.
     """
+    return _nanohtnet("nanohtnet.mocap-81", 81)
+
+
+def nanohtnet_mocap_243() -> TrainRecipe:
+    """`nanohtnet.mocap-243`, for clips of several seconds; shorter ones are better off with the default weights.
+
+    Command: `poselift train nanohtnet_mocap_243 --data mocap17.npz --out DIR`. Cost: 2.6 hours on one such core.
+    """
+    return _nanohtnet("nanohtnet.mocap-243", 243, steps=45000)
+
+
+def nanohtnet_mocap_27() -> TrainRecipe:
+    """`nanohtnet.mocap-27`, for short clips and little delay.
+
+    Command: `poselift train nanohtnet_mocap_27 --data mocap17.npz --out DIR`. Cost: about 1.2 hours on one such core.
+    """
+    return _nanohtnet("nanohtnet.mocap-27", 27)
+
+
+def nanohtnet_mocap_live() -> TrainRecipe:
+    """`nanohtnet.mocap-live`: the newest frame that comes out is the newest that went in.
+
+    Command: `poselift train nanohtnet_mocap_live --data mocap17.npz --out DIR`. Cost: 1.2 hours on one such core.
+    """
+    return _nanohtnet("nanohtnet.mocap-live", 81, live=True)
+
+
+def posessm_mocap() -> TrainRecipe:
+    """`posessm.mocap`, for single frames.
+
+    Command: `poselift train posessm_mocap --data mocap17.npz --out DIR`. Cost: about 1.6 hours on one such core.
+    """
+    still = {"graph_dropout": 0.0, "projection_dropout": 0.0, "drop_path": (0.0, 0.0)}
+    return _recipe("posessm.mocap", "posessm", {"in_channels": 3} | still)
+
+
+def htnet_mocap() -> TrainRecipe:
+    """`htnet.mocap`, for single frames.
+
+    Command: `poselift train htnet_mocap --data mocap17.npz --out DIR`. Cost: about 1.6 hours on one such core.
+    """
+    still = {"dropout": 0.0, "projection_dropout": 0.0, "drop_path": (0.0, 0.0)}
+    return _recipe("htnet.mocap", "htnet", {"in_channels": 3} | still)
+
+
+def convformer_mocap() -> TrainRecipe:
+    """`convformer.mocap-27`.
+
+    Command: `poselift train convformer_mocap --data mocap17.npz --out DIR`. Cost: about 5 hours on one such core.
+    """
+    still = {"dropout": 0.0, "drop_path": (0.0, 0.0)}
+    return _recipe("convformer.mocap-27", "convformer", {"in_frames": 27, "in_channels": 3} | still, lr=1e-3)
+
+
+def _nanohtnet(name: str, frames: int, *, live: bool = False, steps: int = 30000) -> TrainRecipe:
+    still = {"spatial_dropout": 0.0, "temporal_dropout": 0.0, "projection_dropout": 0.0, "drop_path": (0.0, 0.0)}
+    ours = {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True}
+    model = {"in_frames": frames, "keep_frames": 9} | ours | still
+    return _recipe(name, "nanohtnet", model | ({"live": True} if live else {}), steps=steps)
+
+
+def _recipe(
+    name: str, lifter: str, model: dict[str, Any], *, lr: float = 2e-3, ema: float = 0.9995, steps: int = 30000,
+    precision: Literal["auto", "bf16"] = "bf16",
+) -> TrainRecipe:  # fmt: skip
     return TrainRecipe(
-        name="nanohtnet.mocap-81",
-        lifter="nanohtnet",
-        model={
-            "in_frames": 81,
-            "keep_frames": 9,
-            "in_channels": 3,
-            "dct": "ortho",
-            "inverse_dct": True,
-            "skip": True,
-            "spatial_dropout": 0.0,
-            "temporal_dropout": 0.0,
-            "projection_dropout": 0.0,
-            "drop_path": (0.0, 0.0),
-        },
+        name=name,
+        lifter=lifter,
+        model=model,
         data=DataConfig(exact=0.35, own_joints=0.15),
-        optim=OptimConfig(lr=2e-3, warmup_steps=400, ema=0.9995),
-        steps=30000,
+        optim=OptimConfig(lr=lr, warmup_steps=400, ema=ema),
+        steps=steps,
         batch_size=64,
-        precision="bf16",
+        precision=precision,
         evaluate_every=2000,
         checkpoint_every=500,
         log_every=100,
     )
+
+
+ROWS: tuple[Callable[[], TrainRecipe], ...] = (
+    mocap, nanohtnet_mocap, nanohtnet_mocap_243, nanohtnet_mocap_27, nanohtnet_mocap_live, posessm_mocap, htnet_mocap,
+    convformer_mocap,
+)  # fmt: skip
+"""Every recipe of this file."""
