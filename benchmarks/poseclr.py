@@ -64,11 +64,10 @@ def jobs(lifters: list[str], seeds: int | None) -> list[Job]:
 
 def train_recipe(job: Job, steps: int, out: Path) -> TrainRecipe:
     """The shipped recipes, shorter; both arms are alike but for where the encoder comes from."""
-    recipe = get_recipe("nanohtnet_mocap" if job.lifter == "nanohtnet" else "mocap")
-    model = recipe.model if job.lifter == "nanohtnet" else {"in_channels": 3}
+    recipe = get_recipe(f"{job.lifter}_mocap")
     init = out / Job(job.lifter, job.seed, "pretrain").name / f"{job.lifter}.poseclr.safetensors"
     return replace(
-        recipe, name=f"{job.lifter}.{job.arm}", lifter=job.lifter, model=model, seed=job.seed, steps=steps,
+        recipe, name=f"{job.lifter}.{job.arm}", seed=job.seed, steps=steps,
         init=str(init) if job.arm == "poseclr" else "", evaluate_every=0, log_every=50, checkpoint_every=250,
         data=replace(recipe.data, fraction=job.fraction, fraction_seed=job.seed), device="cpu", precision="bf16",
         optim=replace(recipe.optim, warmup_steps=min(recipe.optim.warmup_steps, steps // 10)),

@@ -276,7 +276,7 @@ def test_pretrain_on_a_benchmark(archives, tmp_path):
     archives.write_h36m(tmp_path)
     arguments = (
         "--steps 1 --batch-size 3 --log-every 1 --checkpoint-every 1 --evaluate-every 0 --device cpu "
-        "--model.width 24 --model.num-blocks 1 --contrast.queue-size 8 --data.dataset h36m"
+        "--model.width 24 --model.num-blocks 1 --contrast.queue-size 8 --data.dataset h36m --views 4"
     ).split()
     where = ["--data", str(tmp_path), "--out", str(tmp_path / "run")]
     assert command.pretrain("posessm", [*where, *arguments], cli.progress) == 0
