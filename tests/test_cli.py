@@ -280,7 +280,9 @@ def test_evaluate_refuses_impossible_protocols(mocap, capsys, wrong):
     assert_error(capsys, "cameras >= 1 and seed >= 0")
 
 
-@pytest.mark.parametrize("arguments", [["train", "nanohtnet_mocap"], ["evaluate", "--data", "x", "--detector-errors"]])
+@pytest.mark.parametrize(
+    "arguments", [["train", "nanohtnet_mocap"], ["evaluate", "--data", "x", "--detector-errors"], ["pretrain", "htnet"]]
+)
 def test_without_the_lab_its_verbs_say_how_to_get_it(mocap, monkeypatch, capsys, arguments):
     for name in [name for name in sys.modules if name.startswith("poselift.lab")]:
         monkeypatch.delitem(sys.modules, name)

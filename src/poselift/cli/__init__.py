@@ -10,7 +10,7 @@ from rich.logging import RichHandler
 from poselift.cli.console import err, lab_module, progress, say_error
 from poselift.cli.lifting import lift
 from poselift.cli.measuring import doctor, evaluate, lifters, table
-from poselift.cli.training import benchmark, import_weights, reproduce, train
+from poselift.cli.training import benchmark, import_weights, pretrain, reproduce, train
 from poselift.errors import PoseliftError
 
 VERBS: dict[str, Callable[..., int]] = {
@@ -18,6 +18,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "doctor": doctor,
     "evaluate": evaluate,
     "table": table,
+    "pretrain": pretrain,
     "train": train,
     "reproduce": reproduce,
     "import-weights": import_weights,
@@ -40,8 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("poselift").handlers[:] = [RichHandler(console=err, show_time=False, show_path=False)]
     logging.getLogger("poselift").setLevel(logging.INFO)
     try:
-        if arguments[:1] == ["train"] and arguments[1:2] and not arguments[1].startswith("-"):
-            return lab_module("command").train(arguments[1], arguments[2:], progress)
+        if arguments[:1] in (["train"], ["pretrain"]) and arguments[1:2] and not arguments[1].startswith("-"):
+            verb = getattr(lab_module("command"), arguments[0])
+            return verb(arguments[1], arguments[2:], progress)  # their options depend on the recipe
         return tyro.extras.subcommand_cli_from_dict(
             VERBS, prog="poselift", description="2D keypoints or video to 3D human motion.", args=arguments
         )

@@ -28,6 +28,23 @@ def train(
     return lab_module("command").train(recipe, ["--data", str(data), "--out", str(out)], progress)
 
 
+def pretrain(
+    lifter: tyro.conf.Positional[str],
+    /,
+    *,
+    data: Path,
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
+) -> int:
+    """Pre-train a lifter's encoder by PoseCLR, without 3D; `poselift pretrain LIFTER --help` lists every option.
+
+    Args:
+        lifter: A lifter, module:Class, or a training recipe, whose lifter and options are taken.
+        data: Motion capture archive, or the folder of a benchmark's archives (with --data.dataset).
+        out: Folder of the run; a run that was stopped goes on where it was.
+    """
+    return lab_module("command").pretrain(lifter, ["--data", str(data), "--out", str(out)], progress)
+
+
 def reproduce(
     table: tyro.conf.Positional[str],
     /,
