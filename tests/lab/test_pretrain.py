@@ -262,7 +262,7 @@ def test_another_recipe_s_run_is_refused_and_older_ones_are_known(run):
     training = run()
     training._save()
     with pytest.raises(CheckpointError, match="another recipe"):
-        run(dataclasses.replace(RECIPE, contrast=PoseCLRConfig(queue_size=20, temperature=0.07)))
+        run(dataclasses.replace(RECIPE, contrast=PoseCLRConfig(queue_size=20, temperature=0.3)))
     stored = pretrain._as_json(RECIPE)
     assert pretrain._is_recipe(stored, RECIPE)
     older = stored | {"contrast": {k: v for k, v in stored["contrast"].items() if k != "margin_s"}}
