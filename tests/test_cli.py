@@ -214,6 +214,7 @@ def test_the_verbs_are_these():
         "doctor",
         "evaluate",
         "table",
+        "pretrain",
         "train",
         "reproduce",
         "import-weights",
