@@ -5,12 +5,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity  # noqa: E402
+from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, turn_limbs  # noqa: E402
 from poselift.skeleton import H36M_17  # noqa: E402
 
 LEGS = [j for j, n in enumerate(H36M_17.joints) if any(p in n for p in ("hip", "knee", "ankle"))]
 REST = [j for j in range(17) if j not in LEGS]
 YES, NO = torch.tensor([True]), torch.tensor([False])
+BOTH, NONE = torch.tensor([[True, True]]), torch.tensor([[False, False]])
 
 
 @pytest.fixture
@@ -25,17 +26,17 @@ def lengths(xyz):
 
 def test_nothing_chosen_changes_nothing(two):
     one, other = two
-    torch.testing.assert_close(mix_parts(one, other, NO, NO, H36M_17), one, rtol=0, atol=1e-5)
+    torch.testing.assert_close(mix_parts(one, other, NONE, NONE, H36M_17), one, rtol=0, atol=1e-5)
 
 
 def test_parts_of_oneself_change_nothing(two):
     one, _ = two
-    torch.testing.assert_close(mix_parts(one, one, YES, YES, H36M_17), one, rtol=0, atol=1e-5)
+    torch.testing.assert_close(mix_parts(one, one, BOTH, BOTH, H36M_17), one, rtol=0, atol=1e-5)
 
 
 def test_legs_are_the_others_at_the_same_height_and_below_the_own_pelvis(two):
     one, other = two
-    mixed = mix_parts(one, other, YES, NO, H36M_17)
+    mixed = mix_parts(one, other, BOTH, NONE, H36M_17)
     torch.testing.assert_close(mixed[:, :, REST], one[:, :, REST], rtol=0, atol=1e-5)
     relative = mixed - mixed[:, :, :1]
     torch.testing.assert_close(relative[:, :, LEGS, 2], (other - other[:, :, :1])[:, :, LEGS, 2], rtol=0, atol=1e-5)
@@ -48,7 +49,7 @@ def test_legs_are_the_others_at_the_same_height_and_below_the_own_pelvis(two):
 
 def test_arms_move_with_the_trunk(two):
     one, other = two
-    mixed = mix_parts(one, other, NO, YES, H36M_17)
+    mixed = mix_parts(one, other, NONE, BOTH, H36M_17)
     arms = [j for j, n in enumerate(H36M_17.joints) if "elbow" in n or "wrist" in n]
     rest = [j for j in range(17) if j not in arms]
     torch.testing.assert_close(mixed[:, :, rest], one[:, :, rest], rtol=0, atol=1e-5)
@@ -61,6 +62,62 @@ def test_arms_move_with_the_trunk(two):
         return torch.nn.functional.cosine_similarity(arm, trunk, dim=-1)
 
     torch.testing.assert_close(angle(mixed), angle(other), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_one_limb_alone_leaves_the_other_side_and_the_pelvis(two, side):
+    one, other = two
+    chosen = torch.tensor([[side == "left", side == "right"]])
+    mixed = mix_parts(one, other, chosen, chosen, H36M_17)
+    moved = {
+        j for j, n in enumerate(H36M_17.joints) if n in {f"{side}_{p}" for p in ("knee", "ankle", "elbow", "wrist")}
+    }
+    rest = [j for j in range(17) if j not in moved]
+    torch.testing.assert_close(mixed[:, :, rest], one[:, :, rest], rtol=0, atol=1e-5)
+    assert ((mixed - one)[:, :, list(moved)].norm(dim=-1).amax((0, 1)) > 0.02).all()
+
+
+def test_a_turned_limb_takes_along_what_hangs_on_it(two):
+    one, _ = two
+    shoulder, elbow, wrist = H36M_17.indices(("left_shoulder", "left_elbow", "left_wrist"))
+    turns = torch.zeros(1, 17, 3)
+    turns[0, elbow, 2] = torch.pi / 2  # about z: x to y, y to -x
+    turned = turn_limbs(one, turns, H36M_17)
+    rest = [j for j in range(17) if j not in (elbow, wrist)]
+    torch.testing.assert_close(turned[:, :, rest], one[:, :, rest], rtol=0, atol=1e-5)
+    for joint in (elbow, wrist):
+        was, now = (xyz[:, :, joint] - xyz[:, :, shoulder] for xyz in (one, turned))
+        torch.testing.assert_close(now, torch.stack([-was[..., 1], was[..., 0], was[..., 2]], -1), rtol=0, atol=1e-5)
+
+
+def test_turns_add_up_along_a_limb_and_keep_lengths(two):
+    one, _ = two
+    generator = torch.Generator().manual_seed(0)
+    turns = torch.randn(1, 17, 3, generator=generator)
+    knee, ankle = H36M_17.indices(("right_knee", "right_ankle"))
+    turned = turn_limbs(one, turns, H36M_17)
+    torch.testing.assert_close(lengths(turned), lengths(one), rtol=0, atol=1e-5)
+    shin_before = turn_limbs(one, turns * (torch.arange(17) != ankle)[:, None], H36M_17)
+    bone = (shin_before[:, :, ankle] - shin_before[:, :, knee])[0]
+    # The shin's own turn is made first, in its recorded place; then those of all above it.
+    own = torch.linalg.matrix_exp(_cross(turns[0, ankle]))
+    above = torch.linalg.matrix_exp(_cross(turns[0, H36M_17.index("right_hip")])) @ torch.linalg.matrix_exp(
+        _cross(turns[0, knee])
+    )
+    recorded = (one[:, :, ankle] - one[:, :, knee])[0]
+    torch.testing.assert_close(bone, recorded @ above.T, rtol=0, atol=1e-4)
+    torch.testing.assert_close(
+        (turned[:, :, ankle] - turned[:, :, knee])[0], recorded @ (above @ own).T, rtol=0, atol=1e-4
+    )
+
+
+def test_no_turn_is_nothing(two):
+    one, _ = two
+    torch.testing.assert_close(turn_limbs(one, torch.zeros(1, 17, 3), H36M_17), one, rtol=0, atol=1e-5)
+
+
+def _cross(v):
+    return torch.tensor([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
 
 
 def test_mirror_twice_is_nothing_and_once_exchanges_the_sides(two):

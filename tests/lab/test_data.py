@@ -20,7 +20,9 @@ from poselift.sequence import Keypoints2D  # noqa: E402
 from poselift.skeleton import COCO_17, H36M_17  # noqa: E402
 from poselift.window import cut  # noqa: E402
 
-EXACT = DataConfig(exact=1, own_joints=0, short=0, bone_scale=0, speed=(1, 1), mirror=False, mix=0, bend=0, rare=0)
+EXACT = DataConfig(
+    exact=1, own_joints=0, short=0, bone_scale=0, speed=(1, 1), mirror=False, mix=0, turn=0, bend=0, rare=0
+)
 ROOT = H36M_17.root
 
 
@@ -113,6 +115,28 @@ def test_seen_from_behind_left_is_left(body):
     assert torch.equal(in_picture[clear] < 0, away[clear] > 0)
     assert (batch.inputs[:, 4, H36M_17.index("head_top"), 1] < 0).all()  # up is negative in a picture
     assert (up[:, 1] < 0).all()
+
+
+def test_arms_are_turned_more_than_legs_and_in_the_share_of_windows_asked_for(body):
+    config = dataclasses.replace(EXACT, turn=0.5, turn_rad=0.3)
+    camera = dataclasses.replace(config.camera, roll_rad=0.0)
+    batches = [
+        windows_of([still(body)], dataclasses.replace(config, camera=camera, turn=share))
+        .batch(400, generator())
+        .targets
+        for share in (0.0, 0.5)
+    ]
+
+    def angles(targets, parent, joint):  # of each window, to the trunk, which nothing turns
+        bone = targets[:, 0, H36M_17.index(joint)] - targets[:, 0, H36M_17.index(parent)]
+        return torch.nn.functional.cosine_similarity(bone, targets[:, 0, H36M_17.index("thorax")], dim=-1).acos()
+
+    for side in ("left", "right"):
+        still_arm, arm = (angles(t, f"{side}_shoulder", f"{side}_elbow") for t in batches)
+        assert still_arm.std() < 1e-3
+        assert 0.4 < ((arm - still_arm.mean()).abs() > 1e-3).float().mean() < 0.6
+        thigh = angles(batches[1], f"{side}_hip", f"{side}_knee")
+        assert 0.3 < thigh.std() / arm.std() < 0.8
 
 
 @pytest.mark.parametrize("mirror", [True, False])
@@ -366,6 +390,7 @@ def test_clips_must_be_alike():
         ({"exact": 1.2}, r"data.exact: wanted a share in \[0, 1\], got 1.2"),
         ({"own_joints": -0.1}, "data.own_joints"),
         ({"short": 2}, "data.short"),
+        ({"turn": -1}, "data.turn"),
         ({"exact": 0.6, "own_joints": 0.5}, "at most 1 - data.exact"),
         ({"speed": (1.4, 0.7)}, "data.speed"),
         ({"speed": (0.0, 1.0)}, "data.speed"),

@@ -1,4 +1,4 @@
-"""More bodies and poses than were recorded: other limb lengths, mirror images, another clip's legs or arms, a lean.
+"""More bodies and poses than were recorded: other limb lengths, mirror images, limbs exchanged or turned, a lean.
 
 All take windows of world joints (B, T, J, 3), z up, and the skeleton they are in.
 """
@@ -35,13 +35,13 @@ def mix_parts(xyz: Tensor, other: Tensor, legs: Tensor, arms: Tensor, skeleton: 
     """Give windows the legs or arms of other windows.
 
     Legs keep their angle to the ground and turn with the pelvis about the vertical; arms move with the trunk. The
-    bones' lengths are the other body's, so scale them afterwards.
+    pelvis comes along with both legs. The bones' lengths are the other body's, so scale them afterwards.
 
     Args:
         xyz: (B, T, J, 3) windows to change.
         other: (B, T, J, 3) windows to take from.
-        legs: (B,) bool, windows whose legs change.
-        arms: (B,) bool, windows whose arms change.
+        legs: (B, 2) bool, windows whose left and right legs change.
+        arms: (B, 2) bool, windows whose left and right arms change.
         skeleton: Joint order and tree; with both arms and legs.
 
     Returns:
@@ -50,10 +50,36 @@ def mix_parts(xyz: Tensor, other: Tensor, legs: Tensor, arms: Tensor, skeleton: 
     mine, theirs = _bones(xyz, skeleton), _bones(other, skeleton)
     turned = theirs @ _yaw_between(other, xyz, skeleton)
     moved = theirs @ (_trunk_axes(other, skeleton).transpose(-1, -2) @ _trunk_axes(xyz, skeleton))
-    for parts, source, chosen in ((("hip", "knee", "ankle"), turned, legs), (("elbow", "wrist"), moved, arms)):
-        joints = [j for j, name in enumerate(skeleton.joints) if any(part in name for part in parts)]
-        mine[:, :, joints] = torch.where(chosen[:, None, None, None], source[:, :, joints], mine[:, :, joints])
+    for parts, source, chosen in (
+        (("hip",), turned, legs.all(1, keepdim=True).expand(-1, 2)),  # half a pelvis would not fit the other half
+        (("knee", "ankle"), turned, legs),
+        (("elbow", "wrist"), moved, arms),
+    ):
+        for side, taken in zip(("left", "right"), chosen.unbind(1), strict=True):
+            joints = list(skeleton.indices([f"{side}_{part}" for part in parts]))
+            mine[:, :, joints] = torch.where(taken[:, None, None, None], source[:, :, joints], mine[:, :, joints])
     return _from_bones(mine, xyz, skeleton)
+
+
+def turn_limbs(xyz: Tensor, turns: Tensor, skeleton: Skeleton) -> Tensor:
+    """Turn bones and all that hangs on them, by one rotation for the whole window.
+
+    Args:
+        xyz: (B, T, J, 3) joints.
+        turns: (B, J, 3) rotation vectors in radians, world axes, of the bone that ends at each joint; the root's is
+            not used.
+        skeleton: Joint order and tree.
+
+    Returns:
+        (B, T, J, 3).
+    """
+    own = _rotations(turns).unbind(1)
+    total = [torch.eye(3, device=xyz.device).expand(len(xyz), 3, 3)] * len(skeleton)
+    for joint in skeleton.topological:
+        if skeleton.parents[joint] >= 0:
+            total[joint] = total[skeleton.parents[joint]] @ own[joint]
+    bones = _bones(xyz, skeleton).transpose(1, 2)  # (B, J, T, 3)
+    return _from_bones((bones @ torch.stack(total, 1).transpose(2, 3)).transpose(1, 2), xyz, skeleton)
 
 
 def bend_trunk(xyz: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Tensor, skeleton: Skeleton) -> Tensor:
@@ -117,6 +143,17 @@ def _from_bones(bones: Tensor, xyz: Tensor, skeleton: Skeleton) -> Tensor:
             chain[joint] = chain[skeleton.parents[joint]]
             chain[joint, joint] = 1
     return xyz[:, :, skeleton.root : skeleton.root + 1] + chain @ bones
+
+
+def _rotations(vectors: Tensor) -> Tensor:
+    """(*, 3, 3) rotations by vectors (*, 3): along the axis, in radians."""
+    x, y, z = vectors.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+    angle = vectors.norm(dim=-1)[..., None, None].clip(min=1e-8)
+    return (
+        torch.eye(3, device=vectors.device) + angle.sin() / angle * cross + (1 - angle.cos()) / angle**2 * cross @ cross
+    )
 
 
 def _side(xyz: Tensor, skeleton: Skeleton, joint: str) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from poselift.convert import convert_arrays
 from poselift.datasets.mocap import MocapClip
 from poselift.errors import DatasetError, RecipeError
-from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, scale_bones
+from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, scale_bones, turn_limbs
 from poselift.lab.cameras import CameraConfig, project, view
 from poselift.lab.fraction import part_of
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, hide_faces
@@ -43,8 +43,12 @@ class DataConfig:
     """Least and greatest speed of the motion."""
     mirror: bool = True
     """Show half of the windows mirrored."""
-    mix: float = 0.3
-    """Share of windows with the legs, and share with the arms, of another window."""
+    mix: float = 0.5
+    """Share of windows with legs, and share with arms, of another window: both, or one alone."""
+    turn: float = 0.5
+    """Share of windows in which arms and legs are turned away from what was recorded, all through the window."""
+    turn_rad: float = 0.3
+    """Standard deviation of the turns of upper arms and forearms about each axis; thighs and shins have half."""
     bend: float = 0.4
     """Share of windows in which the trunk leans over more than was recorded."""
     bend_rad: float = 0.3
@@ -64,7 +68,7 @@ class DataConfig:
         Raises:
             RecipeError: One is out of range; the message names it.
         """
-        for name in ("exact", "own_joints", "short", "mix", "bend"):
+        for name in ("exact", "own_joints", "short", "mix", "turn", "bend"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"data.{name}: wanted a share in [0, 1], got {getattr(self, name)}")
         if self.exact + self.own_joints > 1:
@@ -123,6 +127,7 @@ class MocapWindows:
         self.skeleton: Skeleton = clips[0].skeleton
         self.in_frames, self.in_channels, self.config = in_frames, in_channels, config
         self.out_frames = torch.tensor(list(out_frames), device=device)
+        self._turned = torch.tensor([_mobility(name) for name in self.skeleton.joints], device=device)
         self.stride, self._clip_fps = clips[0].fps / fps, clips[0].fps
         lengths = torch.tensor([len(clip) for clip in clips], device=device)
         self._lengths, self._starts = lengths, lengths.cumsum(0) - lengths
@@ -220,8 +225,14 @@ class MocapWindows:
         """Other poses, limb lengths, and mirrored copies."""
         size, device, config = len(world), world.device, self.config
         if config.mix and size > 1:
-            legs, arms = torch.rand((2, size), generator=generator, device=device) < config.mix
+            both, one = torch.rand((2, 2, size, 1), generator=generator, device=device)
+            sides = torch.rand((2, size, 2), generator=generator, device=device) < 0.5
+            legs, arms = (both < config.mix) & (sides | (one < 0.5))
             world = mix_parts(world, world.roll(1, 0), legs, arms, self.skeleton)
+        if config.turn:
+            turned = torch.rand((size, 1, 1), generator=generator, device=device) < config.turn
+            turns = torch.randn((size, len(self.skeleton), 3), generator=generator, device=device)
+            world = turn_limbs(world, config.turn_rad * turned * self._turned[:, None] * turns, self.skeleton)
         if config.bend:
             bent = torch.rand(size, generator=generator, device=device) < config.bend
             angle = bent * config.bend_rad * torch.randn(size, generator=generator, device=device)
@@ -252,6 +263,11 @@ class MocapWindows:
         confidence[..., DETECTOR_SKELETON.indices(("head_top", "upper_neck"))] *= has_crown
         parts.append(convert_arrays(found, confidence, DETECTOR_SKELETON, H36M_17))
         return torch.cat([p for p, _ in parts]), torch.cat([c for _, c in parts])
+
+
+def _mobility(joint: str) -> float:
+    """How far the bone that ends at a joint is turned, relative to an arm's."""
+    return 1.0 if "elbow" in joint or "wrist" in joint else 0.5 if "knee" in joint or "ankle" in joint else 0.0
 
 
 def _frame_weights(clips: Sequence[MocapClip], config: DataConfig) -> np.ndarray:

@@ -199,5 +199,5 @@ def as_recorded(config: DataConfig) -> DataConfig:
     """The same cameras, but bodies, poses and speeds as they were recorded, seen whole and exactly."""
     return replace(
         config, exact=1.0, own_joints=0.0, short=0.0, bone_scale=0.0, speed=(1.0, 1.0), mirror=False,
-        mix=0.0, bend=0.0, rare=0.0, fraction=1.0,
+        mix=0.0, turn=0.0, bend=0.0, rare=0.0, fraction=1.0,
     )  # fmt: skip
