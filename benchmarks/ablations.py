@@ -126,8 +126,8 @@ def table(everything: Sequence[Trial], out: Path) -> str:
                 f"{np.mean(camera):.1f}" for camera in np.transpose([run.get("real", []) for run in runs])
             )
             about = [row.group, row.name, str(len(runs)), f"{1000 * min(run['step_s'] for run in runs):.0f}"]
-            cells = [*about, *exact, *_gap(runs, base, "exact"), _cell(runs, "noisy", "p_mpjpe")]
-            cells += [*_gap(runs, base, "noisy"), _cell(runs, "exact", "mpjve", 2), real]
+            cells = [*about, *exact, *_gap(row, runs, base, "exact"), _cell(runs, "noisy", "p_mpjpe")]
+            cells += [*_gap(row, runs, base, "noisy"), _cell(runs, "exact", "mpjve", 2), real]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", MEANING, ""])
 
@@ -146,11 +146,15 @@ def _cell(runs: Sequence[dict], seen: str, metric: str, digits: int = 1) -> str:
     return differences.mean_and_spread([run[seen][metric] for run in runs], digits)
 
 
-def _gap(runs: Sequence[dict], base: Sequence[dict], seen: str) -> tuple[str, str]:
+def _gap(row: Row, runs: Sequence[dict], base: Sequence[dict], seen: str) -> tuple[str, str]:
     """Difference in P-MPJPE from the recipe, and what may be said of it."""
-    if runs is base or not base:
+    if row is BASE or not base:
         return "", ""
-    gap = differences.against(*([run[seen]["p_mpjpe"] for run in some] for some in (runs, base)))
+    one, other = ([run[seen]["p_mpjpe"] for run in some] for some in (runs, base))
+    if row is FLIP:  # the same networks, so each with itself
+        gap = differences.paired([a - b for a, b in zip(one, other, strict=True)])
+    else:
+        gap = differences.against(one, other)
     return str(gap), gap.verdict
 
 

@@ -192,7 +192,8 @@ def scores(job: Job, run: Run, cameras: int, recording: Path | None) -> dict[str
     """Millimetres on the split dev and on a real recording, and the share of moments that the features find.
 
     Returns:
-        "exact", "noisy" and for `job.flip` "flip" (metric: mean), "real" (camera: P-MPJPE), "retrieval".
+        "exact" and "noisy" (metric: mean), "real" (P-MPJPE of each camera) and "retrieval"; for `job.flip` also
+        "flip_exact", "flip_noisy" and "flip_real".
     """
     lifter = CentreFrame(run.lifter) if job.centre else run.lifter
     said = {
@@ -201,7 +202,7 @@ def scores(job: Job, run: Run, cameras: int, recording: Path | None) -> dict[str
         "retrieval": _found(features_of(run.average.eval()), run.task, run.recipe, 0.25),
     }
     if job.flip:
-        said["flip"] = run.task.measure(lifter, cameras=cameras, flip_average=True).mean
+        said["flip_exact"] = run.task.measure(lifter, cameras=cameras, flip_average=True).mean
         said["flip_noisy"] = run.task.measure(lifter, cameras=cameras, flip_average=True, noisy=True).mean
     if recording:
         data = np.load(recording, allow_pickle=False)
