@@ -1,239 +1,237 @@
 """Does PoseCLR help? Fine-tuning from scratch against fine-tuning from a pre-trained encoder, all else alike.
 
-Usage: python benchmarks/poseclr.py --data mocap17.npz --out DIR [--minutes-per-run 10] [--processes 2]
+Usage: python benchmarks/poseclr.py --data mocap17.npz --out DIR [--minutes-per-run 4] [--pretrain-minutes 4]
 
-Every run has a folder below DIR and one thread; what is stopped goes on when the same command is given again. The first
-call measures how many steps fit into the minutes (in processor time, so that a busy machine changes nothing) and keeps
-them in DIR/plan.json: both arms and all seeds of a lifter take the same steps. Each seed has its own pre-training, its
-own part of the labels, and its own weights. Pre-training sees all clips of the split train, and never a 3D joint as a
-target. At the end, and whenever asked with --table, DIR/table.md holds what is there.
+NanoHTNet with 10, 1 and 100 % of the labels and three seeds, PoseSSM and HTNet with 10 % and two. A seed is its own
+part of the labels, its own fresh weights (pre-training begins with the ones that "scratch" begins with), its own
+batches and its own pre-training, so the starts are compared seed by seed. "longer" is from scratch too, but with the
+processor time of pre-training added to its own: what helps must also help more than that. Pre-training sees all clips
+of the split train, and never a 3D joint as a target.
+
+The first call measures what a step costs and keeps it in DIR/plan.json: all runs of a lifter and kind take the same
+steps, whatever else the machine does. What is stopped goes on when the same command is given again. Runs come in the
+order of their worth, and DIR/table.md always holds what is there: after the first 15 runs NanoHTNet's verdicts for 10
+and 1 % of the labels, after 21 the ones against "longer".
+
+The verdict is on P-MPJPE with exact 2D, by a 95 % interval of the differences between runs of the same seed (Student's
+t: with three seeds 2.5 times their standard deviation, with two 9 times, so two seeds hardly ever say anything).
 """
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Any
 
-from poselift.lab.data import DataConfig
-from poselift.lab.models.poseclr import PoseCLR, PoseCLRConfig
-from poselift.lab.pretrain import Pretraining, PretrainRecipe
+import differences
+import short_runs
+import workers
+
+from poselift.lab.pretrain import PretrainRecipe
 from poselift.lab.recipe import TrainRecipe
 from poselift.lab.recipes import get_recipe
-from poselift.lab.retrieval import keypoints_themselves, retrieve
-from poselift.lab.tasks import MocapTask
-from poselift.lab.train import Run
-from poselift.lab.views import MocapViewTask
 
-GRID = {"nanohtnet": ((1.0, 0.1, 0.01), 3), "posessm": ((0.1,), 2), "htnet": ((0.1,), 2)}
-"""Lifter: (shares of the labels, seeds)."""
-SCORES = ("mpjpe", "p_mpjpe", "noisy_mpjpe", "noisy_p_mpjpe")
+LIFTERS = ("nanohtnet", "posessm", "htnet")
+STARTS = ("scratch", "longer", "poseclr")
+TIERS = (
+    (("nanohtnet",), 3, ("poseclr", "scratch"), (0.1, 0.01)),
+    (("nanohtnet",), 3, ("longer",), (0.1, 0.01)),
+    (("nanohtnet",), 3, ("poseclr", "scratch"), (1.0,)),
+    (("posessm", "htnet"), 2, ("poseclr", "scratch"), (0.1,)),
+)
+"""Lifters, most seeds, starts, shares of the labels; what is worth most comes first."""
+PAIRS = (("poseclr", "scratch"), ("poseclr", "longer"), ("longer", "scratch"))
+SCORES = (("exact", "mpjpe"), ("exact", "p_mpjpe"), ("noisy", "mpjpe"), ("noisy", "p_mpjpe"))
+MEANING = (
+    "Millimetres on the split dev; mean and standard deviation over the seeds. Views found: share of 500 dev moments "
+    "that the fine-tuned features find at first place from another camera."
+)
+Result = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Job:
-    """One run: a pre-training, or one arm of the comparison."""
+class Arm:
+    """One run of the comparison."""
 
     lifter: str
     seed: int
-    arm: str
-    """"pretrain", "scratch" or "poseclr"."""
+    start: str
+    """One of `STARTS`, or "pretrain"."""
     fraction: float = 1.0
+    """Share of the labels."""
 
     @property
     def name(self) -> str:
-        share = "" if self.arm == "pretrain" else f"-{100 * self.fraction:g}"
-        return f"{self.lifter}-{self.arm}{share}-{self.seed}"
+        share = "" if self.start == "pretrain" else f"-{100 * self.fraction:g}"
+        return f"{self.lifter}-{self.start}{share}-{self.seed}"
+
+    @property
+    def pretraining(self) -> "Arm":
+        return Arm(self.lifter, self.seed, "pretrain")
 
 
-def jobs(lifters: list[str], seeds: int | None) -> list[Job]:
-    """Every run, pre-trainings first."""
-    pretrainings, arms = [], []
-    for lifter in lifters:
-        fractions, planned = GRID[lifter]
-        for seed in range(min(planned, seeds or planned)):
-            pretrainings.append(Job(lifter, seed, "pretrain"))
-            arms += [Job(lifter, seed, arm, share) for share in fractions for arm in ("scratch", "poseclr")]
-    return pretrainings + arms
+def arms(lifters: Sequence[str] = LIFTERS, seeds: int = 3) -> list[Arm]:
+    """Every run, what is worth most first, and what it needs before it."""
+    found: dict[Arm, None] = {}
+    for named, most, starts, fractions in TIERS:
+        for seed in range(min(seeds, most)):
+            for lifter, fraction, start in product(named, fractions, starts):
+                arm = Arm(lifter, seed, start, fraction)
+                if lifter in lifters:
+                    found |= {arm.pretraining: None, arm: None} if start == "poseclr" else {arm: None}
+    return list(found)
 
 
-def train_recipe(job: Job, steps: int, out: Path) -> TrainRecipe:
-    """The shipped recipes, shorter; both arms are alike but for where the encoder comes from."""
-    recipe = get_recipe(f"{job.lifter}_mocap")
-    init = out / Job(job.lifter, job.seed, "pretrain").name / f"{job.lifter}.poseclr.safetensors"
-    return replace(
-        recipe, name=f"{job.lifter}.{job.arm}", seed=job.seed, steps=steps,
-        init=str(init) if job.arm == "poseclr" else "", evaluate_every=0, log_every=50, checkpoint_every=250,
-        data=replace(recipe.data, fraction=job.fraction, fraction_seed=job.seed), device="cpu", precision="bf16",
-        optim=replace(recipe.optim, warmup_steps=min(recipe.optim.warmup_steps, steps // 10)),
-    )  # fmt: skip
+def train_recipe(arm: Arm, steps: int, args: argparse.Namespace) -> TrainRecipe:
+    """The shipped recipe, shorter; the starts are alike but for their weights and, for "longer", their steps."""
+    options = {
+        "name": f"{arm.lifter}.{arm.start}", "seed": arm.seed, "precision": "bf16", "batch_size": 32,
+        "data": {"fraction": arm.fraction, "fraction_seed": arm.seed},
+        "model": args.model if arm.lifter == "nanohtnet" else {},
+    }  # fmt: skip
+    return short_runs.short(short_runs.changed(get_recipe(f"{arm.lifter}_mocap"), options), steps, args.train)
 
 
-def pretrain_recipe(job: Job, steps: int, options: dict) -> PretrainRecipe:
-    """The same lifter and observation model; `options` are those of `PretrainRecipe`."""
-    like = train_recipe(job, 1, Path())
-    contrast = PoseCLRConfig(**options.get("contrast", {}))
-    rest = {key: value for key, value in options.items() if key != "contrast"}
+def pretrain_recipe(lifter: str, seed: int, steps: int, args: argparse.Namespace) -> PretrainRecipe:
+    """The same lifter and observation model, all clips."""
+    like = train_recipe(Arm(lifter, seed, "pretrain"), 100, args)
     recipe = PretrainRecipe(
-        name=f"{job.lifter}.poseclr", lifter=job.lifter, model=like.model, data=replace(like.data, fraction=1.0),
-        contrast=contrast, batch_size=64, steps=steps, seed=job.seed, device="cpu", precision="bf16",
-        log_every=50, evaluate_every=max(steps // 200 * 50, 50), checkpoint_every=250,
+        name=f"{lifter}.poseclr", lifter=lifter, model=like.model, data=like.data, batch_size=64, seed=seed,
+        precision=like.precision,
     )  # fmt: skip
-    recipe = replace(recipe, **rest)
-    return replace(recipe, optim=replace(recipe.optim, warmup_steps=min(recipe.optim.warmup_steps, steps // 10)))
+    return short_runs.short(recipe, steps, args.pretrain)
 
 
-def measure_steps(lifters: list[str], archive: Path, minutes: float, options: dict, out: Path) -> dict:
-    """Steps of pre-training and fine-tuning that take so many minutes of one core."""
-    steps: dict[str, dict[str, int]] = {}
-    bare = replace(DataConfig(), rare=0.0)  # finding rare poses takes a minute, and no step does it
-    for lifter in lifters:
-        pretraining = replace(pretrain_recipe(Job(lifter, 0, "pretrain"), 100000, options), data=bare, evaluate_every=0)
-        training = replace(train_recipe(Job(lifter, 0, "scratch"), 100000, out), data=bare)
-        runs = {
-            "pretrain": Pretraining(pretraining, MocapViewTask(bare, archive), out / "plan" / f"{lifter}-pretrain"),
-            "train": Run(training, MocapTask(bare, archive), out / "plan" / f"{lifter}-train"),
-        }
-        steps[lifter] = {kind: max(int(60 * minutes / _step_seconds(run)), 2) for kind, run in runs.items()}
-    return steps
+def recipe_of(arm: Arm, cost: dict[str, float], args: argparse.Namespace) -> TrainRecipe | PretrainRecipe:
+    """Of a run, as long as its minutes are at these costs (seconds of a step) of both kinds of step."""
+    minutes = {"pretrain": args.pretrain_minutes, "longer": args.pretrain_minutes + args.minutes_per_run}
+    kind = "pretrain" if arm.start == "pretrain" else "train"
+    steps = short_runs.steps_in(minutes.get(arm.start, args.minutes_per_run), cost[f"{arm.lifter}-{kind}"])
+    if arm.start == "pretrain":
+        return pretrain_recipe(arm.lifter, arm.seed, steps, args)
+    return train_recipe(arm, steps, args)
 
 
-def _step_seconds(run: Pretraining | Run, count: int = 8) -> float:
-    """Processor time of a step, the first two aside."""
-    for _ in range(2):
-        run._one_step()
-    began = time.process_time()
-    for _ in range(count):
-        run._one_step()
-    return (time.process_time() - began) / count
+def jobs(everything: list[Arm], cost: dict[str, float], args: argparse.Namespace) -> list[short_runs.Job]:
+    """The runs as jobs."""
+    return [
+        short_runs.Job(arm.name, recipe_of(arm, cost, args), arm.pretraining.name if arm.start == "poseclr" else "")
+        for arm in everything
+    ]
 
 
-def do(job: Job, archive: Path, out: Path) -> None:
-    """Do one run to its end, and write what it gave."""
-    plan = json.loads((out / "plan.json").read_text())
-    steps = plan["steps"][job.lifter]["pretrain" if job.arm == "pretrain" else "train"]
-    folder = out / job.name
-    if job.arm == "pretrain":
-        recipe = pretrain_recipe(job, steps, plan["options"])
-        run = Pretraining(recipe, MocapViewTask(recipe.data, archive), folder)
-        run.pretrain()
-        keys = ("retrieval_top1", "retrieval_top5", "retrieval_rank", "spread", "accuracy")
-        ends = [line for line in run.folder.lines() if "retrieval_top1" in line]
-        result = {"before": _pick(ends[0], keys), "after": _pick(ends[-1], keys)}
-        result["projector"] = _found(run.model, run)
-        result["keypoints"] = _found(None, run)
-    else:
-        recipe = train_recipe(job, steps, out)
-        task = MocapTask(recipe.data, archive)
-        run = Run(recipe, task, folder)
-        run.train()
-        exact, noisy = task.measure(run.lifter, cameras=2).mean, task.measure(run.lifter, cameras=2, noisy=True).mean
-        result = {name: exact[name] for name in ("mpjpe", "p_mpjpe")}
-        result |= {f"noisy_{name}": noisy[name] for name in ("mpjpe", "p_mpjpe")}
-    (folder / "result.json").write_text(json.dumps(result | {"steps": steps}) + "\n")
+def table(everything: list[Arm], out: Path) -> str:
+    """What is there, as Markdown."""
+    found = workers.results(everything, out)
+    return "\n\n".join([_scores(found), _verdicts(found), _retrieval(found)]) + "\n"
 
 
-def _pick(line: dict, keys: tuple[str, ...]) -> dict:
-    return {key: line[key] for key in keys if key in line}
+def _cells(found: dict[Arm, Result]) -> dict[tuple[str, float], dict[str, dict[int, Result]]]:
+    """(lifter, share): start: seed: result, in the order of the tables."""
+    cells: dict[tuple[str, float], dict[str, dict[int, Result]]] = {}
+    for arm in sorted(found, key=lambda arm: (LIFTERS.index(arm.lifter), -arm.fraction, arm.seed)):
+        if arm.start != "pretrain":
+            cells.setdefault((arm.lifter, arm.fraction), {}).setdefault(arm.start, {})[arm.seed] = found[arm]
+    return cells
 
 
-def _found(model: PoseCLR | None, run: Pretraining) -> float:
-    embed = keypoints_themselves if model is None else model.eval().embed
-    return round(retrieve(embed, run.unseen, margin_s=run.recipe.contrast.margin_s).top1, 4)
-
-
-def table(everything: list[Job], out: Path) -> str:
-    """What is there, as Markdown: mean and spread over the seeds."""
-    found = {
-        job: json.loads(path.read_text()) for job in everything if (path := out / job.name / "result.json").exists()
-    }
+def _scores(found: dict[Arm, Result]) -> str:
     lines = [
-        "| lifter | labels | start | seeds | MPJPE | P-MPJPE | with detector errors: MPJPE | P-MPJPE |",
+        "| lifter | labels | start | steps | seeds | MPJPE | P-MPJPE | with errors: MPJPE | P-MPJPE | views found |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for (lifter, fraction), starts in _cells(found).items():
+        for start in (start for start in STARTS if start in starts):
+            runs = list(starts[start].values())
+            values = [differences.mean_and_spread([run[seen][name] for run in runs]) for seen, name in SCORES]
+            values.append(differences.mean_and_spread([100 * run["retrieval"] for run in runs]) + " %")
+            about = f"{lifter} | {100 * fraction:g} % | {start} | {runs[0]['steps']} | {len(runs)}"
+            lines.append(f"| {about} | {' | '.join(values)} |")
+    return "\n".join([*lines, "", MEANING])
+
+
+def _verdicts(found: dict[Arm, Result]) -> str:
+    lines = ["| lifter | labels | compared | seeds | MPJPE | P-MPJPE | verdict |", "|---|---|---|---|---|---|---|"]
+    by_seed: dict[int, dict[float, float]] = {}
+    for (lifter, fraction), starts in _cells(found).items():
+        for one, other in PAIRS:
+            place = _by_seed(starts.get(one, {}), starts.get(other, {}), "mpjpe")
+            aligned = _by_seed(starts.get(one, {}), starts.get(other, {}), "p_mpjpe")
+            if aligned:
+                said = [differences.paired([*values.values()]) for values in (place, aligned)]
+                about = f"{lifter} | {100 * fraction:g} % | {one} − {other} | {len(aligned)}"
+                lines.append(f"| {about} | {said[0]} | {said[1]} | {said[1].verdict} |")
+            if lifter == "nanohtnet" and (one, other) == PAIRS[0]:
+                for seed, value in aligned.items():
+                    by_seed.setdefault(seed, {})[fraction] = value
+    return "\n".join([*lines, "", *_pooled(by_seed)])
+
+
+def _by_seed(one: dict[int, Result], other: dict[int, Result], metric: str) -> dict[int, float]:
+    """Differences with exact 2D, of the seeds that both have."""
+    return {seed: one[seed]["exact"][metric] - other[seed]["exact"][metric] for seed in one if seed in other}
+
+
+def _pooled(by_seed: dict[int, dict[float, float]]) -> list[str]:
+    """NanoHTNet over all shares of the labels: each seed counts once, as its shares have one pre-training."""
+    shares = set.intersection(*map(set, by_seed.values())) if by_seed else set()
+    said = ["Differences between runs of the same seed, in millimetres, with 95 % intervals; below zero is better."]
+    if len(shares) > 1:
+        whole = differences.paired([sum(d[share] for share in shares) / len(shares) for d in by_seed.values()])
+        which = ", ".join(f"{100 * share:g}" for share in sorted(shares, reverse=True))
+        said.append(
+            f"NanoHTNet, mean over {which} % of the labels, {whole.seeds} seeds: poseclr − scratch {whole} mm P-MPJPE:"
+            f" {whole.verdict}."
+        )
+    return said
+
+
+def _retrieval(found: dict[Arm, Result]) -> str:
+    lines = [
+        "| pre-training | steps | keypoints alone | features before | after | projector | spread | bank filled |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    rows = {(job.lifter, job.fraction, job.arm) for job in found if job.arm != "pretrain"}
-    for lifter, fraction, arm in sorted(rows, key=lambda row: (list(GRID).index(row[0]), -row[1], row[2] == "poseclr")):
-        results = [r for job, r in found.items() if (job.lifter, job.fraction, job.arm) == (lifter, fraction, arm)]
-        cells = [_mean([result[score] for result in results]) for score in SCORES]
-        lines.append(f"| {lifter} | {100 * fraction:g} % | {arm} | {len(results)} | {' | '.join(cells)} |")
-    lines += ["", "Millimetres on the split dev, two cameras a clip; mean and standard deviation over the seeds.", ""]
-    lines += [
-        "| pre-training | retrieval before | after | by the projector | by keypoints alone |",
-        "|---|---|---|---|---|",
-    ]
-    for job, result in found.items():
-        if job.arm == "pretrain":
-            before, after = (f"{result[key]['retrieval_top1']:.3f}" for key in ("before", "after"))
-            lines.append(f"| {job.name} | {before} | {after} | {result['projector']:.3f} | {result['keypoints']:.3f} |")
-    return "\n".join([*lines, "", "Share of 500 dev moments found at first place from another camera.", ""])
+    for arm, run in found.items():
+        if arm.start == "pretrain":
+            shares = [f"{100 * run[name]:.1f} %" for name in ("keypoints", "before", "after", "projector")]
+            shares += [f"{run['spread']:.2f}", f"{100 * run['bank_fill']:.0f} %"]
+            lines.append(f"| {arm.name} | {run['steps']} | {' | '.join(shares)} |")
+    return "\n".join(
+        [*lines, "", "Share of 500 dev moments found at first place from another camera; chance is 0.2 %."]
+    )
 
 
-def _mean(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread}"
+def add_options(parser: argparse.ArgumentParser, minutes: float = 4.0) -> None:
+    """The options that the sweep has as well."""
+    short_runs.add_options(parser)
+    parser.add_argument(
+        "--minutes-per-run", type=float, default=minutes, help="processor time of each training's steps"
+    )
+    parser.add_argument("--pretrain-minutes", type=float, default=minutes, help="and of each pre-training's")
+    parser.add_argument("--pretrain", type=json.loads, default={}, metavar="JSON",
+        help='other options of PretrainRecipe, such as {"views": 4, "contrast": {"temperature": 0.5}}')  # fmt: skip
+
+
+def settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What must stay as it is within a folder."""
+    names = ("minutes_per_run", "pretrain_minutes", "model", "train", "pretrain", "cameras")
+    return {name: getattr(args, name) for name in names}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--data", type=Path, default=Path("mocap17.npz"), help="archive with the splits train and dev")
-    parser.add_argument("--minutes-per-run", type=float, default=10.0, help="processor time of each run's steps")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="runs at a time")
-    parser.add_argument("--lifters", nargs="+", choices=list(GRID), default=list(GRID))
-    parser.add_argument("--seeds", type=int, help="fewer seeds than planned")
-    parser.add_argument("--options", type=json.loads, default={}, metavar="JSON",
-        help='of PretrainRecipe, such as {"views": 2, "contrast": {"temperature": 0.07}}')  # fmt: skip
-    parser.add_argument("--table", action="store_true", help="only write the table of what is there")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_options(parser)
+    parser.add_argument("--lifters", nargs="+", choices=LIFTERS, default=LIFTERS)
+    parser.add_argument("--seeds", type=int, default=3, help="of NanoHTNet; the others have two at most")
     args = parser.parse_args()
-    everything = jobs(args.lifters, args.seeds)
-    if args.job:
-        do(next(job for job in everything if job.name == args.job), args.data, args.out)
-        return 0
-    failed = [] if args.table else run_all(everything, args)
-    text = table(everything, args.out)
-    (args.out / "table.md").write_text(text)
-    print(text)
-    for name in failed:
-        print(f"failed: {name}, see {args.out / name}.err", file=sys.stderr)
-    return 1 if failed else 0
-
-
-def run_all(everything: list[Job], args: argparse.Namespace) -> list[str]:
-    """Do what is not done yet, so many at a time; names of what failed."""
-    plan = args.out / "plan.json"
-    args.out.mkdir(parents=True, exist_ok=True)
-    known = json.loads(plan.read_text()) if plan.exists() else {"steps": {}, "options": args.options}
-    if known["options"] != args.options or known.get("minutes", args.minutes_per_run) != args.minutes_per_run:
-        raise SystemExit(f"{plan} was made with other options or minutes; use a new --out folder")
-    if missing := [lifter for lifter in args.lifters if lifter not in known["steps"]]:
-        import torch
-
-        torch.set_num_threads(1)
-        known["minutes"] = args.minutes_per_run
-        known["steps"] |= measure_steps(missing, args.data, args.minutes_per_run, args.options, args.out)
-        plan.write_text(json.dumps(known, indent=2) + "\n")
-    failed: list[str] = []
-    for batch in (("pretrain",), ("scratch", "poseclr")):  # an arm needs its encoder
-        waiting = [j for j in everything if j.arm in batch and not (args.out / j.name / "result.json").exists()]
-        with ThreadPoolExecutor(args.processes) as pool:
-            for job, status in zip(waiting, pool.map(lambda job: _spawn(job, args), waiting), strict=True):
-                failed += [job.name] if status else []
-    return failed
-
-
-def _spawn(job: Job, args: argparse.Namespace) -> int:
-    command = [sys.executable, __file__, "--out", args.out, "--data", args.data, "--job", job.name]
-    one_thread = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    with (args.out / f"{job.name}.err").open("w") as err:
-        status = subprocess.run([str(part) for part in command], stderr=err, env=one_thread).returncode
-    print(f"{time.strftime('%H:%M:%S')} {job.name}: {'failed' if status else 'done'}", flush=True)
-    return status
+    everything = arms(tuple(args.lifters), args.seeds)
+    recipes = {f"{lifter}-train": train_recipe(Arm(lifter, 0, "scratch"), 100, args) for lifter in args.lifters}
+    recipes |= {f"{lifter}-pretrain": pretrain_recipe(lifter, 0, 100, args) for lifter in args.lifters}
+    cost = short_runs.make_plan(args.out / "plan.json", settings(args), recipes, args.data)
+    return short_runs.run(jobs(everything, cost, args), args, lambda: table(everything, args.out))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ P-MPJPE in millimetres over the valid ones of the twelve limb joints, frames wit
 """
 
 import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,28 @@ def limb_error(poses: pl.Poses3D, truth: np.ndarray, valid: np.ndarray) -> tuple
     return 1000 * float(errors[mask].mean()), int(frames.sum())
 
 
+def errors_by_camera(
+    data: Mapping[str, np.ndarray], lifter: pl.Lifter, *, keypoints: Sequence[Path] = (), flip: bool = False
+) -> list[tuple[int, float, int]]:
+    """Camera, P-MPJPE in millimetres over valid limb joints, and frames compared, of each camera of a recording.
+
+    Args:
+        data: The recording's arrays.
+        lifter: Any lifter.
+        keypoints: A file for each camera, in place of the recording's own keypoints.
+        flip: Average with the mirror image.
+    """
+    errors = []
+    for camera, found in enumerate(data["kp2d_body25b"]):
+        if keypoints:
+            (person, *_) = pl.read_keypoints(keypoints[camera])
+        else:
+            person = pl.Keypoints2D(found[..., :2], found[..., 2], pl.BODY_25B, float(data["fps"]))
+        poses = pl.lift(person, lifter, flip_average=flip)
+        errors.append((int(data["cameras"][camera]), *limb_error(poses, data["X3d17"], data["valid"])))
+    return errors
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("recording", type=Path)
@@ -38,14 +61,8 @@ def main() -> None:
     args = parser.parse_args()
     data = np.load(args.recording, allow_pickle=False)
     lifter = pl.load_lifter(args.lifter) if args.lifter else pl.load_lifter()
-    for camera, found in enumerate(data["kp2d_body25b"]):
-        if args.keypoints:
-            (person, *_) = pl.read_keypoints(args.keypoints[camera])
-        else:
-            person = pl.Keypoints2D(found[..., :2], found[..., 2], pl.BODY_25B, float(data["fps"]))
-        poses = pl.lift(person, lifter, flip_average=args.flip)
-        error, frames = limb_error(poses, data["X3d17"], data["valid"])
-        print(f"camera {data['cameras'][camera]}: {error:.1f} mm over {frames} frames")
+    for camera, error, frames in errors_by_camera(data, lifter, keypoints=args.keypoints or (), flip=args.flip):
+        print(f"camera {camera}: {error:.1f} mm over {frames} frames")
 
 
 if __name__ == "__main__":

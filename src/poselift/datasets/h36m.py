@@ -8,17 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from poselift.datasets import positions
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
-from poselift.datasets.positions import (
-    Detections,
-    among,
-    among_subjects,
-    check_metres,
-    entry,
-    numbers,
-    read_detections,
-    read_positions,
-)
 from poselift.datasets.studio import StudioCamera, studio_cameras
 from poselift.errors import DatasetError, did_you_mean
 from poselift.skeleton import H36M_17
@@ -74,20 +65,20 @@ def load_h36m(
         DatasetError: A file is damaged or not what it claims, a name is unknown, or 2D is shorter than 3D.
     """
     folder = Path(folder)
-    people, split = among_subjects(subjects, TRAIN, TEST, "subject of Human3.6M with 3D")
-    classes = among(actions, ACTIONS, "action of Human3.6M")
+    people, split = positions.among_subjects(subjects, TRAIN, TEST, "subject of Human3.6M with 3D")
+    classes = positions.among(actions, ACTIONS, "action of Human3.6M")
     path = folder / "data_3d_h36m.npz"
-    world, _ = read_positions(path, "positions_3d", OWNER)
-    detections = read_detections(folder, "data_2d_h36m_", keypoints, OWNER)
+    world, _ = positions.read_positions(path, "positions_3d", OWNER)
+    detections = positions.read_detections(folder, "data_2d_h36m_", keypoints, OWNER)
     cameras = studio_cameras("h36m")
     clips: list[BenchmarkClip] = []
     for person in people:
-        recordings = entry(world, person, None, path)
+        recordings = positions.entry(world, person, None, path)
         order = detections.recordings(person)
         for name in sorted(recordings, key=lambda name: order.index(name) if name in order else len(order)):
             if action_of(name) in classes:
                 clips += _clips(recordings[name], person, name, detections, cameras[person])
-    check_metres(clips, path)
+    positions.check_metres(clips, path)
     found = [action for action in ACTIONS if any(clip.action == action for clip in clips)]
     notes = {
         "keypoints": keypoints,
@@ -132,11 +123,11 @@ def project_h36m(points: np.ndarray, camera: StudioCamera) -> np.ndarray:
 
 
 def _clips(
-    joints: object, person: str, name: str, detections: Detections, cameras: Sequence[StudioCamera]
+    joints: object, person: str, name: str, detections: positions.Detections, cameras: Sequence[StudioCamera]
 ) -> list[BenchmarkClip]:
     """The clips of one recording, one for each camera."""
     where = f"{person} '{name}' in data_3d_h36m.npz"
-    world = numbers(joints, len(JOINTS_32), (3,), where)[:, KEPT]
+    world = positions.numbers(joints, len(JOINTS_32), (3,), where)[:, KEPT]
     if not np.isfinite(world).all():
         raise DatasetError(f"{where} holds NaN or infinite joints; get the archive again")
     seen = detections.views(person, name, len(world), cameras, FPS)

@@ -9,17 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from poselift.datasets import positions
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
-from poselift.datasets.positions import (
-    Detections,
-    among,
-    among_subjects,
-    check_metres,
-    entry,
-    numbers,
-    read_detections,
-    read_positions,
-)
 from poselift.datasets.studio import StudioCamera, studio_cameras
 from poselift.errors import DatasetError, did_you_mean
 from poselift.skeleton import HUMANEVA_15
@@ -65,21 +56,21 @@ def load_humaneva(
         DatasetError: A file is damaged or not what it claims, a name is unknown, or 2D is shorter than 3D.
     """
     folder = Path(folder)
-    people, split = among_subjects(subjects, TRAIN, TEST, "subject of HumanEva with 3D")
-    classes = among(actions, ACTIONS, "action of HumanEva")
+    people, split = positions.among_subjects(subjects, TRAIN, TEST, "subject of HumanEva with 3D")
+    classes = positions.among(actions, ACTIONS, "action of HumanEva")
     path = folder / "data_3d_humaneva15.npz"
-    world, _ = read_positions(path, "positions_3d", OWNER)
-    detections = read_detections(folder, "data_2d_humaneva15_", keypoints, OWNER)
+    world, _ = positions.read_positions(path, "positions_3d", OWNER)
+    detections = positions.read_detections(folder, "data_2d_humaneva15_", keypoints, OWNER)
     cameras = studio_cameras("humaneva")
     clips: list[BenchmarkClip] = []
     unseen: list[str] = []
     for person in people:
-        for name, joints in entry(world, person, None, path).items():
+        for name, joints in positions.entry(world, person, None, path).items():
             if action_of(name) in classes:
                 found = _clips(joints, person, name, detections, cameras[person.split("/")[1]])
                 clips += [clip for clip in found if isinstance(clip, BenchmarkClip)]
                 unseen += [clip for clip in found if isinstance(clip, str)]
-    check_metres(clips, path)
+    positions.check_metres(clips, path)
     notes = {
         "keypoints": keypoints,
         "split": split,
@@ -118,10 +109,10 @@ def valid_runs(xyz: np.ndarray) -> dict[int, slice]:
 
 
 def _clips(
-    joints: object, person: str, name: str, detections: Detections, cameras: Sequence[StudioCamera]
+    joints: object, person: str, name: str, detections: positions.Detections, cameras: Sequence[StudioCamera]
 ) -> list[BenchmarkClip | str]:
     """The clips of one chunk, one for each camera; where one saw nothing, what to call it."""
-    world = numbers(joints, len(HUMANEVA_15), (3,), f"{person} '{name}' in data_3d_humaneva15.npz")
+    world = positions.numbers(joints, len(HUMANEVA_15), (3,), f"{person} '{name}' in data_3d_humaneva15.npz")
     seen = detections.views(person, name, len(world), cameras, FPS)
     runs = valid_runs(world)
     clips: list[BenchmarkClip | str] = []

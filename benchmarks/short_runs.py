@@ -1,0 +1,275 @@
+"""Short trainings that are compared with each other: their recipes, what a step costs, and how they are scored.
+
+Used by poseclr.py, poseclr_sweep.py and ablations.py. A run that is stopped goes on from its last checkpoint.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+import workers
+from real_recording import errors_by_camera
+
+from poselift.lab import data as lab_data
+from poselift.lab.models import build
+from poselift.lab.pretrain import Pretraining, PretrainRecipe
+from poselift.lab.recipe import TrainRecipe
+from poselift.lab.retrieval import Embed, features_of, keypoints_themselves, retrieve
+from poselift.lab.tasks import MocapTask
+from poselift.lab.train import Run, TorchLifter
+from poselift.lab.views import MocapViews, MocapViewTask, as_recorded
+
+Recipe = TypeVar("Recipe")
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One run."""
+
+    name: str
+    """Its folder."""
+    recipe: TrainRecipe | PretrainRecipe
+    """What is run."""
+    needs: str = ""
+    """Name of the pre-training whose encoder it starts from."""
+    centre: bool = False
+    """Score only the middle one of the frames that it yields, because no other was trained."""
+    flip: bool = False
+    """Score it with flip averaging as well."""
+
+
+def changed(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
+    """A recipe, or a part of one, with other values: `{"data": {"camera": {"roll_rad": 0}}, "model": {"width": 144}}`.
+
+    Raises:
+        TypeError: There is no such option.
+    """
+    values = {}
+    for name, value in options.items():
+        old = getattr(recipe, name, None)
+        if dataclasses.is_dataclass(old) and isinstance(value, Mapping):
+            value = changed(old, value)
+        elif isinstance(old, dict):
+            value = old | dict(value)
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return replace(recipe, **values)
+
+
+def short(recipe: Recipe, steps: int, options: Mapping[str, Any]) -> Recipe:
+    """A recipe for a short run on one core: at most a tenth of it is warm-up, nothing is evaluated on the way."""
+    quiet = {"steps": steps, "evaluate_every": 0, "log_every": 50, "checkpoint_every": 250, "device": "cpu"}
+    recipe = changed(changed(recipe, quiet), options)
+    return changed(recipe, {"optim": {"warmup_steps": min(recipe.optim.warmup_steps, steps // 10)}})
+
+
+def folder_name(words: str) -> str:
+    """A name for a folder: letters, digits, dots, and dashes between."""
+    return re.sub(r"[^\w.]+", "-", words).strip("-.")
+
+
+def step_seconds(recipe: TrainRecipe | PretrainRecipe, archive: Path, count: int = 10) -> float:
+    """Processor time of a step on this machine, in the median, so that what else runs here changes it little."""
+    times: list[float] = []
+    options = {"steps": count, "log_every": 1, "checkpoint_every": count, "evaluate_every": 0}
+    recipe = changed(recipe, options | {"data": {"rare": 0.0}})  # finding rare poses takes a while, and no step does it
+    with tempfile.TemporaryDirectory() as folder:
+        _train(_start(recipe, archive, Path(folder) / "run"), lambda *_: times.append(time.process_time()))
+    return statistics.median(np.diff(times[1:]).tolist())
+
+
+def make_plan(
+    path: Path, settings: dict[str, Any], recipes: Mapping[str, TrainRecipe | PretrainRecipe], archive: Path
+) -> dict[str, float]:
+    """Seconds of a step by name, measured once and kept, so that all runs of a folder go by the same.
+
+    Args:
+        path: Where they are kept.
+        settings: What must not change within a folder.
+        recipes: What is measured.
+        archive: Motion capture.
+
+    Raises:
+        SystemExit: The folder holds runs with other settings.
+    """
+    settings = json.loads(json.dumps(settings))
+    known = json.loads(path.read_text()) if path.exists() else {"settings": settings, "step_seconds": {}}
+    if known["settings"] != settings:
+        raise SystemExit(f"{path} was made with other settings, {known['settings']}; use a new --out folder")
+    if missing := [name for name in recipes if name not in known["step_seconds"]]:
+        torch.set_num_threads(1)
+        known["step_seconds"] |= {name: round(step_seconds(recipes[name], archive), 5) for name in missing}
+        workers.write(path, json.dumps(known, indent=2) + "\n")
+    return known["step_seconds"]
+
+
+def steps_in(minutes: float, seconds: float) -> int:
+    """Steps that take so many minutes when each takes so many seconds."""
+    return max(round(60 * minutes / seconds), 2)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that all of these benchmarks have."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of table.md")
+    parser.add_argument("--data", type=Path, default=Path("mocap17.npz"), help="archive with the splits train and dev")
+    parser.add_argument("--recording", type=Path, help="recording of real_recording.py, to be measured as well")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="runs at a time")
+    parser.add_argument("--cameras", type=int, default=2, help="of each clip of the split dev")
+    parser.add_argument("--model", type=json.loads, default={}, metavar="JSON",
+        help='other options of NanoHTNet, in all its runs, such as {"width": 144}')  # fmt: skip
+    parser.add_argument("--train", type=json.loads, default={}, metavar="JSON",
+        help='of TrainRecipe, in all runs, such as {"batch_size": 64, "optim": {"lr": 1e-3}}')  # fmt: skip
+    parser.add_argument("--table", action="store_true", help="only write the table of what is there")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+
+
+def run(jobs: Sequence[Job], args: argparse.Namespace, table: Callable[[], str]) -> int:
+    """Do what is not done yet, so many jobs at a time, and write the table; the exit status.
+
+    Args:
+        jobs: All jobs, what is needed before what needs it.
+        args: What `add_options` reads.
+        table: Makes the table of what is there.
+    """
+
+    def write_table() -> None:
+        workers.write(args.out / "table.md", table())
+
+    if args.worker:
+        torch.set_num_threads(1)
+        remember_rarity(args.out)
+        workers.work(
+            jobs, args.out, lambda job: do(job, args.out, args.data, args.cameras, args.recording), write_table
+        )
+        return 0
+    if not args.table:
+        workers.run_all(jobs, args.out, args.processes)
+    write_table()
+    print((args.out / "table.md").read_text())
+    failed = [job.name for job in jobs if workers.error(args.out, job.name)]
+    if missing := len(jobs) - len(workers.results(jobs, args.out)):
+        print(f"{missing} of {len(jobs)} jobs are missing; failed: {', '.join(failed) or 'none'}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def do(job: Job, out: Path, archive: Path, cameras: int, recording: Path | None = None) -> dict[str, Any]:
+    """Run a job to its end.
+
+    Returns:
+        `steps`, `step_s` (processor time of a step), and what `scores` or `found_before_and_after` say.
+
+    Raises:
+        RuntimeError: It was stopped before its last step.
+    """
+    recipe = job.recipe
+    if job.needs:
+        recipe = replace(recipe, init=str(next((out / job.needs).resolve().glob("*.safetensors"))))
+    run = _start(recipe, archive, out / job.name)
+    first, began = run.step, time.process_time()
+    _train(run)
+    cost = {"steps": run.step, "step_s": round((time.process_time() - began) / max(run.step - first, 1), 4)}
+    if run.step < recipe.steps:
+        raise RuntimeError(f"stopped at step {run.step} of {recipe.steps}; the same command goes on")
+    if isinstance(run, Pretraining):
+        return cost | found_before_and_after(run)
+    return cost | scores(job, run, cameras, recording)
+
+
+def scores(job: Job, run: Run, cameras: int, recording: Path | None) -> dict[str, Any]:
+    """Millimetres on the split dev and on a real recording, and the share of moments that the features find.
+
+    Returns:
+        "exact" and "noisy" (metric: mean), "real" (P-MPJPE of each camera) and "retrieval"; for `job.flip` also
+        "flip_exact", "flip_noisy" and "flip_real".
+    """
+    lifter = CentreFrame(run.lifter) if job.centre else run.lifter
+    said = {
+        "exact": run.task.measure(lifter, cameras=cameras).mean,
+        "noisy": run.task.measure(lifter, cameras=cameras, noisy=True).mean,
+        "retrieval": _found(features_of(run.average.eval()), run.task, run.recipe, 0.25),
+    }
+    if job.flip:
+        said["flip_exact"] = run.task.measure(lifter, cameras=cameras, flip_average=True).mean
+        said["flip_noisy"] = run.task.measure(lifter, cameras=cameras, flip_average=True, noisy=True).mean
+    if recording:
+        data = np.load(recording, allow_pickle=False)
+        said["real"] = [error for _, error, _ in errors_by_camera(data, lifter)]
+        if job.flip:
+            said["flip_real"] = [error for _, error, _ in errors_by_camera(data, lifter, flip=True)]
+    return said
+
+
+class CentreFrame(TorchLifter):
+    """A lifter that gives out the middle one of the frames that its network yields."""
+
+    def __init__(self, lifter: TorchLifter) -> None:
+        super().__init__(lifter.model, lifter.normalization)
+        self._middle = len(lifter.out_frames) // 2
+        self.out_frames = (lifter.out_frames[self._middle],)
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """(B, T, J, C) to (B, 1, J, 3)."""
+        return super().__call__(windows)[:, self._middle : self._middle + 1]
+
+
+def found_before_and_after(run: Pretraining) -> dict[str, Any]:
+    """Shares of unseen moments found again from another camera, by what; and whether the embedding collapsed."""
+    margin = run.recipe.contrast.margin_s
+    torch.manual_seed(run.recipe.seed)
+    fresh = build(run.recipe.lifter, **run.recipe.model)  # the very weights that the run began with
+    embeds = {
+        "keypoints": keypoints_themselves,
+        "before": features_of(fresh.eval()),
+        "after": features_of(run.model.eval().lifter),
+        "projector": run.model.embed,
+    }
+    last = run.folder.lines()[-1]
+    return {name: _found(embed, run.task, run.recipe, margin) for name, embed in embeds.items()} | {
+        name: last[name] for name in ("spread", "accuracy", "bank_fill")
+    }
+
+
+def _found(embed: Embed, task: MocapTask | MocapViewTask, recipe: TrainRecipe | PretrainRecipe, margin: float) -> float:
+    device = torch.device("cpu")
+    unseen = MocapViews(task.dev, build(recipe.lifter, **recipe.model), 2, as_recorded(recipe.data), device)
+    return round(retrieve(embed, unseen, margin_s=margin).top1, 4)
+
+
+def _start(recipe: TrainRecipe | PretrainRecipe, archive: Path, folder: Path) -> Run | Pretraining:
+    if isinstance(recipe, PretrainRecipe):
+        return Pretraining(recipe, MocapViewTask(recipe.data, archive), folder)
+    return Run(recipe, MocapTask(recipe.data, archive), folder)
+
+
+def _train(run: Run | Pretraining, progress: Callable[[int, int, dict], None] | None = None) -> None:
+    (run.pretrain if isinstance(run, Pretraining) else run.train)(progress)
+
+
+def remember_rarity(folder: Path) -> None:
+    """Look up how rare each pose is instead of finding it out in every run; the same clips give the same file."""
+    find = lab_data.rarity
+
+    def remembered(frames: np.ndarray, skeleton: Any) -> np.ndarray:
+        digest = hashlib.blake2b(np.ascontiguousarray(frames).data, digest_size=12).hexdigest()
+        path = folder / "rarity" / f"{digest}.npy"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f"{os.getpid()}.npy")
+            np.save(temporary, find(frames, skeleton), allow_pickle=False)
+            temporary.rename(path)
+        return np.load(path, allow_pickle=False)
+
+    lab_data.rarity = remembered
