@@ -34,7 +34,8 @@ def export_onnx(model: nn.Module, path: str | Path, *, half: bool = False, overw
     Args:
         model: A lifter, with `in_frames`, `out_frames`, `skeleton`, `in_channels` and `fps`. Left as it is.
         path: The file to write.
-        half: Store large weights as float16, in a file half as large (`poselift.lab.storage`); arithmetic stays float32.
+        half: Store large weights as float16, for a file half as large (`poselift.lab.storage`); arithmetic stays
+            float32.
         overwrite: Replace an existing file.
 
     Raises:

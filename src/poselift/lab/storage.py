@@ -1,7 +1,7 @@
 """How networks are stored: without the exporter's notes, and with weights in half precision where that is asked for.
 
-Half precision makes files half as large, and all arithmetic stays float32: a large tensor is kept as float16 and followed by a cast to float32, which ONNX Runtime does once, when it opens the file:
-nothing is cast while windows are lifted.
+Half precision makes files half as large, and all arithmetic stays float32: a large tensor is kept as float16 and
+followed by a cast to float32, which ONNX Runtime does once, when it opens the file.
 """
 
 from pathlib import Path
@@ -77,7 +77,8 @@ def store_half(source: str | Path, target: str | Path, *, overwrite: bool = Fals
 
     Raises:
         OutputExistsError: `target` exists and `overwrite` is off.
-        OutputError: The file cannot be written, or the results differ by more than `HALF_TOLERANCE`; nothing is written then.
+        OutputError: The file cannot be written, or the results differ by more than `HALF_TOLERANCE`; nothing is
+            written then.
     """
     halved = halve(onnx.load(source))
     slim(halved)
@@ -91,7 +92,7 @@ def store_half(source: str | Path, target: str | Path, *, overwrite: bool = Fals
         error = float(np.abs(rounded.run(None, feed)[0] - exact.run(None, feed)[0]).max())
         if not error <= HALF_TOLERANCE:
             raise OutputError(
-                f"half precision moves joints by {1000 * error:.2f} mm, more than {1000 * HALF_TOLERANCE:g} mm; nothing was "
-                "written; keep the exact file"
+                f"half precision moves joints by {1000 * error:.2f} mm, more than "
+                f"{1000 * HALF_TOLERANCE:g} mm; nothing was written; keep the exact file"
             )
     return error
