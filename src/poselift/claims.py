@@ -6,6 +6,7 @@ of torch, to rounding.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -140,9 +141,8 @@ def mocap_score(
         observe: Simulated detector; exact 2D when None.
     """
     scores = evaluate_mocap(lifter, clips, protocol, observe=observe)
-    return Score(
-        kind=MOCAP, data=data, protocol={"split": split} | scores.protocol, frames=scores.frames, mean=scores.mean
-    )
+    plain = json.loads(json.dumps({"split": split} | scores.protocol))  # as it comes back from a card
+    return Score(kind=MOCAP, data=data, protocol=plain, frames=scores.frames, mean=scores.mean)
 
 
 def check_scores(lifter: Lifter, card: Card, sources: Sources, *, quick: bool = False) -> Iterator[Check]:

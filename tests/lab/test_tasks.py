@@ -196,7 +196,7 @@ def test_tasks_by_recipe(h36m, tmp_path):
 def test_motion_capture_is_scored_three_ways(walk):
     class Bare(MocapTask):
         def __init__(self, clips, dev):
-            self.config, self.clips, self.dev = DataConfig(), clips, dev
+            self.config, self.clips, self.dev, self.archive = DataConfig(), clips, dev, "a.npz"
 
     recipe = TrainRecipe(name="x.y", lifter="htnet", model={"width": 24, "mlp_width": 8, "gcn_width": 8}, device="cpu")
     task = Bare([walk(30)], [walk(12, name="dev")])

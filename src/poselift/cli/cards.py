@@ -24,7 +24,7 @@ def lifters() -> int:
     """List the weights that come with poselift, with what their cards say."""
     table = Table(caption=CAPTION)
     for column in ("name", "frames in, out", "parameters", "exact", "with errors", "real", "frames/s", "licence"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "name", overflow="fold")
     for card in shipped_cards():
         row = card_row(card)
         table.add_row(

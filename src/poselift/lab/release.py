@@ -92,7 +92,7 @@ def read_card_of_run(path: Path) -> Card:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"no card of a run at {path}: {error}") from error
-    if not isinstance(content, dict) or "speed" in content:
+    if isinstance(content, dict) and "speed" in content:
         return Card.read(path)
     try:
         old = content.pop("training")
