@@ -74,6 +74,8 @@ def test_the_sizes_on_a_card_are_those_of_its_recipe(name):
 
 
 def test_the_readme_says_what_the_cards_say():
+    if not (ROOT / "scripts").is_dir():
+        pytest.skip("not a checkout")
     spec = importlib.util.spec_from_file_location("weights_table", ROOT / "scripts" / "weights_table.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)

@@ -120,7 +120,8 @@ class Sources:
         protocol.pop("keypoints", None)
         if split is None or set(protocol) != {f.name for f in fields(MocapProtocol)}:
             raise DatasetError(f"its protocol is of another version of poselift: {', '.join(sorted(protocol))}")
-        how = MocapProtocol(**{key: tuple(v) if isinstance(v, list) else v for key, v in protocol.items()})
+        choices: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in protocol.items()}
+        how = MocapProtocol(**choices)
         if errors is not None and self.detector is None:
             raise MissingData("simulated detector errors need torch: pip install 'poselift[lab]'")
         observe = self.detector(errors) if errors is not None and self.detector else None

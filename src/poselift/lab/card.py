@@ -12,7 +12,7 @@ from poselift.claims import sha256_of
 from poselift.lab.cost import count_macs, count_parameters
 from poselift.lab.export import export_onnx
 from poselift.lab.forms import example, published
-from poselift.lab.models import LIFTERS, from_reference
+from poselift.lab.models import LIFTERS, build, from_reference
 from poselift.lab.recipe import recipe_json
 from poselift.lab.train import Run
 from poselift.lab.weights import read_reference, save_weights
@@ -51,9 +51,15 @@ def card_of(model: Any, name: str, **rest: Any) -> Card:
     )
 
 
-def sizes(model: Any) -> dict[str, int]:
+def sizes(model: Any) -> dict[str, Any]:
     """Parameters as trained, and multiply-accumulates of a window in the authors' steps."""
     return {"parameters": count_parameters(model), "macs": count_macs(published(model), example(model, 1))}
+
+
+def sizes_of(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The same of the lifter that a card's recipe builds."""
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in recipe["model"].items()}
+    return sizes(build(recipe["lifter"], **options))
 
 
 def write_weights(run: Run, *, scores: dict[str, Score], data: str, license: str, commit: str, date: str) -> Path:

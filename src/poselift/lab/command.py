@@ -17,7 +17,7 @@ from poselift.lab import card
 from poselift.lab.benchmark_data import BenchmarkConfig
 from poselift.lab.data import DataConfig
 from poselift.lab.efficiency import EfficiencyConfig, Row, cases, markdown, measure
-from poselift.lab.models import build, options
+from poselift.lab.models import options
 from poselift.lab.noise import NoiseConfig
 from poselift.lab.observe import SimulatedDetector
 from poselift.lab.pretrain import Pretraining, PretrainRecipe
@@ -204,11 +204,10 @@ def simulated_detector(errors: dict[str, Any]) -> SimulatedDetector:
         raise RecipeError(f"detector errors of another version of poselift: {error}") from error
 
 
-def sizes_of(recipe: dict[str, Any]) -> dict[str, int]:
+def sizes_of(recipe: dict[str, Any]) -> dict[str, Any]:
     """Parameters and multiply-accumulates of the lifter of a recipe that stands on a card."""
     with importing_from_here():
-        config = {name: tuple(v) if isinstance(v, list) else v for name, v in recipe["model"].items()}
-        return card.sizes(build(recipe["lifter"], **config))
+        return card.sizes_of(recipe)
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str | None:

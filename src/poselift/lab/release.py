@@ -10,8 +10,7 @@ from typing import Any
 from poselift.card import Card, Score, Training
 from poselift.claims import MEASURES, Sources, mocap_score, sha256_of
 from poselift.errors import CheckpointError
-from poselift.lab.card import sizes
-from poselift.lab.models import build
+from poselift.lab.card import sizes_of
 from poselift.lab.noise import NoiseConfig
 from poselift.lab.observe import SimulatedDetector
 from poselift.lab.storage import store_half
@@ -45,13 +44,11 @@ def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
     training = card.training
     if training is None:
         raise CheckpointError(f"{run} was not trained here, and may not be ours to ship")
-    config = {name: tuple(v) if isinstance(v, list) else v for name, v in training.recipe["model"].items()}
     training = replace(training, recipe=training.recipe | {"init": training.init or ""})  # no paths of this machine
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / run.name
         store_half(run, made)
-        counted = sizes(build(training.recipe["lifter"], **config))
-        card = replace(card, training=training, sha256=sha256_of(made), **counted)
+        card = replace(card, training=training, sha256=sha256_of(made), **sizes_of(training.recipe))
         card.write(made.with_suffix(".json"))
         lifter = OnnxLifter(made, threads=1)
         scores = measure_all(lifter, sources, NoiseConfig(**training.recipe["data"]["noise"]))
