@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 import workers
-from real_recording import errors_by_camera
 
 from poselift.lab import data as lab_data
 from poselift.lab.models import build
@@ -31,6 +30,7 @@ from poselift.lab.retrieval import Embed, features_of, keypoints_themselves, ret
 from poselift.lab.tasks import MocapTask
 from poselift.lab.train import Run, TorchLifter
 from poselift.lab.views import MocapViews, MocapViewTask, as_recorded
+from poselift.recording import Recording
 
 Recipe = TypeVar("Recipe")
 
@@ -205,10 +205,10 @@ def scores(job: Job, run: Run, cameras: int, recording: Path | None) -> dict[str
         said["flip_exact"] = run.task.measure(lifter, cameras=cameras, flip_average=True).mean
         said["flip_noisy"] = run.task.measure(lifter, cameras=cameras, flip_average=True, noisy=True).mean
     if recording:
-        data = np.load(recording, allow_pickle=False)
-        said["real"] = [error for _, error, _ in errors_by_camera(data, lifter)]
-        if job.flip:
-            said["flip_real"] = [error for _, error, _ in errors_by_camera(data, lifter, flip=True)]
+        seen = Recording(recording)
+        for name, flip in (("real", False), ("flip_real", True))[: 1 + job.flip]:
+            scores = [seen.score(lifter, camera, flip_average=flip) for camera in seen.people]
+            said[name] = [score.mean["p_mpjpe"] for score in scores]
     return said
 
 

@@ -302,3 +302,25 @@ def test_the_check_of_errors_can_fail(capsys):
     print("error: x\nTraceback", file=sys.stderr)
     with pytest.raises(AssertionError):
         assert_error(capsys, "x")
+
+
+def test_auto_chooses_for_each_clip_and_says_so(clip, tmp_path, monkeypatch, capsys, fake_lifter):
+    """Clips of one and of many frames get other weights, each opened once."""
+    from poselift.card import Card
+    from poselift.choose import choose
+
+    cards = [
+        Card(name=name, skeleton="H36M_17", in_frames=window, out_frames=(window // 2,), fps=50.0, in_channels=3)
+        for name, window in (("still.1", 1), ("short.27", 27))
+    ]
+    opened = []
+    monkeypatch.setattr(lifting, "choose_shipped", lambda **given: choose(cards, **given))
+    monkeypatch.setattr(lifting, "load_lifter", lambda name: opened.append(name) or fake_lifter())
+    (person,) = read_keypoints(clip)
+    still = person.with_frames(person.xy[:1], person.confidence[:1], person.fps)
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (person, still, person))
+    assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz") == 0
+    assert opened == ["short.27", "still.1"]
+    shown = capsys.readouterr().out
+    assert "clip: short.27 (window of 27, the longest that is good for a clip of 10 frames at 50 fps)" in shown
+    assert "clip_person2: still.1 (window of 1," in shown

@@ -1,5 +1,6 @@
 """The verbs that look and measure, on archives in the public layout."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -122,3 +123,60 @@ def test_the_doctor_looks_at_files_and_data_sets(h36m, tmp_path, capsys):
     assert "Human3.6M" in capsys.readouterr().out
     assert run("doctor", h36m, "--dataset", "h36") == 1
     assert "did you mean 'h36m'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def carded(fake_lifter, monkeypatch, tmp_path):
+    """Weights with a card of one score, which stand in for every name."""
+    from poselift.card import Card
+    from poselift.claims import mocap_score
+    from poselift.cli import cards
+    from poselift.datasets.mocap import MocapClip
+    from poselift.evaluate import MocapProtocol
+
+    xyz = np.random.default_rng(0).normal(0, 0.3, (8, 17, 3)).astype(np.float32)
+    clips = [MocapClip("walk", "a", xyz, H36M_17, 50.0)]
+    monkeypatch.setattr("poselift.claims.load_mocap", lambda path, *, split: clips)
+
+    class Carded(fake_lifter):
+        path = tmp_path / "tiny.onnx"
+        card = Card(name="tiny.test", skeleton="H36M_17", in_frames=9, out_frames=(4,), fps=50.0, in_channels=3)
+
+    made = Carded()
+    score = mocap_score(made, clips, "a.npz", "dev", MocapProtocol(), None)
+    Carded.card = dataclasses.replace(Carded.card, scores={"exact 2D": score})
+    monkeypatch.setattr(cards, "OnnxLifter", Carded)
+    monkeypatch.setattr(cards, "load_lifter", lambda name, threads: made)
+    return Carded
+
+
+def test_a_card_that_holds_and_one_that_does_not(carded, tmp_path, capsys):
+    assert run("evaluate", "--card", "any", "--data", "a.npz", "-o", tmp_path / "checks.json") == 0
+    shown = capsys.readouterr().out
+    assert "exact 2D: p_mpjpe" in shown and "speed, here" in shown and "DOES NOT HOLD" not in shown
+    assert all(check["holds"] for check in json.loads((tmp_path / "checks.json").read_text()))
+    score = carded.card.scores["exact 2D"]
+    wrong = dataclasses.replace(score, mean=score.mean | {"mpjpe": score.mean["mpjpe"] + 0.1})
+    carded.card = dataclasses.replace(carded.card, scores={"exact 2D": wrong})
+    assert run("evaluate", "any", "--card", "--data", "a.npz") == 1
+    assert "DOES NOT HOLD" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--card"], "none of the scores of tiny.test was measured: name the motion capture (--data)"),
+        (["--card", "--data", "a.npz", "--cameras", "2", "--flip"], "--flip, --cameras: not for a card"),
+        (["--data", "a.npz", "--quick"], "--quick: not for a measurement without --card"),
+        ([], "wanted what to measure on: name it (--data)"),
+    ],
+)
+def test_what_makes_no_sense_of_a_card_is_refused(carded, capsys, options, words):
+    assert run("evaluate", "any", *options) == 1
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_has_no_card_is_told(lifter, monkeypatch, capsys):
+    monkeypatch.setattr("poselift.cli.cards.load_lifter", lambda name, threads: lifter)
+    assert run("evaluate", "any", "--card", "--data", "a.npz") == 1
+    assert "any has no card" in capsys.readouterr().err

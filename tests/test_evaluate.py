@@ -138,6 +138,8 @@ def test_scores_say_what_was_done_and_are_json(fake_lifter):
     content = json.loads(json.dumps(scores.as_json(), allow_nan=False))
     assert set(content) == {"protocol", "frames", "mean", "per_joint", "per_subject"}
     assert content["protocol"] == {
+        "every": 1,
+        "errors": None,
         "cameras": 2, "seed": 5, "elevation_deg": [-10.0, 35.0], "distance": [2.5, 6.0], "roll_deg": 3.0,
         "flip_average": True, "keypoints": "exact 2D",
     }  # fmt: skip
@@ -180,3 +182,14 @@ def test_what_cannot_be_evaluated_is_refused(fake_lifter):
 def test_impossible_protocols_are_refused(wrong):
     with pytest.raises(RecipeError, match="cameras >= 1 and seed >= 0"):
         MocapProtocol(**wrong)
+
+
+def test_every_nth_clip_alone_can_be_measured(fake_lifter):
+    clips = [walk(name) for name in ("one", "three", "fourth", "number 5")]
+    protocol = MocapProtocol(cameras=1, every=3)
+    scores = evaluate_mocap(fake_lifter(), clips, protocol)
+    alone = evaluate_mocap(fake_lifter(), [clips[0], clips[3]], MocapProtocol(cameras=1))
+    assert (scores.mean, scores.frames) == (alone.mean, 24)
+    assert scores.protocol["every"] == 3
+    with pytest.raises(RecipeError, match="every=0"):
+        MocapProtocol(every=0)

@@ -198,8 +198,12 @@ def test_what_is_no_lifter_is_refused():
 
 
 def test_the_default_is_the_shipped_one(monkeypatch, fake_lifter):
-    monkeypatch.setitem(package_lift.__globals__, "load_lifter", fake_lifter)
+    asked = []
+    monkeypatch.setitem(
+        package_lift.__globals__, "load_lifter", lambda *name, **clip: asked.append((*name, clip)) or fake_lifter()
+    )
     assert len(package_lift(counted(5, 50.0, 0.01))) == 5
+    assert asked == [("auto", {"fps": 50.0, "length": 5})]
     monkeypatch.undo()
     if shipped_lifters():
         assert len(package_lift(counted(5, 50.0, 0.01))) == 5

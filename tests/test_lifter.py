@@ -1,5 +1,4 @@
 import dataclasses
-import json
 import sys
 import types
 from pathlib import Path
@@ -7,30 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from poselift.card import Card
 from poselift.errors import CheckpointError, ShapeError, SkeletonError
 from poselift.lifter import (
     DEFAULT_LIFTER,
-    Card,
     Lifter,
     OnnxLifter,
     check_lifter,
+    choose_shipped,
     importing_from_here,
     load_lifter,
+    shipped_cards,
     shipped_lifters,
 )
 from poselift.skeleton import H36M_17, HUMANEVA_15
 
-CARD = {
-    "name": "tiny.test", "skeleton": "H36M_17", "in_frames": 5, "out_frames": [1, 2], "fps": 50.0, "in_channels": 3,
-    "normalization": "person-scale", "parameters": 0, "license": "MIT",
-}  # fmt: skip
-
-
-def write_card(path: Path, **changes) -> Path:
-    """CARD with changes; a field given as None is left out."""
-    card = {key: value for key, value in (CARD | changes).items() if value is not None}
-    path.write_text(json.dumps(card))
-    return path
+CARD = Card(
+    name="tiny.test", skeleton="H36M_17", in_frames=5, out_frames=(1, 2), fps=50.0, in_channels=3, license="MIT"
+)
 
 
 @pytest.fixture
@@ -51,51 +44,10 @@ def weights(tmp_path):
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=8)
         path = tmp_path / "tiny.onnx"
         path.write_bytes(model.SerializeToString())
-        write_card(path.with_suffix(".json"), **changes)
+        dataclasses.replace(CARD, **changes).write(path.with_suffix(".json"), overwrite=True)
         return path
 
     return write
-
-
-def test_a_card_is_read_with_every_field(tmp_path):
-    card = Card.read(write_card(tmp_path / "card.json", scores={"exact 2D": {"frames": 3}}, training={"hours": 2}))
-    assert (card.name, card.out_frames, card.fps, card.license) == ("tiny.test", (1, 2), 50.0, "MIT")
-    assert (card.scores, card.training, card.data) == ({"exact 2D": {"frames": 3}}, {"hours": 2}, "")
-
-
-def test_a_card_written_from_its_fields_reads_back(tmp_path):
-    card = Card.read(write_card(tmp_path / "card.json"))
-    (tmp_path / "again.json").write_text(json.dumps(dataclasses.asdict(card)))
-    assert Card.read(tmp_path / "again.json") == card
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"in_frames": None}, "in_frames"),
-        ({"out_frames": None}, "out_frames"),
-        ({"frames": 5, "colour": 1}, "unknown fields colour, frames"),
-        ({"out_frames": 3}, "not iterable"),
-        ({"out_frames": "12"}, "whole numbers"),
-        ({"out_frames": [4, 5]}, "within the window"),
-        ({"in_channels": 2.5}, "whole numbers"),
-        ({"skeleton": "H36M_16"}, "unknown skeleton 'H36M_16'; did you mean 'H36M_17'"),
-        ({"skeleton": 17}, "unknown skeleton"),
-        ({"fps": "fast"}, "positive frame rate, got 'fast'"),
-        ({"fps": 0}, "positive frame rate"),
-        ({"fps": float("nan")}, "positive frame rate"),
-    ],
-)
-def test_cards_that_make_no_sense_are_refused(tmp_path, changes, message):
-    with pytest.raises(CheckpointError, match=message):
-        Card.read(write_card(tmp_path / "card.json", **changes))
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"card"', b"\xff\xfe", b"null"])
-def test_files_that_are_no_cards_are_refused(tmp_path, content):
-    (tmp_path / "card.json").write_bytes(content)
-    with pytest.raises(CheckpointError, match="card.json is not a card"):
-        Card.read(tmp_path / "card.json")
 
 
 def test_a_network_is_run_as_its_card_says(weights):
@@ -159,7 +111,7 @@ def test_text_instead_of_a_network_is_told(weights):
     ("changes", "message"),
     [
         ({"in_frames": 6}, r"card says windows \[6, 17, 3\].*takes \[5, 17, 3\]"),
-        ({"out_frames": [2]}, r"to joints \[1, 17, 3\].*gives \[2, 17, 3\]"),
+        ({"out_frames": (2,)}, r"to joints \[1, 17, 3\].*gives \[2, 17, 3\]"),
         ({"in_channels": 2}, "card says windows"),
         ({"skeleton": HUMANEVA_15.name}, "card says windows"),
         ({"normalization": "box"}, "unknown normalisation 'box'; this version knows person-scale, screen"),
@@ -198,6 +150,28 @@ def test_shipped_weights_open_and_carry_what_a_user_must_know():
         joints = lifter(np.zeros((2, lifter.in_frames, len(lifter.skeleton), lifter.in_channels), np.float32))
         assert joints.shape == (2, len(lifter.out_frames), len(lifter.skeleton), 3)
         assert np.isfinite(joints).all()
+
+
+def test_auto_opens_what_was_chosen_for_the_clip():
+    if not shipped_lifters():
+        pytest.skip("no weights in this checkout")
+    assert [card.name for card in shipped_cards()] == shipped_lifters()
+    chosen = choose_shipped(fps=50, length=100).card.name
+    assert load_lifter("auto", fps=50, length=100, threads=1).card.name == chosen
+    with pytest.raises(CheckpointError, match="wanted fps and length of the clip"):
+        load_lifter("auto")
+
+
+def test_auto_without_delay(monkeypatch, tmp_path):
+    """The weights to open are those whose newest pose waits for nothing, and those only."""
+    waits = dataclasses.replace(CARD, name="waits.5")
+    monkeypatch.setattr("poselift.lifter.shipped_cards", lambda: [waits])
+    with pytest.raises(CheckpointError, match="no weights here are without delay; .* waits.5, 0.04 s behind"):
+        load_lifter("auto", live=True)
+    live = dataclasses.replace(CARD, name="live.5", out_frames=(3, 4))
+    monkeypatch.setattr("poselift.lifter.shipped_cards", lambda: [waits, live])
+    with pytest.raises(CheckpointError, match="unknown lifter 'live.5'"):  # chosen, but no file of it is there
+        load_lifter("auto", live=True)
 
 
 def test_what_is_no_lifter_is_told_by_what_it_lacks(fake_lifter):

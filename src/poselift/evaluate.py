@@ -40,11 +40,16 @@ class MocapProtocol:
     """Standard deviation of the cameras' roll."""
     flip_average: bool = False
     """Average with the mirror image."""
+    every: int = 1
+    """1 to measure on all clips, N for the first and each N-th after it."""
 
     def __post_init__(self) -> None:
         """Check that there are cameras to draw."""
-        if self.cameras < 1 or self.seed < 0:
-            raise RecipeError(f"wanted cameras >= 1 and seed >= 0, got cameras={self.cameras} and seed={self.seed}")
+        if self.cameras < 1 or self.seed < 0 or self.every < 1:
+            raise RecipeError(
+                f"wanted cameras >= 1 and seed >= 0 and every >= 1, got cameras={self.cameras}, seed={self.seed} and "
+                f"every={self.every}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +131,7 @@ def evaluate_mocap(
         raise DatasetError(f"wanted clips of {lifter.skeleton.name}, got {len(clips)} or others")
     if short := [clip.name for clip in clips if len(clip) < 2]:
         raise DatasetError(f"wanted clips of two frames or more; leave out {', '.join(short)}")
+    clips = clips[:: protocol.every]
     subjects: list[str] = []
     errors: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
     for done, clip in enumerate(clips):
@@ -141,7 +147,8 @@ def evaluate_mocap(
         if progress:
             progress(done + 1, len(clips))
     detector = getattr(observe, "description", "simulated") if observe else "exact 2D"
-    return _summary(errors, subjects, clips[0].skeleton.joints, asdict(protocol) | {"keypoints": detector})
+    made = asdict(protocol) | {"keypoints": detector, "errors": getattr(observe, "errors", None)}
+    return _summary(errors, subjects, clips[0].skeleton.joints, made)
 
 
 def _errors(xyz: np.ndarray, clip: MocapClip, camera: Camera) -> dict[str, np.ndarray]:

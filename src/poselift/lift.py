@@ -11,7 +11,7 @@ import numpy as np
 from poselift.convert import convert
 from poselift.errors import DetectionError, ShapeError
 from poselift.flip import flip
-from poselift.lifter import Lifter, check_lifter, load_lifter
+from poselift.lifter import AUTO, Lifter, check_lifter, load_lifter
 from poselift.normalize import PERSON_SCALE, calibrate, normalize_windows
 from poselift.resample import resample_keypoints, resample_poses
 from poselift.sequence import Keypoints2D, Poses3D
@@ -34,7 +34,7 @@ def lift(
 
     Args:
         keypoints: Any skeleton that has the limbs, any frame rate, any length from one frame; unseen joints welcome.
-        lifter: The network; the shipped default when None.
+        lifter: The network; when None, the shipped weights that suit the clip (`poselift.choose`).
         flip_average: Lift the mirror image too and average: a little better, twice the time.
         repair: Undo short exchanges of left and right first (`poselift.swaps`).
         progress: Called with (frames done, frames in all) now and then.
@@ -50,7 +50,7 @@ def lift(
         DetectionError: No joint was seen in any frame.
         ShapeError: The lifter's result has another shape than it announces, or is not finite.
     """
-    lifter = lifter or load_lifter()
+    lifter = lifter or load_lifter(AUTO, fps=keypoints.fps, length=len(keypoints))
     check_lifter(lifter)
     source = convert(keypoints, lifter.skeleton)
     if not source.seen.any():

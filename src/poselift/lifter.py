@@ -1,25 +1,25 @@
 """What a lifter is to everything that uses one, and the lifters that ship: ONNX files with a card beside them."""
 
 import importlib
-import json
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from poselift.card import Card
+from poselift.choose import Choice, choose
 from poselift.errors import CheckpointError, ShapeError, SkeletonError, did_you_mean
-from poselift.normalize import NORMALIZATIONS, PERSON_SCALE
-from poselift.output import written_whole
+from poselift.normalize import NORMALIZATIONS
 from poselift.skeleton import Skeleton, get_skeleton
 
 DEFAULT_LIFTER = "nanohtnet.mocap-81"
-"""Name of the weights used when none are asked for."""
+"""Name of the weights that are measured, and used, when none are asked for and there is no clip to choose by."""
+AUTO = "auto"
+"""Name that asks for the weights that suit the clip."""
 
 
 @runtime_checkable
@@ -53,75 +53,6 @@ class Lifter(Protocol):
         """(B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """What must be known of weights before they are used; lies beside them as JSON."""
-
-    name: str
-    """Name of the weights, `lifter.tag`."""
-    skeleton: str
-    """Name of the skeleton in and out."""
-    in_frames: int
-    """Frames in a window."""
-    out_frames: tuple[int, ...]
-    """Places in the window that are yielded."""
-    fps: float
-    """Frame rate of the windows."""
-    in_channels: int
-    """2 (x, y), or 3 with confidence."""
-    normalization: str = PERSON_SCALE
-    """How windows are normalised."""
-    parameters: int | None = None
-    """Number of parameters."""
-    data: str = ""
-    """What the weights were trained on."""
-    license: str = ""
-    """Licence of the weights."""
-    scores: dict[str, Any] = field(default_factory=dict)
-    """Measured errors, with what they were measured on."""
-    training: dict[str, Any] = field(default_factory=dict)
-    """Recipe, steps, time and machine of the training, and the commit of the code."""
-
-    @staticmethod
-    def read(path: Path) -> "Card":
-        """Read a card.
-
-        Raises:
-            CheckpointError: There is none, it is no JSON, fields are missing or unknown, or their values make no sense.
-        """
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise CheckpointError(f"no card at {path}; the weights' JSON must lie beside them") from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{path} is not a card: {error}") from error
-        known = {f.name for f in fields(Card)}
-        if not isinstance(content, dict) or set(content) - known:
-            odd = sorted(set(content) - known) if isinstance(content, dict) else [type(content).__name__]
-            raise CheckpointError(f"{path} is not a card: unknown fields {', '.join(odd)}")
-        try:
-            card = Card(**content | {"out_frames": tuple(content["out_frames"])})
-            get_skeleton(str(card.skeleton))
-        except (KeyError, TypeError, SkeletonError) as error:
-            raise CheckpointError(f"{path} is not a card: {error}") from error
-        whole = (card.in_frames, card.in_channels, *card.out_frames)
-        if not all(isinstance(n, int) for n in whole) or not set(card.out_frames) <= set(range(card.in_frames)):
-            raise CheckpointError(f"{path}: wanted whole numbers and out_frames within the window, got {whole}")
-        if not (isinstance(card.fps, int | float) and 0 < card.fps < math.inf):
-            raise CheckpointError(f"{path}: wanted a positive frame rate, got {card.fps!r}")
-        return card
-
-    def write(self, path: Path, *, overwrite: bool = False) -> None:
-        """Write the card.
-
-        Raises:
-            OutputExistsError: `path` exists and `overwrite` is off.
-            OutputError: The file cannot be written.
-        """
-        with written_whole(path, overwrite=overwrite) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-
-
 class OnnxLifter:
     """A lifter from an ONNX file and its card, run by ONNX Runtime on the CPU."""
 
@@ -138,7 +69,7 @@ class OnnxLifter:
         path = Path(path)
         if not path.is_file():
             raise CheckpointError(f"no weights at {path}")
-        self.card = Card.read(path.with_suffix(".json"))
+        self.path, self.card = path, Card.read(path.with_suffix(".json"))
         self.normalization = self.card.normalization
         if self.normalization not in NORMALIZATIONS:
             raise CheckpointError(
@@ -203,31 +134,62 @@ def shipped_lifters() -> Sequence[str]:
     return sorted(item.name.removesuffix(".onnx") for item in folder.iterdir() if item.name.endswith(".onnx"))
 
 
-def load_lifter(name_or_path: str | Path = DEFAULT_LIFTER, *, threads: int = 0) -> "OnnxLifter | Lifter":
+def shipped_cards() -> list[Card]:
+    """Cards of the weights that come with the package.
+
+    Raises:
+        CheckpointError: One is broken.
+    """
+    return [Card.read(_shipped(name).with_suffix(".json")) for name in shipped_lifters()]
+
+
+def choose_shipped(*, fps: float | None = None, length: int | None = None, live: bool = False) -> Choice:
+    """The shipped weights that suit a clip, or a stream; see `poselift.choose.choose`."""
+    return choose(shipped_cards(), fps=fps, length=length, live=live)
+
+
+def load_lifter(
+    name_or_path: str | Path = DEFAULT_LIFTER,
+    *,
+    fps: float | None = None,
+    length: int | None = None,
+    live: bool = False,
+    threads: int = 0,
+) -> "OnnxLifter | Lifter":
     """Open a lifter.
 
     Args:
-        name_or_path: A name of `shipped_lifters()`; the path of an `.onnx` file with its card beside it; or
-            `module:Class` for a lifter of your own, whose module is imported.
+        name_or_path: A name of `shipped_lifters()`; "auto" for those that suit a clip or a stream
+            (`poselift.choose.choose`); the path of an `.onnx` file with its card beside it; or `module:Class` for a
+            lifter of your own, whose module is imported.
+        fps: With "auto": frames per second of the clip.
+        length: With "auto": frames of the clip.
+        live: With "auto": for a stream; the newest frame out is the newest frame in.
         threads: Threads that one call uses; 0 for all cores.
 
     Returns:
         The lifter; an `OnnxLifter`, which has a `card`, unless it is your own.
 
     Raises:
-        CheckpointError: There is no such lifter, or its files are broken.
+        CheckpointError: There is no such lifter, its files are broken, or "auto" has nothing to choose by or among.
         SkeletonError: A lifter of your own lacks a part of the contract.
     """
     if ":" in str(name_or_path) and not str(name_or_path).endswith(".onnx"):
         return _load_own(str(name_or_path))
     if str(name_or_path).endswith(".onnx"):
         return OnnxLifter(name_or_path, threads=threads)
+    if str(name_or_path) == AUTO:
+        name_or_path = choose_shipped(fps=fps, length=length, live=live).card.name
     known = shipped_lifters()
     if str(name_or_path) not in known:
         raise CheckpointError(
             f"unknown lifter '{name_or_path}'; {did_you_mean(str(name_or_path), known)} or the path of an .onnx file"
         )
-    return OnnxLifter(Path(str(resources.files("poselift") / "weights" / f"{name_or_path}.onnx")), threads=threads)
+    return OnnxLifter(_shipped(str(name_or_path)), threads=threads)
+
+
+def _shipped(name: str) -> Path:
+    return Path(str(resources.files("poselift") / "weights" / f"{name}.onnx"))
 
 
 @contextmanager

@@ -16,12 +16,13 @@ pytest.importorskip("onnxscript")
 
 import poselift  # noqa: E402
 from poselift import cli  # noqa: E402
+from poselift.card import Card  # noqa: E402
+from poselift.claims import MEASURES  # noqa: E402
 from poselift.errors import RecipeError  # noqa: E402
 from poselift.lab import cameras, command, data, losses, noise, optim, recipe  # noqa: E402
 from poselift.lab.card import CMU_LICENSE, OTHER_LICENSE, license_of  # noqa: E402
 from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
 from poselift.lab.weights import load_weights  # noqa: E402
-from poselift.lifter import Card  # noqa: E402
 from poselift.skeleton import H36M_17  # noqa: E402
 
 DEMO = Path(poselift.__file__).parent / "data" / "demo.npz"
@@ -67,12 +68,16 @@ def test_from_an_archive_to_a_lifted_clip(archive, small, tmp_path, walk, capsys
     assert (card.name, card.skeleton, card.in_frames, card.out_frames) == ("nanohtnet.tiny", "H36M_17", 9, (3, 4, 5))
     assert (card.fps, card.in_channels, card.license) == (50.0, 3, CMU_LICENSE)
     assert "tiny.npz" in card.data
-    assert card.training["recipe"] == recipe
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", card.training["date"])
-    assert set(card.scores) == {"exact 2D", "exact 2D, flip averaged", "detector errors"}
-    for scores in card.scores.values():
-        assert scores["frames"] == 4 * 12
-        assert scores["mean_mm"]["mpjpe"] > 0
+    assert card.training.recipe == recipe
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", card.training.date)
+    assert (card.training.init, card.training.steps, card.training.windows) == (None, 2, 2 * recipe["batch_size"])
+    assert set(card.scores) == set(MEASURES)
+    for name, score in card.scores.items():
+        assert score.frames == (1 if "quick" in name else 4) * 12
+        assert score.mean["mpjpe"] > 0
+        assert (score.protocol["errors"] is None) == ("detector" not in name)
+    assert card.macs == command.sizes_of(recipe)["macs"]
+    assert run_cli("evaluate", "--card", out / "nanohtnet.tiny.onnx", "--data", archive, "--quick") == 0
     model = torch.load(out / "checkpoint.pt", weights_only=True)["average"]
     assert card.parameters == sum(value.numel() for value in model.values())
 

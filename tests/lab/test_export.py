@@ -54,6 +54,27 @@ def test_onnx_equals_torch_at_any_batch(name, config, tmp_path, capfd):
     assert properties["skeleton"] == "H36M_17"
 
 
+def test_half_precision_is_a_choice_and_is_checked(tmp_path, monkeypatch):
+    model = trained("htnet", **HTNET | {"width": 72})
+    export.export_onnx(model, tmp_path / "exact.onnx")
+    export.export_onnx(model, tmp_path / "half.onnx", half=True)
+    assert (tmp_path / "half.onnx").stat().st_size < 0.8 * (tmp_path / "exact.onnx").stat().st_size
+    x = export.example(model, 3)
+    joints = onnxruntime.InferenceSession(tmp_path / "half.onnx").run(None, {"keypoints": x.numpy()})[0]
+    error = np.abs(joints - model.eval()(x).detach().numpy()).max()
+    assert export.TOLERANCE < error < export.HALF_TOLERANCE
+    monkeypatch.setattr(export, "HALF_TOLERANCE", 2e-5)
+    with pytest.raises(OutputError, match="differs from torch by .* more than 2e-05; .* leave out half"):
+        export.export_onnx(model, tmp_path / "other.onnx", half=True)
+    assert not (tmp_path / "other.onnx").exists()
+
+
+def test_a_file_does_not_tell_where_it_was_made(tmp_path):
+    export.export_onnx(trained("htnet", **HTNET), tmp_path / "lifter.onnx")
+    content = (tmp_path / "lifter.onnx").read_bytes()
+    assert b"site-packages" not in content and b".py" not in content
+
+
 def test_an_existing_file_is_kept(tmp_path):
     path = tmp_path / "lifter.onnx"
     path.write_text("mine")

@@ -68,6 +68,6 @@ def test_the_picture_of_a_metre_shrinks_with_distance(joints):
 
 
 def test_the_description_names_detector_and_errors():
-    description = SimulatedDetector(NoiseConfig(level=0.5)).description
-    assert "BODY_25B" in description
-    assert "level=0.5" in description
+    detector = SimulatedDetector(NoiseConfig(level=0.5))
+    assert "BODY_25B" in detector.description
+    assert detector.errors["level"] == 0.5 and "swaps" in detector.errors

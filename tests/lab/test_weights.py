@@ -13,7 +13,7 @@ from poselift import cli  # noqa: E402
 from poselift.errors import CheckpointError, OutputExistsError, RecipeError  # noqa: E402
 from poselift.lab.card import FOREIGN_LICENSE, import_weights  # noqa: E402
 from poselift.lab.models import LIFTERS, build  # noqa: E402
-from poselift.lab.weights import load_encoder, load_weights, read_reference, save_weights  # noqa: E402
+from poselift.lab.weights import halve_weights, load_encoder, load_weights, read_reference, save_weights  # noqa: E402
 from poselift.lifter import load_lifter  # noqa: E402
 
 SMALL = {"width": 24, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
@@ -41,6 +41,26 @@ def test_our_weights_come_back(model, tmp_path):
     assert torch.equal(again(x), model(x))
     with pytest.raises(OutputExistsError):
         save_weights(model, path, lifter="htnet", config=SMALL, overwrite=False)
+
+
+def test_half_as_large_and_read_by_all_that_reads_weights(tmp_path):
+    options = SMALL | {"width": 192, "mlp_width": 128, "gcn_width": 96}
+    torch.manual_seed(0)
+    model = build("htnet", **options).eval()
+    save_weights(model, tmp_path / "full.safetensors", lifter="htnet", config=options, overwrite=False)
+    halve_weights(tmp_path / "full.safetensors", tmp_path / "half.safetensors")
+    sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "full")]
+    assert sizes[0] < 0.75 * sizes[1]
+    for again in (load_weights(tmp_path / "half.safetensors"), build("htnet", **options).eval()):
+        load_encoder(again, tmp_path / "half.safetensors")
+        for name, value in again.state_dict().items():
+            if not name.startswith("head."):
+                assert value.dtype == model.state_dict()[name].dtype
+                torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-6)
+    with pytest.raises(OutputExistsError):
+        halve_weights(tmp_path / "full.safetensors", tmp_path / "half.safetensors")
+    with pytest.raises(CheckpointError):
+        halve_weights(tmp_path / "none.safetensors", tmp_path / "other.safetensors")
 
 
 @pytest.fixture
@@ -151,8 +171,8 @@ def test_the_authors_weights_become_ours(model, theirs, tmp_path, prefix, wrappe
     np.testing.assert_allclose(lifter(x), wanted, rtol=0, atol=1e-5)
     np.testing.assert_array_equal(load_weights(path.with_suffix(".safetensors"))(torch.from_numpy(x)).detach(), wanted)
     assert (lifter.normalization, lifter.card.license) == ("screen", FOREIGN_LICENSE)
-    assert lifter.card.training["imported from"] == "model_15_4890.pth"
-    assert len(lifter.card.training["sha256"]) == 64
+    assert lifter.card.imported.file == "model_15_4890.pth"
+    assert len(lifter.card.imported.sha256) == 64
     with pytest.raises(OutputExistsError):
         import_weights("htnet", tmp_path / "model_15_4890.pth", tmp_path / "out", date="2026-01-02")
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 import tyro
 from rich.logging import RichHandler
 
+from poselift.cli.cards import lifters
 from poselift.cli.console import err, lab_module, progress, say_error
 from poselift.cli.lifting import lift
-from poselift.cli.measuring import doctor, evaluate, lifters, table
+from poselift.cli.measuring import doctor, evaluate, table
 from poselift.cli.training import benchmark, import_weights, pretrain, reproduce, train
 from poselift.errors import PoseliftError
 

@@ -12,7 +12,7 @@ from poselift.cli.console import progress, say_error
 from poselift.errors import FormatError, PoseliftError
 from poselift.formats import save_poses
 from poselift.lift import lift as lift_keypoints
-from poselift.lifter import DEFAULT_LIFTER, Lifter, importing_from_here, load_lifter
+from poselift.lifter import AUTO, Lifter, choose_shipped, importing_from_here, load_lifter
 from poselift.output import check_free
 from poselift.read import is_video, read_keypoints
 from poselift.sequence import Keypoints2D
@@ -26,7 +26,7 @@ def lift(
     inputs: tyro.conf.Positional[tuple[Path, ...]],
     /,
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    lifter: str = DEFAULT_LIFTER,
+    lifter: str = AUTO,
     skeleton: str | None = None,
     fps: float | None = None,
     image_size: tuple[int, int] | None = None,
@@ -40,7 +40,7 @@ def lift(
     Args:
         inputs: Videos, folders of OpenPose JSON, or npz, csv or json keypoint files.
         out: Folder for the results: poses (npz, csv, json), BVH, and an HTML page to look at.
-        lifter: Name of shipped weights, or the path of an .onnx file.
+        lifter: Name of shipped weights, the path of an .onnx file, or auto for the shipped weights that suit each clip.
         skeleton: Joint order of keypoint files, where it cannot be told (COCO_17, BODY_25, ...).
         fps: Frames per second of keypoint files that do not say.
         image_size: Width and height of the picture, for keypoint files that do not say and weights that ask for it.
@@ -60,8 +60,9 @@ def lift(
             f"several inputs are called {', '.join(sorted(twice))} and would write the same files; "
             "lift them one by one into different folders"
         )
-    with importing_from_here():
-        network = load_lifter(lifter)
+    opened: dict[str, Lifter] = {}
+    if lifter != AUTO:  # before anything is read
+        _open(lifter, opened)
     failed = 0
     for path, name in zip(inputs, names, strict=True):
         try:
@@ -74,6 +75,7 @@ def lift(
                 if image_size is not None and not is_video(path):
                     keypoints = replace(keypoints, image_size=image_size)
                 base = out / (name if number == 1 else f"{name}_person{number}")
+                network = _open(_chosen(keypoints, base.name) if lifter == AUTO else lifter, opened)
                 _lift_one(path, keypoints, network, base, flip, formats, force)
         except PoseliftError as error:
             failed += 1
@@ -84,6 +86,21 @@ def lift(
 def _name(path: Path) -> str:
     """What results are called after; "." is a folder with a name of its own."""
     return path.stem if path.stem.strip(".") else path.resolve().stem
+
+
+def _chosen(keypoints: Keypoints2D, name: str) -> str:
+    """Name of the shipped weights that suit a person's clip; what they are, and why, is said."""
+    choice = choose_shipped(fps=keypoints.fps, length=len(keypoints))
+    console.print(f"{name}: {choice.card.name} ({choice.reason})", markup=False, highlight=False, soft_wrap=True)
+    return choice.card.name
+
+
+def _open(name: str, opened: dict[str, Lifter]) -> Lifter:
+    """The lifter of this name, opened once."""
+    if name not in opened:
+        with importing_from_here():
+            opened[name] = load_lifter(name)
+    return opened[name]
 
 
 def _lift_one(

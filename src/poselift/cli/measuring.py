@@ -1,4 +1,4 @@
-"""The verbs that look and measure: evaluate, table, doctor, lifters."""
+"""The verbs that look and measure: evaluate, table, doctor."""
 
 import json
 import logging
@@ -11,6 +11,7 @@ import tyro
 from rich.table import Table
 
 from poselift.benchmark import BenchmarkScores, evaluate_benchmark
+from poselift.cli.cards import check_card
 from poselift.cli.console import lab_module, progress
 from poselift.cli.console import out as console
 from poselift.datasets.clip import BenchmarkSet
@@ -19,7 +20,7 @@ from poselift.datasets.mocap import load_mocap
 from poselift.doctor import doctor as look_at
 from poselift.errors import DatasetError, RecipeError, did_you_mean
 from poselift.evaluate import METRICS, MocapProtocol, Scores, evaluate_mocap
-from poselift.lifter import DEFAULT_LIFTER, Lifter, OnnxLifter, importing_from_here, load_lifter, shipped_lifters
+from poselift.lifter import DEFAULT_LIFTER, Lifter, importing_from_here, load_lifter
 from poselift.output import check_free, written_whole
 from poselift.protocols import PROTOCOLS, BenchmarkProtocol
 from poselift.tables import action_table, print_benchmark
@@ -30,7 +31,10 @@ def evaluate(
     lifter: tyro.conf.Positional[str] = DEFAULT_LIFTER,
     /,
     *,
-    data: Path,
+    data: Path | None = None,
+    card: bool = False,
+    recording: Path | None = None,
+    quick: bool = False,
     dataset: str | None = None,
     split: str | None = None,
     keypoints: str | None = None,
@@ -51,6 +55,10 @@ def evaluate(
         lifter: Name of shipped weights, the path of an .onnx file, or module:Class.
         data: A folder with the archives of Human3.6M, MPI-INF-3DHP or HumanEva, or with recordings of your own
             (docs/own_data.md); or motion capture: a mocap17.npz archive, BVH or ASF/AMC files.
+        card: Measure all that the weights' card claims again, each score by the protocol on the card, and print claim
+            beside measurement; the status is 1 when one does not hold. Takes data, recording, quick and out only.
+        recording: With card: the real recording (benchmarks/real_recording.py says what it holds).
+        quick: With card: only the scores over few frames.
         dataset: h36m, 3dhp, humaneva, own or mocap; told by the files when not given.
         split: Part of a benchmark: test (default), train or all; of mocap17.npz: dev (default), train or all.
         keypoints: Benchmark: which 2D, such as gt (default) or cpn_ft_h36m_dbb.
@@ -67,6 +75,17 @@ def evaluate(
     """
     if out is not None:
         check_free(out, overwrite=force)
+    if card:
+        others = {
+            "dataset": dataset, "split": split, "keypoints": keypoints, "truth": truth, "protocol": protocol,
+            "choose": choose or None, "as_published": as_published or None, "flip": flip or None,
+            "detector_errors": detector_errors or None, "cameras": cameras, "seed": seed,
+        }  # fmt: skip
+        _refuse("a card, which holds its own protocols", **others)
+        return check_card(lifter, data, recording, quick=quick, out=out, force=force)
+    _refuse("a measurement without --card", recording=recording, quick=quick or None)
+    if data is None:
+        raise DatasetError("wanted what to measure on: name it (--data)")
     kind = dataset or _kind(data)
     if kind == "mocap":
         given = {"keypoints": keypoints, "truth": truth, "protocol": protocol, "choose": choose or None}
@@ -243,18 +262,3 @@ def doctor(
     return look_at(
         things, out, skeleton=skeleton, fps=fps, detector_model=detector_model, force=force, console=console
     )  # fmt: skip
-
-
-def lifters() -> int:
-    """List the weights that come with poselift."""
-    table = Table()
-    for column in ("name", "frames", "gives", "fps", "parameters", "licence"):
-        table.add_column(column)
-    for name in shipped_lifters():
-        lifter = load_lifter(name)
-        assert isinstance(lifter, OnnxLifter)  # all that ship are
-        card = lifter.card
-        cells = (card.in_frames, len(card.out_frames), card.fps, card.parameters, card.license)
-        table.add_row(name, *map(str, cells))
-    console.print(table)
-    return 0

@@ -1,21 +1,24 @@
 """From a model to weights that can be used: an ONNX file, its card, and the weights in torch."""
 
-import hashlib
-import platform
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from poselift.card import Card, Imported, Score, Training
+from poselift.claims import sha256_of
+from poselift.lab.cost import count_macs, count_parameters
 from poselift.lab.export import export_onnx
-from poselift.lab.models import LIFTERS, from_reference
+from poselift.lab.forms import example, published
+from poselift.lab.models import LIFTERS, build, from_reference
 from poselift.lab.recipe import recipe_json
 from poselift.lab.train import Run
 from poselift.lab.weights import read_reference, save_weights
-from poselift.lifter import Card
 from poselift.normalize import SCREEN
 from poselift.output import check_free
+from poselift.speed import machine
 
 CMU_LICENSE = "MIT; trained on the CMU motion capture data (see NOTICE)"
 """Licence of weights trained on the CMU Graphics Lab Motion Capture Database."""
@@ -43,12 +46,23 @@ def card_of(model: Any, name: str, **rest: Any) -> Card:
         out_frames=tuple(model.out_frames),
         fps=model.fps,
         in_channels=model.in_channels,
-        parameters=sum(p.numel() for p in model.parameters()),
+        **sizes(model),
         **rest,
     )
 
 
-def write_weights(run: Run, *, scores: dict[str, Any], data: str, license: str, commit: str, date: str) -> Path:
+def sizes(model: Any) -> dict[str, Any]:
+    """Parameters as trained, and multiply-accumulates of a window in the authors' steps."""
+    return {"parameters": count_parameters(model), "macs": count_macs(published(model), example(model, 1))}
+
+
+def sizes_of(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The same of the lifter that a card's recipe builds."""
+    options = {name: tuple(value) if isinstance(value, list) else value for name, value in recipe["model"].items()}
+    return sizes(build(recipe["lifter"], **options))
+
+
+def write_weights(run: Run, *, scores: dict[str, Score], data: str, license: str, commit: str, date: str) -> Path:
     """Write `NAME.onnx`, `NAME.json` and `NAME.safetensors` of a finished run into its folder.
 
     Args:
@@ -66,6 +80,10 @@ def write_weights(run: Run, *, scores: dict[str, Any], data: str, license: str, 
         OutputError: ONNX Runtime does not agree with torch, or a file cannot be written.
     """
     recipe = run.recipe
+    stem = run.out / recipe.name
+    save_weights(run.average, f"{stem}.safetensors", lifter=recipe.lifter, config=recipe.model, overwrite=True)
+    export_onnx(run.average, f"{stem}.onnx", overwrite=True)
+    windows = recipe.epochs * run.source.windows if recipe.epochs else run.step * recipe.batch_size
     card = card_of(
         run.average,
         recipe.name,
@@ -73,17 +91,20 @@ def write_weights(run: Run, *, scores: dict[str, Any], data: str, license: str, 
         data=data,
         license=license,
         scores=scores,
-        training={
-            "recipe": recipe_json(recipe),
-            "hours": round(run.seconds / 3600, 2),
-            "machine": f"{platform.machine()}, {run.device}",
-            "commit": commit,
-            "date": date,
-        },
+        sha256=sha256_of(Path(f"{stem}.onnx")),
+        training=Training(
+            recipe=recipe_json(recipe),
+            init=Path(recipe.init).name or None,
+            commit=commit,
+            date=date,
+            steps=run.step,
+            windows=windows,
+            hours=round(run.seconds / 3600, 2),
+            machine=f"{machine()}, {run.device}",
+            threads=torch.get_num_threads(),
+            note="",
+        ),
     )
-    stem = run.out / recipe.name
-    save_weights(run.average, f"{stem}.safetensors", lifter=recipe.lifter, config=recipe.model, overwrite=True)
-    export_onnx(run.average, f"{stem}.onnx", overwrite=True)
     card.write(Path(f"{stem}.json"), overwrite=True)
     return Path(f"{stem}.onnx")
 
@@ -116,20 +137,16 @@ def import_weights(name: str, path: str | Path, out: str | Path, *, date: str, o
     config = {field.name: getattr(model.config, field.name) for field in fields(model.config)}
     reference = LIFTERS[name].reference
     assert reference is not None  # from_reference has looked
+    save_weights(model, targets["safetensors"], lifter=name, config=config, overwrite=overwrite)
+    export_onnx(model, targets["onnx"], overwrite=overwrite)
     card = card_of(
         model,
         stem.name,
         normalization=SCREEN,
         data="not stated by the file; the authors train on Human3.6M",
         license=FOREIGN_LICENSE,
-        training={
-            "imported from": path.name,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "code": reference.code,
-            "date": date,
-        },
+        sha256=sha256_of(targets["onnx"]),
+        imported=Imported(file=path.name, sha256=sha256_of(path), code=reference.code, date=date),
     )
-    save_weights(model, targets["safetensors"], lifter=name, config=config, overwrite=overwrite)
-    export_onnx(model, targets["onnx"], overwrite=overwrite)
     card.write(targets["json"], overwrite=overwrite)
     return targets["onnx"]

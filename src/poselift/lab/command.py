@@ -12,11 +12,14 @@ from typing import Annotated, Any
 
 import tyro
 
+from poselift.errors import RecipeError
 from poselift.lab import card
 from poselift.lab.benchmark_data import BenchmarkConfig
 from poselift.lab.data import DataConfig
 from poselift.lab.efficiency import EfficiencyConfig, Row, cases, markdown, measure
 from poselift.lab.models import options
+from poselift.lab.noise import NoiseConfig
+from poselift.lab.observe import SimulatedDetector
 from poselift.lab.pretrain import Pretraining, PretrainRecipe
 from poselift.lab.recipe import TrainRecipe
 from poselift.lab.recipes import RECIPES, get_recipe
@@ -187,6 +190,24 @@ def measure_efficiency(names: Sequence[str], how: dict[str, Any], out: Path, bar
         page = markdown(rows, config, command=command, commit=_commit(), date=date)
         temporary.write_text(page, encoding="utf-8")
     return rows, path
+
+
+def simulated_detector(errors: dict[str, Any]) -> SimulatedDetector:
+    """The simulated detector with the errors that a card names.
+
+    Raises:
+        RecipeError: They are not those of this version.
+    """
+    try:
+        return SimulatedDetector(NoiseConfig(**errors))
+    except TypeError as error:
+        raise RecipeError(f"detector errors of another version of poselift: {error}") from error
+
+
+def sizes_of(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Parameters and multiply-accumulates of the lifter of a recipe that stands on a card."""
+    with importing_from_here():
+        return card.sizes_of(recipe)
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str | None:

@@ -4,7 +4,6 @@ Speeds are compared within one run: the forms take turns, so that whatever else 
 """
 
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from poselift.lab.cost import count_macs, count_parameters
 from poselift.lab.export import export_onnx
 from poselift.lab.forms import example, fold, published
 from poselift.lab.models import build, options
+from poselift.speed import machine
 
 FORMS = ("published", "eager", "folded", "onnx")
 """The authors' steps in torch; ours; ours folded; the folded graph in ONNX Runtime."""
@@ -213,7 +213,7 @@ def markdown(rows: Sequence[Row], how: EfficiencyConfig, *, command: str, commit
         f"# Efficiency of the lifters, {date}",
         "",
         f"`{command}` at commit {commit}.",
-        f"{how.threads} thread(s) of {_machine()}, load average {os.getloadavg()[0]:.1f};",
+        f"{how.threads} thread(s) of {machine()}, load average {os.getloadavg()[0]:.1f};",
         f"{versions}; float32; OMP_WAIT_POLICY {waiting}.",
         "",
         "Fresh weights; medians of calls. The forms take turns of many calls, so a network finds its weights in the",
@@ -244,13 +244,3 @@ def markdown(rows: Sequence[Row], how: EfficiencyConfig, *, command: str, commit
             f"| {row.lifter} | {one} | {row.speedup('onnx'):.1f}x | {many} | {row.speedup('onnx', bulk=True):.1f}x |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _machine() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return f"{line.partition(':')[2].strip()} ({os.cpu_count()} cores)"
-    except OSError:
-        pass
-    return f"{platform.processor() or platform.machine()} ({os.cpu_count()} cores)"

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from poselift.errors import MissingExtraError, OutputError
 from poselift.lab.forms import example, fold
+from poselift.lab.storage import HALF_TOLERANCE, halve, slim
 from poselift.output import written_whole
 
 OPSET = 20
@@ -26,19 +28,21 @@ TOLERANCE = 1e-5
 """Largest difference allowed between ONNX Runtime and torch, in the unit of the output (metres)."""
 
 
-def export_onnx(model: nn.Module, path: str | Path, *, overwrite: bool = False) -> None:
+def export_onnx(model: nn.Module, path: str | Path, *, half: bool = False, overwrite: bool = False) -> None:
     """Write a lifter as one ONNX file with any batch size: `keypoints` (B, T, J, C) to `joints` (B, S, J, 3), float32.
 
     Args:
         model: A lifter, with `in_frames`, `out_frames`, `skeleton`, `in_channels` and `fps`. Left as it is.
         path: The file to write.
+        half: Store large weights as float16, for a file half as large (`poselift.lab.storage`); arithmetic stays
+            float32.
         overwrite: Replace an existing file.
 
     Raises:
-        MissingExtraError: onnx or onnxscript is not installed.
+        MissingExtraError: onnxscript is not installed.
         OutputExistsError: `path` exists and `overwrite` is off.
         OutputError: The file cannot be written, or a weight is not finite, or ONNX Runtime does not give what torch
-            gives to `TOLERANCE`; nothing is written then.
+            gives to `TOLERANCE`, or to `poselift.lab.storage.HALF_TOLERANCE` with `half`; nothing is written then.
     """
     broken = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
     if broken:
@@ -46,7 +50,10 @@ def export_onnx(model: nn.Module, path: str | Path, *, overwrite: bool = False) 
     exact = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
     with written_whole(path, overwrite=overwrite) as temporary:
         _write(fold(exact), example(exact, 2), temporary, _metadata(model))
-        _verify(exact, temporary)
+        _verify(exact, temporary, TOLERANCE)
+        if half:
+            onnx.save(halve(onnx.load(temporary)), temporary)
+            _verify(exact, temporary, HALF_TOLERANCE)
 
 
 class _Wrapped(nn.Module):
@@ -75,10 +82,13 @@ def _write(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, st
                 verbose=False,
             )
         except ImportError as error:
-            raise MissingExtraError("export needs onnx and onnxscript: pip install 'poselift[lab]'") from error
+            raise MissingExtraError("export needs onnxscript: pip install 'poselift[lab]'") from error
     assert program is not None  # always so with dynamo=True
     program.model.metadata_props.update(metadata)
     program.save(path, external_data=False)
+    network = onnx.load(path)
+    slim(network)
+    onnx.save(network, path)
 
 
 @contextlib.contextmanager
@@ -98,7 +108,7 @@ def _quiet() -> Iterator[None]:
         logger.removeFilter(unrelated)
 
 
-def _verify(model: nn.Module, path: Path) -> None:
+def _verify(model: nn.Module, path: Path, tolerance: float) -> None:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for batch in (1, 5):
         x = example(model, batch)
@@ -107,10 +117,11 @@ def _verify(model: nn.Module, path: Path) -> None:
         if joints.shape != wanted.shape:
             raise OutputError(f"ONNX gives joints {joints.shape} where torch gives {wanted.shape}; nothing was written")
         error = float(np.abs(joints - wanted).max())
-        if not error <= TOLERANCE:
+        if not error <= tolerance:
+            hint = "leave out half" if tolerance > TOLERANCE else "check that no branch of the model depends on values"
             raise OutputError(
-                f"ONNX differs from torch by {error:.1e} at batch {batch}, more than {TOLERANCE:.0e}; nothing was "
-                "written; check that the model has no branch that depends on values"
+                f"ONNX differs from torch by {error:.1e} at batch {batch}, more than {tolerance:.0e}; nothing was "
+                f"written; {hint}"
             )
 
 

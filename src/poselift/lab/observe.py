@@ -1,6 +1,7 @@
 """The simulated detector as an observer for `poselift.evaluate`: whole clips, fixed seeds."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,12 @@ class SimulatedDetector:
     @property
     def description(self) -> str:
         """What is printed with the scores."""
-        return f"simulated {DETECTOR_SKELETON.name} detector, {self.config}"
+        return f"simulated {DETECTOR_SKELETON.name} detector"
+
+    @property
+    def errors(self) -> dict[str, Any]:
+        """How bad it is, for a protocol."""
+        return asdict(self.config)
 
     def __call__(self, joints: np.ndarray, fps: float, seed: int) -> Keypoints2D:
         """Detect.

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 
 from poselift.benchmark import BenchmarkScores, evaluate_benchmark
+from poselift.card import BENCHMARK, Score
+from poselift.claims import MEASURES, mocap_score
 from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.mocap import load_mocap
 from poselift.errors import CheckpointError
@@ -31,7 +33,7 @@ class MeasuredTask(Task, Protocol):
     license: str
     """Licence that follows from it."""
 
-    def finish(self, run: Run) -> dict[str, Any]:
+    def finish(self, run: Run) -> dict[str, Score]:
         """Put the weights that are kept into `run.average`; scores for the card, by how they were measured."""
 
 
@@ -46,6 +48,7 @@ class MocapTask:
         """
         self.config = config
         self.clips, self.dev = (load_mocap(archive, split=split) for split in ("train", "dev"))
+        self.archive = archive.name
         self.data, self.license = f"{archive.name}, split train; scores on split dev", license_of(archive)
 
     def source(self, model: Lifter, device: torch.device) -> MocapWindows:
@@ -67,14 +70,13 @@ class MocapTask:
         observe = SimulatedDetector(self.config.noise) if noisy else None
         return evaluate_mocap(lifter, self.dev, protocol, observe=observe)
 
-    def finish(self, run: Run) -> dict[str, Any]:
-        """Dev scores of the averaged weights, three ways."""
-        scores = {
-            "exact 2D": self.measure(run.lifter),
-            "exact 2D, flip averaged": self.measure(run.lifter, flip_average=True),
-            "detector errors": self.measure(run.lifter, noisy=True),
+    def finish(self, run: Run) -> dict[str, Score]:
+        """Dev scores of the averaged weights, all that stand on a card."""
+        detector = SimulatedDetector(self.config.noise)
+        return {
+            name: mocap_score(run.lifter, self.dev, self.archive, "dev", protocol, detector if noisy else None)
+            for name, (protocol, noisy) in MEASURES.items()
         }
-        return {name: {"protocol": s.protocol, "frames": s.frames, "mean_mm": s.mean} for name, s in scores.items()}
 
 
 class BenchmarkTask:
@@ -123,11 +125,12 @@ class BenchmarkTask:
         if best:
             run.average.load_state_dict(best["model"])
 
-    def finish(self, run: Run) -> dict[str, Any]:
+    def finish(self, run: Run) -> dict[str, Score]:
         """Test scores of the weights that are kept."""
         self.keep(run)
         scores = self.measure(run.lifter)
-        return {"test": {"protocol": scores.choices, "frames": scores.counts["frames"], "mean": scores.mean}}
+        data, frames = self.config.dataset, scores.counts["frames"]
+        return {"test": Score(kind=BENCHMARK, data=data, protocol=scores.choices, frames=frames, mean=scores.mean)}
 
     def _best(self) -> dict[str, Any]:
         """What `evaluate` has kept for this recipe; empty when nothing."""

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from poselift.errors import CheckpointError
 from poselift.lab.models import LIFTERS, build
 from poselift.lab.models.lifter import Lifter
+from poselift.lab.storage import fits_half
 from poselift.output import written_whole
 from poselift.skeleton import get_skeleton
 
@@ -41,6 +42,25 @@ def save_weights(
     options = json.dumps(dict(config), default=lambda value: value.name)  # a skeleton by its name
     with written_whole(path, overwrite=overwrite) as temporary:
         safetensors.torch.save_file(tensors, temporary, {"lifter": lifter, "config": options})
+
+
+def halve_weights(source: str | Path, target: str | Path, *, overwrite: bool = False) -> None:
+    """A file of `save_weights` with its large tensors as float16; all that reads such files turns them back.
+
+    Args:
+        source: The file.
+        target: The file to write, about half as large.
+        overwrite: Replace an existing file.
+
+    Raises:
+        CheckpointError: There is no such file, or it is broken.
+        OutputExistsError: `target` exists and `overwrite` is off.
+        OutputError: The file cannot be written.
+    """
+    tensors, metadata = _read_safetensors(Path(source))
+    halved = {name: value.half() if fits_half(value.numpy()) else value for name, value in tensors.items()}
+    with written_whole(target, overwrite=overwrite) as temporary:
+        safetensors.torch.save_file(halved, temporary, metadata)
 
 
 def load_weights(path: str | Path) -> Lifter:

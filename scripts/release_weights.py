@@ -1,0 +1,30 @@
+"""Make finished runs ready to ship: files for src/poselift/weights and weights, with cards measured on those files.
+
+Usage: python scripts/release_weights.py RUN/NAME.onnx ... --data mocap17.npz --recording RECORDING.npz
+
+Afterwards: `python scripts/weights_table.py`, which brings the README's table up to date.
+"""
+
+import argparse
+from pathlib import Path
+
+from poselift.claims import Sources
+from poselift.lab.release import release
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--recording", type=Path, required=True)
+    args = parser.parse_args()
+    sources = Sources(args.data, args.recording)
+    for run in args.runs:
+        card = release(run, ROOT / "src/poselift/weights", ROOT / "weights", sources)
+        print(card.name, {name: score.mean["p_mpjpe"] for name, score in card.scores.items()}, card.speed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""The verbs of cards: list the shipped weights, and measure again what a card claims."""
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from poselift.card import RECORDING, Card
+from poselift.claims import Check, Sources, check_file, check_scores
+from poselift.cli.console import lab_module
+from poselift.cli.console import out as console
+from poselift.errors import CheckpointError, DatasetError, MissingExtraError
+from poselift.lifter import OnnxLifter, importing_from_here, load_lifter, shipped_cards
+from poselift.output import written_whole
+from poselift.speed import measure_speed
+
+CAPTION = "P-MPJPE / MPJPE on motion capture of people not trained on, P-MPJPE by camera on a real recording; one core"
+
+
+def lifters() -> int:
+    """List the weights that come with poselift, with what their cards say."""
+    table = Table(caption=CAPTION)
+    for column in ("name", "frames in, out", "parameters", "exact", "with errors", "real", "frames/s", "licence"):
+        table.add_column(column, no_wrap=column == "name", overflow="fold")
+    for card in shipped_cards():
+        row = card_row(card)
+        table.add_row(
+            card.name, row["frames"], row["parameters"], row["exact 2D"], row["detector errors"], row["real recording"],
+            row["frames/s"], card.license,
+        )  # fmt: skip
+    console.print(table)
+    return 0
+
+
+def card_row(card: Card) -> dict[str, str]:
+    """The main numbers of a card in words; a dash for what it does not say."""
+
+    def score(name: str) -> str:
+        mean = card.scores[name].mean if name in card.scores else {}
+        return f"{mean['p_mpjpe']:.1f} / {mean['mpjpe']:.1f}" if mean else "-"
+
+    real = [score.mean["p_mpjpe"] for score in card.scores.values() if score.kind == RECORDING]
+    return {
+        "frames": f"{card.in_frames}, {len(card.out_frames)}",
+        "parameters": f"{card.parameters / 1e6:.2f} M" if card.parameters else "-",
+        "MACs": f"{card.macs / 1e6:.1f} M" if card.macs else "-",
+        "exact 2D": score("exact 2D"),
+        "detector errors": score("detector errors"),
+        "real recording": " / ".join(f"{error:.1f}" for error in real) or "-",
+        "frames/s": f"{card.speed.frames_per_s:,.0f}" if card.speed else "-",
+    }
+
+
+def check_card(
+    name: str, data: Path | None, recording: Path | None, *, quick: bool, out: Path | None, force: bool
+) -> int:
+    """Measure what a card claims again, print claim beside measurement, and say whether all holds.
+
+    Args:
+        name: Name of shipped weights, or the path of an .onnx file.
+        data: Archive of motion capture.
+        recording: A real recording.
+        quick: Only scores over few frames.
+        out: Also write the checks as JSON.
+        force: Overwrite `out`.
+
+    Returns:
+        The exit status: 1 when a claim does not hold, else 0; speed is never judged.
+
+    Raises:
+        CheckpointError: There are no such weights, or they have no card.
+        DatasetError: No score could be measured.
+    """
+    with importing_from_here():
+        lifter = load_lifter(name, threads=1)
+    if not isinstance(lifter, OnnxLifter):
+        raise CheckpointError(f"{name} has no card; name shipped weights or the path of an .onnx file")
+    logging.getLogger("poselift").setLevel(logging.WARNING)  # what is repaired in each clip is for those who lift
+    card = lifter.card
+    scores = list(check_scores(lifter, card, Sources(data, recording, _detector), quick=quick))
+    if all(check.measured is None for check in scores):
+        raise DatasetError(f"none of the scores of {card.name} was measured: {scores[0].note if scores else 'none'}")
+    checks = [*check_file(lifter), *_check_sizes(card), *scores]
+    _show(card, lifter, checks)
+    if out is not None:
+        with written_whole(out, overwrite=force) as path:
+            content = [asdict(check) | {"holds": check.holds} for check in checks]
+            path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return 0 if all(check.holds for check in checks) else 1
+
+
+def _detector(errors: dict[str, Any]) -> Any:
+    return lab_module("command").simulated_detector(errors)
+
+
+def _check_sizes(card: Card) -> list[Check]:
+    """Parameters and operations, counted on the lifter that the recipe builds."""
+    claims = {name: value for name in ("parameters", "macs") if (value := getattr(card, name)) is not None}
+    if card.training is None:
+        return []
+    try:
+        counted = lab_module("command").sizes_of(card.training.recipe)
+    except MissingExtraError as error:
+        return [Check(name, value, None, note=str(error)) for name, value in claims.items()]
+    return [Check(name, value, counted[name]) for name, value in claims.items()]
+
+
+def _show(card: Card, lifter: OnnxLifter, checks: list[Check]) -> None:
+    table = Table(title=card.name)
+    for column in ("claim", "card", "measured", "difference", ""):
+        table.add_column(column, justify="left" if column in ("claim", "") else "right", overflow="fold")
+    for check in checks:
+        told, got = (_short(value) for value in (check.claimed, check.measured))
+        numbers = isinstance(check.claimed, int | float) and isinstance(check.measured, int | float)
+        difference = f"{check.measured - check.claimed:+.3f}" if numbers else ""  # type: ignore[operator]
+        judged = f"not measured: {check.note}" if check.measured is None else "" if check.holds else "DOES NOT HOLD"
+        table.add_row(check.name, told, got, difference, judged)
+    console.print(table)
+    now = measure_speed(lifter)
+    for claimed, when in ((card.speed, "card"), (now, "here")):
+        said = "no speed" if claimed is None else (
+            f"{claimed.frames_per_s:,.0f} frames/s, {claimed.window_ms:.2f} ms a window, {claimed.machine}"
+        )  # fmt: skip
+        console.print(f"speed, {when}: {said} (not judged)", markup=False, highlight=False, soft_wrap=True)
+
+
+def _short(value: float | str | None) -> str:
+    return "" if value is None else value[:12] if isinstance(value, str) else f"{value:,}"

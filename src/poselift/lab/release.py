@@ -1,0 +1,112 @@
+"""From a finished run to weights that ship: half precision, and a card with what was measured on that very file."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from poselift.card import Card, Score, Training
+from poselift.claims import MEASURES, Sources, mocap_score, sha256_of
+from poselift.errors import CheckpointError
+from poselift.lab.card import sizes_of
+from poselift.lab.noise import NoiseConfig
+from poselift.lab.observe import SimulatedDetector
+from poselift.lab.storage import store_half
+from poselift.lab.weights import halve_weights
+from poselift.lifter import OnnxLifter
+from poselift.output import written_whole
+from poselift.speed import measure_speed
+
+SPLIT = "dev"
+"""Part of the motion capture that is measured on."""
+
+
+def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
+    """Make weights ready to ship.
+
+    Args:
+        run: `NAME.onnx` of a finished run, its weights exact, with its card beside it.
+        out: Folder for the ONNX file in half precision and its card; what is there is replaced.
+        training_out: Folder for the weights to train on from, in half precision, where the run has them.
+        sources: What to measure on.
+
+    Returns:
+        The new card.
+
+    Raises:
+        CheckpointError: The run's card is broken.
+        OutputError: Half precision does not do, or a file cannot be written.
+        MissingData: There is no motion capture or recording at the sources' paths.
+    """
+    card = read_card_of_run(run.with_suffix(".json"))
+    training = card.training
+    if training is None:
+        raise CheckpointError(f"{run} was not trained here, and may not be ours to ship")
+    training = replace(training, recipe=training.recipe | {"init": training.init or ""})  # no paths of this machine
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / run.name
+        store_half(run, made)
+        card = replace(card, training=training, sha256=sha256_of(made), **sizes_of(training.recipe))
+        card.write(made.with_suffix(".json"))
+        lifter = OnnxLifter(made, threads=1)
+        scores = measure_all(lifter, sources, NoiseConfig(**training.recipe["data"]["noise"]))
+        card = replace(card, scores=scores, speed=measure_speed(lifter))
+        with written_whole(out / run.name, overwrite=True) as path:
+            shutil.copyfile(made, path)
+    card.write(out / f"{run.stem}.json", overwrite=True)
+    weights = run.with_suffix(".safetensors")
+    if weights.exists():
+        halve_weights(weights, training_out / weights.name, overwrite=True)
+    return card
+
+
+def measure_all(lifter: OnnxLifter, sources: Sources, noise: NoiseConfig) -> dict[str, Score]:
+    """Every score of a card: motion capture five ways, and each camera of the real recording.
+
+    Raises:
+        MissingData: One of the two is not named, or not there.
+    """
+    clips, detector = sources.clips(SPLIT), SimulatedDetector(noise)
+    assert sources.mocap is not None  # clips has looked
+    scores = {
+        name: mocap_score(lifter, clips, sources.mocap.name, SPLIT, protocol, detector if noisy else None)
+        for name, (protocol, noisy) in MEASURES.items()
+    }
+    for camera in sources.recording.people:
+        scores[f"real recording, camera {camera}"] = sources.recording.score(lifter, camera)
+    return scores
+
+
+def read_card_of_run(path: Path) -> Card:
+    """A run's card; also one of the first form, whose scores are left out and what it does not say is None.
+
+    Raises:
+        CheckpointError: It is no card of a training, old or new.
+    """
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"no card of a run at {path}: {error}") from error
+    if isinstance(content, dict) and "speed" in content:
+        return Card.read(path)
+    try:
+        old = content.pop("training")
+        recipe = old["recipe"]
+        training = Training(
+            recipe=recipe,
+            init=Path(recipe.get("init", "")).name or None,
+            commit=old["commit"],
+            date=old["date"],
+            steps=recipe["steps"],
+            windows=recipe["steps"] * recipe["batch_size"],
+            hours=old["hours"],
+            machine=old["machine"],
+            threads=old.get("threads"),
+            note=old.get("note", ""),
+        )
+        kept = {f.name: content[f.name] for f in fields(Card) if f.name in content and f.name != "scores"}
+        return Card(**kept | {"out_frames": tuple(content["out_frames"]), "training": training})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is no card of a training: {error}") from error
