@@ -24,6 +24,7 @@ from poselift.errors import DatasetError, RecipeError, did_you_mean
 from poselift.flip import flip
 from poselift.lab.data import Batch
 from poselift.lab.models.lifter import Lifter
+from poselift.lab.ranks import WHOLE, Share
 from poselift.normalize import SCREEN, fill_gaps, normalize_screen
 from poselift.protocols import PROTOCOLS, BenchmarkProtocol
 from poselift.skeleton import Skeleton
@@ -138,20 +139,22 @@ class BenchmarkWindows:
         """Windows in an epoch."""
         return len(self._middles) * (2 if self._mirror else 1)
 
-    def batch(self, size: int, generator: torch.Generator, step: int = 0) -> Batch:
-        """The windows of a step: each once in an epoch, whose last batch may be smaller.
+    def batch(self, size: int, generator: torch.Generator, step: int = 0, share: Share = WHOLE) -> Batch:
+        """A share of a step's windows: each once in an epoch, whose last batch may be smaller.
 
         Args:
             size: Windows in a batch.
             generator: Not used: nothing but the order is random here.
             step: The step, from 0.
+            share: Which part of the batch.
         """
         epoch, place = divmod(step, math.ceil(self.windows / size))
         if epoch != self._epoch:
             seed = int(np.random.SeedSequence((self._seed, epoch)).generate_state(1)[0])
             self._order = torch.randperm(self.windows, generator=torch.Generator().manual_seed(seed))
             self._epoch = epoch
-        return self.gather(self._order[place * size : (place + 1) * size])
+        chosen = self._order[place * size : (place + 1) * size]
+        return self.gather(chosen[share.of(len(chosen))])
 
     def gather(self, chosen: Tensor) -> Batch:
         """The windows of these numbers (B,); from half of `windows` on they are mirrored, in the same order."""

@@ -19,6 +19,7 @@ from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, scale_bon
 from poselift.lab.cameras import CameraConfig, project, view
 from poselift.lab.fraction import part_of
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, hide_faces
+from poselift.lab.ranks import WHOLE, Share
 from poselift.normalize import PERSON_SCALE, normalize_windows
 from poselift.skeleton import H36M_17, Skeleton
 
@@ -135,9 +136,9 @@ class MocapWindows:
         """Windows in an epoch, one for each frame; they are drawn with replacement, so it is a name only."""
         return len(self._frames)
 
-    def batch(self, size: int, generator: torch.Generator, step: int = 0) -> Batch:
-        """Draw `size` windows; the same generator state gives the same batch, whatever the step."""
-        world, inside = self._draw(size, generator)
+    def batch(self, size: int, generator: torch.Generator, step: int = 0, share: Share = WHOLE) -> Batch:
+        """Draw a share of `size` windows; the same generator state gives the same ones, whatever the step."""
+        world, inside = self._draw(share.size(size), generator)
         return self._see(self._reshape_bodies(world, generator), inside, generator)
 
     def views(self, size: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
