@@ -1,5 +1,7 @@
 """Bodies and clips for the tests of the training side: synthetic, so that they need no data."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -63,3 +65,31 @@ def walk(body):
         return MocapClip(name, subject, points.astype(np.float32), H36M_17, fps)
 
     return make
+
+
+@pytest.fixture
+def write_archive():
+    """Writes clips laid out like mocap17.npz: y up, poses against the root."""
+    joints = (
+        "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow "
+        "RWrist"
+    )
+
+    def write(path, clips, splits):
+        world = np.concatenate([clip.xyz for clip in clips])
+        y_up = np.stack([world[..., 0], world[..., 2], -world[..., 1]], -1)
+        np.savez(
+            path, pose=y_up - y_up[:, :1], root=y_up[:, 0], offsets=np.cumsum([0, *map(len, clips)]),
+            names=np.array([clip.name for clip in clips]), subjects=np.array([clip.subject for clip in clips]),
+            split=np.array(splits), parents=np.array(H36M_17.parents), joints=np.array(joints.split()), fps=50.0,
+            up="y", units="m", notice="The data used in this project was obtained from mocap.cs.cmu.edu.",
+        )  # fmt: skip
+        return path
+
+    return write
+
+
+@pytest.fixture(autouse=True)
+def _no_tensorboard(monkeypatch):
+    """Runs of the tests leave no drawings behind, whatever is installed."""
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)

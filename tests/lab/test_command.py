@@ -25,9 +25,6 @@ from poselift.lifter import Card  # noqa: E402
 from poselift.skeleton import H36M_17  # noqa: E402
 
 DEMO = Path(poselift.__file__).parent / "data" / "demo.npz"
-NPZ_JOINTS = (
-    "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow RWrist"
-)
 TINY = (
     "--steps 2 --batch-size 4 --log-every 1 --checkpoint-every 1 --evaluate-every 2 --device cpu "
     "--model.in-frames 9 --model.keep-frames 3 --model.drop-path 0.0 0.1 --data.exact 0.5 --data.camera.roll-rad 0.1 "
@@ -36,20 +33,9 @@ TINY = (
 
 
 @pytest.fixture
-def archive(walk, tmp_path):
-    """A tiny archive laid out like mocap17.npz: y up, poses against the root."""
+def archive(walk, write_archive, tmp_path):
     clips = [walk(30), walk(20, name="other", seed=1), walk(12, name="last", subject="two", seed=2)]
-    world = np.concatenate([clip.xyz for clip in clips])
-    y_up = np.stack([world[..., 0], world[..., 2], -world[..., 1]], -1)
-    path = tmp_path / "tiny.npz"
-    np.savez(
-        path, pose=y_up - y_up[:, :1], root=y_up[:, 0], offsets=np.cumsum([0, *map(len, clips)]),
-        names=np.array([clip.name for clip in clips]), subjects=np.array([clip.subject for clip in clips]),
-        split=np.array(["train", "train", "dev"]), parents=np.array(H36M_17.parents),
-        joints=np.array(NPZ_JOINTS.split()), fps=50.0, up="y", units="m",
-        notice="The data used in this project was obtained from mocap.cs.cmu.edu.",
-    )  # fmt: skip
-    return path
+    return write_archive(tmp_path / "tiny.npz", clips, ["train", "train", "dev"])
 
 
 @pytest.fixture

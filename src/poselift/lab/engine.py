@@ -174,7 +174,7 @@ class Engine(ABC, Generic[D]):
 
     def _over_ranks(self, measured: dict[str, Tensor], windows: int) -> dict[str, Tensor]:
         """Make sums over this process's windows the means over the batch: gradients, and what was measured."""
-        count = torch.tensor(float(windows), device=self.device)
+        count = torch.full((), float(windows), device=self.device)
         sums = torch.stack([*measured.values(), count])
         parameters = self._trained()
         if self.ranks.size > 1:
@@ -186,8 +186,8 @@ class Engine(ABC, Generic[D]):
             self.ranks.add_up([*grads, *running, sums])
             if running:
                 torch._foreach_div_(running, self.ranks.size)
-        grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        torch._foreach_div_(grads, sums[-1])
+        if grads := [parameter.grad for parameter in parameters if parameter.grad is not None]:
+            torch._foreach_div_(grads, sums[-1])
         return dict(zip(measured, sums[:-1] / sums[-1], strict=True))
 
     def _autocast(self) -> AbstractContextManager[Any]:
@@ -255,7 +255,7 @@ class Engine(ABC, Generic[D]):
                     self.average.load_state_dict(state["average"])
                 self.step, self.meter.seconds, self._seen = state["step"], state["seconds"], state["seen"]
             except (RuntimeError, ValueError, KeyError) as error:
-                message = f"{self.out} holds a run of an older version; use a new --out folder"
+                message = f"{self.out} holds a run of an older version of this lifter; use a new --out folder"
                 raise CheckpointError(message) from error
             self.folder.forget_after(self.step)
         if self.ranks.any(self.ranks.any(self.step > 0) and self.step == 0):
