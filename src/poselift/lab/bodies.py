@@ -145,7 +145,7 @@ def _with(skeleton: Skeleton, parts: tuple[str, ...]) -> tuple[int, ...]:
 def _tree(skeleton: Skeleton, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Factors from the right: joints to bones, bones to joints, both (3 J, 3 J), and bones to vectors (3 J, 9).
 
-    These vectors go from the right to the left hip, from the right to the left shoulder, and from the root to the thorax.
+    These go from the right to the left hip, from the right to the left shoulder, and from the root to the thorax.
     """
     size = len(skeleton)
     to_bones, to_joints = torch.eye(size), torch.eye(size)
