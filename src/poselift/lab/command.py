@@ -35,7 +35,8 @@ Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
 @dataclass(frozen=True, kw_only=True)
 class _TrainArguments:
     data: Path
-    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives."""
+    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives, or
+    of your own recordings."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the run; a run that was stopped goes on where it was."""
     max_minutes: float | None = None

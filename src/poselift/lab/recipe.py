@@ -11,6 +11,7 @@ from poselift.lab.benchmark_data import BenchmarkConfig
 from poselift.lab.data import DataConfig
 from poselift.lab.losses import LossConfig
 from poselift.lab.optim import OptimConfig
+from poselift.lab.own_data import OwnConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,8 +24,8 @@ class RunRecipe:
     """Key of `poselift.lab.models.LIFTERS`, or `module:Class` for a lifter from elsewhere."""
     model: dict[str, Any] = field(default_factory=dict)
     """Fields of the lifter's config that differ from its defaults."""
-    data: DataConfig | BenchmarkConfig = field(default_factory=DataConfig)
-    """How motion capture is drawn and observed, or which benchmark is taken."""
+    data: DataConfig | BenchmarkConfig | OwnConfig = field(default_factory=DataConfig)
+    """How motion capture is drawn and observed, which benchmark is taken, or which of one's own recordings."""
     optim: OptimConfig = field(default_factory=OptimConfig)
     """How the weights are moved."""
     steps: int = 12000
