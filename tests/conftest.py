@@ -131,17 +131,25 @@ NPZ_JOINTS = (
 
 
 @pytest.fixture
-def archive(walk, tmp_path):
-    """A tiny archive laid out like mocap17.npz: y up, poses against the root."""
+def write_archive():
+    """Writes clips laid out like mocap17.npz: y up, poses against the root."""
+
+    def write(path, clips, splits):
+        world = np.concatenate([clip.xyz for clip in clips])
+        y_up = np.stack([world[..., 0], world[..., 2], -world[..., 1]], -1)
+        np.savez(
+            path, pose=y_up - y_up[:, :1], root=y_up[:, 0], offsets=np.cumsum([0, *map(len, clips)]),
+            names=np.array([clip.name for clip in clips]), subjects=np.array([clip.subject for clip in clips]),
+            split=np.array(splits), parents=np.array(H36M_17.parents), joints=np.array(NPZ_JOINTS.split()), fps=50.0,
+            up="y", units="m", notice="The data used in this project was obtained from mocap.cs.cmu.edu.",
+        )  # fmt: skip
+        return path
+
+    return write
+
+
+@pytest.fixture
+def archive(walk, write_archive, tmp_path):
+    """A tiny archive laid out like mocap17.npz."""
     clips = [walk(30), walk(20, name="other", seed=1), walk(12, name="last", subject="two", seed=2)]
-    world = np.concatenate([clip.xyz for clip in clips])
-    y_up = np.stack([world[..., 0], world[..., 2], -world[..., 1]], -1)
-    path = tmp_path / "tiny.npz"
-    np.savez(
-        path, pose=y_up - y_up[:, :1], root=y_up[:, 0], offsets=np.cumsum([0, *map(len, clips)]),
-        names=np.array([clip.name for clip in clips]), subjects=np.array([clip.subject for clip in clips]),
-        split=np.array(["train", "train", "dev"]), parents=np.array(H36M_17.parents),
-        joints=np.array(NPZ_JOINTS.split()), fps=50.0, up="y", units="m",
-        notice="The data used in this project was obtained from mocap.cs.cmu.edu.",
-    )  # fmt: skip
-    return path
+    return write_archive(tmp_path / "tiny.npz", clips, ["train", "train", "dev"])

@@ -53,20 +53,20 @@ def fill_gaps(xy: Array, confidence: Array) -> Array:
         (B, T, J, 2); equal to `xy` wherever the confidence is positive. All zeros in a window without any sighting.
     """
     seen = confidence > 0
-    if bool(seen.all()):
+    if not getattr(xy, "is_cuda", False) and bool(seen.all()):  # a GPU would have to wait to tell
         return xy
     end = xy.shape[1] - 1
     time = _arange_like(confidence, end + 1)[None, :, None]
-    before = _running_max(time * seen - 1 * ~seen)
-    after = end - _flip_time(_running_max(_flip_time((end - time) * seen - 1 * ~seen)))
+    before = _running_max(_where(seen, time, -1))
+    after = end - _flip_time(_running_max(_flip_time(_where(seen, end - time, -1))))
     since, until = before >= 0, after <= end  # false where there is no sighting on that side
-    first = (before * since + after * ~since).clip(0, end)
-    last = (after * until + before * ~until).clip(0, end)
+    first = _where(since, before, after).clip(0, end)
+    last = _where(until, after, before).clip(0, end)
     filled = _between(xy, first, last, ((time - first) / (last - first).clip(1, None)).clip(0, 1))
     known = since[:, -1:]  # (B, 1, J): seen at all in the window
     centre = (filled * known[..., None]).sum(2) / known.sum(2).clip(1, None)[..., None]
-    filled = filled * known[..., None] + centre[:, :, None] * ~known[..., None]
-    return xy * seen[..., None] + filled * ~seen[..., None]
+    filled = _where(known[..., None], filled, centre[:, :, None])
+    return _where(seen[..., None], xy, filled)
 
 
 def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
@@ -162,12 +162,16 @@ def normalize_windows(
 
 
 def _arange_like(array: Array, count: int) -> Array:
-    """0 .. count - 1 on the array's device, as integers."""
+    """0 .. count - 1 on the array's device, as integers; short ones in torch, for speed."""
     if isinstance(array, np.ndarray):
         return np.arange(count)
     import torch
 
-    return torch.arange(count, device=array.device)
+    return torch.arange(count, dtype=torch.int32, device=array.device)
+
+
+def _where(chosen: Array, one: Array, other: Array) -> Array:
+    return np.where(chosen, one, other) if isinstance(chosen, np.ndarray) else one.where(chosen, other)
 
 
 def _running_max(index: Array) -> Array:
@@ -186,7 +190,5 @@ def _between(xy: Array, first: Array, last: Array, share: Array) -> Array:
         start, stop = (np.take_along_axis(xy, index[..., None], 1) for index in (first, last))
         share = share.astype(xy.dtype)
     else:
-        import torch
-
-        start, stop = (torch.take_along_dim(xy, index[..., None], 1) for index in (first, last))
+        start, stop = (xy.gather(1, index.long()[..., None].expand_as(xy)) for index in (first, last))
     return start + (stop - start) * share[..., None]

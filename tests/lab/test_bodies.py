@@ -5,7 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, turn_limbs  # noqa: E402
+from poselift.lab import bodies  # noqa: E402
+from poselift.lab.bodies import bones_of, joints_of, mirror, rarity  # noqa: E402
 from poselift.skeleton import H36M_17  # noqa: E402
 
 LEGS = [j for j, n in enumerate(H36M_17.joints) if any(p in n for p in ("hip", "knee", "ankle"))]
@@ -18,6 +19,31 @@ BOTH, NONE = torch.tensor([[True, True]]), torch.tensor([[False, False]])
 def two(walk):
     one, other = walk(20, seed=1), walk(20, seed=2)
     return torch.from_numpy(one.xyz)[None], torch.from_numpy(other.xyz)[None]
+
+
+def mix_parts(one, other, legs, arms, skeleton):
+    """What `one` becomes with the other's parts; the other is the window before it."""
+    bones = bones_of(torch.cat([other, one]), skeleton)
+    mixed = bodies.mix_parts(bones, torch.cat([NONE, legs]), torch.cat([NONE, arms]), skeleton)
+    torch.testing.assert_close(mixed[0], bones[0])
+    return joints_of(mixed[1:], skeleton)
+
+
+def turn_limbs(xyz, turns, skeleton):
+    return joints_of(bodies.turn_limbs(bones_of(xyz, skeleton), turns, skeleton), skeleton)
+
+
+def bend_trunk(xyz, *rest):
+    return joints_of(bodies.bend_trunk(bones_of(xyz, H36M_17), *rest), H36M_17)
+
+
+def test_bones_are_joints_minus_their_parents_and_joints_come_back(two):
+    one, _ = two
+    bones = bones_of(one, H36M_17)
+    for parent, joint in H36M_17.bones:
+        torch.testing.assert_close(bones[:, :, joint], one[:, :, joint] - one[:, :, parent], rtol=0, atol=1e-6)
+    assert torch.equal(bones[:, :, 0], one[:, :, 0])
+    torch.testing.assert_close(joints_of(bones, H36M_17), one, rtol=0, atol=1e-5)
 
 
 def lengths(xyz):

@@ -140,9 +140,10 @@ CONFIGS = {
 
 def field_docstrings(config):
     """{field: the string under it}."""
-    (tree,) = ast.parse(inspect.getsource(config)).body
+    trees = [ast.parse(inspect.getsource(kind)).body[0] for kind in reversed(config.__mro__[:-1])]
     return {
         field.target.id: inspect.cleandoc(below.value.value)
+        for tree in trees
         for field, below in zip(tree.body[:-1], tree.body[1:], strict=True)
         if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr)
     }

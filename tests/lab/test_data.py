@@ -11,8 +11,9 @@ from poselift.datasets.mocap import MocapClip  # noqa: E402
 from poselift.errors import DatasetError, RecipeError  # noqa: E402
 from poselift.geometry.camera import Camera, look_at  # noqa: E402
 from poselift.lab import data  # noqa: E402
+from poselift.lab.bodies import bones_of, joints_of, scale_bones  # noqa: E402
 from poselift.lab.cameras import CameraConfig, project  # noqa: E402
-from poselift.lab.data import DataConfig, MocapWindows, scale_bones  # noqa: E402
+from poselift.lab.data import DataConfig, MocapWindows  # noqa: E402
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, detector_joints  # noqa: E402
 from poselift.lift import lift  # noqa: E402
 from poselift.normalize import normalize_windows  # noqa: E402
@@ -160,12 +161,13 @@ def test_mirrored_bodies_are_bodies(body, mirror):
 def test_scale_bones_keeps_directions_and_the_root(walk):
     xyz = torch.from_numpy(walk(4).xyz)[None].expand(3, -1, -1, -1)
     factors = 0.5 + torch.rand(3, 17, generator=generator())
-    scaled = scale_bones(xyz, factors, H36M_17)
+    scaled = joints_of(scale_bones(bones_of(xyz, H36M_17), factors, H36M_17), H36M_17)
     assert torch.equal(scaled[:, :, ROOT], xyz[:, :, ROOT])
     for parent, child in H36M_17.bones:
         before, after = xyz[:, :, child] - xyz[:, :, parent], scaled[:, :, child] - scaled[:, :, parent]
         torch.testing.assert_close(after, before * factors[:, None, child, None], rtol=0, atol=1e-5)
-    torch.testing.assert_close(scale_bones(xyz, torch.ones(3, 17), H36M_17), xyz, rtol=0, atol=1e-6)
+    same = scale_bones(bones_of(xyz, H36M_17), torch.ones(3, 17), H36M_17)
+    torch.testing.assert_close(joints_of(same, H36M_17), xyz, rtol=0, atol=1e-6)
 
 
 def test_bodies_differ_but_their_sides_do_not(body):

@@ -57,9 +57,12 @@ def run(h36m, tmp_path):
     return make
 
 
+CLOCK = ("seconds", "windows_per_s", "data_share", "memory_mib")
+
+
 def log_of(run):
     lines = [json.loads(line) for line in (run.out / "log.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k not in ("seconds", "windows_per_s")} for line in lines]
+    return [{k: v for k, v in line.items() if k not in CLOCK} for line in lines]
 
 
 def state_of(run):
@@ -83,9 +86,9 @@ def test_each_step_asks_for_its_own_windows(run, monkeypatch):
     training, asked = run(), []
     batch = training.source.batch
 
-    def spy(size, generator, step=0):
+    def spy(size, generator, step, share):
         asked.append((size, step))
-        return batch(size, generator, step)
+        return batch(size, generator, step, share)
 
     monkeypatch.setattr(training.source, "batch", spy)
     training.train()

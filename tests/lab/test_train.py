@@ -65,10 +65,13 @@ def run(walk, tmp_path):
     return make
 
 
+CLOCK = ("seconds", "windows_per_s", "data_share", "memory_mib")
+
+
 def log_of(run):
     """Log lines, without what the clock says."""
     lines = [json.loads(line) for line in (run.out / "log.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in line.items() if k not in ("seconds", "windows_per_s")} for line in lines]
+    return [{k: v for k, v in line.items() if k not in CLOCK} for line in lines]
 
 
 def stop_at(step):
@@ -287,17 +290,15 @@ def test_the_seed_decides(run):
     )
     assert_same(one.model.state_dict(), same.model.state_dict())
     assert not torch.equal(one.model.head.weight, other.model.head.weight)
-    with torch.random.fork_rng():
-        losses = []
-        for training in (one, same, other):
-            torch.manual_seed(0)
-            losses.append(training._one_step())
+    losses = []
+    for training in (one, same, other):
+        losses.append(training._one_step()["loss"])
     assert losses[0] == losses[1] != losses[2]
 
 
 def test_mixed_precision_trains_too(run):
     training = run(dataclasses.replace(RECIPE, precision="bf16"))
-    assert training._one_step().dtype == torch.float32
+    assert training._one_step()["loss"].dtype == torch.float32
     assert all(p.dtype == torch.float32 for p in training.model.parameters())
 
 
@@ -319,10 +320,3 @@ def test_unknown_lifters_options_and_devices(run):
         run(dataclasses.replace(RECIPE, model={"widht": 48}))
     with pytest.raises(RecipeError, match="device: wanted cpu, cuda or auto, got 'gpu'"):
         run(dataclasses.replace(RECIPE, device="gpu"))
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_auto_is_the_cpu():
-    assert train.pick_device("auto") == torch.device("cpu")
-    with pytest.raises(RecipeError, match="torch sees none; use --device cpu"):
-        train.pick_device("cuda")

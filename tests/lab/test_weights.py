@@ -13,7 +13,7 @@ from poselift import cli  # noqa: E402
 from poselift.errors import CheckpointError, OutputExistsError, RecipeError  # noqa: E402
 from poselift.lab.card import FOREIGN_LICENSE, import_weights  # noqa: E402
 from poselift.lab.models import LIFTERS, build  # noqa: E402
-from poselift.lab.weights import halve_weights, load_encoder, load_weights, read_reference, save_weights  # noqa: E402
+from poselift.lab.weights import halve_weights, load_initial, load_weights, read_reference, save_weights  # noqa: E402
 from poselift.lifter import load_lifter  # noqa: E402
 
 SMALL = {"width": 24, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
@@ -52,11 +52,10 @@ def test_half_as_large_and_read_by_all_that_reads_weights(tmp_path):
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("half", "full")]
     assert sizes[0] < 0.75 * sizes[1]
     for again in (load_weights(tmp_path / "half.safetensors"), build("htnet", **options).eval()):
-        load_encoder(again, tmp_path / "half.safetensors")
+        load_initial(again, tmp_path / "half.safetensors")
         for name, value in again.state_dict().items():
-            if not name.startswith("head."):
-                assert value.dtype == model.state_dict()[name].dtype
-                torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-6)
+            assert value.dtype == model.state_dict()[name].dtype
+            torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-6)
     with pytest.raises(OutputExistsError):
         halve_weights(tmp_path / "full.safetensors", tmp_path / "half.safetensors")
     with pytest.raises(CheckpointError):
@@ -66,20 +65,76 @@ def test_half_as_large_and_read_by_all_that_reads_weights(tmp_path):
 @pytest.fixture
 def encoder(model, tmp_path):
     path = tmp_path / "htnet.poseclr.safetensors"
-    save_weights(model, path, lifter="htnet", config=SMALL, overwrite=False)
+    save_weights(model, path, lifter="htnet", config=SMALL, part="encoder", overwrite=False)
     return path
 
 
 def test_an_encoder_is_taken_and_the_head_is_left(model, encoder):
     other = build("htnet", **SMALL, dropout=0.5, drop_path=(0.3, 0.4))
     head = {name: value.clone() for name, value in other.head.state_dict().items()}
-    load_encoder(other, encoder)
+    load_initial(other, encoder)
     for name, value in other.state_dict().items():
         wanted = head[name.removeprefix("head.")] if name.startswith("head.") else model.state_dict()[name]
         assert torch.equal(value, wanted), name
     x = torch.randn(2, 1, 17, 2)
     assert torch.equal(other.eval().encode(x), model.encode(x))
     assert not torch.equal(other(x), model(x))
+
+
+def test_whole_weights_are_taken_with_their_head(model, tmp_path):
+    path = tmp_path / "htnet.tiny.safetensors"
+    save_weights(model, path, lifter="htnet", config=SMALL, overwrite=False)
+    other = build("htnet", **SMALL, dropout=0.5)
+    load_initial(other, path)
+    x = torch.randn(2, 1, 17, 2)
+    assert torch.equal(other.eval()(x), model(x))
+
+
+NANO = {"keep_frames": 3, "in_channels": 3, "width": 48, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
+
+
+@pytest.mark.parametrize(
+    ("there", "here"),
+    [
+        ({"in_frames": 9}, {"in_frames": 27}),
+        ({"in_frames": 27}, {"in_frames": 9}),
+        ({"in_frames": 9}, {"in_frames": 9, "live": True}),
+        ({"in_frames": 9, "live": True}, {"in_frames": 27}),
+        ({"in_frames": 9}, {"in_frames": 9}),
+    ],
+)
+def test_weights_of_another_window_are_the_same_function_of_the_frames_both_see(there, here, tmp_path):
+    old, new = (build("nanohtnet", **NANO, dct="ortho", **window).eval() for window in (there, here))
+    path = tmp_path / "old.safetensors"
+    save_weights(old, path, lifter="nanohtnet", config=NANO | {"dct": "ortho"} | there, overwrite=False)
+    load_initial(new, path)
+    # Frame by frame from the first one given out; what only one of the two sees is zero.
+    places = [{t - model.out_frames[0]: t for t in range(model.in_frames)} for model in (old, new)]
+    seen = [torch.zeros(2, model.in_frames, 17, 3) for model in (old, new)]
+    for offset in places[0].keys() & places[1].keys():
+        frame = torch.randn(2, 17, 3)
+        for x, place in zip(seen, places, strict=True):
+            x[:, place[offset]] = frame
+    torch.testing.assert_close(new._encode_joints(seen[1]), old._encode_joints(seen[0]), rtol=0, atol=1e-5)
+    assert old._encode_joints(seen[0]).abs().max() > 1e-3
+    only_new = [place for offset, place in places[1].items() if offset not in places[0]]
+    assert not new.spatial_embed.weight.unflatten(1, (new.in_frames, -1))[:, only_new].any()
+    for name, value in new.state_dict().items():
+        assert name == "spatial_embed.weight" or torch.equal(value, old.state_dict()[name]), name
+
+
+def test_other_options_still_refuse_and_other_lifters_need_the_same_window(tmp_path):
+    path = tmp_path / "old.safetensors"
+    save_weights(build("nanohtnet", **NANO, in_frames=9), path, lifter="nanohtnet", config=NANO | {"in_frames": 9},
+        overwrite=False)  # fmt: skip
+    with pytest.raises(CheckpointError, match="keep_frames=3; wanted 5, .*; only in_frames and live may differ"):
+        load_initial(build("nanohtnet", **NANO | {"in_frames": 27, "keep_frames": 5}), path)
+    window = {"width": 8, "heads": 4, "kernels": (3, 5)}
+    convformer = tmp_path / "convformer.safetensors"
+    save_weights(build("convformer", in_frames=9, **window), convformer, lifter="convformer",
+        config=window | {"in_frames": 9}, overwrite=False)  # fmt: skip
+    with pytest.raises(CheckpointError, match="made with in_frames=9; wanted 27, as this lifter has it$"):
+        load_initial(build("convformer", in_frames=27, **window), convformer)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +150,7 @@ def test_an_encoder_of_other_options_is_refused(encoder, config, message):
     other = build("htnet", **SMALL | config)
     before = {name: value.clone() for name, value in other.state_dict().items()}
     with pytest.raises(CheckpointError, match=message):
-        load_encoder(other, encoder)
+        load_initial(other, encoder)
     for name, value in other.state_dict().items():
         assert torch.equal(value, before[name]), name
 
@@ -109,7 +164,7 @@ def test_misfits_of_an_encoder_are_named(model, tmp_path):
     other = build("htnet", **SMALL)
     before = other.embed.weight.clone()
     with pytest.raises(CheckpointError) as error:
-        load_encoder(other, path)
+        load_initial(other, path)
     for part in (
         r"embed.bias: wanted (24,), got nothing",
         "extra: wanted nothing, got (2,)",
@@ -120,14 +175,14 @@ def test_misfits_of_an_encoder_are_named(model, tmp_path):
 
 
 def test_an_encoder_of_another_lifter_is_refused(encoder, tmp_path):
-    with pytest.raises(CheckpointError, match="the encoder of htnet, and not of PoseSSM"):
-        load_encoder(build("posessm", width=24, num_blocks=1), encoder)
+    with pytest.raises(CheckpointError, match="is of htnet, and not of PoseSSM"):
+        load_initial(build("posessm", width=24, num_blocks=1), encoder)
     with pytest.raises(CheckpointError, match="no weights at"):
-        load_encoder(build("htnet", **SMALL), tmp_path / "none.safetensors")
+        load_initial(build("htnet", **SMALL), tmp_path / "none.safetensors")
     bare = tmp_path / "bare.safetensors"
     safetensors.torch.save_file({"x": torch.zeros(1)}, bare)
-    with pytest.raises(CheckpointError, match="does not say which lifter it is of; .* poselift pretrain"):
-        load_encoder(build("htnet", **SMALL), bare)
+    with pytest.raises(CheckpointError, match="does not say which lifter it is of; .* poselift wrote"):
+        load_initial(build("htnet", **SMALL), bare)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from poselift.errors import DatasetError, RecipeError, did_you_mean
 from poselift.flip import flip
 from poselift.lab.data import Batch
 from poselift.lab.models.lifter import Lifter
+from poselift.lab.ranks import WHOLE, Share
 from poselift.normalize import SCREEN, fill_gaps, normalize_screen
 from poselift.protocols import PROTOCOLS, BenchmarkProtocol
 from poselift.skeleton import Skeleton
@@ -114,12 +115,11 @@ class BenchmarkWindows:
         self._mirror, self._seed, self._device = mirror, seed, torch.device(device)
         lengths = np.array([len(clip) for clip in clips], np.int64)
         ends = lengths.cumsum()
-        inputs = np.empty((lengths.sum(), len(self.skeleton), model.in_channels), np.float32)
+        inputs = np.empty((lengths.sum(), len(self.skeleton), self._width(model)), np.float32)
         joints = np.empty((lengths.sum(), len(self.skeleton), 3), np.float32)
         for clip, end in zip(clips, ends.tolist(), strict=True):
             part = slice(end - len(clip), end)
-            inputs[part] = screen_keypoints(clip, self.skeleton, model.in_channels)
-            joints[part] = clip.xyz - clip.xyz[:, clip.skeleton.root, None]
+            inputs[part], joints[part] = self._read(clip, model)
         self._inputs, self._joints = (torch.from_numpy(array).to(device) for array in (inputs, joints))
         self._starts = torch.from_numpy(ends - lengths).to(device)
         self._lasts = torch.from_numpy(ends - 1).to(device)
@@ -138,20 +138,22 @@ class BenchmarkWindows:
         """Windows in an epoch."""
         return len(self._middles) * (2 if self._mirror else 1)
 
-    def batch(self, size: int, generator: torch.Generator, step: int = 0) -> Batch:
-        """The windows of a step: each once in an epoch, whose last batch may be smaller.
+    def batch(self, size: int, generator: torch.Generator, step: int = 0, share: Share = WHOLE) -> Batch:
+        """A share of a step's windows: each once in an epoch, whose last batch may be smaller.
 
         Args:
             size: Windows in a batch.
             generator: Not used: nothing but the order is random here.
             step: The step, from 0.
+            share: Which part of the batch.
         """
         epoch, place = divmod(step, math.ceil(self.windows / size))
         if epoch != self._epoch:
             seed = int(np.random.SeedSequence((self._seed, epoch)).generate_state(1)[0])
             self._order = torch.randperm(self.windows, generator=torch.Generator().manual_seed(seed))
             self._epoch = epoch
-        return self.gather(self._order[place * size : (place + 1) * size])
+        chosen = self._order[place * size : (place + 1) * size]
+        return self.gather(chosen[share.of(len(chosen))])
 
     def gather(self, chosen: Tensor) -> Batch:
         """The windows of these numbers (B,); from half of `windows` on they are mirrored, in the same order."""
@@ -167,6 +169,15 @@ class BenchmarkWindows:
     def around(self, middles: Tensor) -> Tensor:
         """Keypoints (*, T, J, C) of the windows around frames (*), counted through all clips; never mirrored."""
         return self._inputs[self._held(middles.flatten(), self._offsets)].unflatten(0, middles.shape)
+
+    def _width(self, model: Lifter) -> int:
+        """Numbers that are kept of each keypoint."""
+        return model.in_channels
+
+    def _read(self, clip: BenchmarkClip, model: Lifter) -> tuple[np.ndarray, np.ndarray]:
+        """What is kept of a clip: keypoints (T, J, width) and joints (T, J, 3)."""
+        joints = clip.xyz - clip.xyz[:, clip.skeleton.root, None]
+        return screen_keypoints(clip, model.skeleton, model.in_channels), joints
 
     def _held(self, middles: Tensor, offsets: Tensor) -> Tensor:
         """(B, T) frames around each middle one, held at the ends of its clip."""

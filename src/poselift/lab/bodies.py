@@ -1,7 +1,11 @@
 """More bodies and poses than were recorded: other limb lengths, mirror images, limbs exchanged or turned, a lean.
 
-All take windows of world joints (B, T, J, 3), z up, and the skeleton they are in.
+World axes are z up. Changes but the mirror's are made to bones (B, T, J, 3): each joint minus its parent, while the
+root's place holds the root itself. Between joints and bones lies one matrix product (`bones_of`, `joints_of`).
 """
+
+from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -11,35 +15,46 @@ from torch import Tensor
 from poselift.skeleton import Skeleton
 
 
-def scale_bones(xyz: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
+def bones_of(xyz: Tensor, skeleton: Skeleton) -> Tensor:
+    """Joints (B, T, J, 3) to bones."""
+    return (xyz.flatten(2) @ _tree(skeleton, xyz.device)[0]).view_as(xyz)
+
+
+def joints_of(bones: Tensor, skeleton: Skeleton) -> Tensor:
+    """Bones to joints (B, T, J, 3)."""
+    return (bones.flatten(2) @ _tree(skeleton, bones.device)[1]).view_as(bones)
+
+
+def scale_bones(bones: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
     """Make each bone longer or shorter, keeping its direction and the root's place.
 
     Args:
-        xyz: (B, T, J, 3) joints.
+        bones: (B, T, J, 3) bones.
         factors: (B, J) factor of the bone that ends at each joint; the root's is not used.
         skeleton: Joint order and tree.
 
     Returns:
         (B, T, J, 3).
     """
-    return _from_bones(_bones(xyz, skeleton) * factors[:, None, :, None], xyz, skeleton)
+    is_root = named(skeleton, (skeleton.joints[skeleton.root],), bones.device)
+    return bones * torch.where(is_root, 1, factors)[:, None, :, None]
 
 
 def mirror(xyz: Tensor, chosen: Tensor, skeleton: Skeleton) -> Tensor:
-    """Mirror the chosen windows (B,) about the world's yz plane, exchanging left and right."""
-    mirrored = xyz[:, :, list(skeleton.flipped)] * torch.tensor([-1.0, 1.0, 1.0], device=xyz.device)
+    """Mirror the chosen windows (B,) of joints about the world's yz plane, exchanging left and right."""
+    negated = torch.where(torch.arange(3, device=xyz.device) == 0, -1.0, 1.0)
+    mirrored = xyz.index_select(2, indices(skeleton.flipped, xyz.device)) * negated
     return torch.where(chosen[:, None, None, None], mirrored, xyz)
 
 
-def mix_parts(xyz: Tensor, other: Tensor, legs: Tensor, arms: Tensor, skeleton: Skeleton) -> Tensor:
-    """Give windows the legs or arms of other windows.
+def mix_parts(bones: Tensor, legs: Tensor, arms: Tensor, skeleton: Skeleton) -> Tensor:
+    """Give windows the legs or arms of the window before them in the batch, the first one those of the last.
 
     Legs keep their angle to the ground and turn with the pelvis about the vertical; arms move with the trunk. The
     pelvis comes along with both legs. The bones' lengths are the other body's, so scale them afterwards.
 
     Args:
-        xyz: (B, T, J, 3) windows to change.
-        other: (B, T, J, 3) windows to take from.
+        bones: (B, T, J, 3) bones.
         legs: (B, 2) bool, windows whose left and right legs change.
         arms: (B, 2) bool, windows whose left and right arms change.
         skeleton: Joint order and tree; with both arms and legs.
@@ -47,25 +62,30 @@ def mix_parts(xyz: Tensor, other: Tensor, legs: Tensor, arms: Tensor, skeleton: 
     Returns:
         (B, T, J, 3).
     """
-    mine, theirs = _bones(xyz, skeleton), _bones(other, skeleton)
-    turned = theirs @ _yaw_between(other, xyz, skeleton)
-    moved = theirs @ (_trunk_axes(other, skeleton).transpose(-1, -2) @ _trunk_axes(xyz, skeleton))
-    for parts, source, chosen in (
-        (("hip",), turned, legs.all(1, keepdim=True).expand(-1, 2)),  # half a pelvis would not fit the other half
-        (("knee", "ankle"), turned, legs),
-        (("elbow", "wrist"), moved, arms),
+    hips, trunk = _frames(bones, skeleton)
+    yaw = _yaw(hips)
+    facing = yaw.roll(1, 0) @ yaw.transpose(-1, -2)  # (B, T, 3, 3): points @ facing
+    leaning = trunk.roll(1, 0).transpose(-1, -2) @ trunk
+    mixed = bones.clone()
+    pelvis = legs.all(1, keepdim=True).expand(-1, 2)  # half a pelvis would not fit the other half
+    for parts, turn, chosen in (
+        (("hip",), facing, pelvis),
+        (("knee", "ankle"), facing, legs),
+        (("elbow", "wrist"), leaning, arms),
     ):
-        for side, taken in zip(("left", "right"), chosen.unbind(1), strict=True):
-            joints = list(skeleton.indices([f"{side}_{part}" for part in parts]))
-            mine[:, :, joints] = torch.where(taken[:, None, None, None], source[:, :, joints], mine[:, :, joints])
-    return _from_bones(mine, xyz, skeleton)
+        joints = indices(_with(skeleton, parts), bones.device)
+        left = named(skeleton, ("left",), bones.device)[joints]
+        taken = torch.where(left, chosen[:, :1], chosen[:, 1:])[:, None, :, None]
+        own = bones.index_select(2, joints)
+        mixed.index_copy_(2, joints, torch.where(taken, own.roll(1, 0) @ turn, own))
+    return mixed
 
 
-def turn_limbs(xyz: Tensor, turns: Tensor, skeleton: Skeleton) -> Tensor:
+def turn_limbs(bones: Tensor, turns: Tensor, skeleton: Skeleton) -> Tensor:
     """Turn bones and all that hangs on them, by one rotation for the whole window.
 
     Args:
-        xyz: (B, T, J, 3) joints.
+        bones: (B, T, J, 3) bones.
         turns: (B, J, 3) rotation vectors in radians, world axes, of the bone that ends at each joint; the root's is
             not used.
         skeleton: Joint order and tree.
@@ -74,19 +94,18 @@ def turn_limbs(xyz: Tensor, turns: Tensor, skeleton: Skeleton) -> Tensor:
         (B, T, J, 3).
     """
     own = _rotations(turns).unbind(1)
-    total = [torch.eye(3, device=xyz.device).expand(len(xyz), 3, 3)] * len(skeleton)
+    total = [torch.eye(3, device=bones.device).expand(len(bones), 3, 3)] * len(skeleton)
     for joint in skeleton.topological:
         if skeleton.parents[joint] >= 0:
             total[joint] = total[skeleton.parents[joint]] @ own[joint]
-    bones = _bones(xyz, skeleton).transpose(1, 2)  # (B, J, T, 3)
-    return _from_bones((bones @ torch.stack(total, 1).transpose(2, 3)).transpose(1, 2), xyz, skeleton)
+    return (bones.transpose(1, 2) @ torch.stack(total, 1).transpose(2, 3)).transpose(1, 2)
 
 
-def bend_trunk(xyz: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Tensor, skeleton: Skeleton) -> Tensor:
+def bend_trunk(bones: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Tensor, skeleton: Skeleton) -> Tensor:
     """Lean all above the legs over, by one angle for the whole window; thighs and shins keep their directions.
 
     Args:
-        xyz: (B, T, J, 3) joints.
+        bones: (B, T, J, 3) bones.
         angle_rad: (B,) how far.
         heading_rad: (B,) direction of the horizontal axis to turn about.
         tilted: (B,) bool, whether the pelvis tilts with the trunk; else the hips stay level.
@@ -95,17 +114,16 @@ def bend_trunk(xyz: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Tens
     Returns:
         (B, T, J, 3).
     """
-    above = [j for j, name in enumerate(skeleton.joints) if not ("knee" in name or "ankle" in name)]
-    level = torch.tensor(["hip" in skeleton.joints[j] for j in above], device=xyz.device) & ~tilted[:, None]
-    bones = _bones(xyz, skeleton)
-    zero = torch.zeros_like(heading_rad)
-    axis = torch.stack([heading_rad.cos(), heading_rad.sin(), zero], -1)[:, None, None]
-    cos, sin = (f(angle_rad)[:, None, None, None] for f in (torch.cos, torch.sin))
-    upright = bones[:, :, above]
-    along = (upright * axis).sum(-1, keepdim=True) * axis  # Rodrigues' formula
-    turned = along + (upright - along) * cos + torch.linalg.cross(axis.expand_as(upright), upright) * sin
-    bones[:, :, above] = torch.where(level[:, None, :, None], upright, turned)
-    return _from_bones(bones, xyz, skeleton)
+    x, y, zero = heading_rad.cos(), heading_rad.sin(), torch.zeros_like(heading_rad)
+    cos, sin = angle_rad.cos()[:, None, None], angle_rad.sin()[:, None, None]
+    axis = torch.stack([x, y, zero], -1)
+    cross = torch.stack([zero, zero, -y, zero, zero, x, y, -x, zero], -1).view(-1, 3, 3)
+    along = axis[:, :, None] * axis[:, None]
+    turn = cos * torch.eye(3, device=bones.device) + sin * cross + (1 - cos) * along  # Rodrigues' formula
+    turned = (bones.flatten(1, 2) @ turn).view_as(bones)
+    stays = named(skeleton, ("knee", "ankle", skeleton.joints[skeleton.root]), bones.device)
+    stays = stays | (named(skeleton, ("hip",), bones.device) & ~tilted[:, None])
+    return torch.where(stays[:, None, :, None], bones, turned)
 
 
 def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sample: int = 10000) -> np.ndarray:
@@ -121,7 +139,9 @@ def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sampl
         (N,) in (0, 1]; the same for the same frames.
     """
     points = torch.from_numpy(frames)[None]
-    facing = (points - points[:, :, skeleton.root : skeleton.root + 1]) @ _yaw(points, skeleton)
+    left, right = skeleton.indices(("left_hip", "right_hip"))
+    turn = _yaw(points[:, :, left] - points[:, :, right])
+    facing = (points - points[:, :, skeleton.root : skeleton.root + 1]) @ turn
     features = facing[0].flatten(1).numpy().astype(np.float64)
     step = max(len(features) // sample, 1)
     count = min(clusters, len(np.unique(features[::step], axis=0)))
@@ -130,19 +150,41 @@ def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sampl
     return np.bincount(cluster, minlength=count)[cluster] / len(features)
 
 
-def _bones(xyz: Tensor, skeleton: Skeleton) -> Tensor:
-    """(B, T, J, 3) each joint minus its parent; zero at the root."""
-    return xyz - xyz[:, :, [max(p, 0) if p >= 0 else j for j, p in enumerate(skeleton.parents)]]
+@cache
+def indices(joints: Sequence[int], device: torch.device) -> Tensor:
+    """Joint numbers (a tuple) as a tensor on the device, made once."""
+    return torch.tensor(joints, device=device)
 
 
-def _from_bones(bones: Tensor, xyz: Tensor, skeleton: Skeleton) -> Tensor:
-    """Joints from bones, with the root of `xyz`."""
-    chain = torch.zeros(len(skeleton), len(skeleton), device=bones.device)
+@cache
+def named(skeleton: Skeleton, parts: tuple[str, ...], device: torch.device) -> Tensor:
+    """(J,) bool on the device, made once: joints whose names have one of these parts."""
+    found = _with(skeleton, parts)
+    return torch.tensor([joint in found for joint in range(len(skeleton))], device=device)
+
+
+def _with(skeleton: Skeleton, parts: tuple[str, ...]) -> tuple[int, ...]:
+    """Joints whose names have one of these parts."""
+    return tuple(j for j, name in enumerate(skeleton.joints) if any(part in name for part in parts))
+
+
+@cache
+def _tree(skeleton: Skeleton, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Factors from the right: joints to bones, bones to joints, both (3 J, 3 J), and bones to vectors (3 J, 9).
+
+    These go from the right to the left hip, from the right to the left shoulder, and from the root to the thorax.
+    """
+    size = len(skeleton)
+    to_bones, to_joints = torch.eye(size), torch.eye(size)
     for joint in skeleton.topological:
-        if skeleton.parents[joint] >= 0:
-            chain[joint] = chain[skeleton.parents[joint]]
-            chain[joint, joint] = 1
-    return xyz[:, :, skeleton.root : skeleton.root + 1] + chain @ bones
+        if (parent := skeleton.parents[joint]) >= 0:
+            to_bones[joint, parent] = -1
+            to_joints[joint] += to_joints[parent]
+    pairs = (("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"), ("thorax", skeleton.joints[skeleton.root]))
+    ends = [[skeleton.index(pair[end]) for pair in pairs] for end in (0, 1)]
+    across = to_joints[ends[0]] - to_joints[ends[1]]
+    whole, back, some = (torch.kron(rows.T.contiguous(), torch.eye(3)) for rows in (to_bones, to_joints, across))
+    return whole.to(device), back.to(device), some.to(device)
 
 
 def _rotations(vectors: Tensor) -> Tensor:
@@ -151,33 +193,21 @@ def _rotations(vectors: Tensor) -> Tensor:
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
     angle = vectors.norm(dim=-1)[..., None, None].clip(min=1e-8)
-    return (
-        torch.eye(3, device=vectors.device) + angle.sin() / angle * cross + (1 - angle.cos()) / angle**2 * cross @ cross
-    )
+    around = angle.sin() / angle * cross + (1 - angle.cos()) / angle**2 * cross @ cross
+    return torch.eye(3, device=vectors.device) + around
 
 
-def _side(xyz: Tensor, skeleton: Skeleton, joint: str) -> Tensor:
-    """(B, T, 3) from the right to the left joint of this name."""
-    return xyz[:, :, skeleton.index(f"left_{joint}")] - xyz[:, :, skeleton.index(f"right_{joint}")]
+def _frames(bones: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
+    """The line of the hips (B, T, 3), and left, up and front of the trunk (B, T, 3 axes, 3)."""
+    normalize = torch.nn.functional.normalize
+    hips, side, spine = (bones.flatten(2) @ _tree(skeleton, bones.device)[2]).unflatten(2, (3, 3)).unbind(2)
+    up = normalize(spine, dim=-1)
+    left = normalize(side - (side * up).sum(-1, keepdim=True) * up, dim=-1)
+    return hips, torch.stack([left, up, torch.linalg.cross(left, up)], -2)
 
 
-def _yaw(xyz: Tensor, skeleton: Skeleton) -> Tensor:
-    """(B, T, 3, 3) turns about the vertical that bring the hips' line onto x: `points @ turn`."""
-    side = torch.nn.functional.normalize(_side(xyz, skeleton, "hip")[..., :2], dim=-1)
-    x, y = side.unbind(-1)
+def _yaw(hips: Tensor) -> Tensor:
+    """(B, T, 3, 3) turns about the vertical that bring the hips' line (B, T, 3) onto x: `points @ turn`."""
+    x, y = torch.nn.functional.normalize(hips[..., :2], dim=-1).unbind(-1)
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     return torch.stack([x, -y, zero, y, x, zero, zero, zero, one], -1).unflatten(-1, (3, 3))
-
-
-def _yaw_between(source: Tensor, target: Tensor, skeleton: Skeleton) -> Tensor:
-    """(B, T, 3, 3) turns about the vertical from the source's facing to the target's."""
-    return _yaw(source, skeleton) @ _yaw(target, skeleton).transpose(-1, -2)
-
-
-def _trunk_axes(xyz: Tensor, skeleton: Skeleton) -> Tensor:
-    """(B, T, 3 axes, 3): left, up and front of the trunk."""
-    normalize = torch.nn.functional.normalize
-    up = normalize(xyz[:, :, skeleton.index("thorax")] - xyz[:, :, skeleton.root], dim=-1)
-    side = _side(xyz, skeleton, "shoulder")
-    left = normalize(side - (side * up).sum(-1, keepdim=True) * up, dim=-1)
-    return torch.stack([left, up, torch.linalg.cross(left, up)], -2)

@@ -3,6 +3,7 @@
 World axes are z up; camera axes are OpenCV's (x right, y down, z forward). Part of the synthetic observation model.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -69,8 +70,8 @@ def view(world: Tensor, root: int, config: CameraConfig, generator: torch.Genera
     """
     batch = len(world)
     centre = world[:, :, root].mean(1)
-    crossed = (world - centre[:, None, None]).norm(dim=-1).amax((1, 2))
-    low, high = (torch.tensor(d).log().item() for d in config.distance)
+    crossed = ((world - centre[:, None, None]) ** 2).sum(-1).amax((1, 2)).sqrt()
+    low, high = map(math.log, config.distance)
     distance = _uniform(low, high, (batch,), generator).exp() + (crossed - 1).clip(min=0)
     azimuth = _uniform(-torch.pi, torch.pi, (batch,), generator)
     elevation = _normal(*config.elevation_rad, (batch,), generator).clip(*config.elevation_limits_rad)
@@ -79,8 +80,8 @@ def view(world: Tensor, root: int, config: CameraConfig, generator: torch.Genera
     straight = look_at(position, centre, _normal(0, config.roll_rad, (batch,), generator))
     aim = _normal(0, config.aim_rad, (batch, 2), generator).clip(-3 * config.aim_rad, 3 * config.aim_rad)
     turn = _turn(aim)
-    points = (world - position[:, None, None]) @ straight.transpose(1, 2)[:, None]
-    return points @ turn[:, None], turn
+    points = (world - position[:, None, None]).flatten(1, 2) @ (straight.transpose(1, 2) @ turn)
+    return points.view_as(world), turn
 
 
 def _turn(aim_rad: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from poselift.lab import card
 from poselift.lab.benchmark_data import BenchmarkConfig
 from poselift.lab.data import DataConfig
 from poselift.lab.efficiency import EfficiencyConfig, Row, cases, markdown, measure
+from poselift.lab.engine import Engine
 from poselift.lab.models import options
 from poselift.lab.noise import NoiseConfig
 from poselift.lab.observe import SimulatedDetector
@@ -37,9 +38,12 @@ Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
 @dataclass(frozen=True, kw_only=True)
 class _TrainArguments:
     data: Path
-    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives."""
+    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives, or
+    of your own recordings."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the run; a run that was stopped goes on where it was."""
+    max_minutes: float | None = None
+    """Stop with a checkpoint after so many minutes; the same command goes on."""
     recipe: Annotated[TrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
     """Options of the recipe."""
 
@@ -47,13 +51,16 @@ class _TrainArguments:
 def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
     """Train by a recipe, evaluate, and write the ONNX file with its card.
 
+    SIGTERM and SIGINT stop it with a checkpoint, from which the same command goes on. Under `torchrun` it is one run of
+    many processes, of which the first one writes.
+
     Args:
         name: Name of the recipe.
         arguments: What follows it on the command line.
         bar: Opens a progress bar.
 
     Returns:
-        0.
+        0, also when it was stopped before the last step.
 
     Raises:
         RecipeError: There is no such recipe, or an option is out of range.
@@ -69,8 +76,12 @@ def train(name: str, arguments: Sequence[str], bar: Bar) -> int:
     )  # fmt: skip
     task = make_task(given.recipe, given.data, given.out)
     run = Run(given.recipe, task, given.out)
-    with bar(f"training {given.recipe.name}") as tick:
-        run.train(lambda step, steps, line: tick(step, steps, _describe(line)))
+    with _bar_of(run, bar)(f"training {given.recipe.name}") as tick:
+        done = run.train(
+            lambda step, steps, line: tick(step, steps, _describe(line)), max_minutes=given.max_minutes, signals=True
+        )
+    if not (done and run.ranks.first):
+        return 0
     stamp = {"commit": _commit(), "date": time.strftime("%Y-%m-%d")}
     card.write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **stamp)
     return 0
@@ -83,13 +94,13 @@ class _PretrainArguments:
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the run; a run that was stopped goes on where it was."""
     max_minutes: float | None = None
-    """Stop after so many minutes; the same command goes on."""
+    """Stop with a checkpoint after so many minutes; the same command goes on."""
     recipe: Annotated[PretrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
     """Options of the pre-training."""
 
 
 def pretrain(name: str, arguments: Sequence[str], bar: Bar) -> int:
-    """Pre-train a lifter's encoder by PoseCLR, and write its weights.
+    """Pre-train a lifter's encoder by PoseCLR, and write its weights. It stops and goes on as `train` does.
 
     Args:
         name: A lifter, or a training recipe, whose lifter, options and data are taken.
@@ -97,7 +108,7 @@ def pretrain(name: str, arguments: Sequence[str], bar: Bar) -> int:
         bar: Opens a progress bar.
 
     Returns:
-        0, also when the time was up before the last step.
+        0, also when it was stopped before the last step.
 
     Raises:
         RecipeError: There is no such lifter, or an option is out of range.
@@ -115,10 +126,11 @@ def pretrain(name: str, arguments: Sequence[str], bar: Bar) -> int:
         default=_PretrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
     )  # fmt: skip
     run = Pretraining(given.recipe, make_view_task(given.recipe.data, given.data), given.out)
-    with bar(f"pre-training {given.recipe.name}") as tick:
+    with _bar_of(run, bar)(f"pre-training {given.recipe.name}") as tick:
         run.pretrain(
-            lambda step, steps, line: tick(step, steps, _describe_contrast(line)), max_minutes=given.max_minutes
-        )
+            lambda step, steps, line: tick(step, steps, _describe_contrast(line)), max_minutes=given.max_minutes,
+            signals=True,
+        )  # fmt: skip
     return 0
 
 
@@ -208,6 +220,11 @@ def sizes_of(recipe: dict[str, Any]) -> dict[str, Any]:
     """Parameters and multiply-accumulates of the lifter of a recipe that stands on a card."""
     with importing_from_here():
         return card.sizes_of(recipe)
+
+
+def _bar_of(run: Engine, bar: Bar) -> Bar:
+    """A progress bar for the first process alone."""
+    return bar if run.ranks.first else lambda title: nullcontext(lambda *done: None)
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str | None:

@@ -15,10 +15,22 @@ from torch import Tensor
 from poselift.convert import convert_arrays
 from poselift.datasets.mocap import MocapClip
 from poselift.errors import DatasetError, RecipeError
-from poselift.lab.bodies import bend_trunk, mirror, mix_parts, rarity, scale_bones, turn_limbs
+from poselift.lab.bodies import (
+    bend_trunk,
+    bones_of,
+    indices,
+    joints_of,
+    mirror,
+    mix_parts,
+    named,
+    rarity,
+    scale_bones,
+    turn_limbs,
+)  # fmt: skip
 from poselift.lab.cameras import CameraConfig, project, view
 from poselift.lab.fraction import part_of
 from poselift.lab.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, hide_faces
+from poselift.lab.ranks import WHOLE, Share
 from poselift.normalize import PERSON_SCALE, normalize_windows
 from poselift.skeleton import H36M_17, Skeleton
 
@@ -131,7 +143,7 @@ class MocapWindows:
         self.stride, self._clip_fps = clips[0].fps / fps, clips[0].fps
         lengths = torch.tensor([len(clip) for clip in clips], device=device)
         self._lengths, self._starts = lengths, lengths.cumsum(0) - lengths
-        self._frames = torch.cat([torch.from_numpy(clip.xyz) for clip in clips]).to(device)
+        self._frames = torch.cat([torch.from_numpy(clip.xyz) for clip in clips]).flatten(1).to(device)
         weights = torch.from_numpy(_frame_weights(clips, config))
         self._chance = (weights.cumsum(0) / weights.sum()).to(device)
 
@@ -140,9 +152,9 @@ class MocapWindows:
         """Windows in an epoch, one for each frame; they are drawn with replacement, so it is a name only."""
         return len(self._frames)
 
-    def batch(self, size: int, generator: torch.Generator, step: int = 0) -> Batch:
-        """Draw `size` windows; the same generator state gives the same batch, whatever the step."""
-        world, inside = self._draw(size, generator)
+    def batch(self, size: int, generator: torch.Generator, step: int = 0, share: Share = WHOLE) -> Batch:
+        """Draw a share of `size` windows; the same generator state gives the same ones, whatever the step."""
+        world, inside = self._draw(share.size(size), generator)
         return self._see(self._reshape_bodies(world, generator), inside, generator)
 
     def views(self, size: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -209,9 +221,10 @@ class MocapWindows:
         time = time.clip(min=0).minimum(length[:, None] - 1)
         before = time.long()
         after = (before + 1).minimum(length[:, None] - 1)
-        share = (time - before)[..., None, None]
         base = self._starts[clip][:, None]
-        return self._frames[base + before] * (1 - share) + self._frames[base + after] * share, inside
+        start, end = (self._frames.index_select(0, (base + frame).flatten()) for frame in (before, after))
+        share = (time - before).flatten()[:, None]
+        return torch.lerp(start, end, share).view(*time.shape, -1, 3), inside
 
     def _short_clips(self, size: int, generator: torch.Generator) -> Tensor:
         """(B, T) bool: some windows see only a stretch around their yielded frames."""
@@ -224,25 +237,26 @@ class MocapWindows:
     def _reshape_bodies(self, world: Tensor, generator: torch.Generator) -> Tensor:
         """Other poses, limb lengths, and mirrored copies."""
         size, device, config = len(world), world.device, self.config
+        bones = bones_of(world, self.skeleton)
         if config.mix and size > 1:
             both, one = torch.rand((2, 2, size, 1), generator=generator, device=device)
             sides = torch.rand((2, size, 2), generator=generator, device=device) < 0.5
             legs, arms = (both < config.mix) & (sides | (one < 0.5))
-            world = mix_parts(world, world.roll(1, 0), legs, arms, self.skeleton)
+            bones = mix_parts(bones, legs, arms, self.skeleton)
         if config.turn:
             turned = torch.rand((size, 1, 1), generator=generator, device=device) < config.turn
             turns = torch.randn((size, len(self.skeleton), 3), generator=generator, device=device)
-            world = turn_limbs(world, config.turn_rad * turned * self._turned[:, None] * turns, self.skeleton)
+            bones = turn_limbs(bones, config.turn_rad * turned * self._turned[:, None] * turns, self.skeleton)
         if config.bend:
             bent = torch.rand(size, generator=generator, device=device) < config.bend
             angle = bent * config.bend_rad * torch.randn(size, generator=generator, device=device)
             heading = torch.pi * torch.rand(size, generator=generator, device=device)
             tilted = torch.rand(size, generator=generator, device=device) < 0.5
-            world = bend_trunk(world, angle, heading, tilted, self.skeleton)
+            bones = bend_trunk(bones, angle, heading, tilted, self.skeleton)
         factors = torch.randn((size, len(self.skeleton)), generator=generator, device=device)
-        for left, right in self.skeleton.pairs:
-            factors[:, right] = factors[:, left]
-        world = scale_bones(world, (config.bone_scale * factors).exp(), self.skeleton)
+        left, right = (indices(side, device) for side in zip(*self.skeleton.pairs, strict=True))
+        factors.index_copy_(1, right, factors.index_select(1, left))
+        world = joints_of(scale_bones(bones, (config.bone_scale * factors).exp(), self.skeleton), self.skeleton)
         if config.mirror:
             world = mirror(world, torch.rand(size, generator=generator, device=device) < 0.5, self.skeleton)
         return world
@@ -252,7 +266,7 @@ class MocapWindows:
         config, size = self.config, len(points)
         exact, own = round(size * config.exact), round(size * config.own_joints)
         metre = 1 / points[:, :, self.skeleton.root, 2].mean(1).clip(min=0.1)
-        xy = project(points)
+        xy = project(points[: exact + own])
         parts = [(xy[:exact], torch.ones(xy[:exact].shape[:3], device=xy.device))]
         middle = slice(exact, exact + own)
         parts.append(corrupt(xy[middle], metre[middle], self.skeleton, config.noise, generator))
@@ -260,7 +274,8 @@ class MocapWindows:
         found, confidence = corrupt(rest, metre[exact + own :], DETECTOR_SKELETON, config.noise, generator)
         confidence = hide_faces(confidence, points[exact + own :], DETECTOR_SKELETON, config.noise, generator)
         has_crown = torch.rand((len(found), 1, 1), generator=generator, device=xy.device) < 0.5  # else COCO's joints
-        confidence[..., DETECTOR_SKELETON.indices(("head_top", "upper_neck"))] *= has_crown
+        crown = named(DETECTOR_SKELETON, ("head_top", "upper_neck"), xy.device)
+        confidence = confidence * (has_crown | ~crown)
         parts.append(convert_arrays(found, confidence, DETECTOR_SKELETON, H36M_17))
         return torch.cat([p for p, _ in parts]), torch.cat([c for _, c in parts])
 

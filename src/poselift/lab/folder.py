@@ -15,14 +15,15 @@ from poselift.output import written_whole
 class RunFolder:
     """`recipe.json`, `log.jsonl` and `checkpoint.pt` in one folder."""
 
-    def __init__(self, path: Path, recipe: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, recipe: Mapping[str, Any], *, writes: bool = True) -> None:
         """Name them; nothing is read or written yet.
 
         Args:
             path: The folder.
             recipe: Everything the run needs to be the same run, in JSON's containers.
+            writes: Off in all processes of a run but one: they read, and what they write goes nowhere.
         """
-        self.path, self.recipe = path, dict(recipe)
+        self.path, self.recipe, self._writes = path, dict(recipe), writes
 
     def open(self, device: torch.device, is_same: Callable[[Any], bool]) -> dict[str, Any] | None:
         """The state that was saved last; None, and a fresh folder, when there is none.
@@ -36,7 +37,7 @@ class RunFolder:
         """
         checkpoint = self.path / "checkpoint.pt"
         if not checkpoint.exists():
-            (self.path / "log.jsonl").unlink(missing_ok=True)
+            self.remove("log.jsonl")
             self.write("recipe.json", json.dumps(self.recipe, indent=2) + "\n")
             return None
         try:
@@ -50,18 +51,26 @@ class RunFolder:
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Write a checkpoint of containers, numbers and tensors."""
-        with written_whole(self.path / "checkpoint.pt", overwrite=True) as path:
-            torch.save({"recipe": json.dumps(self.recipe)} | dict(state), path)
+        if self._writes:
+            with written_whole(self.path / "checkpoint.pt", overwrite=True) as path:
+                torch.save({"recipe": json.dumps(self.recipe)} | dict(state), path)
 
     def write(self, name: str, text: str) -> None:
         """Write a file of text."""
-        with written_whole(self.path / name, overwrite=True) as path:
-            path.write_text(text, encoding="utf-8")
+        if self._writes:
+            with written_whole(self.path / name, overwrite=True) as path:
+                path.write_text(text, encoding="utf-8")
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        if self._writes:
+            (self.path / name).unlink(missing_ok=True)
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Add a line to the log."""
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        if self._writes:
+            with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
 
     def lines(self) -> list[dict[str, Any]]:
         """The log; a last line that is only half there is left out."""
@@ -72,19 +81,3 @@ class RunFolder:
     def forget_after(self, step: int) -> None:
         """Drop the log's lines that the checkpoint does not know of."""
         self.write("log.jsonl", "".join(json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step))
-
-
-def random_state(generator: torch.Generator) -> dict[str, torch.Tensor]:
-    """States of a run's own generator, of torch's, and of the GPU's where it is on one."""
-    states = {"data_rng": generator.get_state(), "torch_rng": torch.get_rng_state()}
-    if generator.device.type == "cuda":
-        states["cuda_rng"] = torch.cuda.get_rng_state(generator.device)
-    return states
-
-
-def restore_random_state(generator: torch.Generator, states: Mapping[str, torch.Tensor]) -> None:
-    """Put back what `random_state` gave."""
-    generator.set_state(states["data_rng"].cpu())
-    torch.set_rng_state(states["torch_rng"].cpu())
-    if "cuda_rng" in states:
-        torch.cuda.set_rng_state(states["cuda_rng"].cpu(), generator.device)

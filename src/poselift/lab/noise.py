@@ -8,10 +8,12 @@ Everything works on batches of windows on the generator's device.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
 
+from poselift.lab.bodies import indices, named
 from poselift.skeleton import BODY_25B, H36M_17, Skeleton
 
 DETECTOR_SKELETON = BODY_25B
@@ -88,9 +90,9 @@ def _face(joint: dict[str, Tensor], axes: Tensor, generator: torch.Generator) ->
 def _symmetric_shifts(batch: int, config: NoiseConfig, generator: torch.Generator) -> Tensor:
     """(B, J, 3) displacements along (left, up, front), mirrored between the sides."""
     shifts = config.shift * _randn((batch, len(DETECTOR_SKELETON), 3), generator)
-    left, right = (list(side) for side in zip(*DETECTOR_SKELETON.pairs, strict=True))
-    shifts[:, right] = shifts[:, left] * torch.tensor([-1.0, 1.0, 1.0], device=shifts.device)
-    return shifts
+    left, right = (indices(side, shifts.device) for side in zip(*DETECTOR_SKELETON.pairs, strict=True))
+    other = torch.where(torch.arange(3, device=shifts.device) == 0, -1.0, 1.0) * shifts.index_select(1, left)
+    return shifts.index_copy_(1, right, other)
 
 
 def corrupt(
@@ -115,9 +117,9 @@ def corrupt(
     guessed, lost = _occlusions(xy, config, generator)
     trouble = trouble + guessed * 0.08
     drift = smooth_noise((batch, frames, 2 * joints), 10, generator).view(batch, frames, joints, 2)
-    error = trouble[..., None] * (0.8 * drift + 0.5 * _randn((batch, frames, joints, 2), generator))
     spiked = _rand((batch, frames, joints), generator) < config.spikes
-    error = error + spiked[..., None] * 0.15 * _randn((batch, frames, joints, 2), generator)
+    jitter = ((0.5 * trouble) ** 2 + (0.15 * spiked) ** 2).sqrt()  # of both together: they know nothing of each other
+    error = 0.8 * trouble[..., None] * drift + jitter[..., None] * _randn((batch, frames, joints, 2), generator)
     xy = xy + error * metre[:, None, None, None]
     confidence = _confidence(trouble + 0.05 * spiked, generator)
     xy, confidence = _swap_sides(xy, confidence, skeleton, config, generator)
@@ -147,10 +149,11 @@ def hide_faces(
     angle, chosen, kept = _rand((3, batch, 1), generator)
     hidden = (away > 0.6 * angle - 0.1) & (chosen < config.turned_faces)
     doubtful = 0.3 * (kept < 0.4)  # else lost
-    face = torch.tensor(["nose" in name or "eye" in name for name in skeleton.joints], device=points.device)
+    face = named(skeleton, ("nose", "eye"), points.device)
     return torch.where(hidden[..., None] & face, confidence * doubtful[..., None], confidence)
 
 
+@cache
 def _effort(skeleton: Skeleton, device: torch.device) -> Tensor:
     """(J,) how much harder than others each joint is to place."""
     harder = {"hip": 1.5, "ankle": 1.2, "wrist": 1.2, "pelvis": 1.3, "spine": 1.3}
@@ -187,15 +190,15 @@ def _swap_sides(
 ) -> tuple[Tensor, Tensor]:
     """Exchange left and right of the arms, the legs or both for an interval."""
     batch, frames = xy.shape[:2]
-    is_leg = torch.tensor([any(p in n for p in ("hip", "knee", "ankle")) for n in skeleton.joints], device=xy.device)
+    is_leg = named(skeleton, ("hip", "knee", "ankle"), xy.device)
     which = torch.randint(0, 3, (batch, 1, 1), generator=generator, device=xy.device)
     member = (which == 2) | (is_leg == (which == 1))
     when = _interval((batch, 1), frames, generator, longest=0.4)
     swapped = when & member & (_rand((batch, 1, 1), generator) < config.swaps)
-    order = list(skeleton.flipped)
+    order = indices(skeleton.flipped, xy.device)
     return (
-        torch.where(swapped[..., None], xy[:, :, order], xy),
-        torch.where(swapped, 0.85 * confidence[:, :, order], confidence),
+        torch.where(swapped[..., None], xy.index_select(2, order), xy),
+        torch.where(swapped, 0.85 * confidence.index_select(2, order), confidence),
     )
 
 
@@ -216,12 +219,13 @@ def smooth_noise(shape: tuple[int, int, int], period: int, generator: torch.Gene
         generator: Source of randomness.
     """
     batch, frames, signals = shape
-    knots = _randn((batch, signals, frames // period + 3), generator)
-    start = _rand((batch, 1, 1), generator)
-    time = start + torch.arange(frames, device=knots.device) / period  # (B, 1, T)
-    index = time.long().expand(batch, signals, frames)
-    share = time - time.floor()
-    return (knots.gather(2, index) * (1 - share) + knots.gather(2, index + 1) * share).transpose(1, 2)
+    count = frames // period + 3
+    knots = _randn((batch, signals, count), generator).transpose(1, 2).reshape(batch * count, signals)
+    time = _rand((batch, 1), generator) + torch.arange(frames, device=knots.device) / period
+    before = time.long()
+    rows = (before + count * torch.arange(batch, device=knots.device)[:, None]).flatten()
+    share = (time - before).flatten()[:, None]
+    return torch.lerp(knots.index_select(0, rows), knots.index_select(0, rows + 1), share).view(batch, frames, signals)
 
 
 def _rand(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

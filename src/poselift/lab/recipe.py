@@ -11,11 +11,12 @@ from poselift.lab.benchmark_data import BenchmarkConfig
 from poselift.lab.data import DataConfig
 from poselift.lab.losses import LossConfig
 from poselift.lab.optim import OptimConfig
+from poselift.lab.own_data import OwnConfig
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrainRecipe:
-    """Everything a training needs but the data's place."""
+class RunRecipe:
+    """What a training and a pre-training need alike, but for the data's place."""
 
     name: str
     """Name of the weights, `lifter.tag`."""
@@ -23,20 +24,16 @@ class TrainRecipe:
     """Key of `poselift.lab.models.LIFTERS`, or `module:Class` for a lifter from elsewhere."""
     model: dict[str, Any] = field(default_factory=dict)
     """Fields of the lifter's config that differ from its defaults."""
-    init: str = ""
-    """Weights to take the encoder from, such as `poselift pretrain` writes; a fresh one when empty."""
-    data: DataConfig | BenchmarkConfig = field(default_factory=DataConfig)
-    """How windows of motion capture are drawn and observed, or which benchmark is trained on."""
-    loss: LossConfig = field(default_factory=LossConfig)
-    """What is minimised."""
+    data: DataConfig | BenchmarkConfig | OwnConfig = field(default_factory=DataConfig)
+    """How motion capture is drawn and observed, which benchmark is taken, or which of one's own recordings."""
     optim: OptimConfig = field(default_factory=OptimConfig)
-    """How."""
+    """How the weights are moved."""
     steps: int = 12000
     """Batches."""
-    epochs: int = 0
-    """Times through all windows, in place of `steps`; 0 to go by `steps`."""
     batch_size: int = 256
-    """Windows in a batch."""
+    """Windows in a batch (moments, in pre-training), over all processes."""
+    accumulate: int = 1
+    """Parts that each process makes of its share of a batch, one after another, to save memory."""
     seed: int = 0
     """Seed of weights, data and dropout."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -46,7 +43,7 @@ class TrainRecipe:
     log_every: int = 50
     """Steps between log lines."""
     evaluate_every: int = 1000
-    """Steps (epochs, for a recipe that goes by them) between evaluations while training; 0 for none."""
+    """Steps (epochs, for a recipe that goes by them) between scores in the log; 0 for none."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
 
@@ -56,28 +53,58 @@ class TrainRecipe:
         Raises:
             RecipeError: One is out of range; the message names it.
         """
-        least = {"steps": 1, "epochs": 0, "batch_size": 1, "log_every": 1, "evaluate_every": 0, "checkpoint_every": 1}
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise RecipeError(f"{name}: wanted {bound} or more, got {getattr(self, name)}")
-        for name in ("checkpoint_every",) if self.epochs else ("evaluate_every", "checkpoint_every"):
-            if getattr(self, name) % self.log_every:  # a resumed run could not write the line it is in
-                raise RecipeError(f"{name}: wanted a multiple of log_every={self.log_every}, got {getattr(self, name)}")
+        at_least(self, steps=1, batch_size=1, accumulate=1, log_every=1, evaluate_every=0, checkpoint_every=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainRecipe(RunRecipe):
+    """Everything a training needs but the data's place."""
+
+    init: str = ""
+    """Weights to start from: an encoder of `poselift pretrain`, or those of a lifter with its head; fresh ones when
+    empty."""
+    loss: LossConfig = field(default_factory=LossConfig)
+    """What is minimised."""
+    epochs: int = 0
+    """Times through all windows, in place of `steps`; 0 to go by `steps`."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            RecipeError: One is out of range; the message names it.
+        """
+        RunRecipe.__post_init__(self)
+        at_least(self, epochs=0)
         if isinstance(self.data, BenchmarkConfig) and self.data.as_published and not self.evaluate_every:
             raise RecipeError("evaluate_every: wanted 1 or more with data.as_published, to find the best epoch; got 0")
 
 
-def recipe_json(recipe: TrainRecipe) -> dict[str, Any]:
+def at_least(recipe: RunRecipe, **bounds: int) -> None:
+    """Check numbers of a recipe.
+
+    Raises:
+        RecipeError: One is below its bound; the message names it.
+    """
+    for name, bound in bounds.items():
+        if getattr(recipe, name) < bound:
+            raise RecipeError(f"{name}: wanted {bound} or more, got {getattr(recipe, name)}")
+
+
+def recipe_json(recipe: RunRecipe) -> dict[str, Any]:
     """The recipe as plain JSON containers."""
     return json.loads(json.dumps(dataclasses.asdict(recipe)))
 
 
-def is_recipe(stored: Any, recipe: TrainRecipe) -> bool:
+def is_recipe(stored: Any, recipe: RunRecipe) -> bool:
     """Whether JSON that was stored is this recipe; options that came later had their defaults then."""
     if not isinstance(stored, dict):
         return False
-    before = recipe_json(TrainRecipe(name="", lifter="", data=type(recipe.data)()))
-    parts = {name: before[name] | stored.get(name, {}) for name in ("optim", "data")}
+    before = recipe_json(type(recipe)(name="", lifter="", data=type(recipe.data)()))
+    groups = [
+        field.name for field in dataclasses.fields(recipe) if dataclasses.is_dataclass(getattr(recipe, field.name))
+    ]
+    parts = {name: before[name] | stored.get(name, {}) for name in groups}
     return before | stored | parts == recipe_json(recipe)
 
 

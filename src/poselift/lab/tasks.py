@@ -1,7 +1,8 @@
-"""What recipes are trained on and scored by: motion capture seen by virtual cameras, or a benchmark."""
+"""What recipes are trained on and scored by: motion capture seen by virtual cameras, a benchmark, one's own."""
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,9 +21,11 @@ from poselift.lab.card import OTHER_LICENSE, license_of
 from poselift.lab.data import DataConfig, MocapWindows
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.observe import SimulatedDetector
+from poselift.lab.own_data import OwnConfig, OwnWindows, at_rate, load_split
 from poselift.lab.recipe import TrainRecipe, is_recipe, recipe_json
 from poselift.lab.train import Run, Task, TorchLifter
 from poselift.output import written_whole
+from poselift.protocols import PROTOCOLS
 
 
 class MeasuredTask(Task, Protocol):
@@ -128,9 +131,7 @@ class BenchmarkTask:
     def finish(self, run: Run) -> dict[str, Score]:
         """Test scores of the weights that are kept."""
         self.keep(run)
-        scores = self.measure(run.lifter)
-        data, frames = self.config.dataset, scores.counts["frames"]
-        return {"test": Score(kind=BENCHMARK, data=data, protocol=scores.choices, frames=frames, mean=scores.mean)}
+        return as_on_card(self.config.dataset, self.measure(run.lifter))
 
     def _best(self) -> dict[str, Any]:
         """What `evaluate` has kept for this recipe; empty when nothing."""
@@ -144,12 +145,51 @@ class BenchmarkTask:
         return best if is_recipe(best["recipe"], self.recipe) else {}
 
 
+class OwnTask:
+    """One's own recordings: some to train on, some to score."""
+
+    license = OTHER_LICENSE
+
+    def __init__(self, recipe: TrainRecipe, config: OwnConfig, folder: Path) -> None:
+        """Read them.
+
+        Raises:
+            DatasetError: There is nothing to train on or to score; and everything else that `load_own` raises.
+        """
+        self.recipe, self.config = recipe, config
+        self.train, self.test = (load_split(config, folder, split) for split in ("train", "test"))
+        self.data = f"{self.train.name}: {len(self.train)} clips; scores on {self.test.notes['test']}"
+
+    def source(self, model: Lifter, device: torch.device) -> OwnWindows:
+        """Every window of what is trained on."""
+        return OwnWindows(self.train.clips, model, mirror=self.config.mirror, seed=self.recipe.seed, device=device)
+
+    def evaluate(self, lifter: TorchLifter) -> dict[str, float]:
+        """Test scores."""
+        return {f"test_{name}": value for name, value in self.measure(lifter).mean.items()}
+
+    def measure(self, lifter: TorchLifter) -> BenchmarkScores:
+        """Test scores, at the lifter's frame rate."""
+        clips = [at_rate(clip, lifter.fps) for clip in self.test.clips]
+        return evaluate_benchmark(lifter, replace(self.test, clips=clips), PROTOCOLS[self.config.protocol]())
+
+    def finish(self, run: Run) -> dict[str, Score]:
+        """Test scores of the averaged weights."""
+        return as_on_card(self.train.name, self.measure(run.lifter))
+
+
+def as_on_card(data: str, scores: BenchmarkScores) -> dict[str, Score]:
+    """Test scores on a data set as they stand on a card."""
+    frames = scores.counts["frames"]
+    return {"test": Score(kind=BENCHMARK, data=data, protocol=scores.choices, frames=frames, mean=scores.mean)}
+
+
 def make_task(recipe: TrainRecipe, data: Path, out: Path) -> MeasuredTask:
     """What a recipe is trained on.
 
     Args:
         recipe: The recipe.
-        data: The archive of motion capture, or the folder of the benchmark's archives.
+        data: The archive of motion capture, or the folder of the benchmark's archives or of one's own recordings.
         out: The run's folder.
 
     Raises:
@@ -157,4 +197,6 @@ def make_task(recipe: TrainRecipe, data: Path, out: Path) -> MeasuredTask:
     """
     if isinstance(recipe.data, BenchmarkConfig):
         return BenchmarkTask(recipe, recipe.data, data, out)
+    if isinstance(recipe.data, OwnConfig):
+        return OwnTask(recipe, recipe.data, data)
     return MocapTask(recipe.data, data)

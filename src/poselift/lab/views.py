@@ -14,12 +14,13 @@ from torch import Tensor
 
 from poselift.datasets.clip import BenchmarkClip
 from poselift.datasets.mocap import MocapClip, load_mocap
-from poselift.errors import DatasetError
+from poselift.errors import DatasetError, RecipeError
 from poselift.flip import flip
 from poselift.lab.bank import Moments
 from poselift.lab.benchmark_data import BenchmarkConfig, BenchmarkWindows, load_benchmark
 from poselift.lab.data import DataConfig, MocapWindows
 from poselift.lab.models.lifter import Lifter
+from poselift.lab.own_data import OwnConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,8 +189,14 @@ class BenchmarkViewTask:
         )
 
 
-def make_view_task(config: DataConfig | BenchmarkConfig, data: Path) -> ViewTask:
-    """The task of a config: `data` is the archive of motion capture, or the folder of the benchmark's archives."""
+def make_view_task(config: DataConfig | BenchmarkConfig | OwnConfig, data: Path) -> ViewTask:
+    """The task of a config: `data` is the archive of motion capture, or the folder of the benchmark's archives.
+
+    Raises:
+        RecipeError: There is none of one's own recordings.
+    """
+    if isinstance(config, OwnConfig):
+        raise RecipeError("recordings of one's own are not pre-trained on; name a recipe of motion capture")
     if isinstance(config, BenchmarkConfig):
         return BenchmarkViewTask(config, data)
     return MocapViewTask(config, data)

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors
 import safetensors.torch
@@ -23,7 +23,13 @@ from poselift.skeleton import get_skeleton
 
 
 def save_weights(
-    model: nn.Module, path: str | Path, *, lifter: str, config: Mapping[str, Any], overwrite: bool
+    model: nn.Module,
+    path: str | Path,
+    *,
+    lifter: str,
+    config: Mapping[str, Any],
+    overwrite: bool,
+    part: Literal["whole", "encoder"] = "whole",
 ) -> None:
     """Write a lifter's weights as safetensors, with what is needed to build it again.
 
@@ -33,6 +39,7 @@ def save_weights(
         lifter: Name that `build` knows it by.
         config: Options it was built with.
         overwrite: Replace an existing file.
+        part: What of the weights is worth keeping: with "encoder", the head is as fresh as it was.
 
     Raises:
         OutputExistsError: `path` exists and `overwrite` is off.
@@ -41,7 +48,7 @@ def save_weights(
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     options = json.dumps(dict(config), default=lambda value: value.name)  # a skeleton by its name
     with written_whole(path, overwrite=overwrite) as temporary:
-        safetensors.torch.save_file(tensors, temporary, {"lifter": lifter, "config": options})
+        safetensors.torch.save_file(tensors, temporary, {"lifter": lifter, "config": options, "part": part})
 
 
 def halve_weights(source: str | Path, target: str | Path, *, overwrite: bool = False) -> None:
@@ -92,12 +99,17 @@ def load_weights(path: str | Path) -> Lifter:
     return model.eval()
 
 
-def load_encoder(model: Lifter, path: str | Path) -> None:
-    """Give a lifter the encoder of one that was pre-trained; its head stays as it is.
+def load_initial(model: Lifter, path: str | Path) -> None:
+    """Give a lifter weights to start from: an encoder that was pre-trained, or all of them, the head's too.
+
+    Which of the two is in the file's metadata. The options of the file's lifter must be the model's, but for dropout,
+    and for those in which the lifter can make weights fit: a lifter may have `resizable`, names of such options, and
+    `resized(tensors, config)`, which turns weights of another config (of a lifter from elsewhere: its options) into its
+    own.
 
     Args:
-        model: The lifter, made with the options of the file's; what concerns dropout may differ.
-        path: A file of `save_weights`, such as pre-training writes.
+        model: The lifter.
+        path: A file of `save_weights`, such as pre-training and training write.
 
     Raises:
         CheckpointError: There is no such file, it is broken, or of another lifter; or a weight is missing, unknown, or
@@ -105,9 +117,11 @@ def load_encoder(model: Lifter, path: str | Path) -> None:
     """
     path = Path(path)
     tensors, metadata = _read_safetensors(path)
-    _check_options(model, path, metadata)
-    wanted = _encoder(model.state_dict())
-    got = _encoder(tensors)
+    there = _checked_config(model, path, metadata)
+    if resized := getattr(model, "resized", None):
+        tensors = resized(tensors, there)
+    kept = _encoder if metadata.get("part") == "encoder" else dict
+    wanted, got = kept(model.state_dict()), kept(tensors)
     misfits = [
         f"{name}: wanted {_shape(wanted.get(name))}, got {_shape(got.get(name))}"
         for name in sorted(wanted.keys() | got.keys())
@@ -115,9 +129,9 @@ def load_encoder(model: Lifter, path: str | Path) -> None:
     ]
     if misfits:
         more = f"; and {len(misfits) - 5} more" if len(misfits) > 5 else ""
-        raise CheckpointError(f"{path} is the encoder of another lifter: {'; '.join(misfits[:5])}{more}")
+        raise CheckpointError(f"{path} holds weights of another lifter: {'; '.join(misfits[:5])}{more}")
     with torch.no_grad():
-        for name, value in _encoder(model.state_dict()).items():
+        for name, value in wanted.items():
             value.copy_(got[name])
 
 
@@ -130,24 +144,30 @@ def _shape(tensor: Tensor | None) -> str:
     return "nothing" if tensor is None else str(tuple(tensor.shape))
 
 
-def _check_options(model: Lifter, path: Path, metadata: Mapping[str, str]) -> None:
-    """Options change what weights mean without changing their shapes. Those of lifters from elsewhere are not known."""
+def _checked_config(model: Lifter, path: Path, metadata: Mapping[str, str]) -> Any:
+    """The config of the file's lifter; its options when it is one from elsewhere, of which nothing is known.
+
+    Options change what weights mean without changing their shapes, so that those of ours are compared.
+    """
     if not {"lifter", "config"} <= set(metadata):
-        raise CheckpointError(f"{path} does not say which lifter it is of; wanted weights that poselift pretrain wrote")
-    entry = LIFTERS.get(metadata["lifter"])
+        raise CheckpointError(f"{path} does not say which lifter it is of; wanted weights that poselift wrote")
+    options, entry = _options(metadata), LIFTERS.get(metadata["lifter"])
     if entry is None:
-        return
+        return options
     config = getattr(model, "config", None)
     if not isinstance(config, entry.config):
-        raise CheckpointError(f"{path} is the encoder of {metadata['lifter']}, and not of {type(model).__name__}")
-    options = _options(metadata)
+        raise CheckpointError(f"{path} is of {metadata['lifter']}, and not of {type(model).__name__}")
     if "skeleton" in options:
         options["skeleton"] = get_skeleton(options["skeleton"])
     there = entry.config(**options)
+    resizable = getattr(model, "resizable", ())
     for field in fields(there):
         want, got = getattr(config, field.name), getattr(there, field.name)
-        if want != got and "drop" not in field.name:
-            raise CheckpointError(f"{path} was made with {field.name}={got!r}; wanted {want!r}, as this lifter has it")
+        if want != got and "drop" not in field.name and field.name not in resizable:
+            can = f"; only {' and '.join(resizable)} may differ" if resizable else ""
+            message = f"{path} was made with {field.name}={got!r}; wanted {want!r}, as this lifter has it{can}"
+            raise CheckpointError(message)
+    return there
 
 
 def _options(metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ frequencies of all joints at once, the spatial stream one token for each joint, 
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,6 +89,12 @@ class NanoHTNetConfig:
         checks.check_limbs(self.skeleton)
 
 
+def first_frame(config: NanoHTNetConfig) -> int:
+    """The first frame given out; `keep_frames` in all are, one after another."""
+    rest = config.in_frames - config.keep_frames
+    return rest if config.live else rest // 2
+
+
 def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw") -> Tensor:
     """(keep, in_frames) float64 type-II cosine transform, lowest frequencies first.
 
@@ -143,13 +150,14 @@ class PublishedCosineTransform(nn.Module):
 class NanoHTNet(Lifter):
     """Keypoints (B, T, J, C) in normalized screen coordinates to joints (B, S, J, 3), root-relative camera metres."""
 
+    resizable = ("in_frames", "live")
     inverse_dct: Tensor | None
     placed: Tensor | None
 
     def __init__(self, config: NanoHTNetConfig | None = None) -> None:
         config = config or NanoHTNetConfig()
         keep, joints, width = config.keep_frames, len(config.skeleton), config.width
-        first = config.in_frames - keep if config.live else (config.in_frames - keep) // 2
+        first = first_frame(config)
         super().__init__(config, tuple(range(first, first + keep)))
         self.dct = CosineTransform(config.in_frames, keep, config.dct)
         # Rows of unit scale, whatever `dct` is: features are no coefficients of the input.
@@ -168,6 +176,27 @@ class NanoHTNet(Lifter):
         # The root's slot holds its path (`poselift.normalize`), which is no place of a joint.
         placed = (torch.arange(joints) != config.skeleton.root).float()[:, None]
         self.register_buffer("placed", placed if config.skip else None, persistent=False)
+
+    def resized(self, tensors: Mapping[str, Tensor], config: NanoHTNetConfig) -> dict[str, Tensor]:
+        """Weights of a window of another length, or with its frames given out elsewhere, for this one.
+
+        The spatial stream's weights go with their frames, by the place relative to the first one given out; those of
+        frames that were not seen are zero. So that stream is the same function of the frames that both see. All other
+        weights are taken as they are.
+
+        Args:
+            tensors: Weights of a lifter with `config`, by name.
+            config: Options that differ from this one's in `in_frames` and `live` at most.
+        """
+        name = "spatial_embed.weight"
+        shift = first_frame(self.config) - first_frame(config)
+        if name not in tensors or (shift == 0 and config.in_frames == self.in_frames):
+            return dict(tensors)
+        there = tensors[name].unflatten(1, (config.in_frames, -1))
+        placed = there.new_zeros(len(there), self.in_frames, there.shape[2])
+        begin, end = max(shift, 0), min(config.in_frames + shift, self.in_frames)
+        placed[:, begin:end] = there[:, begin - shift : end - shift]
+        return dict(tensors) | {name: placed.flatten(1)}
 
     def encode(self, x: Tensor) -> Tensor:
         """Features of each joint in each frame given out.
