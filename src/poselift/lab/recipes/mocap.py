@@ -1,7 +1,8 @@
 """Weights that may ship: trained on the CMU motion capture data through the observation model.
 
-There are no published numbers: the papers train on Human3.6M. Ours stand on the cards beside the weights, or are not
-measured yet; docs/log.md has what led here. Regularisation is off: at this length it costs more than it gives.
+There are no published numbers: the papers train on Human3.6M. Ours stand on the cards beside the weights, each with the
+very recipe of the file; docs/log.md has what led here. Regularisation is off: at this length it costs more than it
+gives.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,8 @@ def nanohtnet_mocap() -> TrainRecipe:
     """The default weights, `nanohtnet.mocap-81`.
 
     Command: `poselift train nanohtnet_mocap --data mocap17.npz --out DIR`. Cost: 1.2 hours on one core with bfloat16
-    (AMD EPYC, Zen 5); on a core without it, `--precision fp32` and about twice the time.
+    (AMD EPYC, Zen 5); on a core without it, `--precision fp32` and about twice the time. The shipped ones then took
+    4,000 steps more, `--init` from the first ones with `--steps 4000 --optim.lr 8e-4`.
     """
     return _nanohtnet("nanohtnet.mocap-81", 81)
 
@@ -34,43 +36,46 @@ def nanohtnet_mocap() -> TrainRecipe:
 def nanohtnet_mocap_243() -> TrainRecipe:
     """`nanohtnet.mocap-243`, for clips of several seconds; shorter ones are better off with the default weights.
 
-    Command: `poselift train nanohtnet_mocap_243 --data mocap17.npz --out DIR`. Cost: 2.6 hours on one such core.
+    Command: `poselift train nanohtnet_mocap_243 --data mocap17.npz --out DIR --init
+    weights/nanohtnet.mocap-81.safetensors`. Cost: an hour on one such core; from a fresh start `--steps 45000`, 2.6.
     """
-    return _nanohtnet("nanohtnet.mocap-243", 243, steps=45000)
+    return _nanohtnet("nanohtnet.mocap-243", 243, lr=1.2e-3, steps=15000)
 
 
 def nanohtnet_mocap_27() -> TrainRecipe:
     """`nanohtnet.mocap-27`, for short clips and little delay.
 
-    Command: `poselift train nanohtnet_mocap_27 --data mocap17.npz --out DIR`. Cost: about 1.2 hours on one such core.
+    Command: `poselift train nanohtnet_mocap_27 --data mocap17.npz --out DIR --init
+    weights/nanohtnet.mocap-81.safetensors`. Cost: ten minutes on one such core; from a fresh start `--steps 30000`.
     """
-    return _nanohtnet("nanohtnet.mocap-27", 27)
+    return _nanohtnet("nanohtnet.mocap-27", 27, lr=1e-3, steps=2500)
 
 
 def nanohtnet_mocap_live() -> TrainRecipe:
     """`nanohtnet.mocap-live`: the newest frame that comes out is the newest that went in.
 
-    Command: `poselift train nanohtnet_mocap_live --data mocap17.npz --out DIR`. Cost: 1.2 hours on one such core.
+    Command: `poselift train nanohtnet_mocap_live --data mocap17.npz --out DIR --init
+    weights/nanohtnet.mocap-81.safetensors`. Cost: 13 minutes on one such core; from a fresh start `--steps 30000`.
     """
-    return _nanohtnet("nanohtnet.mocap-live", 81, live=True)
+    return _nanohtnet("nanohtnet.mocap-live", 81, live=True, lr=1.2e-3, steps=4000)
 
 
 def posessm_mocap() -> TrainRecipe:
     """`posessm.mocap`, for single frames.
 
-    Command: `poselift train posessm_mocap --data mocap17.npz --out DIR`. Cost: about 1.6 hours on one such core.
+    Command: `poselift train posessm_mocap --data mocap17.npz --out DIR`. Cost: an hour on one such core.
     """
     still = {"graph_dropout": 0.0, "projection_dropout": 0.0, "drop_path": (0.0, 0.0)}
-    return _recipe("posessm.mocap", "posessm", {"in_channels": 3} | still)
+    return _recipe("posessm.mocap", "posessm", {"in_channels": 3} | still, steps=18000)
 
 
 def htnet_mocap() -> TrainRecipe:
     """`htnet.mocap`, for single frames.
 
-    Command: `poselift train htnet_mocap --data mocap17.npz --out DIR`. Cost: about 1.6 hours on one such core.
+    Command: `poselift train htnet_mocap --data mocap17.npz --out DIR`. Cost: about 40 minutes on one such core.
     """
     still = {"dropout": 0.0, "projection_dropout": 0.0, "drop_path": (0.0, 0.0)}
-    return _recipe("htnet.mocap", "htnet", {"in_channels": 3} | still)
+    return _recipe("htnet.mocap", "htnet", {"in_channels": 3} | still, steps=18000)
 
 
 def convformer_mocap() -> TrainRecipe:
@@ -93,11 +98,11 @@ def own() -> TrainRecipe:
     )
 
 
-def _nanohtnet(name: str, frames: int, *, live: bool = False, steps: int = 30000) -> TrainRecipe:
+def _nanohtnet(name: str, frames: int, *, live: bool = False, lr: float = 2e-3, steps: int = 30000) -> TrainRecipe:
     still = {"spatial_dropout": 0.0, "temporal_dropout": 0.0, "projection_dropout": 0.0, "drop_path": (0.0, 0.0)}
     ours = {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True}
     model = {"in_frames": frames, "keep_frames": 9} | ours | still
-    return _recipe(name, "nanohtnet", model | ({"live": True} if live else {}), steps=steps)
+    return _recipe(name, "nanohtnet", model | ({"live": True} if live else {}), lr=lr, steps=steps)
 
 
 def _recipe(
@@ -108,7 +113,7 @@ def _recipe(
         name=name,
         lifter=lifter,
         model=model,
-        data=DataConfig(exact=0.35, own_joints=0.15),
+        data=DataConfig(exact=0.45, own_joints=0.15),
         optim=OptimConfig(lr=lr, warmup_steps=400, ema=ema),
         steps=steps,
         batch_size=64,
