@@ -8,13 +8,13 @@ from poselift.card import Card
 from poselift.errors import CheckpointError
 from poselift.normalize import PERSON_SCALE
 
-LEAST_CLIP: tuple[tuple[float, float], ...] = ((27, 0.0), (81, 0.5), (math.inf, 2.0))
+LEAST_CLIP: tuple[tuple[float, float], ...] = ((27, 0.0), (math.inf, 0.25))
 """(windows of up to so many frames, length of a clip in windows from which on they are used).
 
-A long window helps where it is full of the clip, and is misled by what is made up beyond the clip's ends. On a real
-clip of 83 frames T=243 was worse than T=81 (67 and 73 mm against 59 and 69), on long motion capture it is better; where
-between the two it turns is not measured, and 2 windows is on the safe side. Windows of 81 frames are trained with
-clips' ends in a third of them. A clip of two frames or more is motion, which a single-frame network does not see.
+Windows are trained with clips' ends in a third of them, so a clip may be much shorter than the window: on motion capture
+cut to pieces T=243 is level with T=81 or better from 2 frames on, and level on a real clip of 83 (docs/log.md). A quarter
+is on the safe side, for what is made up beyond a clip's ends is not the clip. A clip of two frames or more is motion,
+which a single-frame network does not see.
 """
 
 
