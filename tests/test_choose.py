@@ -34,13 +34,13 @@ CARDS = [
         (240, 1, "b.1"),
         (50, 2, "b.27"),
         (240, 2, "b.27"),  # still motion
-        (50, 40, "b.27"),
-        (50, 41, "a.81"),
-        (60, 100, "a.81"),  # the real clip of 83 frames
-        (50, 485, "a.81"),
-        (50, 486, "a.243"),
-        (25, 243, "a.243"),
-        (100, 486, "a.81"),  # five seconds
+        (50, 20, "b.27"),
+        (50, 21, "a.81"),
+        (50, 60, "a.81"),
+        (50, 61, "a.243"),
+        (60, 100, "a.243"),  # the real clip of 83 frames
+        (25, 31, "a.243"),
+        (100, 61, "a.81"),
     ],
 )
 def test_the_longest_window_that_suits_the_clip(fps, length, name):
@@ -84,4 +84,4 @@ def test_without_weights_there_is_no_choice():
 def test_a_clip_in_the_weights_rate():
     assert frames_at(CARDS[0], 60, 100) == 83
     assert (frames_at(CARDS[0], 500, 3), frames_at(CARDS[0], 500, 1)) == (2, 1)
-    assert [least_frames(window) for window in (1, 2, 27, 81, 82, 243)] == [1, 2, 2, 41, 164, 486]
+    assert [least_frames(window) for window in (1, 2, 27, 81, 82, 243)] == [1, 2, 2, 21, 21, 61]

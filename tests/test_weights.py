@@ -84,9 +84,10 @@ def test_the_readme_says_what_the_cards_say():
     assert all(f"| `{name}` |" in readme for name in pl.shipped_lifters())
 
 
-@pytest.mark.parametrize(("camera", "bound"), [("1", 60), ("3", 70)])
-def test_a_real_recording(lifter, recording, camera, bound):
-    """Guards what was measured (58.9 and 69.2); the goal of 65 is not reached on the second, see docs/log.md."""
+@pytest.mark.parametrize(("camera", "bound"), [("1", 61), ("3", 68)])
+def test_a_real_recording(recording, camera, bound):
+    """Guards what was measured of the weights that suit it (60.1 and 66.6); 57 is not reached, see docs/log.md."""
+    lifter = pl.load_lifter("auto", fps=recording.people[camera].fps, length=len(recording.people[camera]), threads=1)
     score = recording.score(lifter, camera)
     assert score.frames > 80
     assert score.mean["p_mpjpe"] < bound
