@@ -225,7 +225,6 @@ def test_tasks_by_the_kind_of_data(h36m):
     assert task.views(SINGLE, 4, CPU).batch(2, generator()).inputs.shape[:2] == (2, 4)
     assert task.unseen(SINGLE, CPU).batch(2, generator()).inputs.shape[:2] == (2, 2)
     assert "training subjects" in task.data
-    assert make_view_task.__annotations__["config"] == DataConfig | BenchmarkConfig
 
 
 def test_motion_capture_as_a_task(walk, monkeypatch):
