@@ -11,10 +11,10 @@ from poselift.normalize import PERSON_SCALE
 LEAST_CLIP: tuple[tuple[float, float], ...] = ((27, 0.0), (math.inf, 0.25))
 """(windows of up to so many frames, length of a clip in windows from which on they are used).
 
-Windows are trained with clips' ends in a third of them, so a clip may be much shorter than the window: on motion capture
-cut to pieces T=243 is level with T=81 or better from 2 frames on, and level on a real clip of 83 (docs/log.md). A quarter
-is on the safe side, for what is made up beyond a clip's ends is not the clip. A clip of two frames or more is motion,
-which a single-frame network does not see.
+Windows are trained with clips' ends in a third of them, so a clip may be much shorter than the window: on motion
+capture cut to pieces T=243 is level with T=81 or better from 2 frames on, and level on a real clip of 83
+(docs/log.md). A quarter is on the safe side, for what is made up beyond a clip's ends is not the clip. A clip of two
+frames or more is motion, which a single-frame network does not see.
 """
 
 

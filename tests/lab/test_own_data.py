@@ -190,5 +190,5 @@ def test_weights_that_are_there_are_fine_tuned(folder, tmp_path):
     (line,) = run.folder.lines()
     assert line["test_mpjpe"] < before.mean["mpjpe"]
     scores = task.finish(run)["test"]
-    assert scores["mean"]["mpjpe"] == line["test_mpjpe"]
-    assert scores["protocol"]["data: test"] == "cleo"
+    assert scores.mean["mpjpe"] == line["test_mpjpe"]
+    assert scores.protocol["data: test"] == "cleo"
