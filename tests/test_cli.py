@@ -238,7 +238,8 @@ def test_lifters_lists_the_shipped_weights(capsys, monkeypatch):
     monkeypatch.undo()
     assert main(["lifters"]) == 0
     shown = capsys.readouterr().out
-    assert all(name[:8] in shown for name in ("name", *shipped_lifters()))
+    assert all(name in shown for name in ("name", *shipped_lifters()))
+    assert "Licence of all of them: MIT" in shown
 
 
 @pytest.fixture

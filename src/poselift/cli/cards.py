@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from poselift.card import RECORDING, Card
@@ -17,21 +18,28 @@ from poselift.lifter import OnnxLifter, importing_from_here, load_lifter, shippe
 from poselift.output import written_whole
 from poselift.speed import measure_speed
 
-CAPTION = "P-MPJPE / MPJPE on motion capture of people not trained on, P-MPJPE by camera on a real recording; one core"
+CAPTION = (
+    "frames in, out; P-MPJPE in mm on motion capture of people not trained on, with exact 2D and with a detector's "
+    "errors, and by camera on a real recording; frames/s on one core"
+)
 
 
 def lifters() -> int:
     """List the weights that come with poselift, with what their cards say."""
-    table = Table(caption=CAPTION)
-    for column in ("name", "frames in, out", "parameters", "exact", "with errors", "real", "frames/s", "licence"):
-        table.add_column(column, no_wrap=column == "name", overflow="fold")
+    table, licenses = Table(caption=CAPTION, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False), dict[str, list[str]]()
+    for column in ("name", "frames", "size", "exact", "errors", "real", "frames/s"):
+        table.add_column(column, justify="left" if column == "name" else "right", no_wrap=True)
     for card in shipped_cards():
         row = card_row(card)
+        exact, errors = (row[what].split(" / ")[0] for what in ("exact 2D", "detector errors"))
         table.add_row(
-            card.name, row["frames"], row["parameters"], row["exact 2D"], row["detector errors"], row["real recording"],
-            row["frames/s"], card.license,
-        )  # fmt: skip
+            card.name, row["frames"], row["parameters"], exact, errors, row["real recording"], row["frames/s"]
+        )
+        licenses.setdefault(card.license, []).append(card.name)
     console.print(table)
+    for license, names in licenses.items():
+        whose = "all of them" if len(licenses) == 1 else ", ".join(names)
+        console.print(f"Licence of {whose}: {license}", markup=False, highlight=False, soft_wrap=True)
     return 0
 
 
