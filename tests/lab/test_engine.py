@@ -143,6 +143,15 @@ def archive(walk, write_archive, tmp_path):
     return write_archive(tmp_path / "walks.npz", clips, ["train", "train", "dev"])
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As in the processes that are started: sums by two threads differ from those by one in their last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def start(arguments, processes=1):
     """poselift in a process, or in several by torchrun."""
     many = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
