@@ -5,7 +5,7 @@ import pytest
 
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17
-from poselift.swaps import find_swaps, repair_swaps
+from poselift.swaps import find_swaps, repair_swaps, untold
 
 ARMS = [j for j, n in enumerate(COCO_17.joints) if any(p in n for p in ("shoulder", "elbow", "wrist"))]
 LEGS = [j for j, n in enumerate(COCO_17.joints) if any(p in n for p in ("hip", "knee", "ankle"))]
@@ -46,6 +46,16 @@ def test_a_short_exchange_is_put_back(joints, name, frames, caplog):
     assert np.array_equal(repaired.xy, clean.xy)
     assert np.array_equal(repaired.confidence, clean.confidence)
     assert f"left and right {name} were exchanged in {len(frames)} frames" in caplog.text
+
+
+def test_measuring_does_not_tell_of_every_clip(caplog):
+    _, keypoints = exchanged(figure(), range(20, 27), ARMS)
+    with caplog.at_level("INFO", "poselift"):
+        with untold():
+            repair_swaps(keypoints)
+        assert not caplog.messages
+        repair_swaps(keypoints)
+    assert "are put back" in caplog.text
 
 
 def test_what_lasts_is_believed():

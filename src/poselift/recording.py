@@ -12,6 +12,7 @@ from poselift.lifter import Lifter
 from poselift.metrics import p_mpjpe
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import BODY_25B, H36M_17
+from poselift.swaps import untold
 
 LEAST_VALID = 9
 """Limb joints whose truth must be valid for a frame to count."""
@@ -50,7 +51,8 @@ class Recording:
         """
         if camera not in self.people:
             raise DatasetError(f"{self.name} has no camera '{camera}'; it has {', '.join(self.people)}")
-        poses = lift(self.people[camera], lifter, flip_average=flip_average)
+        with untold():
+            poses = lift(self.people[camera], lifter, flip_average=flip_average)
         error, frames = limb_error(poses, self.truth, self.valid)
         protocol = {
             "camera": camera,

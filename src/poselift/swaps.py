@@ -5,7 +5,9 @@ arms (or legs) then jump across the body and back. Of all ways to exchange the s
 shortest way for the joints is taken; exchanging costs a little for every frame, so what lasts is believed.
 """
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,7 @@ from poselift.normalize import fill_gaps
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
 
-_LOG = logging.getLogger("poselift")
+_LOG = logging.getLogger("poselift.swaps")
 
 GROUPS = {"arms": ("shoulder", "elbow", "wrist"), "legs": ("hip", "knee", "ankle")}
 """Joints that change sides together."""
@@ -47,6 +49,17 @@ def repair_swaps(keypoints: Keypoints2D) -> Keypoints2D:
         xy=np.where(changed[..., None], keypoints.xy[:, order], keypoints.xy),
         confidence=None if confidence is None else np.where(changed, confidence[:, order], confidence),
     )
+
+
+@contextlib.contextmanager
+def untold() -> Iterator[None]:
+    """Do not log what is repaired: that is for those who lift a clip, not for those who measure on many."""
+    before = _LOG.level
+    _LOG.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        _LOG.setLevel(before)
 
 
 def find_swaps(keypoints: Keypoints2D) -> dict[str, np.ndarray]:

@@ -1,7 +1,6 @@
 """The verbs of cards: list the shipped weights, and measure again what a card claims."""
 
 import json
-import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -86,7 +85,6 @@ def check_card(
         lifter = load_lifter(name, threads=1)
     if not isinstance(lifter, OnnxLifter):
         raise CheckpointError(f"{name} has no card; name shipped weights or the path of an .onnx file")
-    logging.getLogger("poselift").setLevel(logging.WARNING)  # what is repaired in each clip is for those who lift
     card = lifter.card
     scores = list(check_scores(lifter, card, Sources(data, recording, _detector), quick=quick))
     if all(check.measured is None for check in scores):

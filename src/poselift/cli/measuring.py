@@ -1,7 +1,6 @@
 """The verbs that look and measure: evaluate, table, doctor."""
 
 import json
-import logging
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -125,7 +124,6 @@ def _open(lifter: str) -> Lifter:
 def _evaluate_mocap(lifter: str, data: Path, split: str, protocol: MocapProtocol, errors: bool) -> dict[str, Any]:
     clips = load_mocap(data, split=None if split == "all" else split)
     observe = lab_module("observe").SimulatedDetector() if errors else None
-    logging.getLogger("poselift").setLevel(logging.WARNING)  # what is repaired in each clip is for those who lift
     with progress("evaluating") as tick:
         scores = evaluate_mocap(_open(lifter), clips, protocol, observe=observe, progress=tick)
     _print_scores(lifter, scores)
