@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -182,6 +183,19 @@ def test_the_commit_is_told_or_unknown(monkeypatch, tmp_path):
     monkeypatch.setattr(command, "__file__", str(tmp_path / "command.py"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert command._commit() == "unknown"
+
+
+def test_the_commit_of_somebody_elses_repository_is_not_ours(monkeypatch, tmp_path):
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "theirs"]):
+        author = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *author, *arguments], cwd=tmp_path, check=True)
+    package = tmp_path / "venv" / "poselift"
+    package.mkdir(parents=True)
+    (package / "command.py").write_text("")
+    monkeypatch.setattr(command, "__file__", str(package / "command.py"))
+    assert command._commit() == "unknown"
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+    assert command._commit().endswith("-dirty")
 
 
 @pytest.mark.parametrize(("notice", "expected"), [("from mocap.cs.cmu.edu", CMU_LICENSE), ("mine", OTHER_LICENSE)])

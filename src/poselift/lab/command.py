@@ -251,10 +251,13 @@ def _describe_contrast(line: dict[str, Any]) -> str:
 def _commit() -> str:
     """The checkout's commit, "unknown" outside of one; marked when files differ from it."""
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
-        )  # fmt: skip
+        _git("ls-files", "--error-unmatch", Path(__file__).name)  # installed inside somebody's repository is not in it
+        return _git("describe", "--always", "--dirty", "--abbrev=12") or "unknown"
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return done.stdout.strip() or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    here = Path(__file__).parent
+    done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True, timeout=10)
+    return done.stdout.strip()
