@@ -34,7 +34,7 @@ def nanohtnet_mocap() -> TrainRecipe:
 
 
 def nanohtnet_mocap_243() -> TrainRecipe:
-    """`nanohtnet.mocap-243`, for clips of several seconds; shorter ones are better off with the default weights.
+    """`nanohtnet.mocap-243`, for clips of a second or more.
 
     Command: `poselift train nanohtnet_mocap_243 --data mocap17.npz --out DIR --init
     weights/nanohtnet.mocap-81.safetensors`. Cost: an hour on one such core; from a fresh start `--steps 45000`, 2.6.
