@@ -164,7 +164,7 @@ def main() -> int:
     short_runs.add_options(parser)
     parser.add_argument("--minutes-per-run", type=float, default=2.0, help="processor time of the recipe's own steps")
     parser.add_argument("--seeds", type=int, default=1, help="of each row")
-    parser.add_argument("--base-seeds", type=int, default=3, help="of the recipe itself")
+    parser.add_argument("--base-seeds", type=int, default=8, help="of the recipe itself")
     args = parser.parse_args()
     settings = {name: getattr(args, name) for name in ("minutes_per_run", "model", "train", "cameras")}
     cost = short_runs.make_plan(args.out / "plan.json", settings, {"train": base_recipe(100, args)}, args.data)
