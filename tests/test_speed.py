@@ -24,3 +24,16 @@ def test_speed_is_counted_in_the_processors_time():
     assert 500 < speed.frames_per_s <= 1000
     assert (speed.batch, speed.threads, speed.machine) == (BATCH, 1, machine())
     assert "cores" in machine()
+
+
+class Instant(Slow):
+    """Next to no work."""
+
+    def __call__(self, windows):
+        return windows
+
+
+def test_a_network_that_takes_no_time_is_measured_no_longer():
+    began = time.process_time()
+    assert measure_speed(Instant(), seconds=0.3).window_ms < 1
+    assert time.process_time() - began < 2
