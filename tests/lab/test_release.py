@@ -1,7 +1,6 @@
 """From a run to weights that ship."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
 from poselift import claims  # noqa: E402
-from poselift.card import Card  # noqa: E402
+from poselift.card import Card, Training  # noqa: E402
 from poselift.claims import MEASURES, Sources, check_file, check_scores  # noqa: E402
 from poselift.datasets.mocap import MocapClip  # noqa: E402
 from poselift.errors import CheckpointError, MissingData  # noqa: E402
@@ -19,33 +18,33 @@ from poselift.lab.command import simulated_detector  # noqa: E402
 from poselift.lab.export import export_onnx  # noqa: E402
 from poselift.lab.models import build  # noqa: E402
 from poselift.lab.recipe import TrainRecipe, recipe_json  # noqa: E402
-from poselift.lab.release import read_card_of_run, release  # noqa: E402
+from poselift.lab.release import release  # noqa: E402
 from poselift.lab.weights import load_weights, save_weights  # noqa: E402
 from poselift.lifter import load_lifter  # noqa: E402
 from poselift.skeleton import H36M_17  # noqa: E402
 
 MODEL = {"width": 192, "mlp_width": 128, "gcn_width": 96, "num_blocks": 1, "in_channels": 3}
 RECIPE = TrainRecipe(name="htnet.tiny", lifter="htnet", model=MODEL, init="runs/x/htnet.poseclr.safetensors", steps=5)
-OLD = {
-    "name": "htnet.tiny", "skeleton": "H36M_17", "in_frames": 1, "out_frames": [0], "fps": 50.0, "in_channels": 3,
-    "normalization": "person-scale", "parameters": 1, "data": "some", "license": "MIT",
-    "scores": {"exact 2D": {"frames": 9}},
-    "training": {
-        "recipe": recipe_json(RECIPE), "hours": 1.5, "machine": "x86_64, cpu", "commit": "abc", "date": "2026-01-02",
-    },
-}  # fmt: skip
+TRAINING = Training(
+    recipe=recipe_json(RECIPE), init="htnet.poseclr.safetensors", commit="abc", date="2026-01-02", steps=5,
+    windows=5 * 256, hours=1.5, machine="x86_64, cpu", threads=1, note="",
+)  # fmt: skip
+CARD = Card(
+    name="htnet.tiny", skeleton="H36M_17", in_frames=1, out_frames=(0,), fps=50.0, in_channels=3, parameters=1,
+    training=TRAINING,
+)  # fmt: skip
 
 
 @pytest.fixture
 def run(tmp_path):
-    """What a training leaves, with a card of the first form."""
+    """What a training leaves."""
     folder = tmp_path / "run"
     folder.mkdir()
     torch.manual_seed(0)
     model = build("htnet", **MODEL)
     export_onnx(model, folder / "htnet.tiny.onnx")
     save_weights(model, folder / "htnet.tiny.safetensors", lifter="htnet", config=MODEL, overwrite=False)
-    (folder / "htnet.tiny.json").write_text(json.dumps(OLD))
+    CARD.write(folder / "htnet.tiny.json")
     return folder / "htnet.tiny.onnx"
 
 
@@ -76,15 +75,9 @@ def test_what_ships_is_half_as_large_and_its_card_is_of_it(run, sources, tmp_pat
     assert all(check.measured is not None and check.holds for check in checks)
     assert card.parameters == sum(p.numel() for p in build("htnet", **MODEL).parameters())
     assert card.training.init == card.training.recipe["init"] == "htnet.poseclr.safetensors"
-    assert (card.training.steps, card.training.windows, card.training.threads) == (5, 5 * 256, None)
+    assert (card.training.steps, card.training.windows, card.training.threads) == (5, 5 * 256, 1)
     again = load_weights(tmp_path / "training" / "htnet.tiny.safetensors")
     assert all(value.dtype == torch.float32 for value in again.state_dict().values() if value.is_floating_point())
-
-
-def test_a_run_of_today_needs_no_reading_between_the_lines(run):
-    card = read_card_of_run(run.with_suffix(".json"))
-    card.write(run.with_suffix(".json"), overwrite=True)
-    assert read_card_of_run(run.with_suffix(".json")) == card
 
 
 def test_nothing_ships_that_was_not_measured(run, tmp_path):
@@ -93,16 +86,7 @@ def test_nothing_ships_that_was_not_measured(run, tmp_path):
     assert not (tmp_path / "weights").exists()
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"training": {"recipe": {}}}', '{"training": 3}'])
-def test_what_is_no_card_of_a_run_is_told(tmp_path, content):
-    (tmp_path / "card.json").write_text(content)
-    with pytest.raises(CheckpointError, match="card.json"):
-        read_card_of_run(tmp_path / "card.json")
-
-
 def test_weights_of_others_are_not_ours_to_ship(run, sources, tmp_path):
-    card = dataclasses.replace(read_card_of_run(run.with_suffix(".json")), training=None)
-    card.write(run.with_suffix(".json"), overwrite=True)
-    assert Card.read(run.with_suffix(".json")).training is None
+    dataclasses.replace(CARD, training=None).write(run.with_suffix(".json"), overwrite=True)
     with pytest.raises(CheckpointError, match="not trained here"):
         release(run, tmp_path / "weights", tmp_path / "training", sources)

@@ -1,13 +1,11 @@
 """From a finished run to weights that ship: half precision, and a card with what was measured on that very file."""
 
-import json
 import shutil
 import tempfile
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from poselift.card import Card, Score, Training
+from poselift.card import Card, Score
 from poselift.claims import MEASURES, Sources, mocap_score, sha256_of
 from poselift.errors import CheckpointError
 from poselift.lab.card import sizes_of
@@ -40,7 +38,7 @@ def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
         OutputError: Half precision does not do, or a file cannot be written.
         MissingData: There is no motion capture or recording at the sources' paths.
     """
-    card = read_card_of_run(run.with_suffix(".json"))
+    card = Card.read(run.with_suffix(".json"))
     training = card.training
     if training is None:
         raise CheckpointError(f"{run} was not trained here, and may not be ours to ship")
@@ -77,36 +75,3 @@ def measure_all(lifter: OnnxLifter, sources: Sources, noise: NoiseConfig) -> dic
     for camera in sources.recording.people:
         scores[f"real recording, camera {camera}"] = sources.recording.score(lifter, camera)
     return scores
-
-
-def read_card_of_run(path: Path) -> Card:
-    """A run's card; also one of the first form, whose scores are left out and what it does not say is None.
-
-    Raises:
-        CheckpointError: It is no card of a training, old or new.
-    """
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"no card of a run at {path}: {error}") from error
-    if isinstance(content, dict) and "speed" in content:
-        return Card.read(path)
-    try:
-        old = content.pop("training")
-        recipe = old["recipe"]
-        training = Training(
-            recipe=recipe,
-            init=Path(recipe.get("init", "")).name or None,
-            commit=old["commit"],
-            date=old["date"],
-            steps=recipe["steps"],
-            windows=recipe["steps"] * recipe["batch_size"],
-            hours=old["hours"],
-            machine=old["machine"],
-            threads=old.get("threads"),
-            note=old.get("note", ""),
-        )
-        kept = {f.name: content[f.name] for f in fields(Card) if f.name in content and f.name != "scores"}
-        return Card(**kept | {"out_frames": tuple(content["out_frames"]), "training": training})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path} is no card of a training: {error}") from error
