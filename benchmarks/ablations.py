@@ -24,8 +24,8 @@ import numpy as np
 import short_runs
 import workers
 
-from poselift.lab.recipe import TrainRecipe
 from poselift.lab.recipes import get_recipe
+from poselift.lab.run.recipe import TrainRecipe
 
 
 @dataclass(frozen=True, eq=False)

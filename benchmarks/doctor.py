@@ -21,8 +21,9 @@ from poselift.datasets.mocap import MocapClip, load_mocap
 from poselift.doctor import pace, sides
 from poselift.doctor.body import Body
 from poselift.doctor.keypoints import check_keypoints
-from poselift.evaluate import MocapProtocol, clip_cameras, exact_keypoints
-from poselift.lifter import Lifter, load_lifter
+from poselift.lifters.contract import Lifter
+from poselift.lifters.load import load_lifter
+from poselift.measure.mocap import MocapProtocol, clip_cameras, exact_keypoints
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17
 

@@ -30,9 +30,9 @@ import differences
 import short_runs
 import workers
 
-from poselift.lab.pretrain import PretrainRecipe
-from poselift.lab.recipe import TrainRecipe
+from poselift.lab.poseclr.pretrain import PretrainRecipe
 from poselift.lab.recipes import get_recipe
+from poselift.lab.run.recipe import TrainRecipe
 
 LIFTERS = ("nanohtnet", "posessm", "htnet")
 STARTS = ("scratch", "longer", "poseclr")

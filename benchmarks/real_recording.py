@@ -2,15 +2,15 @@
 
 Usage: python benchmarks/real_recording.py RECORDING.npz [LIFTER] [--keypoints CAMERA1.npz CAMERA3.npz]
 
-`poselift.recording` says what the recording holds. Printed is P-MPJPE in millimetres over the valid ones of the twelve
-limb joints, frames with nine or more of them.
+`poselift.measure.recording` says what the recording holds. Printed is P-MPJPE in millimetres over the valid ones of the
+twelve limb joints, frames with nine or more of them.
 """
 
 import argparse
 from pathlib import Path
 
 import poselift as pl
-from poselift.recording import Recording
+from poselift.measure.recording import Recording
 
 
 def main() -> None:

@@ -22,15 +22,15 @@ import numpy as np
 import torch
 import workers
 
-from poselift.lab import data as lab_data
 from poselift.lab.models import build
-from poselift.lab.pretrain import Pretraining, PretrainRecipe
-from poselift.lab.recipe import TrainRecipe
-from poselift.lab.retrieval import Embed, features_of, keypoints_themselves, retrieve
+from poselift.lab.poseclr.pretrain import Pretraining, PretrainRecipe
+from poselift.lab.poseclr.retrieval import Embed, features_of, keypoints_themselves, retrieve
+from poselift.lab.poseclr.views import MocapViews, MocapViewTask, as_recorded
+from poselift.lab.run.recipe import TrainRecipe
 from poselift.lab.tasks import MocapTask
 from poselift.lab.train import Run, TorchLifter
-from poselift.lab.views import MocapViews, MocapViewTask, as_recorded
-from poselift.recording import Recording
+from poselift.lab.windows import mocap as lab_data
+from poselift.measure.recording import Recording
 
 Recipe = TypeVar("Recipe")
 

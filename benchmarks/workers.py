@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from poselift.output import written_whole
+from poselift.files import written_whole
 
 
 class Job(Protocol):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from poselift.detect import detect_video
-from poselift.output import written_whole
+from poselift.files import written_whole
 
 OUT = Path(__file__).resolve().parents[1] / "src" / "poselift" / "data" / "demo.npz"
 

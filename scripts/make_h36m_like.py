@@ -17,8 +17,8 @@ import numpy as np
 
 from poselift.datasets.h36m import ACTIONS, JOINTS_32, KEPT, TEST, TRAIN, project_h36m
 from poselift.datasets.mocap import MocapClip, load_mocap
-from poselift.datasets.studio import StudioCamera, studio_cameras
-from poselift.output import written_whole
+from poselift.files import written_whole
+from poselift.geometry.studio import StudioCamera, studio_cameras
 from poselift.skeleton import H36M_17
 
 REACH_M = 1.0

@@ -8,8 +8,8 @@ Afterwards: `python scripts/weights_table.py`, which brings the README's table u
 import argparse
 from pathlib import Path
 
-from poselift.claims import Sources
-from poselift.lab.release import release
+from poselift.lab.export.release import release
+from poselift.measure.claims import Sources
 
 ROOT = Path(__file__).resolve().parents[1]
 

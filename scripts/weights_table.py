@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from poselift.card import Card
 from poselift.cli.cards import card_row
-from poselift.lifter import shipped_cards
+from poselift.lifters.card import Card
+from poselift.lifters.load import shipped_cards
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- weights -->", "<!-- /weights -->"

@@ -14,31 +14,33 @@ import poselift
 SOURCE = Path(poselift.__file__).parent
 HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow")
 
-# Each module may import those of earlier rows only. The lab stands above the front, and nothing in the front knows it.
+# Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
     "errors",
-    "skeleton output track window geometry geometry.align geometry.camera geometry.rotation detect.follow datasets",
-    "sequence flip normalize metrics geometry.kinematics formats.source datasets.mocap_joints",
-    "datasets.archive datasets.studio",
-    "detect.mediapipe detect.video datasets.clip",
-    "convert resample swaps plausibility card protocols tally formats.amc formats.bvh detect viewer",
-    "datasets.positions choose",
-    "lifter",
-    "formats.clip datasets.mocap datasets.h36m datasets.humaneva datasets.mpi_inf_3dhp datasets.own lift benchmark",
-    "formats.detections formats.csv formats.json_file formats.npz evaluate recording speed tables datasets.load",
-    "formats.coco formats.openpose claims",
-    "formats",
-    "read doctor.finding doctor.body doctor.picture",
-    "doctor.sides doctor.pace doctor.truth doctor.report",
-    "doctor.keypoints",
-    "doctor",
-    "poselift cli.console",
-    "cli.cards",
-    "cli.lifting cli.measuring cli.training",
+    "skeleton files track",
+    "geometry",
+    "sequence",
+    "prepare detect",
+    "lifters viewer",
+    "formats lifting",
+    "datasets read",
+    "measure doctor",
+    "poselift",
+    "lab",
     "cli",
     "__main__",
 )
-RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row.split()}
+LAB_LAYERS = (
+    "models observe",
+    "windows",
+    "run",
+    "export",
+    "train poseclr recipes",
+    "tasks",
+    "reproduce",
+)
+RANK = {room: rank for rank, row in enumerate(LAYERS) for room in row.split()}
+LAB_RANK = {room: rank for rank, row in enumerate(LAB_LAYERS) for room in row.split()}
 
 # Besides numpy and the standard library. What is heavy is imported inside functions.
 OUTSIDE_AT_THE_TOP = {
@@ -47,20 +49,19 @@ OUTSIDE_AT_THE_TOP = {
     "cli.console": {"rich"},
     "cli.lifting": {"tyro"},
     "cli.measuring": {"rich", "tyro"},
-    "cli.training": {"rich", "tyro"},
     "doctor": {"rich"},
     "doctor.report": {"rich"},
     "formats.amc": {"scipy"},
     "formats.bvh": {"scipy"},
     "geometry.rotation": {"scipy"},
-    "tables": {"rich"},
+    "measure.tables": {"rich"},
 }
 OUTSIDE_IN_FUNCTIONS = {
-    "convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is
-    "normalize": {"torch"},
-    "lifter": {"onnxruntime"},
+    "prepare.convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is
+    "prepare.normalize": {"torch"},
+    "lifters.onnx": {"onnxruntime"},
     "datasets.own": {"pyarrow"},
-    "plausibility": {"scipy"},
+    "formats.order": {"scipy"},
     "track": {"scipy"},
     "detect.video": {"av"},
     "detect.mediapipe": {"mediapipe"},
@@ -74,8 +75,9 @@ def module_name(path: Path) -> str:
 
 
 FILES = {module_name(path): path for path in sorted(SOURCE.rglob("*.py"))}
-FRONT = {name: path for name, path in FILES.items() if name.split(".")[0] != "lab"}
-LAB = {name: path for name, path in FILES.items() if name.split(".")[0] == "lab"}
+BACK = "cli.training"
+"""The verbs of the lab, which only the command line loads, and only when one of them is asked for."""
+FRONT = {name: path for name, path in FILES.items() if name.split(".")[0] != "lab" and name != BACK}
 
 
 def imports(source: str) -> list[tuple[str, bool]]:
@@ -114,27 +116,55 @@ def test_imports_are_found_wherever_they_stand():
     assert imports("from poselift import formats") == [("poselift.formats", True)]
 
 
-def test_every_front_module_has_its_layer():
-    assert set(RANK) == set(FRONT), "give a new module its row in LAYERS"
+def room(name: str) -> str:
+    """The room of a module at the top of the package: `formats` for `formats.csv`."""
+    return name.split(".")[0]
 
 
-@pytest.mark.parametrize("name", FRONT)
-def test_the_front_imports_downwards_only_and_never_the_lab(name):
-    for module, _ in imports(FRONT[name].read_text("utf-8")):
-        if module.split(".")[0] == "poselift":
-            assert _ours(module) in RANK, f"{name} imports {module}"
-            assert RANK[_ours(module)] < RANK[name], f"{name} imports {module}, which is not below it"
+def lab_room(name: str) -> str | None:
+    """The room of a module of the lab: `windows` for `lab.windows.batch`; None for the lab itself and the front."""
+    return name.split(".")[1] if name.startswith("lab.") else None
 
 
-def test_only_the_command_line_names_the_lab():
+def test_every_room_has_its_layer():
+    assert set(RANK) == {room(name) for name in FILES}, "give a new room its row in LAYERS"
+    assert set(LAB_RANK) == {lab_room(name) for name in FILES} - {None}, "give a new room its row in LAB_LAYERS"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_imports_go_one_way(name):
+    for module, _ in imports(FILES[name].read_text("utf-8")):
+        if room(module) != "poselift":
+            continue
+        ours = _ours(module)
+        assert ours in FILES, f"{name} imports {module}"
+        assert room(ours) == room(name) or RANK[room(ours)] < RANK[room(name)], f"{name} imports {module}"
+        here, there = lab_room(name), lab_room(ours)
+        if here and there and here != there:
+            assert LAB_RANK[there] < LAB_RANK[here], f"{name} imports {module}"
+
+
+def reached(name: str, seen: set[str]) -> set[str]:
+    """Modules of ours that importing a module imports at once."""
+    for module, top in imports(FILES[name].read_text("utf-8")):
+        ours = _ours(module)
+        if top and room(module) == "poselift" and ours in FILES and ours not in seen:
+            seen.add(ours)
+            reached(ours, seen)
+    return seen
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    circles = [name for name in FILES if name in reached(name, set())]
+    assert circles == []
+
+
+def test_the_front_does_not_know_the_lab():
+    for name, path in FRONT.items():
+        imported = {_ours(module) for module, _ in imports(path.read_text("utf-8"))}
+        assert not {module for module in imported if module == BACK or room(module) == "lab"}, name
     naming = [name for name, path in FRONT.items() if "poselift.lab" in path.read_text("utf-8")]
-    assert naming == ["cli.console"]
-
-
-def test_the_lab_imports_nothing_of_the_command_line():
-    for name, path in LAB.items():
-        modules = {_ours(module) for module, _ in imports(path.read_text("utf-8"))}
-        assert not modules & {"cli", "poselift", "__main__"}, name
+    assert naming == ["cli.console"]  # by name, when it is needed
 
 
 def test_what_the_front_needs_from_outside():

@@ -11,9 +11,10 @@
 
 from poselift.errors import PoseliftError
 from poselift.formats import save_poses
-from poselift.lift import lift
-from poselift.lifter import Lifter, load_lifter, shipped_lifters
-from poselift.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
+from poselift.lifters.contract import Lifter
+from poselift.lifters.load import load_lifter, shipped_lifters
+from poselift.lifting import lift
+from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (

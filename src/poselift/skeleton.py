@@ -4,8 +4,8 @@ The only file that holds joint orders. Everything else (left/right pairs, limbs,
 names and parents, so another skeleton works wherever it has the joints that are asked for.
 
 Joint names are shared between skeletons: `left_wrist` is the same point everywhere, which is what conversion
-(`poselift.convert`) relies on. `head_top` is the crown, `head` the middle of the head, `neck` the base of the neck
-between the shoulders, `thorax` the same height inside the body, `spine` half-way between pelvis and thorax.
+(`poselift.prepare.convert`) relies on. `head_top` is the crown, `head` the middle of the head, `neck` the base of the
+neck between the shoulders, `thorax` the same height inside the body, `spine` half-way between pelvis and thorax.
 """
 
 from collections.abc import Sequence

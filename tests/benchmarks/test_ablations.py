@@ -7,11 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import short_runs  # noqa: E402
-from ablations import BASE, ROWS, Trial, base_recipe, jobs, table, trials  # noqa: E402
+import short_runs
+from ablations import BASE, ROWS, Trial, base_recipe, jobs, table, trials
 
-from poselift.lab.models import build  # noqa: E402
-from poselift.lab.recipe import recipe_json  # noqa: E402
+from poselift.lab.models import build
+from poselift.lab.run.recipe import recipe_json
 
 CHANGED = {
     "exact 2D alone": {"data.exact": 1.0, "data.own_joints": 0.0},

@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-import poseclr  # noqa: E402
-from poseclr import Arm, arms, table  # noqa: E402
+import poseclr
+from poseclr import Arm, arms, table
 
-from poselift.lab.recipe import recipe_json  # noqa: E402
+from poselift.lab.run.recipe import recipe_json
 
 COST = {f"{lifter}-{kind}": 0.1 for lifter in poseclr.LIFTERS for kind in ("train", "pretrain")} | {
     "nanohtnet-pretrain": 0.4

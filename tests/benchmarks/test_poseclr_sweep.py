@@ -6,11 +6,11 @@ import pytest
 
 pytest.importorskip("torch")
 
-import poseclr  # noqa: E402
-import poseclr_sweep  # noqa: E402
-from poseclr_sweep import BASE, ROWS, SCRATCH, Trial, table, trials  # noqa: E402
+import poseclr
+import poseclr_sweep
+from poseclr_sweep import BASE, ROWS, SCRATCH, Trial, table, trials
 
-from poselift.lab.recipe import recipe_json  # noqa: E402
+from poselift.lab.run.recipe import recipe_json
 
 COST = {"train": 0.1, "pretrain, 2 views": 0.1, "pretrain, 4 views": 0.2}
 

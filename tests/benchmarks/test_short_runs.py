@@ -9,14 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import short_runs  # noqa: E402
-from short_runs import Job, changed, do  # noqa: E402
+import short_runs
+from short_runs import Job, changed, do
 
-from poselift.lab.data import MocapWindows  # noqa: E402
-from poselift.lab.pretrain import PretrainRecipe  # noqa: E402
-from poselift.lab.recipe import TrainRecipe, recipe_json  # noqa: E402
-from poselift.lab.recipes import get_recipe  # noqa: E402
-from poselift.lab.train import TorchLifter  # noqa: E402
+from poselift.lab.poseclr.pretrain import PretrainRecipe
+from poselift.lab.recipes import get_recipe
+from poselift.lab.run.recipe import TrainRecipe, recipe_json
+from poselift.lab.train import TorchLifter
+from poselift.lab.windows.mocap import MocapWindows
 
 MODEL = {"in_frames": 9, "keep_frames": 3, "width": 48, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
 OPTIONS = {"model": MODEL, "batch_size": 4, "precision": "fp32", "log_every": 1, "checkpoint_every": 1}

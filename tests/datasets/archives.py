@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from poselift.datasets.h36m import JOINTS_32, KEPT, project_h36m
-from poselift.datasets.studio import studio_cameras
+from poselift.geometry.studio import studio_cameras
 from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15, MPI_INF_3DHP_17, Skeleton
 
 # Metres; x to the left of the person, y backwards, z up. The middle, then a left side.

@@ -3,8 +3,8 @@ import pytest
 
 from poselift.datasets.archive import read_archive
 from poselift.datasets.h36m import ACTIONS, JOINTS_32, KEPT, load_h36m, project_h36m
-from poselift.datasets.studio import studio_cameras
 from poselift.errors import DatasetError, MissingData, UntrustedPickle
+from poselift.geometry.studio import studio_cameras
 from poselift.skeleton import COCO_17, H36M_17
 
 CPN = "cpn_ft_h36m_dbb"

@@ -3,8 +3,8 @@ import pytest
 
 from poselift.datasets.archive import read_archive
 from poselift.datasets.humaneva import load_humaneva, valid_runs
-from poselift.datasets.studio import studio_cameras
 from poselift.errors import DatasetError, MissingData
+from poselift.geometry.studio import studio_cameras
 from poselift.skeleton import COCO_17, HUMANEVA_15
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from poselift.datasets.load import DATASETS, PROTOCOL, load_benchmark, which_benchmark
 from poselift.errors import DatasetError, MissingData
-from poselift.protocols import PROTOCOLS
+from poselift.measure.protocols import PROTOCOLS
 
 
 def test_every_data_set_has_a_protocol():

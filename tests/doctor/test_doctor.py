@@ -14,8 +14,8 @@ from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.mocap import load_mocap
 from poselift.doctor import Finding, diagnose, doctor, report, worst
 from poselift.errors import FormatError, OutputExistsError
-from poselift.evaluate import MocapProtocol, clip_cameras, exact_keypoints
 from poselift.formats import write_keypoints
+from poselift.measure.mocap import MocapProtocol, clip_cameras, exact_keypoints
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import BODY_25B, COCO_17, H36M_17, SKELETONS

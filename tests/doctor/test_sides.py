@@ -6,7 +6,7 @@ import pytest
 
 from poselift.doctor import sides
 from poselift.doctor.body import Body, agreement
-from poselift.lifter import load_lifter, shipped_lifters
+from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from poselift import plausibility
+from poselift.formats import order as plausibility
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import H36M_17, Skeleton
 

@@ -6,11 +6,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.errors import RecipeError  # noqa: E402
-from poselift.lab.benchmark_data import BenchmarkConfig  # noqa: E402
-from poselift.lab.models import LIFTERS, build  # noqa: E402
-from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
-from poselift.skeleton import H36M_17, HUMANEVA_15  # noqa: E402
+from poselift.errors import RecipeError
+from poselift.lab.models import LIFTERS, build
+from poselift.lab.recipes import RECIPES, get_recipe
+from poselift.lab.windows.benchmark import BenchmarkConfig
+from poselift.skeleton import H36M_17, HUMANEVA_15
 
 BENCHMARKS = [name for name in RECIPES if isinstance(get_recipe(name).data, BenchmarkConfig)]
 FAMILIES = {

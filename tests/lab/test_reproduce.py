@@ -7,16 +7,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift import cli  # noqa: E402
-from poselift.benchmark import evaluate_benchmark  # noqa: E402
-from poselift.cli import console  # noqa: E402
-from poselift.errors import RecipeError  # noqa: E402
-from poselift.lab import command, reproduce, tasks  # noqa: E402
-from poselift.lab.published import TABLES  # noqa: E402
-from poselift.lab.recipes import RECIPES, get_recipe  # noqa: E402
-from poselift.lab.reproduce import Changes, Outcome, choose, reproduce_row, sheets  # noqa: E402
-from poselift.lab.tasks import BenchmarkTask  # noqa: E402
-from poselift.lab.train import Run  # noqa: E402
+from poselift import cli
+from poselift.errors import RecipeError
+from poselift.lab import reproduce, tasks
+from poselift.lab.recipes import RECIPES, get_recipe
+from poselift.lab.recipes.tables import TABLES
+from poselift.lab.reproduce import Changes, Outcome, choose, reproduce_row, sheets
+from poselift.lab.tasks import BenchmarkTask
+from poselift.lab.train import Run
+from poselift.measure.benchmark import evaluate_benchmark
 
 SMALL = {
     "posessm": {"width": 16, "num_blocks": 1},
@@ -231,11 +230,10 @@ def test_scores_that_are_none(data, tmp_path, text):
 
 
 def test_the_verb_writes_where_it_says(data, small, tmp_path, capsys):
-    found, page, well = command.reproduce(
-        "convformer_depth", data, tmp_path, ["1"], {"steps": 1, "batch_size": 4, "device": "cpu"}, console.progress
-    )
-    assert well and page == tmp_path / "convformer_depth.md"
-    assert [sheet.title.split(": ", 1)[1] for sheet in found] == [
+    options = "--rows 1 --steps 1 --batch-size 4 --device cpu".split()
+    assert cli.main(["reproduce", "convformer_depth", "--data", str(data), "--out", str(tmp_path), *options]) == 0
+    titles = [line for line in (tmp_path / "convformer_depth.md").read_text().splitlines() if line.startswith("## ")]
+    assert [title.split(": ", 1)[1] for title in titles] == [
         "CPN keypoints, T = 9: heads",  # the others have nothing of ours
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == [

@@ -8,18 +8,18 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.claims import MEASURES  # noqa: E402
-from poselift.datasets.h36m import load_h36m  # noqa: E402
-from poselift.errors import CheckpointError, MissingData  # noqa: E402
-from poselift.lab.benchmark_data import BenchmarkConfig  # noqa: E402
-from poselift.lab.data import DataConfig  # noqa: E402
-from poselift.lab.models import build  # noqa: E402
-from poselift.lab.optim import OptimConfig  # noqa: E402
-from poselift.lab.recipe import TrainRecipe  # noqa: E402
-from poselift.lab.recipes.rows import by_epochs  # noqa: E402
-from poselift.lab.tasks import BenchmarkTask, MocapTask, make_task  # noqa: E402
-from poselift.lab.train import Run, TorchLifter  # noqa: E402
-from poselift.normalize import SCREEN  # noqa: E402
+from poselift.datasets.h36m import load_h36m
+from poselift.errors import CheckpointError, MissingData
+from poselift.lab.models import build
+from poselift.lab.recipes.rows import by_epochs
+from poselift.lab.run.optim import OptimConfig
+from poselift.lab.run.recipe import TrainRecipe
+from poselift.lab.tasks import BenchmarkTask, MocapTask, make_task
+from poselift.lab.train import Run, TorchLifter
+from poselift.lab.windows.benchmark import BenchmarkConfig
+from poselift.lab.windows.mocap import DataConfig
+from poselift.measure.claims import MEASURES
+from poselift.prepare.normalize import SCREEN
 
 RECIPE = TrainRecipe(
     name="convformer.tiny",

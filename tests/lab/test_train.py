@@ -9,15 +9,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.errors import CheckpointError, RecipeError  # noqa: E402
-from poselift.lab import train  # noqa: E402
-from poselift.lab.data import DataConfig  # noqa: E402
-from poselift.lab.losses import LossConfig  # noqa: E402
-from poselift.lab.optim import OptimConfig, learning_rate  # noqa: E402
-from poselift.lab.recipe import TrainRecipe, recipe_json  # noqa: E402
-from poselift.lab.tasks import MocapTask  # noqa: E402
-from poselift.lab.train import Run, TorchLifter  # noqa: E402
-from poselift.lifter import check_lifter  # noqa: E402
+from poselift.errors import CheckpointError, RecipeError
+from poselift.lab import train
+from poselift.lab.run.losses import LossConfig
+from poselift.lab.run.optim import OptimConfig, learning_rate
+from poselift.lab.run.recipe import TrainRecipe, recipe_json
+from poselift.lab.tasks import MocapTask
+from poselift.lab.train import Run, TorchLifter
+from poselift.lab.windows.mocap import DataConfig
+from poselift.lifters.contract import check_lifter
 
 RECIPE = TrainRecipe(
     name="nanohtnet.tiny",

@@ -8,10 +8,9 @@ import tyro
 from rich.logging import RichHandler
 
 from poselift.cli.cards import lifters
-from poselift.cli.console import err, lab_module, progress, say_error
+from poselift.cli.console import err, lab_verb, say_error
 from poselift.cli.lifting import lift
 from poselift.cli.measuring import doctor, evaluate, table
-from poselift.cli.training import benchmark, import_weights, pretrain, reproduce, train
 from poselift.errors import PoseliftError
 
 VERBS: dict[str, Callable[..., int]] = {
@@ -19,14 +18,18 @@ VERBS: dict[str, Callable[..., int]] = {
     "doctor": doctor,
     "evaluate": evaluate,
     "table": table,
-    "pretrain": pretrain,
-    "train": train,
-    "reproduce": reproduce,
-    "import-weights": import_weights,
-    "benchmark": benchmark,
     "lifters": lifters,
 }
-"""Every verb."""
+"""The verbs of the front."""
+
+LAB_VERBS = {
+    "pretrain": "Pre-train a lifter's encoder by PoseCLR, without 3D.",
+    "train": "Train a lifter by a recipe.",
+    "reproduce": "Train and measure every row of a paper's table.",
+    "import-weights": "Turn a checkpoint of a paper's authors into weights of ours.",
+    "benchmark": "Measure what lifters cost, in torch and in ONNX Runtime.",
+}
+"""The verbs of the lab, with what they do; their functions are in `poselift.cli.training`, which needs torch."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,11 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("poselift").handlers[:] = [RichHandler(console=err, show_time=False, show_path=False)]
     logging.getLogger("poselift").setLevel(logging.INFO)
     try:
-        if arguments[:1] in (["train"], ["pretrain"]) and arguments[1:2] and not arguments[1].startswith("-"):
-            verb = getattr(lab_module("command"), arguments[0])
-            return verb(arguments[1], arguments[2:], progress)  # their options depend on the recipe
+        verb = arguments[0] if arguments else ""
+        if verb in ("train", "pretrain") and arguments[1:2] and not arguments[1].startswith("-"):
+            return lab_verb(verb)(arguments[1], arguments[2:])  # their options depend on the recipe
+        verbs = VERBS | {name: _announced(said) for name, said in LAB_VERBS.items()}
+        if verb in LAB_VERBS:
+            verbs[verb] = lab_verb(f"{verb}_verb" if verb in ("train", "pretrain") else verb.replace("-", "_"))
         return tyro.extras.subcommand_cli_from_dict(
-            VERBS, prog="poselift", description="2D keypoints or video to 3D human motion.", args=arguments
+            verbs, prog="poselift", description="2D keypoints or video to 3D human motion.", args=arguments
         )
     except PoseliftError as error:
         say_error(error)
@@ -54,3 +60,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         err.print("interrupted; nothing was left half-written")
         return 130
+
+
+def _announced(said: str) -> Callable[[], int]:
+    """A verb of the lab in the list of verbs; what it can is only looked up when it is asked for."""
+
+    def verb() -> int:
+        raise AssertionError("the verbs of the lab are looked up before they are run")
+
+    verb.__doc__ = said
+    return verb

@@ -8,14 +8,15 @@ from typing import Any
 from rich.box import SIMPLE
 from rich.table import Table
 
-from poselift.card import RECORDING, Card
-from poselift.claims import Check, Sources, check_file, check_scores
 from poselift.cli.console import lab_module
 from poselift.cli.console import out as console
 from poselift.errors import CheckpointError, DatasetError, MissingExtraError
-from poselift.lifter import OnnxLifter, importing_from_here, load_lifter, shipped_cards
-from poselift.output import written_whole
-from poselift.speed import measure_speed
+from poselift.files import written_whole
+from poselift.lifters.card import RECORDING, Card
+from poselift.lifters.load import importing_from_here, load_lifter, shipped_cards
+from poselift.lifters.onnx import OnnxLifter
+from poselift.measure.claims import Check, Sources, check_file, check_scores
+from poselift.measure.speed import measure_speed
 
 CAPTION = (
     "frames in, out; P-MPJPE in mm on motion capture of people not trained on, with exact 2D and with a detector's "
@@ -99,7 +100,7 @@ def check_card(
 
 
 def _detector(errors: dict[str, Any]) -> Any:
-    return lab_module("command").simulated_detector(errors)
+    return lab_module("observe.detector").simulated_detector(errors)
 
 
 def _check_sizes(card: Card) -> list[Check]:
@@ -108,7 +109,8 @@ def _check_sizes(card: Card) -> list[Check]:
     if card.training is None:
         return []
     try:
-        counted = lab_module("command").sizes_of(card.training.recipe)
+        with importing_from_here():
+            counted = lab_module("export.card").sizes_of(card.training.recipe)
     except MissingExtraError as error:
         return [Check(name, value, None, note=str(error)) for name, value in claims.items()]
     return [Check(name, value, counted[name]) for name, value in claims.items()]

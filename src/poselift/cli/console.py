@@ -15,10 +15,19 @@ out = Console()
 err = Console(stderr=True)
 
 
+def lab_verb(name: str) -> Callable[..., int]:
+    """A function of `poselift.cli.training`, or a word on how to get what it needs."""
+    return getattr(_needing_torch("poselift.cli.training"), name)
+
+
 def lab_module(module: str) -> Any:
-    """A module of the lab, or a word on how to get it."""
+    """A module of the lab, or a word on how to get what it needs."""
+    return _needing_torch(f"poselift.lab.{module}")
+
+
+def _needing_torch(module: str) -> Any:
     try:
-        return importlib.import_module(f"poselift.lab.{module}")
+        return importlib.import_module(module)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("poselift"):
             raise

@@ -10,10 +10,11 @@ import tyro
 from poselift.cli.console import out as console
 from poselift.cli.console import progress, say_error
 from poselift.errors import FormatError, PoseliftError
+from poselift.files import check_free
 from poselift.formats import save_poses
-from poselift.lift import lift as lift_keypoints
-from poselift.lifter import AUTO, Lifter, choose_shipped, importing_from_here, load_lifter
-from poselift.output import check_free
+from poselift.lifters.contract import Lifter
+from poselift.lifters.load import AUTO, choose_shipped, importing_from_here, load_lifter
+from poselift.lifting import lift as lift_keypoints
 from poselift.read import is_video, read_keypoints
 from poselift.sequence import Keypoints2D
 from poselift.viewer import write_viewer

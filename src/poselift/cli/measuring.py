@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import tyro
 from rich.table import Table
 
-from poselift.benchmark import BenchmarkScores, evaluate_benchmark
 from poselift.cli.cards import check_card
 from poselift.cli.console import lab_module, progress
 from poselift.cli.console import out as console
@@ -18,12 +17,14 @@ from poselift.datasets.load import DATASETS, PROTOCOL, load_benchmark, which_ben
 from poselift.datasets.mocap import load_mocap
 from poselift.doctor import doctor as look_at
 from poselift.errors import DatasetError, RecipeError, did_you_mean
-from poselift.evaluate import METRICS, MocapProtocol, Scores, evaluate_mocap
-from poselift.lifter import DEFAULT_LIFTER, Lifter, importing_from_here, load_lifter
-from poselift.output import check_free, written_whole
-from poselift.protocols import PROTOCOLS, BenchmarkProtocol
-from poselift.tables import action_table, print_benchmark
-from poselift.tables import table as scores_table
+from poselift.files import check_free, written_whole
+from poselift.lifters.contract import Lifter
+from poselift.lifters.load import DEFAULT_LIFTER, importing_from_here, load_lifter
+from poselift.measure.benchmark import BenchmarkScores, evaluate_benchmark
+from poselift.measure.mocap import METRICS, MocapProtocol, Scores, evaluate_mocap
+from poselift.measure.protocols import PROTOCOLS, BenchmarkProtocol
+from poselift.measure.tables import action_table, print_benchmark
+from poselift.measure.tables import table as scores_table
 
 
 def evaluate(
@@ -123,7 +124,7 @@ def _open(lifter: str) -> Lifter:
 
 def _evaluate_mocap(lifter: str, data: Path, split: str, protocol: MocapProtocol, errors: bool) -> dict[str, Any]:
     clips = load_mocap(data, split=None if split == "all" else split)
-    observe = lab_module("observe").SimulatedDetector() if errors else None
+    observe = lab_module("observe.detector").SimulatedDetector() if errors else None
     with progress("evaluating") as tick:
         scores = evaluate_mocap(_open(lifter), clips, protocol, observe=observe, progress=tick)
     _print_scores(lifter, scores)
@@ -177,7 +178,7 @@ def _value(text: str, like: Any, choice: str) -> Any:
     if like is None:  # joints
         return tuple(text.split(","))
     if isinstance(like, tuple):
-        raise RecipeError(f"--choose: '{choice}' cannot be given here; use poselift.benchmark from Python")
+        raise RecipeError(f"--choose: '{choice}' cannot be given here; use poselift.measure.benchmark from Python")
     return text
 
 

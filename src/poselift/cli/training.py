@@ -1,5 +1,11 @@
-"""The verbs of the lab: train, import, measure what it costs. It is loaded only when one of them is used."""
+"""The verbs of the lab: train, import, measure what it costs. This module needs torch; only these verbs load it."""
 
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -7,11 +13,127 @@ import tyro
 from rich.table import Table
 from rich.text import Text
 
-from poselift.cli.console import lab_module, progress
 from poselift.cli.console import out as console
+from poselift.cli.console import progress
+from poselift.files import written_whole
+from poselift.lab.export import card
+from poselift.lab.export.efficiency import EfficiencyConfig, cases, markdown, measure
+from poselift.lab.models import options
+from poselift.lab.poseclr.pretrain import Pretraining, PretrainRecipe
+from poselift.lab.poseclr.views import make_view_task
+from poselift.lab.recipes import RECIPES, get_recipe
+from poselift.lab.reproduce import Changes, Outcome, Sheet, as_json, choose, reproduce_row, sheets
+from poselift.lab.reproduce import markdown as page
+from poselift.lab.run.commit import commit
+from poselift.lab.run.engine import Engine
+from poselift.lab.run.recipe import TrainRecipe
+from poselift.lab.tasks import make_task
+from poselift.lab.train import Run, write_weights
+from poselift.lab.windows.benchmark import BenchmarkConfig
+from poselift.lab.windows.mocap import DataConfig
+from poselift.lifters.load import importing_from_here
+
+Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
+"""Opens a progress bar with a title; the callback takes (done, in all, note)."""
 
 
-def train(
+@dataclass(frozen=True, kw_only=True)
+class _TrainArguments:
+    data: Path
+    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives, or
+    of your own recordings."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder of the run; a run that was stopped goes on where it was."""
+    max_minutes: float | None = None
+    """Stop with a checkpoint after so many minutes; the same command goes on."""
+    recipe: Annotated[TrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
+    """Options of the recipe."""
+
+
+def train(name: str, arguments: Sequence[str]) -> int:
+    """Train by a recipe, evaluate, and write the ONNX file with its card.
+
+    SIGTERM and SIGINT stop it with a checkpoint, from which the same command goes on. Under `torchrun` it is one run of
+    many processes, of which the first one writes.
+
+    Args:
+        name: Name of the recipe.
+        arguments: What follows it on the command line.
+
+    Returns:
+        0, also when it was stopped before the last step.
+
+    Raises:
+        RecipeError: There is no such recipe, or an option is out of range.
+    """
+    recipe = get_recipe(name)
+    lifter = _value_of("--lifter", arguments) or recipe.lifter
+    fitting = recipe.model if lifter == recipe.lifter else {}
+    with importing_from_here():
+        recipe = dataclasses.replace(recipe, lifter=lifter, model=options(lifter) | fitting)
+    given = tyro.cli(
+        _TrainArguments, prog=f"poselift train {name}", args=list(arguments), description=RECIPES[name].__doc__,
+        default=_TrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
+    )  # fmt: skip
+    task = make_task(given.recipe, given.data, given.out)
+    run = Run(given.recipe, task, given.out)
+    with _bar_of(run)(f"training {given.recipe.name}") as tick:
+        done = run.train(
+            lambda step, steps, line: tick(step, steps, _describe(line)), max_minutes=given.max_minutes, signals=True
+        )
+    if not (done and run.ranks.first):
+        return 0
+    write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **_stamp())
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class _PretrainArguments:
+    data: Path
+    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder of the run; a run that was stopped goes on where it was."""
+    max_minutes: float | None = None
+    """Stop with a checkpoint after so many minutes; the same command goes on."""
+    recipe: Annotated[PretrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
+    """Options of the pre-training."""
+
+
+def pretrain(name: str, arguments: Sequence[str]) -> int:
+    """Pre-train a lifter's encoder by PoseCLR, and write its weights. It stops and goes on as `train` does.
+
+    Args:
+        name: A lifter, or a training recipe, whose lifter, options and data are taken.
+        arguments: What follows it on the command line; `--data.dataset` asks for a benchmark.
+
+    Returns:
+        0, also when it was stopped before the last step.
+
+    Raises:
+        RecipeError: There is no such lifter, or an option is out of range.
+    """
+    like = RECIPES[name]() if name in RECIPES else TrainRecipe(name="", lifter=name)
+    on_benchmark = isinstance(like.data, BenchmarkConfig) or _value_of("--data.dataset", arguments) is not None
+    with importing_from_here():
+        model = options(like.lifter) | like.model
+    recipe = PretrainRecipe(
+        name=f"{like.lifter.rpartition(':')[2].lower()}.poseclr", lifter=like.lifter, model=model,
+        data=like.data if name in RECIPES else BenchmarkConfig() if on_benchmark else DataConfig(),
+    )  # fmt: skip
+    given = tyro.cli(
+        _PretrainArguments, prog=f"poselift pretrain {name}", args=list(arguments), description=pretrain.__doc__,
+        default=_PretrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
+    )  # fmt: skip
+    run = Pretraining(given.recipe, make_view_task(given.recipe.data, given.data), given.out)
+    with _bar_of(run)(f"pre-training {given.recipe.name}") as tick:
+        run.pretrain(
+            lambda step, steps, line: tick(step, steps, _describe_contrast(line)), max_minutes=given.max_minutes,
+            signals=True,
+        )  # fmt: skip
+    return 0
+
+
+def train_verb(
     recipe: tyro.conf.Positional[str],
     /,
     *,
@@ -25,10 +147,10 @@ def train(
         data: Motion capture archive, or the folder of a benchmark's archives, as the recipe asks.
         out: Folder of the run; a run that was stopped goes on where it was.
     """
-    return lab_module("command").train(recipe, ["--data", str(data), "--out", str(out)], progress)
+    return train(recipe, ["--data", str(data), "--out", str(out)])
 
 
-def pretrain(
+def pretrain_verb(
     lifter: tyro.conf.Positional[str],
     /,
     *,
@@ -42,7 +164,7 @@ def pretrain(
         data: Motion capture archive, or the folder of a benchmark's archives (with --data.dataset).
         out: Folder of the run; a run that was stopped goes on where it was.
     """
-    return lab_module("command").pretrain(lifter, ["--data", str(data), "--out", str(out)], progress)
+    return pretrain(lifter, ["--data", str(data), "--out", str(out)])
 
 
 def reproduce(
@@ -67,7 +189,7 @@ def reproduce(
     Args:
         table: Name of the table, such as h36m_convformer; docs/reproduce.md lists them.
         data: Folder of the benchmark's archives.
-        out: Folder for the rows and the table.
+        out: Folder for the rows and for TABLE.json and TABLE.md, which are replaced.
         rows: Labels of rows, or names of recipes; all when none.
         steps: Train so many steps only, to try it out.
         epochs: Train so many epochs.
@@ -77,20 +199,29 @@ def reproduce(
         truth: Which ground truth MPI-INF-3DHP's archive was made from.
         as_published: Choose the weights on the test subjects, as the papers' code does.
     """
-    how = {
-        "steps": steps, "epochs": epochs, "batch_size": batch_size, "lr": lr,
-        "device": device, "truth": truth, "as_published": as_published,
-    }  # fmt: skip
-    sheets, page, well = lab_module("command").reproduce(table, data, out, rows, how, progress)
-    for sheet in sheets:
+    chosen, recipes = choose(table, rows)
+    changes = Changes(
+        steps=steps, epochs=epochs, batch_size=batch_size, lr=lr, device=device, truth=truth, as_published=as_published
+    )
+    stamp, outcomes = _stamp(), dict[str, Outcome]()
+    for number, name in enumerate(recipes, 1):
+        with progress(f"{name} ({number} of {len(recipes)})") as tick:
+            outcomes[name] = reproduce_row(name, data, out / name, changes, **stamp, tick=tick)
+    found = sheets(chosen, outcomes)
+    out.mkdir(parents=True, exist_ok=True)
+    content = json.dumps(as_json(chosen, found, outcomes) | stamp, indent=2) + "\n"
+    for ending, text in (("json", content), ("md", page(found))):
+        with written_whole(out / f"{table}.{ending}", overwrite=True) as path:
+            path.write_text(text, encoding="utf-8")
+    for sheet in found:
         console.print(_sheet_table(sheet))
         for note in sheet.notes:
             console.print(f"- {note}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"-> {page}", markup=False, highlight=False, soft_wrap=True)
-    return 0 if well else 1
+    console.print(f"-> {out / f'{table}.md'}", markup=False, highlight=False, soft_wrap=True)
+    return 1 if any(outcome.error for outcome in outcomes.values()) else 0
 
 
-def _sheet_table(sheet: Any) -> Table:
+def _sheet_table(sheet: Sheet) -> Table:
     table = Table(title=Text(sheet.title), title_justify="left")
     for number, head in enumerate(sheet.heads):
         table.add_column(Text(head), justify="left" if number < 2 else "right")
@@ -115,7 +246,7 @@ def import_weights(
         out: Folder for the results.
         force: Overwrite results that exist.
     """
-    path = lab_module("command").import_weights(lifter, checkpoint, out, overwrite=force)
+    path = card.import_weights(lifter, checkpoint, out, date=_stamp()["date"], overwrite=force)
     console.print(f"{checkpoint.name} -> {path}, with its card; lift with: poselift lift VIDEO -o DIR --lifter {path}",
         markup=False, highlight=False, soft_wrap=True)  # fmt: skip
     return 0
@@ -137,10 +268,19 @@ def benchmark(
         threads: Threads to run on.
         batch: Windows at a time for bulk work.
         rounds: Turns of each form; more is steadier.
-        out: Folder for the page with the date.
+        out: Folder for the page with the date; a page of the same day is replaced.
     """
-    how = {"threads": threads, "batch": batch, "rounds": rounds}
-    rows, path = lab_module("command").measure_efficiency(lifters, how, out, progress)
+    config, rows, stamp = EfficiencyConfig(threads=threads, batch=batch, rounds=rounds), [], _stamp()
+    with importing_from_here(), progress("measuring") as tick:
+        chosen = cases(lifters)
+        for done, (name, changes) in enumerate(chosen):
+            tick(done, len(chosen), name)
+            rows.append(measure(name, changes, config))
+    command = " ".join(["poselift benchmark", *lifters, f"--threads {threads} --batch {batch}"])
+    path = out / f"{stamp['date']}-efficiency.md"
+    out.mkdir(parents=True, exist_ok=True)
+    with written_whole(path, overwrite=True) as temporary:
+        temporary.write_text(markdown(rows, config, command=command, **stamp), encoding="utf-8")
     table = Table(title="milliseconds of one window; frames/s of ONNX Runtime in bulk", caption=f"more in {path}")
     for column in ("lifter", "parameters", "MMACs", "authors' steps", "onnx", "faster", "frames/s"):
         table.add_column(column, justify="left" if column == "lifter" else "right", overflow="fold")
@@ -151,3 +291,34 @@ def benchmark(
         )  # fmt: skip
     console.print(table)
     return 0
+
+
+def _bar_of(run: Engine) -> Bar:
+    """A progress bar for the first process alone."""
+    return progress if run.ranks.first else lambda title: nullcontext(lambda *done: None)
+
+
+def _stamp() -> dict[str, str]:
+    """Commit and date, as they stand on cards and pages."""
+    return {"commit": commit(), "date": time.strftime("%Y-%m-%d")}
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str | None:
+    """What follows `option` on the command line, or stands in it after "="."""
+    for argument, after in zip(arguments, (*arguments[1:], None), strict=True):
+        if argument == option:
+            return after
+        if argument.startswith(f"{option}="):
+            return argument.removeprefix(f"{option}=")
+    return None
+
+
+def _describe(line: dict[str, Any]) -> str:
+    scored = next(
+        (f", {part} P-MPJPE {line[key]:.1f} mm" for part in ("dev", "test") if (key := f"{part}_p_mpjpe") in line), ""
+    )
+    return f"loss {line['loss_mm']:.1f} mm, {line['windows_per_s']:.0f} windows/s{scored}"
+
+
+def _describe_contrast(line: dict[str, Any]) -> str:
+    return f"loss {line['loss']:.3f}, accuracy {line['accuracy']:.2f}, spread {line['spread']:.2f}"

@@ -10,8 +10,8 @@ import numpy as np
 
 from poselift.datasets import positions
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
-from poselift.datasets.studio import StudioCamera, studio_cameras
 from poselift.errors import DatasetError, did_you_mean
+from poselift.geometry.studio import StudioCamera, studio_cameras
 from poselift.skeleton import H36M_17
 
 OWNER = (

@@ -20,7 +20,7 @@ DATASETS = (*FILES, "own")
 """Every data set by name."""
 
 PROTOCOL = {"h36m": "videopose3d", "3dhp": "p_stmo_3dhp", "humaneva": "humaneva", "own": "videopose3d"}
-"""Data set: name of the protocol it is evaluated by when none is asked for (`poselift.protocols`)."""
+"""Data set: name of the protocol it is evaluated by when none is asked for (`poselift.measure.protocols`)."""
 
 
 def which_benchmark(folder: str | Path) -> str:

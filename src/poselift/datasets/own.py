@@ -18,7 +18,7 @@ from poselift.errors import (
     SkeletonError,
     did_you_mean,
 )
-from poselift.formats.source import read_arrays, read_text
+from poselift.files import read_arrays, read_text
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS, Skeleton, get_skeleton
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from poselift.datasets.archive import read_archive
 from poselift.datasets.clip import BenchmarkClip
-from poselift.datasets.studio import StudioCamera
 from poselift.errors import DatasetError, MissingData, ShapeError, did_you_mean
+from poselift.geometry.studio import StudioCamera
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15, Skeleton
 

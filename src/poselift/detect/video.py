@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import DetectionError, MissingExtraError, OutputError
-from poselift.output import written_whole
+from poselift.files import written_whole
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_FPS = 30.0

@@ -16,10 +16,11 @@ from poselift.doctor.picture import draw
 from poselift.doctor.report import report
 from poselift.doctor.truth import check_truth
 from poselift.errors import FormatError, PoseliftError, SkeletonError
-from poselift.lifter import Lifter, load_lifter, shipped_lifters
-from poselift.normalize import PERSON_SCALE
-from poselift.output import check_free, written_whole
-from poselift.plausibility import order_score
+from poselift.files import check_free, written_whole
+from poselift.formats.order import order_score
+from poselift.lifters.contract import Lifter
+from poselift.lifters.load import load_lifter, shipped_lifters
+from poselift.prepare.normalize import PERSON_SCALE
 from poselift.read import is_video, read_keypoints
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS

@@ -4,15 +4,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from poselift.convert import check_convertible
 from poselift.doctor import pace, sides
 from poselift.doctor.body import HIGH, LOW, Body
 from poselift.doctor.finding import Finding
 from poselift.errors import SkeletonError
-from poselift.lifter import Lifter
-from poselift.plausibility import check_order, order_gain
+from poselift.formats.order import check_order, order_gain
+from poselift.lifters.contract import Lifter
+from poselift.prepare.convert import check_convertible
+from poselift.prepare.swaps import find_swaps
 from poselift.skeleton import H36M_17
-from poselift.swaps import find_swaps
 
 NORMALIZED = 2.0
 """Coordinates up to this are no pixels."""
@@ -138,7 +138,7 @@ def _swaps(body: Body) -> Iterator[Finding]:
             "warning" if share > _MANY_SWAPS else "info", "swaps",
             f"left and right {group} are exchanged for a moment, in {frames.sum()} frames (the first is {first})",
             "limbs jump across the body",
-            "nothing: lifting repairs it; before training, run `poselift.swaps.repair_swaps`",
+            "nothing: lifting repairs it; before training, run `poselift.prepare.swaps.repair_swaps`",
         )  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from poselift.doctor.body import Body, agreement
-from poselift.lift import lift
-from poselift.lifter import Lifter
+from poselift.lifters.contract import Lifter
+from poselift.lifting import lift
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
 

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from poselift.errors import FormatError
+from poselift.files import read_json, written_whole
 from poselift.formats.clip import Wish
 from poselift.formats.coco import read_detections
 from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
 from poselift.formats.json_file import read_keypoints_json, read_poses_json, write_keypoints_json, write_poses_json
 from poselift.formats.npz import read_keypoints_npz, read_poses_npz, write_keypoints_npz, write_poses_npz
 from poselift.formats.openpose import read_openpose, read_openpose_frame
-from poselift.formats.source import read_json
-from poselift.output import written_whole
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import Skeleton, get_skeleton
 

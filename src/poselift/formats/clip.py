@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poselift.errors import FormatError, SkeletonError
-from poselift.plausibility import candidates, check_order, tell_skeleton
+from poselift.formats.order import candidates, check_order, tell_skeleton
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS, Skeleton
 

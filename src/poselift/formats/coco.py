@@ -7,7 +7,7 @@ import numpy as np
 from poselift.errors import FormatError
 from poselift.formats.clip import Source, Wish
 from poselift.formats.detections import follow, frame_number
-from poselift.formats.source import numbers
+from poselift.formats.fields import numbers
 from poselift.sequence import Keypoints2D
 
 

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from poselift.errors import FormatError, ShapeError, SkeletonError
+from poselift.files import read_text
 from poselift.formats.clip import ONE_FRAME_FPS, Source, Wish, finish
-from poselift.formats.source import frame_rows, read_text
+from poselift.formats.fields import frame_rows
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import SKELETONS, Skeleton
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from poselift.errors import FormatError
 from poselift.formats.clip import Source, Wish, finish
-from poselift.formats.source import frame_rows
+from poselift.formats.fields import frame_rows
 from poselift.sequence import Keypoints2D
 from poselift.track import track_people
 

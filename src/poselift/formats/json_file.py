@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import FormatError, ShapeError
+from poselift.files import read_json
 from poselift.formats.clip import Source, Wish, finish
-from poselift.formats.source import named_skeleton, numbers, read_json
+from poselift.formats.fields import named_skeleton, numbers
 from poselift.sequence import Keypoints2D, Poses3D
 
 _AXES = "x right, y down, z away from the camera; relative to the root joint"

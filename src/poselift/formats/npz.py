@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from poselift.errors import FormatError, ShapeError
+from poselift.files import read_arrays
 from poselift.formats.clip import Source, Wish, finish
-from poselift.formats.source import named_skeleton, read_arrays
+from poselift.formats.fields import named_skeleton
 from poselift.sequence import Keypoints2D, Poses3D
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import FormatError, SkeletonError
+from poselift.files import read_json
 from poselift.formats.clip import Source, Wish
 from poselift.formats.detections import follow, frame_number
-from poselift.formats.source import numbers, read_json
+from poselift.formats.fields import numbers
 from poselift.sequence import Keypoints2D
 
 _UNKNOWN_MODELS = {15: "MPI", 18: "old COCO"}

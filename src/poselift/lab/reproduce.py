@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from poselift.benchmark import BenchmarkScores
 from poselift.errors import CheckpointError, PoseliftError, RecipeError, did_you_mean
-from poselift.lab.benchmark_data import BenchmarkConfig
-from poselift.lab.published import TABLES, Block, PaperTable, Row
-from poselift.lab.recipe import TrainRecipe, is_recipe, recipe_json, shortened
+from poselift.files import written_whole
 from poselift.lab.recipes import get_recipe
+from poselift.lab.recipes.tables import TABLES, Block, PaperTable, Row
+from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json, shortened
 from poselift.lab.tasks import BenchmarkTask
 from poselift.lab.train import Run
-from poselift.output import written_whole
-from poselift.tables import compare
+from poselift.lab.windows.benchmark import BenchmarkConfig
+from poselift.measure.benchmark import BenchmarkScores
+from poselift.measure.tables import compare
 
 logger = logging.getLogger(__name__)
 

@@ -9,23 +9,23 @@ from typing import Any, Protocol
 
 import torch
 
-from poselift.benchmark import BenchmarkScores, evaluate_benchmark
-from poselift.card import BENCHMARK, Score
-from poselift.claims import MEASURES, mocap_score
 from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.mocap import load_mocap
 from poselift.errors import CheckpointError
-from poselift.evaluate import MocapProtocol, Scores, evaluate_mocap
-from poselift.lab.benchmark_data import BenchmarkConfig, BenchmarkWindows, load_benchmark
-from poselift.lab.card import OTHER_LICENSE, license_of
-from poselift.lab.data import DataConfig, MocapWindows
+from poselift.files import written_whole
+from poselift.lab.export.card import OTHER_LICENSE, license_of
 from poselift.lab.models.lifter import Lifter
-from poselift.lab.observe import SimulatedDetector
-from poselift.lab.own_data import OwnConfig, OwnWindows, at_rate, load_split
-from poselift.lab.recipe import TrainRecipe, is_recipe, recipe_json
+from poselift.lab.observe.detector import SimulatedDetector
+from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json
 from poselift.lab.train import Run, Task, TorchLifter
-from poselift.output import written_whole
-from poselift.protocols import PROTOCOLS
+from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows, load_benchmark
+from poselift.lab.windows.mocap import DataConfig, MocapWindows
+from poselift.lab.windows.own import OwnConfig, OwnWindows, at_rate, load_split
+from poselift.lifters.card import BENCHMARK, Score
+from poselift.measure.benchmark import BenchmarkScores, evaluate_benchmark
+from poselift.measure.claims import MEASURES, mocap_score
+from poselift.measure.mocap import MocapProtocol, Scores, evaluate_mocap
+from poselift.measure.protocols import PROTOCOLS
 
 
 class MeasuredTask(Task, Protocol):

@@ -14,22 +14,26 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from poselift.lab.data import Batch
-from poselift.lab.engine import Engine, Progress
-from poselift.lab.losses import pose_loss
+from poselift.files import sha256_of
+from poselift.lab.export.card import card_of
+from poselift.lab.export.onnx import export_onnx
+from poselift.lab.export.weights import load_initial, save_weights
 from poselift.lab.models import build
 from poselift.lab.models.lifter import Lifter
-from poselift.lab.ranks import WHOLE, Share
-from poselift.lab.recipe import TrainRecipe
-from poselift.lab.weights import load_initial
-from poselift.normalize import PERSON_SCALE
+from poselift.lab.run.engine import Engine, Progress
+from poselift.lab.run.losses import pose_loss
+from poselift.lab.run.recipe import TrainRecipe, recipe_json
+from poselift.lab.windows.batch import WHOLE, Batch, Share
+from poselift.lifters.card import Score, Training
+from poselift.measure.speed import machine
+from poselift.prepare.normalize import PERSON_SCALE
 
 
 class Source(Protocol):
     """Where a training's windows come from."""
 
     normalization: str
-    """How the keypoints are normalised, one of `poselift.normalize.NORMALIZATIONS`."""
+    """How the keypoints are normalised, one of `poselift.prepare.normalize.NORMALIZATIONS`."""
 
     @property
     def windows(self) -> int:
@@ -50,7 +54,7 @@ class Task(Protocol):
 
 
 class TorchLifter:
-    """A torch lifter with the numpy contract of `poselift.lifter.Lifter`."""
+    """A torch lifter with the numpy contract of `poselift.lifters.contract.Lifter`."""
 
     def __init__(self, model: Lifter, normalization: str = PERSON_SCALE) -> None:
         """Wrap a model that keeps the lab's contract; it is put into evaluation mode."""
@@ -143,3 +147,50 @@ def _move_average(average: nn.Module, model: nn.Module, share: float) -> None:
             mean.lerp_(now, share)
         else:
             mean.copy_(now)
+
+
+def write_weights(run: Run, *, scores: dict[str, Score], data: str, license: str, commit: str, date: str) -> Path:
+    """Write `NAME.onnx`, `NAME.json` and `NAME.safetensors` of a finished run into its folder.
+
+    Args:
+        run: A run at its last step.
+        scores: Measured errors, with how they were measured.
+        data: What it was trained on.
+        license: Licence of the weights.
+        commit: Commit of the code.
+        date: Day of the export.
+
+    Returns:
+        Path of the ONNX file; files of an earlier export are replaced.
+
+    Raises:
+        OutputError: ONNX Runtime does not agree with torch, or a file cannot be written.
+    """
+    recipe = run.recipe
+    stem = run.out / recipe.name
+    save_weights(run.average, f"{stem}.safetensors", lifter=recipe.lifter, config=recipe.model, overwrite=True)
+    export_onnx(run.average, f"{stem}.onnx", overwrite=True)
+    windows = recipe.epochs * run.source.windows if recipe.epochs else run.step * recipe.batch_size
+    card = card_of(
+        run.average,
+        recipe.name,
+        normalization=run.source.normalization,
+        data=data,
+        license=license,
+        scores=scores,
+        sha256=sha256_of(Path(f"{stem}.onnx")),
+        training=Training(
+            recipe=recipe_json(recipe),
+            init=Path(recipe.init).name or None,
+            commit=commit,
+            date=date,
+            steps=run.step,
+            windows=windows,
+            hours=round(run.seconds / 3600, 2),
+            machine=f"{machine()}, {run.device}",
+            threads=torch.get_num_threads(),
+            note="",
+        ),
+    )
+    card.write(Path(f"{stem}.json"), overwrite=True)
+    return Path(f"{stem}.onnx")

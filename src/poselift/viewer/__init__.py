@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import ShapeError
-from poselift.output import check_free, written_whole
+from poselift.files import check_free, written_whole
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import Skeleton
 

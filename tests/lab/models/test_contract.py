@@ -9,13 +9,13 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from poselift.errors import RecipeError, ShapeError, SkeletonError  # noqa: E402
-from poselift.lab.cost import count_macs, count_parameters  # noqa: E402
-from poselift.lab.export import export_onnx  # noqa: E402
-from poselift.lab.forms import example, fold, published  # noqa: E402
-from poselift.lab.models import LIFTERS, build, options  # noqa: E402
-from poselift.lab.weights import load_weights, save_weights  # noqa: E402
-from poselift.skeleton import HALPE_26, HUMANEVA_15, Skeleton  # noqa: E402
+from poselift.errors import RecipeError, ShapeError, SkeletonError
+from poselift.lab.export.cost import count_macs, count_parameters
+from poselift.lab.export.forms import example, fold, published
+from poselift.lab.export.onnx import export_onnx
+from poselift.lab.export.weights import load_weights, save_weights
+from poselift.lab.models import LIFTERS, build, options
+from poselift.skeleton import HALPE_26, HUMANEVA_15, Skeleton
 
 MIXER = {"mlp_width": 32, "gcn_width": 24, "num_blocks": 2}
 SMALL = {

@@ -5,12 +5,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import torch.nn.functional as F  # noqa: E402, N812
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
-from poselift.errors import CheckpointError, RecipeError, ShapeError  # noqa: E402
-from poselift.lab.models import build, convformer, from_reference, layers  # noqa: E402
-from poselift.skeleton import HUMANEVA_15, Skeleton  # noqa: E402
+from poselift.errors import CheckpointError, RecipeError, ShapeError
+from poselift.lab.models import build, convformer, from_reference, layers
+from poselift.skeleton import HUMANEVA_15, Skeleton
 
 SMALL = {"in_frames": 9, "width": 8, "heads": 4, "kernels": (3, 7, 5)}
 STICK = Skeleton("STICK", ("pelvis", "chest", "head"), (-1, 0, 1))
@@ -481,7 +481,7 @@ def test_there_are_no_official_weights():
 def test_onnx_equals_torch_at_any_batch(skeleton, tmp_path):
     pytest.importorskip("onnxscript")
     onnxruntime = pytest.importorskip("onnxruntime")
-    from poselift.lab.export import export_onnx
+    from poselift.lab.export.onnx import export_onnx
 
     torch.manual_seed(3)
     model = build("convformer", **SMALL, skeleton=skeleton)

@@ -2,10 +2,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.errors import CheckpointError, RecipeError, ShapeError  # noqa: E402
-from poselift.lab.cost import count_macs  # noqa: E402
-from poselift.lab.forms import example, published  # noqa: E402
-from poselift.lab.models import build, from_reference, graph  # noqa: E402
+from poselift.errors import CheckpointError, RecipeError, ShapeError
+from poselift.lab.export.cost import count_macs
+from poselift.lab.export.forms import example, published
+from poselift.lab.models import build, from_reference
+from poselift.lab.models import htnet_graph as graph
 
 SMALL = {"width": 24, "mlp_width": 32, "gcn_width": 16, "num_blocks": 2}
 EXACT = 1e-12

@@ -3,7 +3,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 
-from poselift.lab.models import layers  # noqa: E402
+from poselift.lab.models import layers
 
 
 def test_attention_under_autocast_stays_float32():

@@ -2,11 +2,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.errors import CheckpointError, RecipeError, ShapeError, SkeletonError  # noqa: E402
-from poselift.lab.cost import count_macs  # noqa: E402
-from poselift.lab.forms import example, published  # noqa: E402
-from poselift.lab.models import build, from_reference, graph, nanohtnet  # noqa: E402
-from poselift.skeleton import HALPE_26, SKELETONS, Skeleton  # noqa: E402
+from poselift.errors import CheckpointError, RecipeError, ShapeError, SkeletonError
+from poselift.lab.export.cost import count_macs
+from poselift.lab.export.forms import example, published
+from poselift.lab.models import build, from_reference, nanohtnet
+from poselift.lab.models import htnet_graph as graph
+from poselift.skeleton import HALPE_26, SKELETONS, Skeleton
 
 SMALL = {"in_frames": 27, "keep_frames": 3, "width": 48, "mlp_width": 32, "gcn_width": 24, "num_blocks": 2}
 EXACT = 2e-10

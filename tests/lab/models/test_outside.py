@@ -4,11 +4,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from torch import nn  # noqa: E402
+from torch import nn
 
-from poselift.errors import RecipeError, ShapeError  # noqa: E402
-from poselift.lab.models import build, options  # noqa: E402
-from poselift.skeleton import COCO_17, H36M_17  # noqa: E402
+from poselift.errors import RecipeError, ShapeError
+from poselift.lab.models import build, options
+from poselift.skeleton import COCO_17, H36M_17
 
 NAME = f"{__name__}:Own"
 

@@ -2,16 +2,17 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import torch.nn.functional as F  # noqa: E402, N812
-from torch import nn  # noqa: E402
+import torch.nn.functional as F
+from torch import nn
 
-from poselift.errors import RecipeError, ShapeError  # noqa: E402
-from poselift.lab.cost import count_macs, count_parameters  # noqa: E402
-from poselift.lab.forms import example, fold, published  # noqa: E402
-from poselift.lab.losses import LossConfig, pose_loss  # noqa: E402
-from poselift.lab.models import LIFTERS, build, from_reference, layers, posessm, state_space  # noqa: E402
-from poselift.lab.models.body_graph import body_adjacency  # noqa: E402
-from poselift.skeleton import H36M_17, SKELETONS  # noqa: E402
+from poselift.errors import RecipeError, ShapeError
+from poselift.lab.export.cost import count_macs, count_parameters
+from poselift.lab.export.forms import example, fold, published
+from poselift.lab.models import LIFTERS, build, from_reference, layers, posessm
+from poselift.lab.models import posessm_scan as state_space
+from poselift.lab.models.posessm_graph import body_adjacency
+from poselift.lab.run.losses import LossConfig, pose_loss
+from poselift.skeleton import H36M_17, SKELETONS
 
 SMALL = {"width": 24, "num_blocks": 2}
 EXACT = 1e-10

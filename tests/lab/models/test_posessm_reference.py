@@ -6,10 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.errors import CheckpointError  # noqa: E402
-from poselift.lab.cost import count_parameters  # noqa: E402
-from poselift.lab.forms import example  # noqa: E402
-from poselift.lab.models import build, from_reference, posessm  # noqa: E402
+from poselift.errors import CheckpointError
+from poselift.lab.export.cost import count_parameters
+from poselift.lab.export.forms import example
+from poselift.lab.models import build, from_reference, posessm
 
 SMALL = {"width": 24, "num_blocks": 2}
 LIVE, DEAD = 2_417_531, 30_720

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from poselift.lab.models import checks, layers, mixers
+from poselift.lab.models import checks, layers
+from poselift.lab.models import htnet_mixers as mixers
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton

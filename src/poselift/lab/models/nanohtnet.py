@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from poselift.errors import RecipeError
-from poselift.lab.models import checks, layers, mixers
+from poselift.lab.models import checks, layers
+from poselift.lab.models import htnet_mixers as mixers
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton
@@ -173,7 +174,7 @@ class NanoHTNet(Lifter):
         self.temporal = _temporal_mixer(config)
         self.temporal_out = nn.Linear(width, joints * config.head_width)
         self.head = nn.Linear(2 * config.head_width + (config.in_channels if config.skip else 0), 3)
-        # The root's slot holds its path (`poselift.normalize`), which is no place of a joint.
+        # The root's slot holds its path (`poselift.prepare.normalize`), which is no place of a joint.
         placed = (torch.arange(joints) != config.skeleton.root).float()[:, None]
         self.register_buffer("placed", placed if config.skip else None, persistent=False)
 

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
-from poselift.lab.models.body_graph import GraphModule
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.posessm_forms import PublishedBlock, fold_blocks
+from poselift.lab.models.posessm_graph import GraphModule
+from poselift.lab.models.posessm_scan import ScanModule, StepSize
 from poselift.lab.models.reference import Reference
-from poselift.lab.models.state_space import ScanModule, StepSize
 from poselift.skeleton import H36M_17, Skeleton
 
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from poselift.lab.models.body_graph import KERNELS, BodyGraphConv
 from poselift.lab.models.layers import FoldedSelfAttention, PublishedSelfAttention
+from poselift.lab.models.posessm_graph import KERNELS, BodyGraphConv
 
 
 class FoldedGraphConv(nn.Module):

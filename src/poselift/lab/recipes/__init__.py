@@ -1,9 +1,9 @@
 """Recipes: one function for each result, returning everything a training needs."""
 
 from poselift.errors import RecipeError, did_you_mean
-from poselift.lab.recipe import TrainRecipe
 from poselift.lab.recipes import convformer, mocap, nanohtnet, posessm
 from poselift.lab.recipes.rows import Recipe
+from poselift.lab.run.recipe import TrainRecipe
 
 RECIPES: dict[str, Recipe] = {
     made.__name__: made for made in (*mocap.ROWS, *posessm.ROWS, *convformer.ROWS, *nanohtnet.ROWS)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from poselift.lab.benchmark_data import BenchmarkConfig
 from poselift.lab.recipes.rows import H36M, Recipe, by_epochs, row
+from poselift.lab.windows.benchmark import BenchmarkConfig
 
 HARDWARE = "the paper has two RTX 3090 and gives no time"
 SAYS = (

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
-from poselift.lab.data import DataConfig
-from poselift.lab.optim import OptimConfig
-from poselift.lab.own_data import OwnConfig
-from poselift.lab.recipe import TrainRecipe
+from poselift.lab.run.optim import OptimConfig
+from poselift.lab.run.recipe import TrainRecipe
+from poselift.lab.windows.mocap import DataConfig
+from poselift.lab.windows.own import OwnConfig
 
 
 def mocap() -> TrainRecipe:

@@ -1,7 +1,7 @@
 """HTNet (ICASSP 2023) and NanoHTNet (IEEE TIP 2025), as their released code trains them."""
 
-from poselift.lab.benchmark_data import BenchmarkConfig
 from poselift.lab.recipes.rows import H36M, Recipe, by_epochs, row
+from poselift.lab.windows.benchmark import BenchmarkConfig
 
 HARDWARE = "the paper's hardware and time are not known"
 LAST = (

@@ -1,8 +1,8 @@
 """PoseSSM (AAAI 2025), as its released code trains it."""
 
-from poselift.lab.benchmark_data import BenchmarkConfig
-from poselift.lab.losses import LossConfig
 from poselift.lab.recipes.rows import H36M, Recipe, by_epochs, row
+from poselift.lab.run.losses import LossConfig
+from poselift.lab.windows.benchmark import BenchmarkConfig
 
 HARDWARE = "the paper has one RTX 4090 and gives no time"
 SAYS = (

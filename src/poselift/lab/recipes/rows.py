@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from poselift.lab.benchmark_data import BenchmarkConfig
-from poselift.lab.losses import LossConfig
-from poselift.lab.optim import OptimConfig
-from poselift.lab.recipe import TrainRecipe
+from poselift.lab.run.losses import LossConfig
+from poselift.lab.run.optim import OptimConfig
+from poselift.lab.run.recipe import TrainRecipe
+from poselift.lab.windows.benchmark import BenchmarkConfig
 
 Recipe = Callable[[], TrainRecipe]
 

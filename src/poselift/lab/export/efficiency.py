@@ -1,0 +1,246 @@
+"""What each lifter costs to run: in the authors' steps, in ours, folded, and in ONNX Runtime.
+
+Speeds are compared within one run: the forms take turns, so that whatever else the machine does hits all of them.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from poselift.errors import RecipeError
+from poselift.lab.export.cost import count_macs, count_parameters
+from poselift.lab.export.forms import example, fold, published
+from poselift.lab.export.onnx import export_onnx
+from poselift.lab.models import build, options
+from poselift.measure.speed import machine
+
+FORMS = ("published", "eager", "folded", "onnx")
+"""The authors' steps in torch; ours; ours folded; the folded graph in ONNX Runtime."""
+
+CASES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("posessm", {}),
+    ("nanohtnet", {}),
+    ("nanohtnet", {"in_frames": 81}),
+    ("htnet", {}),
+    ("convformer", {"in_frames": 27}),
+    ("convformer", {"in_frames": 81}),
+)
+"""Lifters of the table: name, and options that differ from the authors'."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EfficiencyConfig:
+    """How it is measured."""
+
+    threads: int = 1
+    """Threads of torch and of ONNX Runtime."""
+    batch: int = 256
+    """Windows at a time for bulk work."""
+    rounds: int = 8
+    """Turns of each form."""
+    turn_s: float = 0.15
+    """Seconds of a turn, three calls or more where they are quick; long enough for weights to be in the cache."""
+    budget_s: float = 60.0
+    """Seconds after which slow forms get no more turns; two at least."""
+    train_batch: int = 64
+    """Windows in a training step."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            RecipeError: One is out of range; the message names it.
+        """
+        for name in ("threads", "batch", "rounds", "train_batch"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name}: wanted 1 or more, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What one lifter costs."""
+
+    lifter: str
+    """Its name, with the options that differ from the authors'."""
+    parameters: int
+    """Weights that are trained."""
+    out_frames: int
+    """Frames that a window yields."""
+    macs: int
+    """Multiply-accumulates of a window in the authors' steps."""
+    folded_macs: int
+    """Multiply-accumulates of a window, folded."""
+    latency_ms: dict[str, float]
+    """Form: median milliseconds of one window."""
+    bulk_ms: dict[str, float]
+    """Form: median milliseconds of a window in a batch."""
+    train_ms: float
+    """Milliseconds of a window in a training step, forward and backward, float32."""
+    difference: float
+    """Largest difference between any form and the authors' steps, metres."""
+
+    def frames_per_s(self, form: str) -> float:
+        """Frames that come out in bulk."""
+        return 1000 * self.out_frames / self.bulk_ms[form]
+
+    def speedup(self, form: str, *, bulk: bool = False) -> float:
+        """How many times faster than the authors' steps."""
+        times = self.bulk_ms if bulk else self.latency_ms
+        return times["published"] / times[form]
+
+
+def measure(name: str, config: dict[str, Any], how: EfficiencyConfig) -> Row:
+    """Measure one lifter with fresh weights.
+
+    Args:
+        name: As for `poselift.lab.models.build`.
+        config: Options that differ from its defaults.
+        how: Threads, batch, turns.
+
+    Raises:
+        RecipeError: There is no such lifter.
+        OutputError: ONNX Runtime does not agree with torch.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(how.threads)
+    try:
+        torch.manual_seed(0)
+        model = build(name, **config).eval()
+        with tempfile.TemporaryDirectory() as folder:
+            export_onnx(model, Path(folder) / "lifter.onnx")
+            session = _session(Path(folder) / "lifter.onnx", how.threads)
+            forms = {"published": published(model), "eager": model, "folded": fold(model)}
+            difference = _difference(forms, session, example(model, 4))
+            one, many = (_times(forms, session, example(model, batch), how) for batch in (1, how.batch))
+        changed = [f"{key}={value}" for key, value in config.items()]
+        return Row(
+            lifter=" ".join((name, *changed)),
+            parameters=count_parameters(model),
+            out_frames=len(model.out_frames),
+            macs=count_macs(forms["published"], example(model, 1)),
+            folded_macs=count_macs(forms["folded"], example(model, 1)),
+            latency_ms=one,
+            bulk_ms={form: milliseconds / how.batch for form, milliseconds in many.items()},
+            train_ms=_train_ms(build(name, **config), how),
+            difference=difference,
+        )
+    finally:
+        torch.set_num_threads(before)
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    wish = onnxruntime.SessionOptions()
+    wish.intra_op_num_threads = threads
+    wish.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, wish, providers=["CPUExecutionProvider"])
+
+
+@torch.no_grad()
+def _difference(forms: dict[str, nn.Module], session: onnxruntime.InferenceSession, x: Tensor) -> float:
+    wanted = forms["published"](x).numpy()
+    others = [form(x).numpy() for form in forms.values()] + [session.run(None, {"keypoints": x.numpy()})[0]]
+    return max(float(np.abs(other - wanted).max()) for other in others)
+
+
+@torch.no_grad()
+def _times(
+    forms: dict[str, nn.Module], session: onnxruntime.InferenceSession, x: Tensor, how: EfficiencyConfig
+) -> dict[str, float]:
+    """Form: median milliseconds of a call, all forms taking turns; the first calls of a turn do not count."""
+    feed = {"keypoints": x.numpy()}
+
+    def torch_call(form: nn.Module) -> Callable[[], Any]:
+        return lambda: form(x)
+
+    calls = {name: torch_call(form) for name, form in forms.items()} | {"onnx": lambda: session.run(None, feed)}
+    taken: dict[str, list[float]] = {name: [] for name in calls}
+    began = time.perf_counter()
+    for turn in range(how.rounds):
+        for name, call in calls.items():
+            taken[name] += _turn(call, how.turn_s)
+        if turn and time.perf_counter() - began > how.budget_s:
+            break
+    return {name: 1000 * float(np.median(turns)) for name, turns in taken.items()}
+
+
+def _turn(call: Callable[[], Any], seconds: float) -> list[float]:
+    """Seconds of each call of a turn, without the first one where that leaves some."""
+    taken: list[float] = []
+    while sum(taken[1:]) < seconds and sum(taken) < 4 * seconds or len(taken) < 2 and not sum(taken) > 1:
+        began = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - began)
+    return taken[1:] or taken
+
+
+def _train_ms(model: Any, how: EfficiencyConfig) -> float:
+    x, taken = example(model, how.train_batch), []
+    for _ in range(max(how.rounds // 2, 2) + 1):
+        began = time.perf_counter()
+        model(x).square().mean().backward()
+        model.zero_grad()
+        taken.append(time.perf_counter() - began)
+    return 1000 * float(np.median(taken[1:])) / how.train_batch
+
+
+def cases(names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """The table's lifters, or those named, each with its defaults and the table's variants.
+
+    Raises:
+        RecipeError: There is no lifter of a name.
+    """
+    found = []
+    for name in names or dict.fromkeys(name for name, _ in CASES):
+        options(name)  # an unknown name is an error here, before anything is measured
+        found += [case for case in CASES if case[0] == name] or [(name, {})]
+    return found
+
+
+def markdown(rows: Sequence[Row], how: EfficiencyConfig, *, command: str, commit: str, date: str) -> str:
+    """The dated page of a run: machine, versions, and two tables."""
+    versions = f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}"
+    waiting = os.environ.get("OMP_WAIT_POLICY", "not set")
+    lines = [
+        f"# Efficiency of the lifters, {date}",
+        "",
+        f"`{command}` at commit {commit}.",
+        f"{how.threads} thread(s) of {machine()}, load average {os.getloadavg()[0]:.1f};",
+        f"{versions}; float32; OMP_WAIT_POLICY {waiting}.",
+        "",
+        "Fresh weights; medians of calls. The forms take turns of many calls, so a network finds its weights in the",
+        "cache; taking turns call by call, each would first have to fetch them. *published*: the authors' steps in",
+        "torch; *eager*: ours; *folded*: ours for inference; *onnx*: the folded graph in ONNX Runtime. Ratios are",
+        "against *published*. MACs are those of matrix products and convolutions, in the authors' steps and folded.",
+        "",
+        "| lifter | parameters | MMACs a window | folded | MMACs a frame | training ms a window | largest difference |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row.lifter} | {row.parameters:,} | {row.macs / 1e6:.2f} | {row.folded_macs / 1e6:.2f} "
+            f"| {row.macs / row.out_frames / 1e6:.2f} | {row.train_ms:.2f} | {row.difference:.1e} |"
+        )
+    lines += [
+        "",
+        (
+            f"| lifter | one window, ms: {', '.join(FORMS)} | onnx is faster by | batch of {how.batch}, frames/s: "
+            f"{', '.join(FORMS)} | onnx is faster by |"
+        ),
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        one = " / ".join(f"{row.latency_ms[form]:.2f}" for form in FORMS)
+        many = " / ".join(f"{row.frames_per_s(form):,.0f}" for form in FORMS)
+        lines.append(
+            f"| {row.lifter} | {one} | {row.speedup('onnx'):.1f}x | {many} | {row.speedup('onnx', bulk=True):.1f}x |"
+        )
+    return "\n".join(lines) + "\n"

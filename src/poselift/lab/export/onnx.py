@@ -1,0 +1,130 @@
+"""A trained lifter to one ONNX file, checked against torch before it gets its name.
+
+What is written is the folded form (`poselift.lab.export.forms`), so the file holds only what must be run.
+"""
+
+import contextlib
+import copy
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+from poselift.errors import MissingExtraError, OutputError
+from poselift.files import written_whole
+from poselift.lab.export.forms import example, fold
+from poselift.lab.export.half import HALF_TOLERANCE, halve, slim
+
+OPSET = 20
+TOLERANCE = 1e-5
+"""Largest difference allowed between ONNX Runtime and torch, in the unit of the output (metres)."""
+
+
+def export_onnx(model: nn.Module, path: str | Path, *, half: bool = False, overwrite: bool = False) -> None:
+    """Write a lifter as one ONNX file with any batch size: `keypoints` (B, T, J, C) to `joints` (B, S, J, 3), float32.
+
+    Args:
+        model: A lifter, with `in_frames`, `out_frames`, `skeleton`, `in_channels` and `fps`. Left as it is.
+        path: The file to write.
+        half: Store large weights as float16, for a file half as large (`poselift.lab.export.half`); arithmetic stays
+            float32.
+        overwrite: Replace an existing file.
+
+    Raises:
+        MissingExtraError: onnxscript is not installed.
+        OutputExistsError: `path` exists and `overwrite` is off.
+        OutputError: The file cannot be written, or a weight is not finite, or ONNX Runtime does not give what torch
+            gives to `TOLERANCE`, or to `poselift.lab.export.half.HALF_TOLERANCE` with `half`; nothing is written then.
+    """
+    broken = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
+    if broken:
+        raise OutputError(f"weights are not finite: {', '.join(broken[:5])}; take an earlier checkpoint")
+    exact = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
+    with written_whole(path, overwrite=overwrite) as temporary:
+        _write(fold(exact), example(exact, 2), temporary, _metadata(model))
+        _verify(exact, temporary, TOLERANCE)
+        if half:
+            onnx.save(halve(onnx.load(temporary)), temporary)
+            _verify(exact, temporary, HALF_TOLERANCE)
+
+
+class _Wrapped(nn.Module):
+    """Keeps a lifter's names apart from the exporter's own: a buffer called `graph` would clash at the top."""
+
+    def __init__(self, lifter: nn.Module) -> None:
+        super().__init__()
+        self.lifter = lifter
+
+    def forward(self, keypoints: Tensor) -> Tensor:
+        """(B, T, J, C) to (B, S, J, 3)."""
+        return self.lifter(keypoints)
+
+
+def _write(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str]) -> None:
+    with _quiet():
+        try:
+            program = torch.onnx.export(
+                _Wrapped(model).eval(),
+                (example,),
+                dynamo=True,
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                input_names=["keypoints"],
+                output_names=["joints"],
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except ImportError as error:
+            raise MissingExtraError("export needs onnxscript: pip install 'poselift[lab]'") from error
+    assert program is not None  # always so with dynamo=True
+    program.model.metadata_props.update(metadata)
+    program.save(path, external_data=False)
+    network = onnx.load(path)
+    slim(network)
+    onnx.save(network, path)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back what torch's exporter says about itself and no caller can act on."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+
+    def unrelated(record: logging.LogRecord) -> bool:
+        return "torchvision is not installed" not in record.getMessage()
+
+    logger.addFilter(unrelated)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\)", category=FutureWarning)
+            yield
+    finally:
+        logger.removeFilter(unrelated)
+
+
+def _verify(model: nn.Module, path: Path, tolerance: float) -> None:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    for batch in (1, 5):
+        x = example(model, batch)
+        (joints,) = session.run(["joints"], {"keypoints": x.numpy()})
+        wanted = model(x).numpy()
+        if joints.shape != wanted.shape:
+            raise OutputError(f"ONNX gives joints {joints.shape} where torch gives {wanted.shape}; nothing was written")
+        error = float(np.abs(joints - wanted).max())
+        if not error <= tolerance:
+            hint = "leave out half" if tolerance > TOLERANCE else "check that no branch of the model depends on values"
+            raise OutputError(
+                f"ONNX differs from torch by {error:.1e} at batch {batch}, more than {tolerance:.0e}; nothing was "
+                f"written; {hint}"
+            )
+
+
+def _metadata(model: Any) -> dict[str, str]:
+    values = {name: getattr(model, name) for name in ("in_frames", "out_frames", "in_channels", "fps")}
+    return {name: json.dumps(value) for name, value in values.items()} | {"skeleton": model.skeleton.name}

@@ -1,0 +1,1 @@
+"""PoseCLR: contrastive pre-training over viewpoints."""

@@ -1,0 +1,172 @@
+"""The pre-training path: views of moments -> encode -> projector -> InfoNCE -> encoder weights for `poselift train`.
+
+A run is a folder: `recipe.json`, `log.jsonl`, `checkpoint.pt` (with the memory bank: a stopped run goes on exactly
+where the last checkpoint was), `curves.svg`, and at the end NAME.safetensors with the encoder.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from poselift.errors import RecipeError
+from poselift.lab.export.weights import save_weights
+from poselift.lab.models import build
+from poselift.lab.poseclr.bank import Moments
+from poselift.lab.poseclr.network import PoseCLR, PoseCLRConfig
+from poselift.lab.poseclr.retrieval import features_of, retrieve
+from poselift.lab.poseclr.views import Views, ViewTask
+from poselift.lab.run.curves import curves_svg
+from poselift.lab.run.engine import Engine, Progress
+from poselift.lab.run.optim import OptimConfig
+from poselift.lab.run.recipe import RunRecipe, at_least
+from poselift.lab.windows.batch import Share
+
+_PANELS = (
+    ("loss",),
+    ("accuracy", "retrieval_top1", "retrieval_top5"),
+    ("positive", "negative"),
+    ("spread",),
+    ("bank_fill",),
+    ("bank_age",),
+)
+
+
+def _optim() -> OptimConfig:
+    """Adam at 1e-3 as released (`lr_pre`); the warm-up, the cosine and the clipping are ours."""
+    return OptimConfig(method="adam", lr=1e-3, warmup_steps=100, betas=(0.9, 0.999), weight_decay=0.0, ema=0.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PretrainRecipe(RunRecipe):
+    """Everything a pre-training needs but the data's place."""
+
+    contrast: PoseCLRConfig = field(default_factory=PoseCLRConfig)
+    """The embedding and the loss."""
+    views: int = 2
+    """Views of each moment, one of them the anchor: 2 for one positive (ours), 4 for three as the paper draws it."""
+    optim: OptimConfig = field(default_factory=_optim)
+    """How the weights are moved."""
+    steps: int = 10000
+    """Batches."""
+    candidates: int = 500
+    """Moments that are told apart by retrieval among unseen people, which is the score in the log."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            RecipeError: One is out of range; the message names it.
+        """
+        RunRecipe.__post_init__(self)
+        at_least(self, views=2, candidates=2)
+        if self.optim.schedule != "cosine" or self.optim.ema:
+            raise RecipeError(
+                f"optim: wanted the schedule cosine and no ema, got {self.optim.schedule} and {self.optim.ema}; the "
+                "moving copy has its decay in contrast.momentum"
+            )
+
+
+class Pretraining(Engine[Views]):
+    """One pre-training, in one folder.
+
+    The bank is the same in all processes: each is told the keys of all.
+    """
+
+    recipe: PretrainRecipe
+    model: PoseCLR
+    unit = "moments"
+    measures = ("loss", "positive", "negative", "accuracy", "spread", "bank_fill", "bank_age")
+
+    def __init__(self, recipe: PretrainRecipe, task: ViewTask, out: Path) -> None:
+        """Build everything, and go on from the folder's checkpoint when there is one.
+
+        Raises:
+            CheckpointError: The folder holds a run of another recipe, or a broken checkpoint.
+            RecipeError: There is no such lifter or device, or the batch is too small for so many processes.
+        """
+        super().__init__(recipe, out, lambda: PoseCLR(build(recipe.lifter, **recipe.model), recipe.contrast))
+        self.task, self.source = task, task.views(self.model.lifter, recipe.views, self.device)
+        self.unseen = task.unseen(self.model.lifter, self.device) if recipe.evaluate_every else None
+        self.evaluate_steps = recipe.evaluate_every
+        self._keys: list[tuple[Tensor, Moments]] = []
+        if not self._resume():
+            self.folder.remove(self.weights.name)
+
+    @property
+    def weights(self) -> Path:
+        """Where the encoder's weights are, once the run is at its last step."""
+        return self.folder.path / f"{self.recipe.name}.safetensors"
+
+    def pretrain(
+        self, progress: Progress | None = None, *, max_minutes: float | None = None, signals: bool = False
+    ) -> bool:
+        """Pre-train to the last step, and write the encoder.
+
+        Args:
+            progress: Called with (step, steps, log line) at every log line.
+            max_minutes: Stop with a checkpoint after so long; the next call goes on.
+            signals: Do so on SIGTERM and SIGINT too, instead of ending at once.
+
+        Returns:
+            Whether the last step was reached.
+        """
+        if not self.step and self.unseen and self.ranks.first:
+            self._log({"step": 0} | self.retrieve())
+        done = self._run(progress, max_minutes, signals)
+        if done and self.ranks.first and not self.weights.exists():
+            self._write_encoder()
+        return done
+
+    def retrieve(self) -> dict[str, float]:
+        """How well the encoder's features find unseen moments from another camera."""
+        assert self.unseen is not None
+        found = retrieve(
+            features_of(self.model.lifter.eval()), self.unseen, candidates=self.recipe.candidates,
+            margin_s=self.recipe.contrast.margin_s, device=self.device,
+        )  # fmt: skip
+        self.model.train()
+        return {
+            "retrieval_top1": round(found.top1, 4),
+            "retrieval_top5": round(found.top5, 4),
+            "retrieval_rank": found.median_rank,
+        }
+
+    def _trained(self) -> list[nn.Parameter]:
+        return [parameter for _, parameter in self.model.trained()]
+
+    def _draw(self, share: Share) -> Views:
+        return self.source.batch(share.size(self.recipe.batch_size), self.generator)
+
+    def _forward(self, drawn: Views) -> dict[str, Tensor]:
+        with self._autocast():
+            contrast = self.model(drawn.inputs, drawn.moments)
+        self._keys.append((contrast.keys, drawn.moments))
+        return {"loss": contrast.loss} | contrast.measures
+
+    def _moved(self) -> None:
+        size = self.recipe.batch_size
+        place = slice(self._shares[0].of(size).start, self._shares[-1].of(size).stop)
+        keys, clips, spans = (
+            self.ranks.gather(torch.cat(own), place, size)
+            for own in zip(*((keys, moments.clip, moments.span_s) for keys, moments in self._keys), strict=True)
+        )
+        self._keys.clear()
+        self.model.update(keys, Moments(clips, spans))
+
+    def _describe(self, means: dict[str, float]) -> dict[str, Any]:
+        return {name: round(value, 5) for name, value in means.items()}
+
+    def _scores(self) -> dict[str, float]:
+        return self.retrieve()
+
+    def _saved(self) -> None:
+        self.folder.write("curves.svg", curves_svg(self.recipe.name, self.folder.lines(), _PANELS))
+
+    def _write_encoder(self) -> None:
+        recipe = self.recipe
+        save_weights(
+            self.model.lifter, self.weights, lifter=recipe.lifter, config=recipe.model, part="encoder", overwrite=True
+        )

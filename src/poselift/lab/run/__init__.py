@@ -1,0 +1,1 @@
+"""A run: its recipe, its folder, its loop, and what it costs."""

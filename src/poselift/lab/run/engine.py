@@ -1,0 +1,277 @@
+"""What training and pre-training have in common: steps of parts, the log, checkpoints, stopping, going on.
+
+The numbers of a run, and nothing else, decide its weights: what is drawn for a part of a step's batch comes from the
+seed, the step and the part (`Share`), so that it matters neither what was drawn before nor which process draws it. Two
+processes give the weights that one gives in two rounds of accumulation, to float noise; a run that goes on gives those
+of one that was not stopped, on a CPU to the bit. Batch normalisation alone sees each part by itself; its running
+statistics are averaged over the processes after each step.
+"""
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from poselift.errors import CheckpointError, RecipeError
+from poselift.lab.run.folder import RunFolder
+from poselift.lab.run.meter import Board, Meter
+from poselift.lab.run.optim import learning_rate, make_optimizer
+from poselift.lab.run.ranks import join
+from poselift.lab.run.recipe import RunRecipe, is_recipe, recipe_json
+from poselift.lab.run.stop import Stop
+from poselift.lab.windows.batch import Share
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int, dict[str, Any]], None]
+"""Called with (step, steps, log line) at every log line, in the first process."""
+
+
+class Drawn(Protocol):
+    """A part of a batch."""
+
+    @property
+    def inputs(self) -> Tensor:
+        """(B, ...) what the network gets."""
+
+
+D = TypeVar("D", bound=Drawn)
+
+
+class Engine(ABC, Generic[D]):
+    """One run, in one folder."""
+
+    recipe: RunRecipe
+    """What is done."""
+    unit = "windows"
+    """What a batch is made of."""
+    measures: tuple[str, ...] = ("loss",)
+    """What `_forward` gives."""
+    average: nn.Module | None = None
+    """Averaged weights, where there are any."""
+    epoch_steps = 1
+    """Steps of an epoch."""
+    evaluate_steps = 0
+    """Steps between scores in the log; 0 for none."""
+
+    def __init__(self, recipe: RunRecipe, out: Path, build: Callable[[], nn.Module]) -> None:
+        """Meet the other processes, and make the network.
+
+        Args:
+            recipe: What is done.
+            out: The folder.
+            build: Makes the network.
+
+        Raises:
+            RecipeError: There is no such device, or the batch is too small for so many parts.
+        """
+        self.ranks = join(recipe.device)
+        self.device = self.ranks.device
+        self._shares = self.ranks.shares(recipe.accumulate)
+        if recipe.batch_size < self._shares[0].count:
+            raise RecipeError(
+                f"batch_size: wanted {self._shares[0].count} or more for {self.ranks.size} processes and "
+                f"accumulate={recipe.accumulate}, got {recipe.batch_size}"
+            )
+        torch.manual_seed(recipe.seed)
+        self.model = build().to(self.device)
+        self.optimizer = make_optimizer(self.model, recipe.optim)
+        self.generator = torch.Generator(self.device)
+        self.folder = RunFolder(out, recipe_json(recipe), writes=self.ranks.first)
+        self.meter = Meter(self.device)
+        self.step, self.steps = 0, recipe.steps
+        self.recipe = recipe
+        self._seen: dict[str, Tensor] = {}
+        self._board: Board | None = None
+
+    @property
+    def out(self) -> Path:
+        """The folder."""
+        return self.folder.path
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on steps."""
+        return self.meter.seconds
+
+    @abstractmethod
+    def _trained(self) -> list[nn.Parameter]:
+        """What the loss reaches."""
+
+    @abstractmethod
+    def _draw(self, share: Share) -> D:
+        """A part of the step's batch, drawn by `self.generator`."""
+
+    @abstractmethod
+    def _forward(self, drawn: D) -> dict[str, Tensor]:
+        """What the network makes of a part that is not empty: the `measures`, means over its windows."""
+
+    @abstractmethod
+    def _moved(self) -> None:
+        """After the optimizer's step."""
+
+    @abstractmethod
+    def _describe(self, means: dict[str, float]) -> dict[str, Any]:
+        """What the log's line says of the means since the last one."""
+
+    @abstractmethod
+    def _scores(self) -> dict[str, float]:
+        """Scores for the log; only the first process asks."""
+
+    def _saved(self) -> None:
+        """After a checkpoint; only the first process."""
+
+    def _run(self, progress: Progress | None, max_minutes: float | None, signals: bool) -> bool:
+        """Go on to the last step, or until asked to stop; whether the last step was reached."""
+        recipe = self.recipe
+        self.model.train()
+        with Stop(max_minutes, signals=signals) as stop:
+            self.meter.start()
+            while self.step < self.steps:
+                self._count(self._one_step())
+                self.step += 1
+                last = self.step == self.steps
+                stopped = self.ranks.any(stop.asked) and not last
+                scored = bool(self.evaluate_steps) and (self.step % self.evaluate_steps == 0 or last)
+                if self.step % recipe.log_every == 0 or scored or last:
+                    self._report(scored, progress)
+                if self.step % recipe.checkpoint_every == 0 or last or stopped:
+                    self._save()
+                if stopped:
+                    self._say_stopped(stop)
+                    return False
+        return True
+
+    def _one_step(self) -> dict[str, Tensor]:
+        """Move the weights once; means of what was measured over the batch."""
+        recipe = self.recipe
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.steps, self.epoch_steps, recipe.optim)
+        self.optimizer.zero_grad()
+        measured, windows = dict.fromkeys(self.measures, torch.zeros((), device=self.device)), 0
+        for share in self._shares:
+            data_seed, network_seed = _seeds(recipe.seed, self.step, share.index)
+            self.generator.manual_seed(data_seed)
+            torch.manual_seed(network_seed)
+            with self.meter.data(share.size(recipe.batch_size) * self.ranks.size):
+                drawn = self._draw(share)
+            if size := len(drawn.inputs):
+                found = self._forward(drawn)
+                (size * found["loss"]).backward()
+                measured = {name: value + size * found[name].detach() for name, value in measured.items()}
+                windows += size
+        means = self._over_ranks(measured, windows)
+        if recipe.optim.clip_norm:
+            nn.utils.clip_grad_norm_(self._trained(), recipe.optim.clip_norm)
+        self.optimizer.step()
+        self._moved()
+        return means
+
+    def _over_ranks(self, measured: dict[str, Tensor], windows: int) -> dict[str, Tensor]:
+        """Make sums over this process's windows the means over the batch: gradients, and what was measured."""
+        count = torch.full((), float(windows), device=self.device)
+        sums = torch.stack([*measured.values(), count])
+        parameters = self._trained()
+        if self.ranks.size > 1:
+            for parameter in parameters:
+                if parameter.grad is None:  # on this process; it may have one on another
+                    parameter.grad = torch.zeros_like(parameter)
+            running = list(_running_statistics(self.model))
+            grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
+            self.ranks.add_up([*grads, *running, sums])
+            if running:
+                torch._foreach_div_(running, self.ranks.size)
+        if grads := [parameter.grad for parameter in parameters if parameter.grad is not None]:
+            torch._foreach_div_(grads, sums[-1])
+        return dict(zip(measured, sums[:-1] / sums[-1], strict=True))
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        """bfloat16 where the recipe asks for it."""
+        precision = self.recipe.precision
+        bf16 = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
+
+    def _count(self, means: dict[str, Tensor]) -> None:
+        """Remember what a step gave until the next line of the log."""
+        for name, value in (means | {"steps": torch.ones((), device=self.device)}).items():
+            self._seen[name] = self._seen[name] + value if name in self._seen else value
+
+    def _report(self, scored: bool, progress: Progress | None) -> None:
+        """Write a line of the log, with scores if it is time for them."""
+        steps = self._seen.pop("steps").item()
+        means = {name: value.item() / steps for name, value in self._seen.items()}
+        self._seen = {}
+        if not np.isfinite(means["loss"]):  # in all processes alike
+            raise RecipeError(f"the loss is no longer finite at step {self.step}; lower optim.lr")
+        rates = self.meter.line(self.unit)
+        if self.ranks.first:
+            lr = {"lr": round(self.optimizer.param_groups[0]["lr"], 7)}
+            line = {"step": self.step} | self._describe(means) | lr | rates | (self._scores() if scored else {})
+            self._log(line)
+            if progress:
+                progress(self.step, self.steps, line)
+        self.meter.start()
+
+    def _log(self, line: dict[str, Any]) -> None:
+        self.folder.log(line)
+        self._board = self._board or Board(self.out / "tensorboard", line["step"] - 1)
+        self._board.add(line)
+
+    def _say_stopped(self, stop: Stop) -> None:
+        if self.ranks.first:
+            logger.info(
+                "stopped after step %d of %d (%s); give the same command again to go on from %s", self.step, self.steps,
+                stop.reason or "another process was asked to", self.out / "checkpoint.pt",
+            )  # fmt: skip
+
+    def _save(self) -> None:
+        """Write a checkpoint."""
+        self.meter.pause()
+        if self.ranks.first:
+            state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+            if self.average is not None:
+                state["average"] = self.average.state_dict()
+            self.folder.save(state | {"step": self.step, "seconds": self.seconds, "seen": self._seen})
+            self._saved()
+        self.meter.start()
+
+    def _resume(self) -> bool:
+        """Go on from the folder's checkpoint; whether there is one.
+
+        Raises:
+            CheckpointError: It is broken, of another recipe, or not the same for all processes.
+        """
+        state = self.folder.open(self.device, lambda stored: is_recipe(stored, self.recipe))
+        if state is not None:
+            try:
+                self.model.load_state_dict(state["model"])
+                self.optimizer.load_state_dict(state["optimizer"])
+                if self.average is not None:
+                    self.average.load_state_dict(state["average"])
+                self.step, self.meter.seconds, self._seen = state["step"], state["seconds"], state["seen"]
+            except (RuntimeError, ValueError, KeyError) as error:
+                message = f"{self.out} holds a run of an older version of this lifter; use a new --out folder"
+                raise CheckpointError(message) from error
+            self.folder.forget_after(self.step)
+        if self.ranks.any(self.ranks.any(self.step > 0) and self.step == 0):
+            raise CheckpointError(f"{self.out}: not all processes see the same checkpoint; use a folder they share")
+        return state is not None
+
+
+def _seeds(seed: int, step: int, part: int) -> tuple[int, int]:
+    """Seeds of what is drawn and of dropout, for a part of a step's batch."""
+    data, network = np.random.SeedSequence((seed, step, part)).generate_state(2)
+    return int(data), int(network)
+
+
+def _running_statistics(model: nn.Module) -> Iterable[Tensor]:
+    """Running means and variances of the batch normalisations that are in training mode."""
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase) and module.training:
+            yield from (value for value in (module.running_mean, module.running_var) if value is not None)

@@ -1,0 +1,1 @@
+"""Training windows: from motion capture, benchmarks and recordings of one's own."""

@@ -1,0 +1,211 @@
+"""Training batches from a benchmark: one window for each frame, as the papers take them.
+
+The whole set lies on the device once, frame by frame; windows are gathered, held at their clip's ends and mirrored when
+their batch comes, so that neither overlap nor mirroring costs memory.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from inspect import signature
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
+from poselift.datasets.h36m import load_h36m
+from poselift.datasets.humaneva import load_humaneva
+from poselift.datasets.mpi_inf_3dhp import load_mpi_inf_3dhp
+from poselift.errors import DatasetError, RecipeError, did_you_mean
+from poselift.lab.models.lifter import Lifter
+from poselift.lab.windows.batch import WHOLE, Batch, Share
+from poselift.measure.protocols import PROTOCOLS, BenchmarkProtocol
+from poselift.prepare.convert import convert
+from poselift.prepare.flip import flip
+from poselift.prepare.normalize import SCREEN, fill_gaps, normalize_screen
+from poselift.skeleton import Skeleton
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BenchmarkConfig:
+    """Which benchmark a lifter is trained and measured on, and how."""
+
+    dataset: Literal["h36m", "3dhp", "humaneva"] = "h36m"
+    """Human3.6M, MPI-INF-3DHP or HumanEva-I."""
+    keypoints: str = "cpn_ft_h36m_dbb"
+    """Which 2D, in training and test: the end of the archive's name. MPI-INF-3DHP has exact ones alone."""
+    truth: Literal["annot3", "univ_annot3"] | None = None
+    """Which ground truth MPI-INF-3DHP's archive was made from, where it is not that of the published scripts."""
+    mirror: bool = True
+    """Show every window twice in an epoch, once mirrored."""
+    protocol: str = "posessm"
+    """How the result is measured, a name in `poselift.measure.protocols.PROTOCOLS`."""
+    as_published: bool = False
+    """Do what the paper's code does quietly: keep the weights of the epoch that is best on the test subjects, and
+    average P-MPJPE over batches where it does. Off, the last epoch's weights are measured, frame by frame."""
+
+    def __post_init__(self) -> None:
+        """Check the protocol's name.
+
+        Raises:
+            RecipeError: There is none of it.
+        """
+        if self.protocol not in PROTOCOLS:
+            raise RecipeError(f"data.protocol: unknown protocol; {did_you_mean(self.protocol, PROTOCOLS)}")
+
+    def choices(self) -> BenchmarkProtocol:
+        """The protocol, with what the paper's code does quietly where that is asked for."""
+        make = PROTOCOLS[self.protocol]
+        if not self.as_published:
+            return make()
+        made = make(as_published=True) if "as_published" in signature(make).parameters else make()
+        return replace(made, checkpoint="best on test")
+
+
+def load_benchmark(config: BenchmarkConfig, folder: Path, split: Literal["train", "test"]) -> BenchmarkSet:
+    """One half of a benchmark.
+
+    Args:
+        config: Which one.
+        folder: Where its archives are.
+        split: Subjects for training, or for the test.
+
+    Raises:
+        MissingData: A file, a subject, or a recording is not there; and everything else that the loaders raise.
+    """
+    if config.dataset == "3dhp":
+        return load_mpi_inf_3dhp(folder, subjects=split, truth=config.truth)
+    load = load_h36m if config.dataset == "h36m" else load_humaneva
+    return load(folder, keypoints=config.keypoints, subjects=split)
+
+
+class BenchmarkWindows:
+    """All windows of a benchmark, in a new order each epoch; which one, the seed and the step alone decide."""
+
+    normalization = SCREEN
+    """How the keypoints are normalised."""
+
+    def __init__(
+        self,
+        clips: Sequence[BenchmarkClip],
+        model: Lifter,
+        *,
+        mirror: bool = True,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        """Put all frames on the device.
+
+        Args:
+            clips: The clips, with 3D joints of the model's skeleton and the picture's size.
+            model: What the windows are for: its frames in and out, channels and skeleton.
+            mirror: Show every window twice in an epoch, once mirrored.
+            seed: Seed of the order.
+            device: Where batches are made.
+
+        Raises:
+            DatasetError: Clips of another skeleton or without the picture's size, or no frame to train on.
+            SkeletonError: The keypoints cannot be converted.
+        """
+        self.skeleton: Skeleton = model.skeleton
+        self._mirror, self._seed, self._device = mirror, seed, torch.device(device)
+        lengths = np.array([len(clip) for clip in clips], np.int64)
+        ends = lengths.cumsum()
+        inputs = np.empty((lengths.sum(), len(self.skeleton), self._width(model)), np.float32)
+        joints = np.empty((lengths.sum(), len(self.skeleton), 3), np.float32)
+        for clip, end in zip(clips, ends.tolist(), strict=True):
+            part = slice(end - len(clip), end)
+            inputs[part], joints[part] = self._read(clip, model)
+        self._inputs, self._joints = (torch.from_numpy(array).to(device) for array in (inputs, joints))
+        self._starts = torch.from_numpy(ends - lengths).to(device)
+        self._lasts = torch.from_numpy(ends - 1).to(device)
+        places = torch.tensor(model.out_frames, device=device)
+        middle = model.out_frames[len(model.out_frames) // 2]
+        self._offsets = torch.arange(model.in_frames, device=device) - middle
+        self._yielded = places - middle
+        valid = np.concatenate([clip.valid for clip in clips]) if len(clips) else np.zeros(0, bool)
+        self._middles = self._whole(torch.from_numpy(valid).to(device))
+        if not len(self._middles):
+            raise DatasetError(f"{len(clips)} clips hold no valid frame to train on; wanted one at least")
+        self._epoch, self._order = -1, torch.zeros(0, dtype=torch.int64)
+
+    @property
+    def windows(self) -> int:
+        """Windows in an epoch."""
+        return len(self._middles) * (2 if self._mirror else 1)
+
+    def batch(self, size: int, generator: torch.Generator, step: int = 0, share: Share = WHOLE) -> Batch:
+        """A share of a step's windows: each once in an epoch, whose last batch may be smaller.
+
+        Args:
+            size: Windows in a batch.
+            generator: Not used: nothing but the order is random here.
+            step: The step, from 0.
+            share: Which part of the batch.
+        """
+        epoch, place = divmod(step, math.ceil(self.windows / size))
+        if epoch != self._epoch:
+            seed = int(np.random.SeedSequence((self._seed, epoch)).generate_state(1)[0])
+            self._order = torch.randperm(self.windows, generator=torch.Generator().manual_seed(seed))
+            self._epoch = epoch
+        chosen = self._order[place * size : (place + 1) * size]
+        return self.gather(chosen[share.of(len(chosen))])
+
+    def gather(self, chosen: Tensor) -> Batch:
+        """The windows of these numbers (B,); from half of `windows` on they are mirrored, in the same order."""
+        chosen = chosen.to(self._device)
+        middles = self._middles[chosen % len(self._middles)]
+        inputs = self.around(middles)
+        targets = self._joints[self._held(middles, self._yielded)]
+        mirrored = (chosen >= len(self._middles))[:, None, None, None]
+        if self._mirror:
+            inputs, targets = (torch.where(mirrored, flip(x, self.skeleton), x) for x in (inputs, targets))
+        return Batch(inputs, targets)
+
+    def around(self, middles: Tensor) -> Tensor:
+        """Keypoints (*, T, J, C) of the windows around frames (*), counted through all clips; never mirrored."""
+        return self._inputs[self._held(middles.flatten(), self._offsets)].unflatten(0, middles.shape)
+
+    def _width(self, model: Lifter) -> int:
+        """Numbers that are kept of each keypoint."""
+        return model.in_channels
+
+    def _read(self, clip: BenchmarkClip, model: Lifter) -> tuple[np.ndarray, np.ndarray]:
+        """What is kept of a clip: keypoints (T, J, width) and joints (T, J, 3)."""
+        joints = clip.xyz - clip.xyz[:, clip.skeleton.root, None]
+        return screen_keypoints(clip, model.skeleton, model.in_channels), joints
+
+    def _held(self, middles: Tensor, offsets: Tensor) -> Tensor:
+        """(B, T) frames around each middle one, held at the ends of its clip."""
+        clip = torch.searchsorted(self._starts, middles, right=True) - 1
+        return (middles[:, None] + offsets).clamp(self._starts[clip, None], self._lasts[clip, None])
+
+    def _whole(self, valid: Tensor) -> Tensor:
+        """Frames whose windows have a valid target in every place, as numbers."""
+        found = torch.arange(len(valid), device=valid.device)
+        for offset in self._yielded:
+            found = found[valid[self._held(found, offset[None])[:, 0]]]
+        return found
+
+
+def screen_keypoints(clip: BenchmarkClip, skeleton: Skeleton, channels: int) -> np.ndarray:
+    """A clip's keypoints (T, J, channels) as a lifter of screen coordinates gets them in the evaluation.
+
+    Raises:
+        DatasetError: The clip has other 3D joints, or does not know the size of its picture.
+        SkeletonError: Its keypoints cannot be converted.
+    """
+    where = f"{clip.subject} {clip.sequence} {clip.camera}"
+    if clip.skeleton != skeleton:
+        raise DatasetError(f"{where}: wanted 3D joints of {skeleton.name}, got {clip.skeleton.name}")
+    keypoints = convert(clip.keypoints, skeleton)
+    if keypoints.image_size is None:
+        raise DatasetError(f"{where}: wanted the picture's size; give the keypoints an image_size")
+    seen = keypoints.seen
+    scores = seen.astype(np.float32) if keypoints.confidence is None else keypoints.confidence * seen
+    xy = np.where(seen[..., None], keypoints.xy, np.float32(0))
+    xy = normalize_screen(fill_gaps(xy[None], scores[None])[0], keypoints.image_size)
+    return np.concatenate([xy, scores[..., None]], -1, dtype=np.float32)[..., :channels]

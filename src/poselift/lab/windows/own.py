@@ -1,0 +1,142 @@
+"""Training batches from one's own recordings, seen as `poselift.lift` sees them.
+
+Keypoints are converted, brought to the lifter's frame rate, and calibrated clip by clip; windows are normalised when
+their batch comes, and the joints turned into the axes of a camera that looks straight at the person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
+from poselift.datasets.own import load_own
+from poselift.errors import DatasetError, RecipeError, did_you_mean
+from poselift.lab.models.lifter import Lifter
+from poselift.lab.windows.batch import Batch
+from poselift.lab.windows.benchmark import BenchmarkWindows
+from poselift.measure.protocols import PROTOCOLS
+from poselift.prepare.convert import convert
+from poselift.prepare.flip import flip
+from poselift.prepare.normalize import PERSON_SCALE, calibrate, normalize_windows
+from poselift.prepare.resample import frame_times, resample_keypoints, same_rate
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnConfig:
+    """Which of one's own recordings are trained on, and how they are measured."""
+
+    test: tuple[str, ...] = ()
+    """Subjects or sequences that are scored and not trained on; when none, the last subject by name, or of a single
+    subject the last sequence."""
+    mirror: bool = True
+    """Show every window twice in an epoch, once mirrored."""
+    protocol: str = "videopose3d"
+    """How the result is measured, a name in `poselift.measure.protocols.PROTOCOLS`."""
+
+    def __post_init__(self) -> None:
+        """Check the protocol's name.
+
+        Raises:
+            RecipeError: There is none of it.
+        """
+        if self.protocol not in PROTOCOLS:
+            raise RecipeError(f"data.protocol: unknown protocol; {did_you_mean(self.protocol, PROTOCOLS)}")
+
+
+def load_split(config: OwnConfig, folder: Path, split: Literal["train", "test"]) -> BenchmarkSet:
+    """One half of one's own recordings.
+
+    Args:
+        config: What belongs to the test.
+        folder: Where they are (docs/own_data.md).
+        split: What is trained on, or what is scored.
+
+    Raises:
+        DatasetError: There is no such subject or sequence, or one of the halves would be empty; and everything else
+            that `load_own` raises.
+    """
+    recordings = load_own(folder)
+    subjects, sequences = ({getattr(c, part) for c in recordings.clips} for part in ("subject", "sequence"))
+    held = config.test or (max(subjects if len(subjects) > 1 else sequences),)
+    for name in held:
+        if name not in subjects | sequences:
+            raise DatasetError(f"{folder} has no '{name}'; {did_you_mean(name, subjects | sequences)}")
+    is_test = [bool({clip.subject, clip.sequence} & {*held}) for clip in recordings.clips]
+    if all(is_test) or not any(is_test):
+        raise DatasetError(f"{folder}: all clips belong to {' '.join(held)}; wanted some to train on and some to score")
+    kept = [clip for clip, test in zip(recordings.clips, is_test, strict=True) if test == (split == "test")]
+    return replace(recordings, clips=kept, notes=recordings.notes | {"test": " ".join(held)})
+
+
+def at_rate(clip: BenchmarkClip, fps: float) -> BenchmarkClip:
+    """The same clip at another frame rate; a frame is valid where those around it are."""
+    rate = clip.keypoints.fps
+    if same_rate(rate, fps) or len(clip) == 1:
+        return clip
+    times = frame_times(len(clip), rate, fps)
+    before = np.floor(times).astype(int)
+    after = np.ceil(times).astype(int)
+    share = (times - before).astype(np.float32)[:, None, None]
+    xyz = clip.xyz[before] * (1 - share) + clip.xyz[after] * share
+    keypoints = resample_keypoints(clip.keypoints, fps)
+    return replace(clip, keypoints=keypoints, xyz=xyz, valid=clip.valid[before] & clip.valid[after])
+
+
+class OwnWindows(BenchmarkWindows):
+    """All windows of one's own recordings, one for each frame; which one, the seed and the step alone decide."""
+
+    normalization = PERSON_SCALE
+
+    def __init__(
+        self, clips: Sequence[BenchmarkClip], model: Lifter, *, mirror: bool, seed: int, device: str | torch.device
+    ) -> None:
+        """Put all frames on the device; arguments and errors as those of `BenchmarkWindows`, at any frame rate."""
+        self._channels = model.in_channels
+        resampled = [at_rate(clip, model.fps) for clip in clips]
+        super().__init__(resampled, model, mirror=mirror, seed=seed, device=device)
+
+    def gather(self, chosen: Tensor) -> Batch:
+        """The windows of these numbers (B,); from half of `windows` on they are mirrored, in the same order."""
+        chosen = chosen.to(self._device)
+        middles = self._middles[chosen % len(self._middles)]
+        held = self._held(middles, self._offsets)
+        seen = self._inputs[held]
+        inside = (held == middles[:, None] + self._offsets)[..., None]
+        inputs = normalize_windows(seen[..., :2], seen[..., 2] * inside, self.skeleton, self._channels)
+        root = self.skeleton.root
+        joints = self._joints[self._held(middles, self._yielded)]
+        targets = joints - joints[:, :, root : root + 1]
+        targets = targets @ straight_at(self._joints[held, root].mean(1))[:, None]
+        mirrored = (chosen >= len(self._middles))[:, None, None, None]
+        if self._mirror:
+            inputs, targets = (torch.where(mirrored, flip(x, self.skeleton), x) for x in (inputs, targets))
+        return Batch(inputs, targets)
+
+    def _width(self, model: Lifter) -> int:
+        return 3
+
+    def _read(self, clip: BenchmarkClip, model: Lifter) -> tuple[np.ndarray, np.ndarray]:
+        if clip.skeleton != self.skeleton:
+            where = f"{clip.subject} {clip.sequence} {clip.camera}"
+            raise DatasetError(f"{where}: wanted 3D joints of {self.skeleton.name}, got {clip.skeleton.name}")
+        keypoints = convert(clip.keypoints, self.skeleton)
+        seen = keypoints.seen
+        scores = seen.astype(np.float32) if keypoints.confidence is None else keypoints.confidence * seen
+        xy = np.where(seen[..., None], keypoints.xy, np.float32(0))
+        return np.concatenate([xy, calibrate(scores)[..., None]], -1, dtype=np.float32), clip.xyz
+
+
+def straight_at(place: Tensor) -> Tensor:
+    """Turns (B, 3, 3) from camera axes to those of a camera that looks straight at places (B, 3): `points @ turn`.
+
+    They do not twist about the direction: `poselift.geometry.rotation.shortest_arc`, for places before the camera.
+    """
+    x, y, z = torch.nn.functional.normalize(place, dim=-1).unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, zero, x, zero, zero, y, -x, -y, zero], -1).view(-1, 3, 3)
+    return torch.eye(3, device=place.device) + cross + cross @ cross / (1 + z)[:, None, None]

@@ -1,0 +1,206 @@
+"""What must be known of weights before they are used: a card, JSON that lies beside the ONNX file.
+
+A card is read strictly: every field must be there, and none that is not known. What was never measured or written down
+is null.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from poselift.errors import CheckpointError, SkeletonError
+from poselift.files import written_whole
+from poselift.prepare.normalize import PERSON_SCALE
+from poselift.skeleton import get_skeleton
+
+MOCAP, RECORDING, BENCHMARK = "motion capture", "recording", "benchmark"
+"""What a score is measured on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One measurement, with all that is needed to take it again."""
+
+    kind: str
+    """`MOCAP`, `RECORDING` or `BENCHMARK`."""
+    data: str
+    """Name of the file or data set."""
+    protocol: dict[str, Any]
+    """Every choice that moves the numbers."""
+    frames: int
+    """Frames compared."""
+    mean: dict[str, float]
+    """Metric: mean, in millimetres where it is a distance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """Where weights come from that were trained here."""
+
+    recipe: dict[str, Any]
+    """The whole recipe, as the lab has it."""
+    init: str | None
+    """Weights that the training started from; None for a fresh start."""
+    commit: str
+    """Commit of the code."""
+    date: str
+    """Day of the export."""
+    steps: int | None
+    """Steps of training."""
+    windows: int | None
+    """Windows seen, counted each time."""
+    hours: float | None
+    """Hours it took."""
+    machine: str
+    """What it ran on."""
+    threads: int | None
+    """Threads it ran on."""
+    note: str
+    """What else must be known; mostly empty."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """Where weights come from that are their authors'."""
+
+    file: str
+    """Name of the authors' file."""
+    sha256: str
+    """Its hash."""
+    code: str
+    """The authors' code."""
+    date: str
+    """Day of the import."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """How fast the network alone runs in ONNX Runtime, counted in the processor's time."""
+
+    frames_per_s: float
+    """Frames that come out in bulk."""
+    window_ms: float
+    """Milliseconds of a single window."""
+    batch: int
+    """Windows at a time in bulk."""
+    threads: int
+    """Threads."""
+    machine: str
+    """What it ran on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Everything that is known of weights."""
+
+    name: str
+    """Name of the weights, `lifter.tag`."""
+    skeleton: str
+    """Name of the skeleton in and out."""
+    in_frames: int
+    """Frames in a window."""
+    out_frames: tuple[int, ...]
+    """Places in the window that are yielded."""
+    fps: float
+    """Frame rate of the windows."""
+    in_channels: int
+    """2 (x, y), or 3 with confidence."""
+    normalization: str = PERSON_SCALE
+    """How windows are normalised."""
+    parameters: int | None = None
+    """Number of parameters as trained."""
+    macs: int | None = None
+    """Multiply-accumulates of a window, in the steps of the authors' code."""
+    sha256: str | None = None
+    """Hash of the ONNX file."""
+    data: str = ""
+    """What the weights were trained on."""
+    license: str = ""
+    """Licence of the weights."""
+    scores: dict[str, Score] = field(default_factory=dict)
+    """Measured errors by name."""
+    speed: Speed | None = None
+    """How fast they are."""
+    training: Training | None = None
+    """How they were trained; None for weights that were not trained here."""
+    imported: Imported | None = None
+    """Whose they are; None for weights that are ours."""
+
+    @property
+    def delay(self) -> int:
+        """Frames between the newest one that goes in and the newest one that comes out."""
+        return self.in_frames - 1 - max(self.out_frames)
+
+    @staticmethod
+    def read(path: Path) -> "Card":
+        """Read a card.
+
+        Raises:
+            CheckpointError: There is none, it is no JSON, fields are missing or unknown, or their values make no sense.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise CheckpointError(f"no card at {path}; the weights' JSON must lie beside them") from error
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise CheckpointError(f"{path} is not a card: {error}") from error
+        try:
+            card = _record(Card, content, "")
+            get_skeleton(card.skeleton)
+        except (CheckpointError, SkeletonError) as error:
+            raise CheckpointError(f"{path} is not a card: {error}") from error
+        if not card.out_frames or not set(card.out_frames) <= set(range(card.in_frames)):
+            raise CheckpointError(
+                f"{path}: wanted out_frames within the window of {card.in_frames}, got {card.out_frames}"
+            )
+        if not card.fps > 0:
+            raise CheckpointError(f"{path}: wanted a positive frame rate, got {card.fps}")
+        return card
+
+    def write(self, path: Path, *, overwrite: bool = False) -> None:
+        """Write the card.
+
+        Raises:
+            OutputExistsError: `path` exists and `overwrite` is off.
+            OutputError: The file cannot be written.
+        """
+        with written_whole(path, overwrite=overwrite) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def _record(kind: Any, content: Any, where: str) -> Any:
+    """A dataclass from JSON; all of its fields and no others."""
+    if not isinstance(content, dict):
+        raise CheckpointError(f"wanted the fields of {where or 'a card'}, got {type(content).__name__}")
+    known = [f.name for f in fields(kind)]
+    for what, names in (
+        ("unknown", [name for name in content if name not in known]),
+        ("missing", [name for name in known if name not in content]),
+    ):
+        if names:
+            raise CheckpointError(f"{what} fields {', '.join(f'{where}{name}' for name in sorted(names))}")
+    hints = get_type_hints(kind)
+    return kind(**{name: _value(hints[name], content[name], f"{where}{name}") for name in known})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    """A field's value from JSON, checked against its type."""
+    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if hint is Any or (value is None and NoneType in options):
+        return value
+    kind = next(option for option in options if option is not NoneType)
+    if is_dataclass(kind):
+        return _record(kind, value, f"{where}.")
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is dict and isinstance(value, dict):
+        return {key: _value(inner[1], part, f"{where}.{key}") for key, part in value.items()}
+    if origin is tuple and isinstance(value, list):
+        return tuple(_value(inner[0], part, where) for part in value)
+    if kind is float and type(value) in (int, float) and math.isfinite(value):
+        return value
+    if kind in (int, str) and type(value) is kind:
+        return value
+    raise CheckpointError(f"wanted {where} as {getattr(kind, '__name__', kind)}, got {value!r}")

@@ -1,0 +1,52 @@
+"""What a lifter is to everything that uses one."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from poselift.errors import SkeletonError
+from poselift.skeleton import Skeleton
+
+
+@runtime_checkable
+class Lifter(Protocol):
+    """A network that turns windows of 2D keypoints into 3D joints.
+
+    It may also have `normalization`, one of `poselift.prepare.normalize.NORMALIZATIONS`; without it, it is
+    `PERSON_SCALE`.
+    """
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """Joints in and out."""
+
+    @property
+    def in_frames(self) -> int:
+        """Frames in a window (T)."""
+
+    @property
+    def out_frames(self) -> tuple[int, ...]:
+        """Places in the window that it yields (S of them)."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second it was trained at."""
+
+    @property
+    def in_channels(self) -> int:
+        """2 (x, y), or 3 with confidence."""
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """(B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes."""
+
+
+def check_lifter(lifter: Any) -> None:
+    """Check that something keeps the contract of `Lifter`.
+
+    Raises:
+        SkeletonError: It does not; the message says which part is missing.
+    """
+    if not isinstance(lifter, Lifter):
+        wanted = ("skeleton", "in_frames", "out_frames", "fps", "in_channels", "__call__")
+        missing = [name for name in wanted if not hasattr(lifter, name)]
+        raise SkeletonError(f"{type(lifter).__name__} is no lifter: it lacks {', '.join(missing)}")

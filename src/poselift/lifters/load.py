@@ -1,0 +1,117 @@
+"""Opening a lifter by name: the weights that ship, an ONNX file, or a class of your own."""
+
+import importlib
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+
+from poselift.errors import CheckpointError, did_you_mean
+from poselift.lifters.card import Card
+from poselift.lifters.choose import Choice, choose
+from poselift.lifters.contract import Lifter, check_lifter
+from poselift.lifters.onnx import OnnxLifter
+
+DEFAULT_LIFTER = "nanohtnet.mocap-81"
+"""Name of the weights that are measured, and used, when none are asked for and there is no clip to choose by."""
+AUTO = "auto"
+"""Name that asks for the weights that suit the clip."""
+
+
+def shipped_lifters() -> Sequence[str]:
+    """Names of the weights that come with the package."""
+    folder = resources.files("poselift") / "weights"
+    if not folder.is_dir():
+        return []
+    return sorted(item.name.removesuffix(".onnx") for item in folder.iterdir() if item.name.endswith(".onnx"))
+
+
+def shipped_cards() -> list[Card]:
+    """Cards of the weights that come with the package.
+
+    Raises:
+        CheckpointError: One is broken.
+    """
+    return [Card.read(_shipped(name).with_suffix(".json")) for name in shipped_lifters()]
+
+
+def choose_shipped(*, fps: float | None = None, length: int | None = None, live: bool = False) -> Choice:
+    """The shipped weights that suit a clip, or a stream; see `poselift.lifters.choose.choose`."""
+    return choose(shipped_cards(), fps=fps, length=length, live=live)
+
+
+def load_lifter(
+    name_or_path: str | Path = DEFAULT_LIFTER,
+    *,
+    fps: float | None = None,
+    length: int | None = None,
+    live: bool = False,
+    threads: int = 0,
+) -> "OnnxLifter | Lifter":
+    """Open a lifter.
+
+    Args:
+        name_or_path: A name of `shipped_lifters()`; "auto" for those that suit a clip or a stream
+            (`poselift.lifters.choose.choose`); the path of an `.onnx` file with its card beside it; or `module:Class`
+            for a lifter of your own, whose module is imported.
+        fps: With "auto": frames per second of the clip.
+        length: With "auto": frames of the clip.
+        live: With "auto": for a stream; the newest frame out is the newest frame in.
+        threads: Threads that one call uses; 0 for all cores.
+
+    Returns:
+        The lifter; an `OnnxLifter`, which has a `card`, unless it is your own.
+
+    Raises:
+        CheckpointError: There is no such lifter, its files are broken, or "auto" has nothing to choose by or among.
+        SkeletonError: A lifter of your own lacks a part of the contract.
+    """
+    if ":" in str(name_or_path) and not str(name_or_path).endswith(".onnx"):
+        return _load_own(str(name_or_path))
+    if str(name_or_path).endswith(".onnx"):
+        return OnnxLifter(name_or_path, threads=threads)
+    if str(name_or_path) == AUTO:
+        name_or_path = choose_shipped(fps=fps, length=length, live=live).card.name
+    known = shipped_lifters()
+    if str(name_or_path) not in known:
+        raise CheckpointError(
+            f"unknown lifter '{name_or_path}'; {did_you_mean(str(name_or_path), known)} or the path of an .onnx file"
+        )
+    return OnnxLifter(_shipped(str(name_or_path)), threads=threads)
+
+
+def _shipped(name: str) -> Path:
+    return Path(str(resources.files("poselift") / "weights" / f"{name}.onnx"))
+
+
+@contextmanager
+def importing_from_here() -> Iterator[None]:
+    """Let `module:Class` name a module in the working folder, as `python -m` does."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def _load_own(name: str) -> Lifter:
+    """An instance of the class that `module:Class` names."""
+    module, _, attribute = name.partition(":")
+    try:
+        kind = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise CheckpointError(f"no module '{module}' for '{name}'; run in its folder, or install it") from error
+    if not isinstance(kind, type):
+        raise CheckpointError(f"{module} has no class '{attribute}'")
+    if any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__):
+        raise CheckpointError(
+            f"{name} is a torch network, which needs its trained weights; train it (poselift train mocap --lifter "
+            f"{name} ...) and name the .onnx file that comes out"
+        )
+    lifter = kind()
+    check_lifter(lifter)
+    return lifter

@@ -1,0 +1,84 @@
+"""A lifter from an ONNX file with a card beside it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from poselift.errors import CheckpointError, ShapeError
+from poselift.lifters.card import Card
+from poselift.prepare.normalize import NORMALIZATIONS
+from poselift.skeleton import get_skeleton
+
+
+class OnnxLifter:
+    """A lifter from an ONNX file and its card, run by ONNX Runtime on the CPU."""
+
+    def __init__(self, path: str | Path, *, threads: int = 0) -> None:
+        """Open the weights.
+
+        Args:
+            path: The `.onnx` file; its card has the same name with the ending `.json`.
+            threads: Threads that one call uses; 0 lets ONNX Runtime take all cores.
+
+        Raises:
+            CheckpointError: The file or its card is missing, broken, or they contradict each other.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise CheckpointError(f"no weights at {path}")
+        self.path, self.card = path, Card.read(path.with_suffix(".json"))
+        self.normalization = self.card.normalization
+        if self.normalization not in NORMALIZATIONS:
+            raise CheckpointError(
+                f"{path}: unknown normalisation '{self.normalization}'; this version knows {', '.join(NORMALIZATIONS)}"
+            )
+        self.skeleton = get_skeleton(self.card.skeleton)
+        self.in_frames, self.out_frames = self.card.in_frames, self.card.out_frames
+        self.fps, self.in_channels = self.card.fps, self.card.in_channels
+        self._session = _open_session(path, threads)
+        self._check_shapes(path)
+
+    def _check_shapes(self, path: Path) -> None:
+        (inputs,), (outputs,) = self._session.get_inputs(), self._session.get_outputs()
+        wanted = ([self.in_frames, len(self.skeleton), self.in_channels], [len(self.out_frames), len(self.skeleton), 3])
+        if (list(inputs.shape[1:]), list(outputs.shape[1:])) != wanted:
+            raise CheckpointError(
+                f"{path}: the card says windows {wanted[0]} to joints {wanted[1]}, "
+                f"the network takes {inputs.shape[1:]} and gives {outputs.shape[1:]}"
+            )
+        if inputs.type != "tensor(float)" or isinstance(inputs.shape[0], int):
+            raise CheckpointError(
+                f"{path}: wanted any number of float32 windows, the network takes {inputs.shape} {inputs.type}; "
+                "export it with a dynamic batch axis"
+            )
+        self._input, self._output = inputs.name, outputs.name
+
+    def __call__(self, windows: np.ndarray) -> np.ndarray:
+        """(B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes.
+
+        Raises:
+            ShapeError: The windows have another shape.
+        """
+        wanted = (self.in_frames, len(self.skeleton), self.in_channels)
+        if windows.ndim != 4 or windows.shape[1:] != wanted:
+            raise ShapeError(f"wanted windows (B, {', '.join(map(str, wanted))}), got {windows.shape}")
+        (joints,) = self._session.run([self._output], {self._input: np.ascontiguousarray(windows, np.float32)})
+        return joints
+
+
+def _open_session(path: Path, threads: int) -> Any:
+    import onnxruntime  # slow to import: only where a network is opened
+    from onnxruntime.capi import onnxruntime_pybind11_state as failures
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    broken = (failures.Fail, failures.InvalidProtobuf, failures.InvalidGraph, failures.InvalidArgument)
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except (*broken, failures.NoSuchFile, failures.NotImplemented) as error:
+        raise CheckpointError(f"{path} is no network that ONNX Runtime can open: {error}") from error
+    if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
+        raise CheckpointError(f"{path}: wanted one input and one output")
+    return session

@@ -1,0 +1,358 @@
+"""The evaluation path of the benchmarks: any lifter on any data set by any protocol, per joint, action and subject.
+
+windows of a clip -> normalise -> lifter (and its mirror image) -> errors of each frame and joint -> sums by cell, a
+cell being one recording of one subject -> the protocol's averages. Nothing larger than a clip is held at once.
+
+Other than `poselift.lift`, and as in the papers, keypoints are neither repaired nor resampled, and the lifter's seams
+are not blended.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
+from poselift.errors import DatasetError, RecipeError, ShapeError
+from poselift.geometry.rotation import shortest_arc
+from poselift.lifters.contract import Lifter, check_lifter
+from poselift.measure.metrics import (
+    AUC_THRESHOLDS_MM,
+    acceleration_error,
+    auc,
+    bone_length_error,
+    mpjpe,
+    mpjve,
+    n_mpjpe,
+    p_mpjpe,
+    pck,
+)
+from poselift.measure.protocols import BenchmarkProtocol
+from poselift.measure.tally import BatchMeans, Cell, Tally
+from poselift.prepare.convert import convert
+from poselift.prepare.flip import flip
+from poselift.prepare.normalize import PERSON_SCALE, calibrate, fill_gaps, normalize_screen, normalize_windows
+from poselift.sequence import Keypoints2D
+
+UNITS = {
+    "mpjpe": "mm",
+    "p_mpjpe": "mm",
+    "n_mpjpe": "mm",
+    "mpjve": "mm/frame",
+    "acceleration": "mm/frame²",
+    "bone_length": "mm",
+    "pck": "%",
+    "auc": "%",
+}
+"""Every metric, and what it is given in."""
+
+BATCH = 256
+"""Windows lifted at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkScores:
+    """Result of an evaluation. `UNITS` has the metrics and their units; one for which no clip is long enough is absent.
+
+    Every number of a table is the protocol's average over the part that it is about.
+    """
+
+    lifter: str
+    """Name of the lifter."""
+    dataset: str
+    """Name of the data set."""
+    choices: dict[str, Any]
+    """Everything that moves the numbers: the protocol's fields, the data set's notes ("data: ..."), and how the
+    keypoints came to the lifter. Results that differ in these are not comparable."""
+    counts: dict[str, int]
+    """Numbers of clips, sequences, subjects, actions, frames scored, and keypoints that were unseen and filled in."""
+    remarks: tuple[str, ...]
+    """What a reader should know besides."""
+    mean: dict[str, float]
+    """Metric: the result."""
+    per_joint: dict[str, dict[str, float]]
+    """Metric: joint (a bone by its outer end): average over frames."""
+    per_action: dict[str, dict[str, float]]
+    """Metric: action: average over frames and joints."""
+    per_subject: dict[str, dict[str, float]]
+    """Metric: subject: average over frames and joints."""
+    per_sequence: dict[str, dict[str, float]]
+    """Metric: "subject sequence": average over frames, cameras and joints."""
+    per_cell: dict[str, dict[str, float]]
+    """Metric: "subject action": average over frames and joints."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain containers for a JSON file; `from_json` reads them back."""
+        return asdict(self) | {"remarks": list(self.remarks)}
+
+    @staticmethod
+    def from_json(content: dict[str, Any]) -> "BenchmarkScores":
+        """The scores that `as_json` gave.
+
+        Raises:
+            DatasetError: Something else.
+        """
+        try:
+            return BenchmarkScores(**content | {"remarks": tuple(content["remarks"])})
+        except (TypeError, KeyError) as error:
+            raise DatasetError(f"these are no benchmark scores ({error}); measure the lifter again") from error
+
+
+def evaluate_benchmark(
+    lifter: Lifter,
+    dataset: BenchmarkSet,
+    protocol: BenchmarkProtocol,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> BenchmarkScores:
+    """Lift every clip and compare the frames that are scored with the truth.
+
+    A lifter of the benchmarks' own normalisation gets `normalize_screen` coordinates and answers in camera axes. One
+    that does not know where in the picture the person stands (`PERSON_SCALE`) answers in the axes of a camera that
+    looks straight at the person; its answer is turned by the direction to the true pelvis, as the camera's calibration
+    would tell it. Unseen keypoints are filled in as in `poselift.lift`, and counted.
+
+    Args:
+        lifter: Any lifter with the skeleton of the data set's 3D joints; its frame rate is not looked at.
+        dataset: The clips.
+        protocol: Every choice.
+        progress: Called with (clips done, clips in all).
+
+    Returns:
+        The scores.
+
+    Raises:
+        DatasetError: No clips or frames to score, or clips of another skeleton, without a picture's size, or in which
+            nobody is seen.
+        RecipeError: The protocol cuts clips and the lifter does not yield every frame of its window.
+        ShapeError: The lifter's result has another shape than it announces, or is not finite.
+        SkeletonError: The protocol names joints that the skeleton lacks, or its keypoints cannot be converted.
+    """
+    clips = _clips(lifter, dataset, protocol)
+    tally = _tally(lifter, protocol)
+    batches = BatchMeans(tally, "p_mpjpe", protocol.batch) if protocol.p_mpjpe == "mean of batch" else None
+    frames, filled = 0, 0
+    for done, clip in enumerate(clips):
+        keypoints = convert(clip.keypoints, lifter.skeleton)
+        filled += int((~keypoints.seen).sum())
+        index, joints = _predict(lifter, clip, keypoints, protocol)
+        frames += len(index)
+        cell = Cell(clip.subject, clip.action, clip.sequence)
+        for name, errors in _errors(joints, clip, index, protocol).items():
+            if name == "p_mpjpe" and batches:
+                batches.add(cell, errors)
+            else:
+                moving = name in ("mpjve", "acceleration") and protocol.velocity_weight == "frames"
+                tally.add(cell, name, errors, weight=len(index) if moving else None)
+        if progress:
+            progress(done + 1, len(clips))
+    if batches:
+        batches.close()
+    if frames == 0:
+        raise DatasetError(f"{dataset.name}: none of its frames is valid, so there is nothing to score")
+    return _scores(lifter, dataset, protocol, clips, tally, {"frames": frames, "filled_keypoints": filled})
+
+
+def _clips(lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol) -> list[BenchmarkClip]:
+    """The clips to evaluate, checked against lifter and protocol."""
+    check_lifter(lifter)
+    clips = [clip for clip in dataset.clips if (clip.subject, clip.sequence) not in protocol.drop]
+    if not clips:
+        raise DatasetError(
+            f"{dataset.name} has no clips to evaluate ({len(dataset.clips)} before the protocol's drops)"
+        )
+    for clip in clips:
+        where = f"{dataset.name}: {clip.subject} {clip.sequence} {clip.camera}"
+        if clip.skeleton != lifter.skeleton:
+            raise DatasetError(f"{where}: wanted 3D joints of {lifter.skeleton.name}, got {clip.skeleton.name}")
+        if _normalization(lifter) != PERSON_SCALE and clip.keypoints.image_size is None:
+            raise DatasetError(f"{where}: the lifter needs the picture's size; give the keypoints an image_size")
+        if not clip.keypoints.seen.any():
+            raise DatasetError(f"{where}: no keypoint was seen in any frame; drop this sequence")
+    if protocol.frames == "clips" and tuple(lifter.out_frames) != tuple(range(lifter.in_frames)):
+        raise RecipeError(
+            "frames='clips' is for lifters that yield every frame of their window; use 'centre' or 'dense'"
+        )
+    return clips
+
+
+def _normalization(lifter: Lifter) -> str:
+    return getattr(lifter, "normalization", PERSON_SCALE)
+
+
+def _predict(
+    lifter: Lifter, clip: BenchmarkClip, keypoints: Keypoints2D, protocol: BenchmarkProtocol
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames that are scored (N,), in time order but for what counts twice, and the joints lifted there (N, J, 3)."""
+    starts, places = _windows(clip, lifter, protocol)
+    frames = (starts[:, None] + places).ravel()
+    within = frames < len(clip) if protocol.frames == "dense" else np.ones(len(frames), bool)
+    frames = frames.clip(0, len(clip) - 1)
+    scored = within & clip.valid[frames]
+    if not scored.any():
+        return frames[:0], np.zeros((0, len(lifter.skeleton), 3))
+    kept = [lifter.out_frames.index(place) for place in places.tolist()]
+    parts = []
+    for inputs, turn in _inputs(lifter, clip, keypoints, starts):
+        parts.append(_lifted(lifter, inputs, protocol.flip_average)[:, kept] @ turn)
+    return frames[scored], np.concatenate(parts).reshape(-1, len(lifter.skeleton), 3)[scored]
+
+
+def _windows(clip: BenchmarkClip, lifter: Lifter, protocol: BenchmarkProtocol) -> tuple[np.ndarray, np.ndarray]:
+    """First frame of each window (W,), which may lie beyond the clip's ends, and the places in it that are kept."""
+    places, size = np.asarray(lifter.out_frames), lifter.in_frames
+    if protocol.frames == "centre":
+        place = places[len(places) // 2]
+        return np.flatnonzero(clip.valid) - place, place[None]
+    if protocol.frames == "dense":
+        return np.arange(0, len(clip), len(places)) - places[0], places
+    starts = np.arange(0, max(len(clip) - size, 0) + 1, size)
+    if len(clip) > size and len(clip) % size:
+        starts = np.append(starts, len(clip) - size)
+    return starts, places
+
+
+def _inputs(
+    lifter: Lifter, clip: BenchmarkClip, keypoints: Keypoints2D, starts: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The lifter's input (B, T, J, C) batch by batch, and the matrices (B, 1, 3, 3) that turn its answers' rows."""
+    seen, channels = keypoints.seen, lifter.in_channels
+    xy = np.where(seen[..., None], keypoints.xy, np.float32(0))
+    scores = seen.astype(np.float32) if keypoints.confidence is None else keypoints.confidence * seen
+    person_scale = _normalization(lifter) == PERSON_SCALE
+    if person_scale:
+        scores = calibrate(scores)
+    elif keypoints.image_size:  # checked in _clips
+        xy = normalize_screen(fill_gaps(xy[None], scores[None])[0], keypoints.image_size)
+        ready = np.concatenate([xy, scores[..., None]], -1, dtype=np.float32)[..., :channels]
+    root = clip.xyz[:, clip.skeleton.root]
+    for begin in range(0, len(starts), BATCH):
+        index = starts[begin : begin + BATCH, None] + np.arange(lifter.in_frames)
+        held = index.clip(0, len(clip) - 1)
+        if person_scale:
+            inside = scores[held] * (index == held)[..., None]
+            turn = shortest_arc(np.array([0.0, 0.0, 1.0]), root[held].mean(1))[:, None]
+            yield normalize_windows(xy[held], inside, lifter.skeleton, channels), turn.swapaxes(-1, -2)
+        else:
+            yield ready[held], np.broadcast_to(np.eye(3), (len(held), 1, 3, 3))
+
+
+def _lifted(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
+    """(B, S, J, 3) joints in metres, checked."""
+    joints = lifter(inputs)
+    wanted = (len(inputs), len(lifter.out_frames), len(lifter.skeleton), 3)
+    if joints.shape != wanted or not np.isfinite(joints).all():
+        raise ShapeError(f"wanted finite joints {wanted} from {type(lifter).__name__}, got {joints.shape}")
+    if flip_average:
+        joints = (joints + flip(lifter(flip(inputs, lifter.skeleton)), lifter.skeleton)) / 2
+    return joints
+
+
+def _errors(
+    joints: np.ndarray, clip: BenchmarkClip, index: np.ndarray, protocol: BenchmarkProtocol
+) -> dict[str, np.ndarray]:
+    """Metric: errors (frames, steps or accelerations; joints or bones), in `UNITS`."""
+    skeleton, root = clip.skeleton, clip.skeleton.root
+    truth = 1000 * clip.xyz[index].astype(np.float64)
+    truth -= truth[:, root : root + 1].copy()
+    pred = 1000 * joints.astype(np.float64)
+    if protocol.root == "zeroed":
+        pred[:, root] = 0
+    elif protocol.root == "moved":
+        pred -= pred[:, root : root + 1].copy()
+    scored = list(skeleton.indices(protocol.scored_joints(skeleton)))
+    correct = list(skeleton.indices(protocol.correct_joints(skeleton)))
+    if protocol.scale == "oracle":
+        own, true = pred[:, scored], truth[:, scored]
+        pred *= ((own * true).sum((1, 2)) / np.maximum((own**2).sum((1, 2)), 1e-12))[:, None, None]
+    if protocol.frames == "clips":  # one clip after the other, with the jumps where they meet
+        follows = np.ones(len(index), bool)
+    else:
+        follows = np.diff(index, prepend=-2) == 1
+    own, true = pred[:, scored], truth[:, scored]
+    return {
+        "mpjpe": mpjpe(own, true),
+        "p_mpjpe": p_mpjpe(own, true),
+        "n_mpjpe": n_mpjpe(own, true),
+        "mpjve": mpjve(own, true)[follows[1:]],
+        "acceleration": acceleration_error(own, true)[follows[2:] & follows[1:-1]],
+        "bone_length": bone_length_error(pred, truth, skeleton),
+        "pck": 100 * pck(pred[:, correct], truth[:, correct], protocol.pck_threshold_mm),
+        "auc": 100 * auc(pred[:, correct], truth[:, correct], AUC_THRESHOLDS_MM[protocol.auc_thresholds]),
+    }
+
+
+def _tally(lifter: Lifter, protocol: BenchmarkProtocol) -> Tally:
+    skeleton = lifter.skeleton
+    scored = protocol.scored_joints(skeleton)
+    bones = tuple(skeleton.joints[child] for _, child in skeleton.bones)
+    columns = dict.fromkeys(UNITS, scored)
+    correct = protocol.correct_joints(skeleton)
+    return Tally(columns | {"bone_length": bones, "pck": correct, "auc": correct}, protocol.average)
+
+
+def _scores(
+    lifter: Lifter,
+    dataset: BenchmarkSet,
+    protocol: BenchmarkProtocol,
+    clips: list[BenchmarkClip],
+    tally: Tally,
+    counts: dict[str, int],
+) -> BenchmarkScores:
+    cells = {Cell(clip.subject, clip.action, clip.sequence) for clip in clips}
+    counts = {
+        "clips": len(clips),
+        "sequences": len({(cell.subject, cell.sequence) for cell in cells}),
+        "subjects": len({cell.subject for cell in cells}),
+        "actions": len({cell.action for cell in cells}),
+    } | counts
+    card = getattr(lifter, "card", None)
+    return BenchmarkScores(
+        lifter=card.name if card else type(lifter).__name__,
+        dataset=dataset.name,
+        choices=_choices(lifter, dataset, protocol, clips),
+        counts=counts,
+        remarks=_remarks(lifter, dataset, clips, counts),
+        mean=tally.means(),
+        per_joint=tally.per_joint(),
+        per_action=tally.table(lambda cell: cell.action),
+        per_subject=tally.table(lambda cell: cell.subject),
+        per_sequence=tally.table(lambda cell: f"{cell.subject} {cell.sequence}"),
+        per_cell=tally.table(lambda cell: f"{cell.subject} {cell.action}"),
+    )
+
+
+def _choices(
+    lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol, clips: list[BenchmarkClip]
+) -> dict[str, Any]:
+    """Everything that moves the numbers, as JSON has it."""
+    made = {key: list(map(list, value)) if key == "drop" else value for key, value in asdict(protocol).items()}
+    if protocol.joints is not None:
+        made["joints"] = list(protocol.joints)
+    if protocol.p_mpjpe == "each frame":
+        del made["batch"]
+    names = sorted({clip.keypoints.skeleton.name for clip in clips})
+    made["keypoints"] = " and ".join(
+        name if name == lifter.skeleton.name else f"{name} converted to {lifter.skeleton.name}" for name in names
+    )
+    straight = _normalization(lifter) == PERSON_SCALE
+    made["axes"] = "turned by the direction to the true pelvis" if straight else "the camera's"
+    return made | {f"data: {key}": value for key, value in dataset.notes.items()}
+
+
+def _remarks(
+    lifter: Lifter, dataset: BenchmarkSet, clips: list[BenchmarkClip], counts: dict[str, int]
+) -> tuple[str, ...]:
+    found = []
+    rates = sorted({clip.keypoints.fps for clip in clips} - {lifter.fps})
+    if rates:
+        found.append(
+            f"the lifter is for {lifter.fps:g} fps and the data has {', '.join(f'{rate:g}' for rate in rates)}; "
+            "nothing was resampled"
+        )
+    if counts["filled_keypoints"]:
+        found.append(f"{counts['filled_keypoints']} keypoints were unseen and were filled in")
+    if dropped := len(dataset.clips) - len(clips):
+        found.append(f"{dropped} clips were dropped by the protocol")
+    return tuple(found)

@@ -1,0 +1,176 @@
+"""What a card claims, measured again: each score by the protocol that the card itself holds.
+
+The tolerance is for what machines and versions of numpy, torch and ONNX Runtime do to the last digits. Simulated
+detector errors are drawn by torch's generator on the CPU, which gives the same numbers on any machine for one version
+of torch, to rounding.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from poselift.datasets.mocap import MocapClip, load_mocap
+from poselift.errors import DatasetError, MissingData, MissingExtraError
+from poselift.files import sha256_of
+from poselift.lifters.card import MOCAP, RECORDING, Card, Score
+from poselift.lifters.contract import Lifter
+from poselift.lifters.onnx import OnnxLifter
+from poselift.measure.mocap import MocapProtocol, Observer, evaluate_mocap
+from poselift.measure.recording import Recording
+
+TOLERANCE = 0.05
+"""Largest difference between a claim and its measurement that is let pass, in the unit of the score (millimetres)."""
+QUICK_FRAMES = 5000
+"""Scores over at most so many frames are measured when it must be quick."""
+
+MEASURES: dict[str, tuple[MocapProtocol, bool]] = {
+    "exact 2D": (MocapProtocol(), False),
+    "exact 2D, flip averaged": (MocapProtocol(flip_average=True), False),
+    "detector errors": (MocapProtocol(), True),
+    "quick, exact 2D": (MocapProtocol(cameras=1, every=7), False),
+    "quick, detector errors": (MocapProtocol(cameras=1, every=7), True),
+}
+"""Name: what is measured on motion capture for a card, and whether as a simulated detector sees it. The quick ones are
+there to be measured again in a test."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A claim beside its measurement."""
+
+    name: str
+    """Score and metric, or what else is claimed."""
+    claimed: float | str
+    """What the card says."""
+    measured: float | str | None
+    """What came out; None when it was not measured."""
+    tolerance: float = 0.0
+    """Largest difference that is let pass."""
+    note: str = ""
+    """Why it was not measured."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim was borne out, or could not be looked at."""
+        if self.measured is None:
+            return True
+        if isinstance(self.claimed, str) or isinstance(self.measured, str):
+            return self.claimed == self.measured
+        return abs(self.measured - self.claimed) <= self.tolerance
+
+
+class Sources:
+    """Where scores are measured."""
+
+    def __init__(
+        self,
+        mocap: Path | None = None,
+        recording: Path | None = None,
+        detector: Callable[[dict[str, Any]], Observer] | None = None,
+    ) -> None:
+        """Name them; files are read when they are needed.
+
+        Args:
+            mocap: Archive of motion capture.
+            recording: A real recording (`poselift.measure.recording.Recording`).
+            detector: Makes the lab's simulated detector of its errors; None where there is no torch.
+        """
+        self.mocap, self._recording, self.detector = mocap, recording, detector
+        self._clips: dict[str, list[MocapClip]] = {}
+
+    @cached_property
+    def recording(self) -> Recording:
+        """The real recording.
+
+        Raises:
+            MissingData: None was named.
+        """
+        if self._recording is None:
+            raise MissingData("name the recording (--recording)")
+        return Recording(self._recording)
+
+    def clips(self, split: str) -> list[MocapClip]:
+        """Clips of a part of the motion capture.
+
+        Raises:
+            MissingData: None was named.
+        """
+        if self.mocap is None:
+            raise MissingData("name the motion capture (--data)")
+        if split not in self._clips:
+            self._clips[split] = load_mocap(self.mocap, split=split)
+        return self._clips[split]
+
+    def measure(self, lifter: Lifter, score: Score) -> Score:
+        """Take a score again by its own protocol.
+
+        Raises:
+            MissingData: What it is measured on is not at hand.
+            DatasetError: The protocol is not one of this version.
+        """
+        if score.kind == RECORDING:
+            camera, flip = str(score.protocol.get("camera")), bool(score.protocol.get("flip_average"))
+            return self.recording.score(lifter, camera, flip_average=flip)
+        if score.kind != MOCAP:
+            raise MissingData(f"{score.data} is not motion capture: use poselift evaluate --data")
+        protocol = dict(score.protocol)
+        split, errors = protocol.pop("split", None), protocol.pop("errors", None)
+        protocol.pop("keypoints", None)
+        if split is None or set(protocol) != {f.name for f in fields(MocapProtocol)}:
+            raise DatasetError(f"its protocol is of another version of poselift: {', '.join(sorted(protocol))}")
+        choices: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in protocol.items()}
+        how = MocapProtocol(**choices)
+        if errors is not None and self.detector is None:
+            raise MissingData("simulated detector errors need torch: pip install 'poselift[lab]'")
+        observe = self.detector(errors) if errors is not None and self.detector else None
+        return mocap_score(lifter, self.clips(split), score.data, split, how, observe)
+
+
+def mocap_score(
+    lifter: Lifter, clips: list[MocapClip], data: str, split: str, protocol: MocapProtocol, observe: Observer | None
+) -> Score:
+    """A score on motion capture as cards hold it.
+
+    Args:
+        lifter: The lifter.
+        clips: Clips of one split.
+        data: Name of the archive.
+        split: Name of the split.
+        protocol: Cameras and options.
+        observe: Simulated detector; exact 2D when None.
+    """
+    scores = evaluate_mocap(lifter, clips, protocol, observe=observe)
+    plain = json.loads(json.dumps({"split": split} | scores.protocol))  # as it comes back from a card
+    return Score(kind=MOCAP, data=data, protocol=plain, frames=scores.frames, mean=scores.mean)
+
+
+def check_scores(lifter: Lifter, card: Card, sources: Sources, *, quick: bool = False) -> Iterator[Check]:
+    """Measure the scores of a card again, one after the other.
+
+    Args:
+        lifter: The lifter that the card is of.
+        card: The card.
+        sources: What to measure on.
+        quick: Only scores over at most `QUICK_FRAMES` frames; the others are left out.
+    """
+    for name, score in card.scores.items():
+        if quick and score.frames > QUICK_FRAMES:
+            continue
+        try:
+            measured = sources.measure(lifter, score)
+        except (MissingData, MissingExtraError) as error:
+            for metric, value in score.mean.items():
+                yield Check(f"{name}: {metric}", value, None, TOLERANCE, str(error))
+            continue
+        yield Check(f"{name}: frames", score.frames, measured.frames)
+        for metric, value in score.mean.items():
+            yield Check(f"{name}: {metric}", value, measured.mean.get(metric, "no such metric"), TOLERANCE)
+
+
+def check_file(lifter: OnnxLifter) -> Iterator[Check]:
+    """Whether the file is the one that the card is of."""
+    if lifter.card.sha256 is not None:
+        yield Check("sha256", lifter.card.sha256, sha256_of(lifter.path))

@@ -1,0 +1,80 @@
+"""Evaluation on a real recording: detections of calibrated cameras against joints triangulated from them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from poselift.datasets.archive import read_archive
+from poselift.errors import DatasetError
+from poselift.lifters.card import RECORDING, Score
+from poselift.lifters.contract import Lifter
+from poselift.lifting import lift
+from poselift.measure.metrics import p_mpjpe
+from poselift.prepare.swaps import untold
+from poselift.sequence import Keypoints2D, Poses3D
+from poselift.skeleton import BODY_25B, H36M_17
+
+LEAST_VALID = 9
+"""Limb joints whose truth must be valid for a frame to count."""
+
+
+class Recording:
+    """One person seen by several cameras, an npz archive.
+
+    It holds `kp2d_body25b` (cameras, T, 25, 3) pixels and confidence, `cameras` their numbers, `X3d17` (T, 17, 3)
+    metres in any frame, `valid` (T, 17), and `fps`.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Read it.
+
+        Raises:
+            MissingData: There is no such file.
+            DatasetError: It is broken, or lacks an array.
+        """
+        self.name = Path(path).name
+        content = read_archive(path)
+        if lacking := {"kp2d_body25b", "cameras", "X3d17", "valid", "fps"} - set(content):
+            raise DatasetError(f"{path} lacks {', '.join(sorted(lacking))}; wanted a recording by several cameras")
+        self.truth, self.valid = np.asarray(content["X3d17"]), np.asarray(content["valid"], bool)
+        fps, found = float(content["fps"]), np.asarray(content["kp2d_body25b"])
+        self.people = {
+            str(camera): Keypoints2D(seen[..., :2], seen[..., 2], BODY_25B, fps)
+            for camera, seen in zip(np.asarray(content["cameras"]).tolist(), found, strict=True)
+        }
+
+    def score(self, lifter: Lifter, camera: str, *, flip_average: bool = False) -> Score:
+        """P-MPJPE over the valid limb joints, with one camera's detections.
+
+        Raises:
+            DatasetError: There is no such camera.
+        """
+        if camera not in self.people:
+            raise DatasetError(f"{self.name} has no camera '{camera}'; it has {', '.join(self.people)}")
+        with untold():
+            poses = lift(self.people[camera], lifter, flip_average=flip_average)
+        error, frames = limb_error(poses, self.truth, self.valid)
+        protocol = {
+            "camera": camera,
+            "keypoints": f"{BODY_25B.name}, as the recording has them",
+            "joints": f"the twelve of the limbs where valid, in frames with {LEAST_VALID} of them",
+            "flip_average": flip_average,
+        }
+        return Score(
+            kind=RECORDING, data=self.name, protocol=protocol, frames=frames, mean={"p_mpjpe": round(error, 3)}
+        )
+
+
+def limb_error(poses: Poses3D, truth: np.ndarray, valid: np.ndarray) -> tuple[float, int]:
+    """P-MPJPE in millimetres over valid limb joints, and the number of frames compared.
+
+    Args:
+        poses: (T, 17) poses.
+        truth: (T, 17, 3) metres, any frame.
+        valid: (T, 17) bool.
+    """
+    limbs = [joint for limb in H36M_17.limbs for joint in limb]
+    frames = valid[:, limbs].sum(1) >= LEAST_VALID
+    mask = valid[frames][:, limbs]
+    errors = p_mpjpe(poses.xyz[frames][:, limbs], np.nan_to_num(truth[frames][:, limbs]), mask)
+    return 1000 * float(errors[mask].mean()), int(frames.sum())

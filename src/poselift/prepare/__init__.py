@@ -1,0 +1,1 @@
+"""From anybody's 2D keypoints to what a lifter is fed."""

@@ -1,0 +1,328 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from poselift import __version__
+from poselift.cli import LAB_VERBS, VERBS, lifting, main
+from poselift.cli.lifting import FORMATS
+from poselift.datasets.mocap import MocapClip
+from poselift.formats import read_poses, write_keypoints
+from poselift.lifters.load import shipped_lifters
+from poselift.read import read_keypoints
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import H36M_17
+
+DEMO = Path(str(resources.files("poselift") / "data" / "demo.npz"))
+
+
+@pytest.fixture(autouse=True)
+def default_lifter(monkeypatch, fake_lifter):
+    """No weights are opened: every name is the fake lifter."""
+    monkeypatch.setattr(lifting, "load_lifter", lambda name="": fake_lifter())
+
+
+@pytest.fixture
+def clip(tmp_path) -> Path:
+    """The first frames of the bundled clip."""
+    (person,) = read_keypoints(DEMO)
+    path = tmp_path / "in" / "clip.npz"
+    write_keypoints(person.with_frames(person.xy[:6], person.confidence[:6], person.fps), path)
+    return path
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
+
+
+def assert_error(capsys, *words: str) -> None:
+    """One error on stderr with these words, without a traceback."""
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert "Traceback" not in captured.err + captured.out
+    assert all(word in captured.err for word in words), captured.err
+
+
+def test_lift_writes_every_format_and_says_so(clip, tmp_path, capsys):
+    out = tmp_path / "new" / "out"
+    assert run("lift", clip, "--out", out) == 0
+    assert names(out) == sorted(f"clip.{ending}" for ending in FORMATS)
+    assert len(read_poses(out / "clip.npz")) == 6
+    assert "clip.npz: 6 frames at 30 fps, MEDIAPIPE_33, " in capsys.readouterr().out
+    assert "clip.npz" in (out / "clip.html").read_text()  # the page is titled by what was lifted
+
+
+def test_formats_can_be_chosen(clip, tmp_path):
+    assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz", "json") == 0
+    assert names(tmp_path / "out") == ["clip.json", "clip.npz"]
+
+
+def test_flip_and_lifter_are_passed_on(clip, tmp_path, monkeypatch, fake_lifter):
+    opened, lifter = [], fake_lifter()
+    monkeypatch.setattr(lifting, "load_lifter", lambda name: opened.append(name) or lifter)
+    assert run("lift", clip, "-o", tmp_path, "--formats", "npz", "--lifter", "mine.onnx", "--flip") == 0
+    assert opened == ["mine.onnx"]
+    assert len(lifter.calls) == 2
+
+
+def test_skeleton_and_fps_are_passed_on(tmp_path):
+    (person,) = read_keypoints(DEMO)
+    np.savez(tmp_path / "clip.npz", xy=person.xy)
+    assert run("lift", tmp_path / "clip.npz", "-o", tmp_path / "out", "--formats", "npz") == 1
+    assert run("lift", tmp_path / "clip.npz", "-o", tmp_path / "out", "--formats", "npz", "--fps", 12) == 0
+    assert read_poses(tmp_path / "out" / "clip.npz").fps == 12
+    assert run("lift", tmp_path / "clip.npz", "-o", tmp_path / "b", "--fps", 12, "--skeleton", "COCO_17") == 1
+
+
+def test_existing_results_are_kept_byte_for_byte(clip, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "clip.json").write_bytes(b"precious")
+    with monkeypatch.context() as patch:
+        patch.setattr(lifting, "read_keypoints", lambda *_, **__: pytest.fail("refused only after the work"))
+        assert run("lift", clip, "-o", out) == 1
+    assert_error(capsys, "clip.json exists and is kept", "--force")
+    assert names(out) == ["clip.json"]
+    assert (out / "clip.json").read_bytes() == b"precious"
+    assert run("lift", clip, "-o", out, "--force") == 0
+    assert json.loads((out / "clip.json").read_text())
+    assert len(names(out)) == len(FORMATS)
+
+
+def test_a_broken_file_does_not_stop_the_others(clip, tmp_path, capsys):
+    broken = clip.with_name("broken.npz")
+    broken.write_bytes(b"PK not really")
+    good = shutil.copy(clip, clip.with_name("other.npz"))
+    assert run("lift", broken, clip, "missing.json", good, "-o", tmp_path / "out", "--formats", "npz") == 1
+    assert names(tmp_path / "out") == ["clip.npz", "other.npz"]
+    errors = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("error: ") for line in errors)
+    assert [name in line for name, line in zip((str(broken), "missing.json"), errors, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["missing.npz"], ["missing.npz is not there"]),
+        (["missing.mp4"], ["missing.mp4"]),
+        (["keypoints.xyz"], ["unknown ending '.xyz'", "known: .npz, .csv, .json"]),
+        (["missing.npz", "--formats", "fbx", "npz"], ["unknown formats fbx", "known: npz, csv, json, bvh, html"]),
+        (["missing.npz", "--formats"], ["formats"]),
+        ([], ["nothing to lift"]),
+        (["a/clip.npz", "b/clip.json"], ["several inputs are called clip", "different folders"]),
+    ],
+)
+def test_wrong_inputs_are_refused_with_a_reason(tmp_path, capsys, arguments, words):
+    assert run("lift", *arguments, "--out", tmp_path / "out") == 1
+    assert_error(capsys, *words)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["lfit"], [], ["lift", "a.npz"], ["lift", "a.npz", "-o", "b", "--colour"], ["evaluate", "--cameras", "x"]],
+)
+def test_what_is_no_command_ends_with_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as ending:
+        main(arguments)
+    assert ending.value.code == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_out_folder_that_is_a_file_is_told(clip, tmp_path, capsys):
+    (tmp_path / "out").write_text("mine")
+    assert run("lift", clip, "-o", tmp_path / "out") == 1
+    assert_error(capsys, "cannot write into", "choose another folder")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_nobody_in_sight_is_told(clip, tmp_path, capsys, monkeypatch):
+    empty = Keypoints2D(np.full((3, 17, 2), np.nan), None, H36M_17, 30.0)
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (empty,))
+    assert run("lift", clip, "-o", tmp_path / "out") == 1
+    assert_error(capsys, "no joint was seen in any frame")
+    assert names(tmp_path / "out") == []
+
+
+def test_several_people_get_files_of_their_own(clip, tmp_path, monkeypatch):
+    people = read_keypoints(clip) * 3
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: people)
+    assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz") == 0
+    assert names(tmp_path / "out") == ["clip.npz", "clip_person2.npz", "clip_person3.npz"]
+
+
+def test_interrupting_leaves_whole_files_only(clip, tmp_path, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("json.dump", interrupt)
+        patch.setattr("json.dumps", interrupt)
+        assert run("lift", clip, "-o", tmp_path / "out") == 130
+    captured = capsys.readouterr()
+    assert "interrupted" in captured.err
+    assert "Traceback" not in captured.err
+    assert names(tmp_path / "out") == ["clip.csv", "clip.npz"]
+    assert len(read_poses(tmp_path / "out" / "clip.csv")) == 6
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are(clip, tmp_path, capsys):
+    odd = clip.rename(clip.with_name("[bold]a[b].npz"))
+    assert run("lift", odd, "-o", tmp_path / "out", "--formats", "npz") == 0
+    assert "[bold]a[b].npz: 6 frames" in capsys.readouterr().out
+    assert run("lift", "x[/b].npz", odd, "-o", tmp_path / "two", "--formats", "npz") == 1
+    assert_error(capsys, "x[/b].npz")
+
+
+def test_the_folder_one_is_in_has_a_name(tmp_path, monkeypatch):
+    folder = tmp_path / "walking"
+    folder.mkdir()
+    (person,) = read_keypoints(DEMO)
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (person,))
+    monkeypatch.chdir(folder)
+    assert run("lift", ".", "-o", tmp_path / "out", "--formats", "npz") == 0
+    assert names(tmp_path / "out") == ["walking.npz"]
+    (folder / "below").mkdir()
+    monkeypatch.chdir(folder / "below")
+    assert run("lift", "..", "-o", tmp_path / "up", "--formats", "npz") == 0
+    assert names(tmp_path / "up") == ["walking.npz"]
+
+
+@pytest.mark.parametrize("verb", sorted(LAB_VERBS))
+def test_every_verb_of_the_lab_explains_itself(verb, capsys):
+    pytest.importorskip("torch")
+    with pytest.raises(SystemExit) as ending:
+        main([verb, "--help"])
+    assert ending.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"usage: poselift {verb}" in shown and "--out" in shown
+    assert " ".join(LAB_VERBS[verb].split()[:3]) in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_explains_itself(verb, capsys):
+    with pytest.raises(SystemExit) as ending:
+        main([verb, "--help"])
+    assert ending.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"usage: poselift {verb}" in shown
+    assert VERBS[verb].__doc__.splitlines()[0].split(";")[0][:40] in " ".join(shown.split())
+
+
+def test_the_verbs_are_these():
+    assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "lifters"]
+    assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
+    assert __version__
+
+
+def test_python_m_poselift_runs_the_same_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "poselift", "lift", "nothing.npz", "-o", "nowhere", "--lifter", "nothing.onnx"],
+        capture_output=True, text=True, timeout=300, env=os.environ | {"COLUMNS": "80"},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.strip() == "error: no weights at nothing.onnx"
+    assert done.stdout == ""
+
+
+def test_lifters_lists_the_shipped_weights(capsys, monkeypatch):
+    monkeypatch.undo()
+    assert main(["lifters"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("name", *shipped_lifters()))
+    assert "Licence of all of them: MIT" in shown
+
+
+@pytest.fixture
+def mocap(monkeypatch) -> list[tuple]:
+    """Motion capture without a file; what was asked of the reader."""
+    asked = []
+    xyz = np.random.default_rng(0).normal(0, 0.3, (8, 17, 3)).astype(np.float32)
+
+    def load(path, *, split):
+        asked.append((path, split))
+        return [MocapClip("walk", "a", xyz, H36M_17, 50.0)]
+
+    monkeypatch.setattr("poselift.cli.measuring.load_mocap", load)
+    return asked
+
+
+def test_evaluate_prints_a_table_and_writes_json(mocap, tmp_path, capsys):
+    out = tmp_path / "scores.json"
+    assert run("evaluate", "--data", "mocap.npz", "--cameras", 2, "--seed", 3, "--out", out) == 0
+    assert mocap == [(Path("mocap.npz"), "dev")]
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("left_wrist", "mean", "p_mpjpe", "16 frames"))
+    scores = json.loads(out.read_text())
+    assert scores["frames"] == 16
+    assert (scores["protocol"]["cameras"], scores["protocol"]["seed"]) == (2, 3)
+    assert run("evaluate", "--data", "mocap.npz", "--out", out) == 1
+    assert_error(capsys, "scores.json exists and is kept")
+    assert run("evaluate", "--data", "mocap.npz", "--out", out, "--force", "--split", "all") == 0
+    assert mocap[-1] == (Path("mocap.npz"), None)
+
+
+def test_evaluate_refuses_what_is_not_there(capsys):
+    assert run("evaluate", "--data", "missing.npz") == 1
+    assert_error(capsys, "no motion capture at missing.npz")
+
+
+@pytest.mark.parametrize("wrong", [["--cameras", 0], ["--seed", -1]])
+def test_evaluate_refuses_impossible_protocols(mocap, capsys, wrong):
+    assert run("evaluate", "--data", "mocap.npz", *wrong) == 1
+    assert_error(capsys, "cameras >= 1 and seed >= 0")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["train", "nanohtnet_mocap"], ["evaluate", "--data", "x", "--detector-errors"], ["pretrain", "htnet"]]
+)
+def test_without_the_lab_its_verbs_say_how_to_get_it(mocap, monkeypatch, capsys, arguments):
+    for name in [name for name in sys.modules if name.startswith(("poselift.lab", "poselift.cli.training"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert main(arguments) == 1
+    assert_error(capsys, "needs torch: pip install 'poselift[lab]'")
+
+
+def test_our_own_faults_are_not_hidden(clip, tmp_path, monkeypatch):
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("lift", clip, "-o", tmp_path)
+
+
+def test_the_check_of_errors_can_fail(capsys):
+    print("error: x\nTraceback", file=sys.stderr)
+    with pytest.raises(AssertionError):
+        assert_error(capsys, "x")
+
+
+def test_auto_chooses_for_each_clip_and_says_so(clip, tmp_path, monkeypatch, capsys, fake_lifter):
+    """Clips of one and of many frames get other weights, each opened once."""
+    from poselift.lifters.card import Card
+    from poselift.lifters.choose import choose
+
+    cards = [
+        Card(name=name, skeleton="H36M_17", in_frames=window, out_frames=(window // 2,), fps=50.0, in_channels=3)
+        for name, window in (("still.1", 1), ("short.27", 27))
+    ]
+    opened = []
+    monkeypatch.setattr(lifting, "choose_shipped", lambda **given: choose(cards, **given))
+    monkeypatch.setattr(lifting, "load_lifter", lambda name: opened.append(name) or fake_lifter())
+    (person,) = read_keypoints(clip)
+    still = person.with_frames(person.xy[:1], person.confidence[:1], person.fps)
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (person, still, person))
+    assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz") == 0
+    assert opened == ["short.27", "still.1"]
+    shown = capsys.readouterr().out
+    assert "clip: short.27 (window of 27, the longest that is good for a clip of 10 frames at 50 fps)" in shown
+    assert "clip_person2: still.1 (window of 1," in shown

@@ -1,0 +1,63 @@
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from poselift.errors import CheckpointError
+from poselift.lab.run.folder import RunFolder
+
+CPU = torch.device("cpu")
+
+
+def same(stored):
+    return stored == {"seed": 1}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path, {"seed": 1})
+
+
+def test_a_fresh_folder_gets_its_recipe_and_loses_an_old_log(folder):
+    folder.log({"step": 3})
+    assert folder.open(CPU, same) is None
+    assert folder.lines() == []
+    assert '"seed": 1' in (folder.path / "recipe.json").read_text()
+
+
+def test_what_was_saved_comes_back(folder):
+    folder.save({"step": 2, "weights": {"a": torch.arange(3)}})
+    state = folder.open(CPU, same)
+    assert (state["step"], state["weights"]["a"].tolist()) == (2, [0, 1, 2])
+
+
+def test_other_recipes_and_broken_checkpoints_are_refused(folder):
+    folder.save({"step": 2})
+    with pytest.raises(CheckpointError, match="another recipe .* new --out folder"):
+        folder.open(CPU, lambda stored: False)
+    path = folder.path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(CheckpointError, match="broken; use a new --out folder"):
+        folder.open(CPU, same)
+
+
+def test_the_log_forgets_what_the_checkpoint_does_not_know(folder):
+    for step in (1, 2, 3):
+        folder.log({"step": step})
+    with (folder.path / "log.jsonl").open("a") as log:
+        log.write('{"step": 4, "lo')
+    folder.forget_after(2)
+    assert folder.lines() == [{"step": 1}, {"step": 2}]
+
+
+def test_a_process_that_does_not_write_leaves_the_folder_alone(folder):
+    folder.save({"step": 2})
+    folder.log({"step": 2})
+    before = {file.name: file.read_bytes() for file in folder.path.iterdir()}
+    other = RunFolder(folder.path, {"seed": 1}, writes=False)
+    assert other.open(CPU, same)["step"] == 2
+    other.save({"step": 3})
+    other.log({"step": 3})
+    other.forget_after(1)
+    other.write("recipe.json", "{}")
+    other.remove("log.jsonl")
+    assert {file.name: file.read_bytes() for file in folder.path.iterdir()} == before

@@ -1,0 +1,67 @@
+import os
+import signal
+import threading
+
+import pytest
+
+pytest.importorskip("torch")
+
+from poselift.lab.run import stop
+from poselift.lab.run.stop import Stop
+
+
+def test_nobody_asks():
+    with Stop() as asked:
+        assert not asked.asked
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_noted_and_what_was_before_comes_back(number):
+    before = signal.getsignal(number)
+    with Stop(signals=True) as asked:
+        assert not asked.asked
+        os.kill(os.getpid(), number)
+        assert asked.asked
+        assert asked.reason == signal.Signals(number).name
+        os.kill(os.getpid(), number)  # at once: torchrun passes on what we have got
+        assert signal.getsignal(number) is not before
+    assert signal.getsignal(number) is before
+
+
+def test_a_later_signal_does_what_it_always_did(monkeypatch):
+    monkeypatch.setattr(stop, "_SAME_S", -1.0)
+    with Stop(signals=True):
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_signals_are_left_alone_unless_asked_for():
+    before = signal.getsignal(signal.SIGTERM)
+    with Stop(max_minutes=1):
+        assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_other_threads_cannot_listen_and_do_not_fail():
+    found = []
+
+    def listen():
+        with Stop(signals=True) as asked:
+            found.append(asked.asked)
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    thread.join()
+    assert found == [False]
+
+
+def test_the_time_is_up(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(stop.time, "monotonic", lambda: now[0])
+    with Stop(2.5) as asked:
+        now[0] += 149
+        assert not asked.asked
+        now[0] += 1
+        assert asked.asked
+        assert asked.reason == "2.5 minutes are up"

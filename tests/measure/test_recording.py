@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from poselift.errors import DatasetError, MissingData
+from poselift.measure.recording import Recording, limb_error
+from poselift.sequence import Poses3D
+from poselift.skeleton import BODY_25B, H36M_17
+
+RNG = np.random.default_rng(0)
+LIMBS = [joint for limb in H36M_17.limbs for joint in limb]
+
+
+@pytest.fixture
+def arrays():
+    found = np.concatenate([RNG.uniform(100, 500, (2, 6, 25, 2)), np.ones((2, 6, 25, 1))], -1)
+    valid = np.ones((6, 17), bool)
+    valid[0, LIMBS[:4]] = False  # eight left
+    truth = RNG.normal(size=(6, 17, 3))
+    return {"kp2d_body25b": found, "cameras": np.array([1, 3]), "X3d17": truth, "valid": valid, "fps": 50.0}
+
+
+def test_a_recording_is_scored_camera_by_camera(arrays, fake_lifter, tmp_path):
+    np.savez(tmp_path / "two.npz", **arrays)
+    recording = Recording(tmp_path / "two.npz")
+    assert list(recording.people) == ["1", "3"]
+    assert recording.people["3"].skeleton is BODY_25B
+    one, other = (recording.score(fake_lifter(), camera) for camera in ("1", "3"))
+    assert (one.data, one.frames, one.protocol["camera"]) == ("two.npz", 5, "1")
+    assert one.mean["p_mpjpe"] > 0 and one.mean != other.mean
+    assert recording.score(fake_lifter(), "1", flip_average=True).protocol["flip_average"]
+    with pytest.raises(DatasetError, match="no camera '2'; it has 1, 3"):
+        recording.score(fake_lifter(), "2")
+
+
+def test_what_is_no_recording_is_told(arrays, tmp_path):
+    del arrays["valid"]
+    np.savez(tmp_path / "lacking.npz", **arrays)
+    with pytest.raises(DatasetError, match="lacks valid"):
+        Recording(tmp_path / "lacking.npz")
+    with pytest.raises(MissingData, match="none.npz"):
+        Recording(tmp_path / "none.npz")
+
+
+def test_only_valid_limb_joints_count():
+    truth = RNG.normal(size=(3, 17, 3))
+    valid = np.ones((3, 17), bool)
+    moved = truth * 2 + 1  # Procrustes takes this out
+    assert limb_error(Poses3D(moved.astype(np.float32), H36M_17, 50.0), truth, valid) == (pytest.approx(0, abs=1e-2), 3)
+    moved[:, H36M_17.index("nose")] += 5
+    valid[1, LIMBS[0]] = False
+    moved[1, LIMBS[0]] += 5
+    assert limb_error(Poses3D(moved.astype(np.float32), H36M_17, 50.0), truth, valid)[0] < 1e-2
+    valid[1, LIMBS[0]] = True
+    assert limb_error(Poses3D(moved.astype(np.float32), H36M_17, 50.0), truth, valid)[0] > 10

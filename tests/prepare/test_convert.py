@@ -1,0 +1,200 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poselift.errors import SkeletonError
+from poselift.formats.order import _FIGURE
+from poselift.prepare.convert import RULES, check_convertible, convert, convert_arrays
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import (
+    BODY_25,
+    BODY_25B,
+    COCO_17,
+    H36M_17,
+    HALPE_26,
+    HUMANEVA_15,
+    MEDIAPIPE_33,
+    MPI_INF_3DHP_17,
+    SKELETONS,
+    Skeleton,
+)
+
+every_skeleton = pytest.mark.parametrize("source", SKELETONS.values(), ids=SKELETONS)
+LIFTABLE = (H36M_17, HUMANEVA_15, MPI_INF_3DHP_17)
+
+
+def detections(skeleton: Skeleton, frames: int = 3, seed: int = 0) -> Keypoints2D:
+    rng = np.random.default_rng(seed)
+    shape = (frames, len(skeleton))
+    return Keypoints2D(rng.uniform(0, 500, (*shape, 2)), rng.uniform(0.1, 1, shape), skeleton, 30, (640, 480))
+
+
+def unseen(keypoints: Keypoints2D, *joints: str) -> Keypoints2D:
+    confidence = keypoints.confidence.copy()
+    confidence[:, keypoints.skeleton.indices(joints)] = 0
+    return keypoints.with_frames(keypoints.xy, confidence, keypoints.fps)
+
+
+def joint(keypoints: Keypoints2D, name: str) -> np.ndarray:
+    return keypoints.xy[:, keypoints.skeleton.index(name)].astype(float)
+
+
+def score(keypoints: Keypoints2D, name: str) -> np.ndarray:
+    return keypoints.confidence[:, keypoints.skeleton.index(name)]
+
+
+def assert_from(result: Keypoints2D, target: str, source: Keypoints2D, mixture: dict[str, float]) -> None:
+    """`target` is the mixture, as confident as its least confident part."""
+    expected = sum(weight * joint(source, name) for name, weight in mixture.items())
+    np.testing.assert_allclose(joint(result, target), expected, atol=1e-3)
+    np.testing.assert_array_equal(score(result, target), np.min([score(source, n) for n in mixture], 0))
+
+
+def test_the_check_of_mixtures_can_fail():
+    source = detections(COCO_17)
+    with pytest.raises(AssertionError):
+        assert_from(convert(source, H36M_17), "pelvis", source, {"left_hip": 0.6, "right_hip": 0.4})
+
+
+@every_skeleton
+@pytest.mark.parametrize("target", LIFTABLE, ids=lambda s: s.name)
+def test_joints_of_the_same_name_are_copied_and_the_rest_made(source, target):
+    keypoints = detections(source)
+    result = convert(keypoints, target)
+    assert (result.skeleton, result.fps, result.image_size) == (target, 30, (640, 480))
+    assert result.seen.all()
+    for name in set(source.joints) & set(target.joints):
+        np.testing.assert_array_equal(joint(result, name), joint(keypoints, name))
+        np.testing.assert_array_equal(score(result, name), score(keypoints, name))
+
+
+@every_skeleton
+def test_a_standing_figure_stays_one(source):
+    """Made-up joints lie near where the joint of this name is in a standing person (height 1, y up)."""
+    figure = np.array([_FIGURE[name] for name in source.joints])[None] * 100
+    result = convert(Keypoints2D(figure, None, source, 30), H36M_17)
+    for name in H36M_17.joints:
+        np.testing.assert_allclose(joint(result, name)[0], np.multiply(_FIGURE[name], 100), atol=8, err_msg=name)
+
+
+def test_the_same_skeleton_is_left_alone():
+    keypoints = detections(H36M_17)
+    assert convert(keypoints, H36M_17) is keypoints
+
+
+def test_coco_to_h36m_by_hand():
+    source = detections(COCO_17)
+    result = convert(source, H36M_17)
+    hips, shoulders = {"left_hip": 0.5, "right_hip": 0.5}, {"left_shoulder": 0.5, "right_shoulder": 0.5}
+    assert_from(result, "pelvis", source, hips)
+    assert_from(result, "thorax", source, shoulders)
+    assert_from(result, "spine", source, dict.fromkeys((*hips, *shoulders), 0.25))
+    assert_from(result, "nose", source, {"nose": 1})
+    crown = {"left_ear": 0.8, "right_ear": 0.8, "left_shoulder": -0.3, "right_shoulder": -0.3}
+    assert_from(result, "head_top", source, crown)
+
+
+def test_without_ears_the_crown_comes_from_the_eyes_then_the_nose():
+    source = unseen(detections(COCO_17), "left_ear")
+    eyes = {"left_eye": 0.75, "right_eye": 0.75, "left_shoulder": -0.25, "right_shoulder": -0.25}
+    assert_from(convert(source, H36M_17), "head_top", source, eyes)
+    source = unseen(source, "right_eye")
+    nose = {"nose": 1.6, "left_shoulder": -0.3, "right_shoulder": -0.3}
+    assert_from(convert(source, H36M_17), "head_top", source, nose)
+
+
+def test_without_a_nose_it_comes_from_the_eyes_then_the_ears():
+    source = unseen(detections(COCO_17), "nose")
+    assert_from(convert(source, H36M_17), "nose", source, {"left_eye": 0.5, "right_eye": 0.5})
+    source = unseen(source, "left_eye")
+    assert_from(convert(source, H36M_17), "nose", source, {"left_ear": 0.5, "right_ear": 0.5})
+
+
+def test_fallbacks_are_chosen_frame_by_frame():
+    source = detections(COCO_17)
+    source.confidence[1, COCO_17.index("right_ear")] = 0
+    result = joint(convert(source, H36M_17), "head_top")
+    crowns = [joint(convert(s, H36M_17), "head_top") for s in (detections(COCO_17), unseen(source, "left_ear"))]
+    np.testing.assert_array_equal(result, [crowns[0][0], crowns[1][1], crowns[0][2]])
+
+
+def test_a_joint_of_its_own_is_preferred_and_made_up_where_unseen():
+    source = detections(BODY_25)
+    assert_from(convert(source, H36M_17), "pelvis", source, {"pelvis": 1})
+    source = unseen(source, "pelvis")
+    assert_from(convert(source, H36M_17), "pelvis", source, {"left_hip": 0.5, "right_hip": 0.5})
+
+
+def test_what_cannot_be_made_is_unseen():
+    source = unseen(detections(COCO_17), "left_hip", "left_wrist")
+    result = convert(source, H36M_17)
+    missing = {"pelvis", "left_hip", "left_wrist", "spine"}
+    assert {H36M_17.joints[j] for j in np.flatnonzero(~result.seen[0])} == missing
+    assert np.isnan(result.xy[~result.seen]).all()
+    assert (result.confidence[~result.seen] == 0).all()
+
+
+def test_unseen_places_do_not_leak_into_the_result():
+    source = detections(COCO_17)
+    nan, wild = source.xy.copy(), source.xy.copy()
+    nan[:, 3], wild[:, 3] = np.nan, 1e6
+    blank = unseen(source, "left_ear").confidence
+    results = [convert(source.with_frames(xy, blank, 30), H36M_17) for xy in (source.xy, nan, wild)]
+    for result in results[1:]:
+        np.testing.assert_array_equal(result.xy, results[0].xy)
+
+
+def test_without_scores_what_is_seen_is_sure():
+    xy = detections(COCO_17).xy.copy()
+    xy[0, COCO_17.index("left_hip")] = np.nan
+    result = convert(Keypoints2D(xy, None, COCO_17, 30), H36M_17)
+    assert set(np.unique(result.confidence)) == {0, 1}
+    assert not result.seen[0, H36M_17.root]
+    assert result.seen[1:].all()
+
+
+@pytest.mark.parametrize(("source", "target"), [(COCO_17, HALPE_26), (H36M_17, MEDIAPIPE_33)])
+def test_joints_that_nothing_gives_are_an_error(source, target):
+    with pytest.raises(SkeletonError, match=f"{source.name} cannot be converted to {target.name}: nothing gives"):
+        convert(detections(source), target)
+
+
+def test_missing_limbs_are_an_error_and_a_missing_head_is_not():
+    body = Skeleton("BODY", tuple(j for limb in COCO_17.limbs for j in (COCO_17.joints[i] for i in limb)), (-1,) * 12)
+    check_convertible(body, H36M_17)
+    result = convert(detections(body), H36M_17)
+    assert {H36M_17.joints[j] for j in np.flatnonzero(~result.seen[0])} == {"nose", "head_top"}
+    arms = Skeleton("ARMS", body.joints[:6], (-1,) * 6)
+    with pytest.raises(SkeletonError, match="nothing gives pelvis, right_hip.*use keypoints with"):
+        check_convertible(arms, H36M_17)
+
+
+def test_rules_name_joints_that_exist_and_mixtures_are_affine():
+    joints = {name for skeleton in SKELETONS.values() for name in skeleton.joints}
+    for target, options in RULES.items():
+        assert target in joints
+        for option in options:
+            assert set(option) <= joints
+            assert sum(option.values()) == pytest.approx(1)
+
+
+@every_skeleton
+@settings(max_examples=10)
+@given(seed=st.integers(0, 1000))
+def test_torch_gives_the_same(source, seed):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(seed)
+    xy = rng.normal(size=(2, 3, len(source), 2)).astype(np.float32)
+    confidence = (rng.random((2, 3, len(source))) * (rng.random((2, 3, len(source))) > 0.4)).astype(np.float32)
+    ours = convert_arrays(xy, confidence, source, H36M_17)
+    theirs = convert_arrays(torch.from_numpy(xy), torch.from_numpy(confidence), source, H36M_17)
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.dtype == np.float32
+        np.testing.assert_allclose(b.numpy(), a, atol=1e-6)
+
+
+def test_body_25b_has_no_pelvis_of_its_own():
+    source = detections(BODY_25B)
+    assert_from(convert(source, H36M_17), "pelvis", source, {"left_hip": 0.5, "right_hip": 0.5})
+    assert_from(convert(source, H36M_17), "head_top", source, {"head_top": 1})

@@ -1,0 +1,72 @@
+import os
+import stat
+
+import pytest
+
+from poselift.errors import FormatError, OutputError, OutputExistsError
+from poselift.files import check_free, written_whole
+
+
+def test_the_file_appears_when_the_block_ends_and_nothing_else_does(tmp_path):
+    path = tmp_path / "new" / "folder" / "clip.json"
+    with written_whole(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".json"
+        temporary.write_text("whole")
+        assert not path.exists()
+    assert [file.name for file in path.parent.iterdir()] == ["clip.json"]
+    assert path.read_text() == "whole"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError, FormatError])
+def test_nothing_is_left_when_the_block_fails(tmp_path, error):
+    with pytest.raises(error), written_whole(tmp_path / "clip.json") as temporary:
+        temporary.write_text("half")
+        raise error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_keeps_the_old_file(tmp_path):
+    path = tmp_path / "clip.json"
+    path.write_text("old")
+    with pytest.raises(OutputError, match="could not write .*No space"), written_whole(path, overwrite=True) as file:
+        file.write_text("half")
+        raise OSError(28, "No space left on device")
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_existing_files_are_kept_unless_told_otherwise(tmp_path):
+    path = tmp_path / "clip.json"
+    path.write_text("old")
+    with pytest.raises(OutputExistsError, match="exists and is kept.*--force"), written_whole(path):
+        raise AssertionError("the block must not run")
+    assert path.read_text() == "old"
+    with written_whole(path, overwrite=True) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+
+
+def test_check_free(tmp_path):
+    check_free(tmp_path / "nothing.npz")
+    (tmp_path / "there.npz").touch()
+    check_free(tmp_path / "there.npz", overwrite=True)
+    with pytest.raises(OutputExistsError):
+        check_free(tmp_path / "there.npz")
+    with pytest.raises(OutputExistsError, match="is a folder"):
+        check_free(tmp_path, overwrite=True)
+
+
+def test_a_file_where_the_folder_should_be_is_told(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(OutputError, match="cannot write into .*out"), written_whole(tmp_path / "out" / "clip.json"):
+        raise AssertionError("the block must not run")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_the_file_has_the_mode_of_any_other(tmp_path):
+    with written_whole(tmp_path / "ours") as temporary:
+        temporary.touch()
+    (tmp_path / "plain").touch()
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours", "plain")]
+    assert modes[0] == modes[1]
