@@ -7,7 +7,8 @@ from poselift import lift as package_lift
 from poselift.errors import CheckpointError, DetectionError, FormatError, ShapeError, SkeletonError
 from poselift.lifters.load import shipped_lifters
 from poselift.lifting import BATCH, lift
-from poselift.prepare.normalize import calibrate, normalize_windows
+from poselift.prepare.feed import Feed
+from poselift.prepare.normalize import SCREEN
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, Skeleton
 
@@ -16,41 +17,39 @@ BODY = RNG.uniform(100, 500, (17, 2))
 contracts = st.sampled_from([(1, (0,)), (9, (4,)), (9, tuple(range(9))), (27, (12, 13, 14)), (81, (40,))])
 
 
-@pytest.fixture(autouse=True, scope="module")
-def scores_as_given():
-    """Here confidence carries frame numbers: it passes as it is, but where a test asks for the real thing."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(lift.__globals__, "calibrate", lambda confidence: np.minimum(confidence, 1))
-        yield
-
-
 def counted(frames: int, fps: float, step: float) -> Keypoints2D:
-    """A person whose confidence rises by `step` a frame, but not the pelvis'."""
-    confidence = np.tile(0.05 + step * np.arange(frames)[:, None], 17)
-    confidence[:, H36M_17.root] = 0.05
-    return Keypoints2D(np.tile(BODY, (frames, 1, 1)), confidence, H36M_17, fps)
+    """A person all of whose joints but the pelvis move right by `step` pixels a frame, in a picture of 2000 by 2000."""
+    xy = np.tile(BODY, (frames, 1, 1))
+    xy[:, 1:, 0] += step * np.arange(frames)[:, None]
+    return Keypoints2D(xy, None, H36M_17, fps, (2000, 2000))
+
+
+def counting(lifter):
+    """The fake lifter that is fed places in the picture, so that its answer says which frame went in."""
+    lifter.normalization = SCREEN
+    return lifter
 
 
 def frame_numbers(poses, step: float) -> np.ndarray:
-    """Which source frame each pose was made of, when the lifter gives confidence as z."""
-    return poses.xyz[:, 1:, 2] / step
+    """Which source frame each pose was made of."""
+    return (poses.xyz[:, 1:, 0] - (BODY[1:, 0] - BODY[0, 0]) / 1000) * 1000 / step
 
 
 @given(st.integers(1, 200), contracts)
 def test_pose_k_is_made_of_frame_k(fake_lifter, frames, contract):
     lifter = fake_lifter(in_frames=contract[0], out_frames=contract[1])
-    poses = lift(counted(frames, 50.0, 0.004), lifter)
+    poses = lift(counted(frames, 50.0, 4), counting(lifter))
     assert (len(poses), poses.fps, poses.skeleton) == (frames, 50.0, H36M_17)
-    np.testing.assert_allclose(frame_numbers(poses, 0.004), np.tile(np.arange(frames)[:, None], 16), atol=1e-3)
+    np.testing.assert_allclose(frame_numbers(poses, 4), np.tile(np.arange(frames)[:, None], 16), atol=1e-3)
 
 
 @given(st.integers(2, 150), st.sampled_from([24.0, 25.0, 30000 / 1001, 30.0, 60.0, 120.0, 240.0]), contracts)
 def test_pose_k_is_made_of_the_time_of_frame_k_at_any_rate(fake_lifter, frames, fps, contract):
-    poses = lift(counted(frames, fps, 0.005), fake_lifter(in_frames=contract[0], out_frames=contract[1]))
+    poses = lift(counted(frames, fps, 5), counting(fake_lifter(in_frames=contract[0], out_frames=contract[1])))
     assert (len(poses), poses.fps) == (frames, fps)
     last = np.floor((frames - 1) * 50 / fps + 1e-6) * fps / 50  # the time of the last 50 Hz frame; then poses are held
     expected = np.minimum(np.arange(frames), last)
-    np.testing.assert_allclose(frame_numbers(poses, 0.005), np.tile(expected[:, None], 16), atol=2e-3)
+    np.testing.assert_allclose(frame_numbers(poses, 5), np.tile(expected[:, None], 16), atol=2e-3)
 
 
 def test_a_lifter_of_the_benchmarks_sees_places_in_the_picture(fake_lifter):
@@ -65,9 +64,9 @@ def test_a_lifter_of_the_benchmarks_sees_places_in_the_picture(fake_lifter):
 
 
 def test_nearly_equal_rates_are_not_resampled(fake_lifter):
-    poses = lift(counted(40, 30000 / 1001, 0.01), fake_lifter(fps=30.0))
+    poses = lift(counted(40, 30000 / 1001, 10), counting(fake_lifter(fps=30.0)))
     assert poses.fps == 30000 / 1001
-    np.testing.assert_allclose(frame_numbers(poses, 0.01)[:, 0], np.arange(40), atol=1e-4)
+    np.testing.assert_allclose(frame_numbers(poses, 10)[:, 0], np.arange(40), atol=1e-4)
 
 
 def test_the_lifter_sees_normalised_windows_with_places_outside_unseen(fake_lifter):
@@ -76,11 +75,10 @@ def test_the_lifter_sees_normalised_windows_with_places_outside_unseen(fake_lift
     poses = lift(Keypoints2D(xy, np.full((3, 17), 0.8), H36M_17, 50.0), lifter)
     (windows,) = lifter.calls
     inside = np.array([[0, 0, 1, 1, 1], [0, 1, 1, 1, 0], [1, 1, 1, 0, 0]])
-    np.testing.assert_allclose(windows[..., 2], np.tile(0.8 * inside[..., None], 17), atol=1e-6)
+    np.testing.assert_allclose(windows[..., 2], np.tile(1.0 * inside[..., None], 17), atol=1e-6)
     held = np.array([[0, 0, 0, 1, 2], [0, 0, 1, 2, 2], [0, 1, 2, 2, 2]])
-    expected = normalize_windows(
-        xy[held].astype(np.float32), np.tile(0.8 * inside[..., None], 17).astype(np.float32), H36M_17, 3
-    )
+    clip = np.concatenate([xy, np.ones((3, 17, 1))], -1, dtype=np.float32)
+    expected = Feed(H36M_17, 3).windows(clip[held], inside > 0)
     np.testing.assert_allclose(windows, expected, atol=1e-5)
     assert (poses.xyz[:, H36M_17.root] == 0).all()
     np.testing.assert_allclose(poses.xyz[..., :2], (expected[:, 2] - expected[:, 2, :1])[..., :2], atol=1e-5)
@@ -131,7 +129,8 @@ def test_missing_joints_and_frames_never_break_it(fake_lifter, seed, share, fram
 
 
 def test_unseen_places_do_not_matter(fake_lifter):
-    keypoints = counted(20, 50.0, 0.01)
+    keypoints = counted(20, 50.0, 1)
+    keypoints = keypoints.with_frames(keypoints.xy, np.ones((20, 17)), 50.0)
     keypoints.confidence[5:9, 3] = 0
     wild = keypoints.xy.copy()
     wild[5:9, 3] = [np.nan, 1e6]
@@ -149,8 +148,8 @@ def test_nobody_is_an_error(fake_lifter, confidence):
 def test_ten_thousand_frames_come_in_bounded_batches_and_tell_progress(fake_lifter):
     lifter = fake_lifter(out_frames=(3, 4, 5))
     seen = []
-    poses = lift(counted(10_000, 50.0, 9e-5), lifter, progress=lambda done, total: seen.append((done, total)))
-    np.testing.assert_allclose(frame_numbers(poses, 9e-5)[:, 0], np.arange(10_000), atol=0.01)
+    poses = lift(counted(10_000, 50.0, 0.5), counting(lifter), progress=lambda done, total: seen.append((done, total)))
+    np.testing.assert_allclose(frame_numbers(poses, 0.5)[:, 0], np.arange(10_000), atol=0.01)
     assert max(len(windows) for windows in lifter.calls) == BATCH
     assert len(lifter.calls) == -(-10_000 // (3 * BATCH)) == len(seen)
     assert seen[0] == (3 * BATCH, 10_000)
@@ -160,7 +159,7 @@ def test_ten_thousand_frames_come_in_bounded_batches_and_tell_progress(fake_lift
 
 @pytest.mark.parametrize("fps", [1.0, 30.0, 50.0, 1000.0])
 def test_one_frame(fake_lifter, fps):
-    poses = lift(counted(1, fps, 0.1), fake_lifter(in_frames=27, out_frames=(13,)))
+    poses = lift(counted(1, fps, 1), fake_lifter(in_frames=27, out_frames=(13,)))
     assert (len(poses), poses.fps) == (1, fps)
     assert np.abs(poses.xyz[..., :2]).max() > 0.1
 
@@ -179,8 +178,10 @@ def test_a_lifter_that_yields_another_shape_is_refused(fake_lifter, frames):
         def __call__(self, windows):
             return np.zeros((len(windows), frames, 17, 3), np.float32)
 
-    with pytest.raises(ShapeError, match=rf"wanted joints \(7, 2, 17, 3\) from Wrong, got \(7, {frames}, 17, 3\)"):
-        lift(counted(14, 50.0, 0.01), Wrong(out_frames=(4, 5)))
+    with pytest.raises(
+        ShapeError, match=rf"wanted finite joints \(7, 2, 17, 3\) from Wrong, got \(7, {frames}, 17, 3\)"
+    ):
+        lift(counted(14, 50.0, 1), Wrong(out_frames=(4, 5)))
 
 
 def test_a_lifter_that_yields_no_numbers_is_refused(fake_lifter):
@@ -189,31 +190,30 @@ def test_a_lifter_that_yields_no_numbers_is_refused(fake_lifter):
             return np.full((len(windows), 1, 17, 3), np.nan, np.float32)
 
     with pytest.raises(ShapeError, match="NaN"):
-        lift(counted(14, 50.0, 0.01), Wrong())
+        lift(counted(14, 50.0, 1), Wrong())
 
 
 def test_what_is_no_lifter_is_refused():
     with pytest.raises(SkeletonError, match="is no lifter: it lacks"):
-        lift(counted(5, 50.0, 0.01), lambda windows: windows)
+        lift(counted(5, 50.0, 1), lambda windows: windows)
 
 
 def test_the_default_is_the_shipped_one(monkeypatch, fake_lifter):
     asked = []
-    monkeypatch.setitem(
-        package_lift.__globals__, "load_lifter", lambda *name, **clip: asked.append((*name, clip)) or fake_lifter()
+    monkeypatch.setattr(
+        "poselift.lifting.load_lifter", lambda *name, **clip: asked.append((*name, clip)) or fake_lifter()
     )
-    assert len(package_lift(counted(5, 50.0, 0.01))) == 5
+    assert len(package_lift(counted(5, 50.0, 1))) == 5
     assert asked == [("auto", {"fps": 50.0, "length": 5})]
     monkeypatch.undo()
     if shipped_lifters():
-        assert len(package_lift(counted(5, 50.0, 0.01))) == 5
+        assert len(package_lift(counted(5, 50.0, 1))) == 5
     else:
         with pytest.raises(CheckpointError):
-            package_lift(counted(5, 50.0, 0.01))
+            package_lift(counted(5, 50.0, 1))
 
 
-def test_the_scale_of_the_scores_does_not_matter(fake_lifter, monkeypatch):
-    monkeypatch.setitem(lift.__globals__, "calibrate", calibrate)
+def test_the_scale_of_the_scores_does_not_matter(fake_lifter):
     sure = Keypoints2D(BODY + RNG.normal(size=(20, 17, 2)), RNG.uniform(0.1, 1, (20, 17)), H36M_17, 50.0)
     shy = sure.with_frames(sure.xy, sure.confidence * 0.4, 50.0)
     one, other = fake_lifter(), fake_lifter()

@@ -53,11 +53,12 @@ OUTSIDE_AT_THE_TOP = {
     "doctor.report": {"rich"},
     "formats.amc": {"scipy"},
     "formats.bvh": {"scipy"},
-    "geometry.rotation": {"scipy"},
     "measure.tables": {"rich"},
 }
 OUTSIDE_IN_FUNCTIONS = {
+    "geometry.rotation": {"scipy"},
     "prepare.convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is
+    "prepare.feed": {"torch"},
     "prepare.normalize": {"torch"},
     "lifters.onnx": {"onnxruntime"},
     "datasets.own": {"pyarrow"},

@@ -1,26 +1,36 @@
 """The inference path, top to bottom: one person's 2D keypoints to 3D motion.
 
-convert -> repair swapped sides -> resample -> calibrate confidence -> windows -> normalise -> lifter (and its mirror
-image) -> blend and stitch -> resample back
+convert -> repair swapped sides -> resample -> feed (calibrated, filled, normalised windows) -> lifter (and its mirror
+image) -> turn into the frame asked for -> blend and stitch -> resample back -> say what was seen
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
-from poselift.errors import DetectionError, ShapeError
-from poselift.lifters.contract import Lifter, check_lifter
+from poselift.errors import DetectionError, FormatError, ShapeError
+from poselift.geometry.camera import Camera
+from poselift.geometry.rotation import shortest_arc
+from poselift.lifters.contract import Lifter, check_lifter, frame_of
 from poselift.lifters.load import AUTO, load_lifter
 from poselift.prepare.convert import convert
+from poselift.prepare.feed import Feed
 from poselift.prepare.flip import flip
-from poselift.prepare.normalize import PERSON_SCALE, calibrate, normalize_windows
+from poselift.prepare.normalize import calibrate
 from poselift.prepare.resample import resample_keypoints, resample_poses
 from poselift.prepare.swaps import repair_swaps
-from poselift.prepare.window import Windows, blend_seams, cut
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.prepare.window import blend_seams, cut
+from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D
 
 BATCH = 64
 """Windows lifted at a time; more is not faster on a laptop and takes memory."""
+LONGEST_GUESS_S = 0.25
+"""Frames farther than this from any sighting of the person are marked as gaps: a quarter of a stride, after which limbs
+may be anywhere."""
+FEWEST_JOINTS = 3
+"""Joints that a frame must show to count as a sighting."""
 
 
 def lift(
@@ -29,6 +39,9 @@ def lift(
     *,
     flip_average: bool = False,
     repair: bool = True,
+    frame: str | None = None,
+    camera: Camera | None = None,
+    gaps: Literal["mark", "fill"] = "mark",
     progress: Callable[[int, int], None] | None = None,
 ) -> Poses3D:
     """Lift one person's keypoints to 3D.
@@ -38,63 +51,101 @@ def lift(
         lifter: The network; when None, the shipped weights that suit the clip (`poselift.lifters.choose`).
         flip_average: Lift the mirror image too and average: a little better, twice the time.
         repair: Undo short exchanges of left and right first (`poselift.prepare.swaps`).
+        frame: The axes wanted, "camera" or "turned_camera" (`poselift.sequence.FRAMES`). None takes those in which the
+            lifter answers: person-scale weights, such as the shipped ones, do not know where in the picture the person
+            is, and answer for a camera turned to look straight at them; `SCREEN` weights answer for the camera itself.
+        camera: The camera's intrinsics, to turn one into the other; R and t are not used.
+        gaps: "mark" marks frames farther than `LONGEST_GUESS_S` from any sighting as gaps; "fill" marks none. They are
+            filled in either way, and `observed` is 0 there.
         progress: Called with (frames done, frames in all) now and then.
 
     Returns:
-        As many poses as there are keypoint frames, at the same rate: metres, relative to the pelvis, in the axes of a
-        camera that looks straight at the person (x right, y down, z away); of the camera itself for weights made with
-        the benchmarks' `SCREEN` normalisation.
+        As many poses as there are keypoint frames, at the same rate: metres, relative to the pelvis, with what was
+        observed of each joint.
 
     Raises:
-        FormatError: The weights need the picture's size, and the keypoints come without.
+        FormatError: The weights need the picture's size, and the keypoints come without; or another frame than the
+            lifter's is wanted, and there is no camera.
         SkeletonError: The keypoints lack joints that cannot be made up.
         DetectionError: No joint was seen in any frame.
         ShapeError: The lifter's result has another shape than it announces, or is not finite.
     """
     lifter = lifter or load_lifter(AUTO, fps=keypoints.fps, length=len(keypoints))
     check_lifter(lifter)
+    turned = _turning(frame_of(lifter), frame, camera)
     source = convert(keypoints, lifter.skeleton)
     if not source.seen.any():
         raise DetectionError("no joint was seen in any frame: there is nobody to lift; check the detector's output")
-    source = resample_keypoints(repair_swaps(source) if repair else source, lifter.fps)
-    windows = cut(len(source), lifter.in_frames, lifter.out_frames)
-    seen = source.seen
-    xy = np.where(seen[..., None], source.xy, np.float32(0))
-    confidence = seen.astype(np.float32) if source.confidence is None else calibrate(source.confidence * seen)
-    chunks = []
+    source = repair_swaps(source) if repair else source
+    steady = resample_keypoints(source, lifter.fps)
+    windows, feed = cut(len(steady), lifter.in_frames, lifter.out_frames), Feed.of(lifter)
+    clip, chunks = feed.clip(steady), []
     for start in range(0, len(windows.index), BATCH):
         chosen = slice(start, start + BATCH)
-        inputs = _windows(xy, confidence, windows, chosen, lifter, keypoints.image_size)
-        chunks.append(_run(lifter, inputs, flip_average))
+        shown = clip[windows.index[chosen]], windows.inside[chosen]
+        joints = run_lifter(lifter, feed.windows(*shown), flip_average)
+        if turned and camera:
+            turn = turn_to(camera.rays(feed.places(*shown, keypoints.image_size)))
+            joints = joints @ (turn if frame == TURNED_CAMERA else turn.swapaxes(-1, -2))
+        chunks.append(joints - joints[:, :, lifter.skeleton.root, None])
         if progress:
-            progress(min((start + BATCH) * len(lifter.out_frames), len(source)), len(source))
-    joints = blend_seams(np.concatenate(chunks), len(source))
-    poses = Poses3D(windows.stitch(joints), lifter.skeleton, lifter.fps)
-    return resample_poses(poses, keypoints.fps, len(keypoints))
+            progress(min((start + BATCH) * len(lifter.out_frames), len(steady)), len(steady))
+    joints = windows.stitch(blend_seams(np.concatenate(chunks), len(steady)))
+    poses = Poses3D(joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera)
+    poses = resample_poses(poses, keypoints.fps, len(keypoints))
+    observed = calibrate(source.filled()[1])
+    return replace(poses, observed=observed, gap=far_from_sightings(observed, poses.fps) if gaps == "mark" else None)
 
 
-def _windows(
-    xy: np.ndarray,
-    confidence: np.ndarray,
-    windows: Windows,
-    chosen: slice,
-    lifter: Lifter,
-    image_size: tuple[int, int] | None,
-) -> np.ndarray:
-    """(B, T, J, C) normalised input of some windows. Places beyond the clip's ends count as unseen."""
-    index, inside = windows.index[chosen], windows.inside[chosen]
-    normalization = getattr(lifter, "normalization", PERSON_SCALE)
-    seen = confidence[index] * inside[..., None]
-    return normalize_windows(xy[index], seen, lifter.skeleton, lifter.in_channels, normalization, image_size)
+def run_lifter(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
+    """(B, S, J, 3) joints as the network gives them, averaged with those of the mirror image where that is asked for.
 
-
-def _run(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
-    """(B, S, J, 3) joints, root exactly at zero."""
+    Raises:
+        ShapeError: The result has another shape than the lifter announces, or is not finite.
+    """
     joints = lifter(inputs)
     wanted = (len(inputs), len(lifter.out_frames), len(lifter.skeleton), 3)
-    if joints.shape != wanted:
-        raise ShapeError(f"wanted joints {wanted} from {type(lifter).__name__}, got {joints.shape}")
+    if joints.shape != wanted or not np.isfinite(joints).all():
+        odd = " with NaN or infinite values" if joints.shape == wanted else ""
+        raise ShapeError(f"wanted finite joints {wanted} from {type(lifter).__name__}, got {joints.shape}{odd}")
     if flip_average:
         joints = (joints + flip(lifter(flip(inputs, lifter.skeleton)), lifter.skeleton)) / 2
-    root = lifter.skeleton.root
-    return joints - joints[:, :, root : root + 1]
+    return joints
+
+
+def turn_to(directions: np.ndarray) -> np.ndarray:
+    """Turns (B, 1, 3, 3) from the axes of a camera turned to look in these directions (B, 3) to the camera's own."""
+    return shortest_arc(np.array([0.0, 0.0, 1.0]), directions)[:, None]
+
+
+def far_from_sightings(observed: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) bool: frames farther than `LONGEST_GUESS_S` from any frame that shows the person.
+
+    Args:
+        observed: (T, J) confidence, 0 where unseen.
+        fps: Frames per second.
+    """
+    frames = np.arange(len(observed))
+    sighted = np.flatnonzero((observed > 0).sum(1) >= FEWEST_JOINTS)
+    if not len(sighted):
+        return np.ones(len(observed), bool)
+    after = np.searchsorted(sighted, frames).clip(max=len(sighted) - 1)
+    before = (after - 1).clip(min=0)
+    distance = np.minimum(np.abs(sighted[after] - frames), np.abs(frames - sighted[before]))
+    return distance > LONGEST_GUESS_S * fps
+
+
+def _turning(own: str, wanted: str | None, camera: Camera | None) -> bool:
+    """Whether poses must be turned from the lifter's own frame into the one wanted."""
+    if wanted not in (None, CAMERA, TURNED_CAMERA):
+        raise FormatError(
+            f"wanted the frame {CAMERA} or {TURNED_CAMERA}, got {wanted!r}; frames are {', '.join(FRAMES)}"
+        )
+    if wanted in (None, own):
+        return False
+    if camera is None:
+        raise FormatError(
+            f"these weights answer in the frame {own}; to turn that into {wanted}, give the camera (camera=..., or "
+            "--focal PIXELS and --image-size WIDTH HEIGHT)"
+        )
+    return True

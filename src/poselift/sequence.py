@@ -4,10 +4,12 @@ Both are frozen and checked when made; the arrays inside are plain numpy.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from poselift.errors import ShapeError, SkeletonError
+from poselift.geometry.camera import Camera
 from poselift.skeleton import Skeleton
 
 
@@ -58,21 +60,57 @@ class Keypoints2D:
         finite = np.isfinite(self.xy).all(-1)
         return finite if self.confidence is None else finite & (self.confidence > 0)
 
+    def filled(self) -> tuple[np.ndarray, np.ndarray]:
+        """Plain numbers everywhere: `xy` (T, J, 2) and scores (T, J), both float32 and 0 where a joint was not seen.
+
+        Without scores a seen joint has the score 1.
+        """
+        seen = self.seen
+        scores = seen.astype(np.float32) if self.confidence is None else self.confidence * seen
+        return np.where(seen[..., None], self.xy, np.float32(0)), scores
+
     def with_frames(self, xy: np.ndarray, confidence: np.ndarray | None, fps: float) -> "Keypoints2D":
         """The same person at other frames: new `xy` (T, J, 2), `confidence` (T, J) and rate."""
         return replace(self, xy=xy, confidence=confidence, fps=fps)
 
 
+CAMERA, TURNED_CAMERA, WORLD = "camera", "turned_camera", "world"
+FRAMES: dict[str, str] = {
+    CAMERA: "x right, y down, z away from the camera",
+    TURNED_CAMERA: "x right, y down, z away from a camera at the same place, turned to look straight at the person",
+    WORLD: "x and y on the ground, z up",
+}
+"""Coordinate frames of poses by name, with their axes. All are right-handed, in metres."""
+
+
 @dataclass(frozen=True, eq=False)
 class Poses3D:
-    """One person's 3D joints over time."""
+    """One person's 3D joints over time, and what is known about them.
+
+    What a lifter or a later step does not give is None.
+    """
 
     xyz: np.ndarray
-    """(T, J, 3) float32 metres, relative to the root joint; camera axes: x right, y down, z away from the camera."""
+    """(T, J, 3) float32 metres, relative to the root joint, in the axes of `frame`."""
     skeleton: Skeleton
     """Joint order of `xyz`."""
     fps: float
     """Frames per second."""
+    frame: str = CAMERA
+    """Name of the coordinate frame, one of `FRAMES`."""
+    observed: np.ndarray | None = None
+    """(T, J) float32 in [0, 1]: the calibrated confidence of the keypoints that each joint was lifted from; 0 where the
+    joint was not seen and its place is a guess. `poselift.prepare.normalize.calibrate` defines it."""
+    gap: np.ndarray | None = None
+    """(T,) bool: frames so far from any sighting of the person that their poses are invented."""
+    path: np.ndarray | None = None
+    """(T, 3) float32 metres: place of the root joint in the axes of `frame`."""
+    camera: Camera | None = None
+    """The camera that saw the person, where it is known."""
+    spread: np.ndarray | None = None
+    """(T, J) float32 metres: how far off each joint may be."""
+    start_s: float = 0.0
+    """Time of the first frame in seconds from the beginning of the source."""
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
@@ -81,20 +119,64 @@ class Poses3D:
             raise ShapeError(f"poses hold {int((~np.isfinite(xyz)).sum())} NaN or infinite values")
         object.__setattr__(self, "xyz", xyz)
         _check_fps(self.fps)
+        if self.frame not in FRAMES:
+            raise ShapeError(f"wanted the frame of poses as one of {', '.join(FRAMES)}, got {self.frame!r}")
+        for name, shape, kind in (
+            ("observed", xyz.shape[:2], np.float32),
+            ("gap", xyz.shape[:1], bool),
+            ("path", (len(xyz), 3), np.float32),
+            ("spread", xyz.shape[:2], np.float32),
+        ):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _extra(value, name, shape, kind))
 
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.xyz)
 
     @property
-    def frame(self) -> str:
-        """Name of the coordinate frame."""
-        return "camera"
-
-    @property
     def unit(self) -> str:
         """Name of the unit of length."""
         return "m"
+
+    @property
+    def gaps(self) -> list[tuple[int, int]]:
+        """First and last frame of each gap, counted from 0, both included; empty without any."""
+        return [] if self.gap is None else spans(self.gap)
+
+    @property
+    def unseen(self) -> list[tuple[int, int]]:
+        """First and last frame of each stretch in which no joint was seen, counted from 0, both included."""
+        return [] if self.observed is None else spans(~(self.observed > 0).any(1))
+
+    def part(self, first: int, last: int) -> "Poses3D":
+        """The frames from `first` to `last`, both included."""
+        kept = slice(first, last + 1)
+        arrays = {name: getattr(self, name) for name in ("xyz", "observed", "gap", "path", "spread")}
+        cut: dict[str, Any] = {name: None if array is None else array[kept] for name, array in arrays.items()}
+        return replace(self, **cut, start_s=self.start_s + first / self.fps)
+
+    def without_gaps(self) -> tuple["Poses3D", ...]:
+        """The stretches between the gaps, in time order; each knows its `start_s`. Empty when all frames are gaps."""
+        if self.gap is None:
+            return (self,)
+        return tuple(self.part(first, last) for first, last in spans(~self.gap))
+
+
+def spans(chosen: np.ndarray) -> list[tuple[int, int]]:
+    """First and last index, both included, of each run of True in (T,) bool."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
+    return [(int(first), int(after) - 1) for first, after in edges.reshape(-1, 2)]
+
+
+def _extra(array: np.ndarray, name: str, shape: tuple[int, ...], kind: type) -> np.ndarray:
+    """A field of poses besides `xyz`, checked."""
+    array = np.ascontiguousarray(array, kind)
+    if array.shape != shape:
+        raise ShapeError(f"wanted {name} of shape {shape} for these poses, got {array.shape}")
+    if not np.isfinite(array).all() or (name in ("observed", "spread") and (array < 0).any()):
+        raise ShapeError(f"wanted finite{' positive' if name != 'path' else ''} numbers in {name} of poses")
+    return array
 
 
 def _frames(array: np.ndarray, name: str, skeleton: Skeleton, channels: int) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Rotations that scipy has no function for: the shortest arc, a frame from two axes, Euler angles without jumps."""
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 _NOTHING = 1e-9
 
@@ -27,6 +26,8 @@ def shortest_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     w[opposite] = 0
     undirected = ~(flat_source.any(-1) & flat_target.any(-1))
     xyz[undirected], w[undirected] = 0, 1
+    from scipy.spatial.transform import Rotation  # takes 0.1 s to import
+
     return Rotation.from_quat(np.column_stack([xyz, w])).as_matrix().reshape(*source.shape, 3)
 
 

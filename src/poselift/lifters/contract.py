@@ -5,6 +5,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from poselift.errors import SkeletonError
+from poselift.prepare.normalize import PERSON_SCALE
+from poselift.sequence import CAMERA, TURNED_CAMERA
 from poselift.skeleton import Skeleton
 
 
@@ -50,3 +52,12 @@ def check_lifter(lifter: Any) -> None:
         wanted = ("skeleton", "in_frames", "out_frames", "fps", "in_channels", "__call__")
         missing = [name for name in wanted if not hasattr(lifter, name)]
         raise SkeletonError(f"{type(lifter).__name__} is no lifter: it lacks {', '.join(missing)}")
+
+
+def frame_of(lifter: Lifter) -> str:
+    """Frame in which a lifter answers, one of `poselift.sequence.FRAMES`.
+
+    A person-scale lifter does not know where in the picture the person is, so that its answer holds for a camera turned
+    to look straight at the person.
+    """
+    return TURNED_CAMERA if getattr(lifter, "normalization", PERSON_SCALE) == PERSON_SCALE else CAMERA

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
-from poselift.errors import DatasetError, RecipeError, ShapeError
-from poselift.geometry.rotation import shortest_arc
-from poselift.lifters.contract import Lifter, check_lifter
+from poselift.errors import DatasetError, RecipeError
+from poselift.lifters.contract import Lifter, check_lifter, frame_of
+from poselift.lifting import run_lifter, turn_to
 from poselift.measure.metrics import (
     AUC_THRESHOLDS_MM,
     acceleration_error,
@@ -31,9 +31,8 @@ from poselift.measure.metrics import (
 from poselift.measure.protocols import BenchmarkProtocol
 from poselift.measure.tally import BatchMeans, Cell, Tally
 from poselift.prepare.convert import convert
-from poselift.prepare.flip import flip
-from poselift.prepare.normalize import PERSON_SCALE, calibrate, fill_gaps, normalize_screen, normalize_windows
-from poselift.sequence import Keypoints2D
+from poselift.prepare.feed import Feed
+from poselift.sequence import CAMERA, TURNED_CAMERA, Keypoints2D
 
 UNITS = {
     "mpjpe": "mm",
@@ -166,7 +165,7 @@ def _clips(lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol) -
         where = f"{dataset.name}: {clip.subject} {clip.sequence} {clip.camera}"
         if clip.skeleton != lifter.skeleton:
             raise DatasetError(f"{where}: wanted 3D joints of {lifter.skeleton.name}, got {clip.skeleton.name}")
-        if _normalization(lifter) != PERSON_SCALE and clip.keypoints.image_size is None:
+        if frame_of(lifter) == CAMERA and clip.keypoints.image_size is None:
             raise DatasetError(f"{where}: the lifter needs the picture's size; give the keypoints an image_size")
         if not clip.keypoints.seen.any():
             raise DatasetError(f"{where}: no keypoint was seen in any frame; drop this sequence")
@@ -175,10 +174,6 @@ def _clips(lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol) -
             "frames='clips' is for lifters that yield every frame of their window; use 'centre' or 'dense'"
         )
     return clips
-
-
-def _normalization(lifter: Lifter) -> str:
-    return getattr(lifter, "normalization", PERSON_SCALE)
 
 
 def _predict(
@@ -195,7 +190,7 @@ def _predict(
     kept = [lifter.out_frames.index(place) for place in places.tolist()]
     parts = []
     for inputs, turn in _inputs(lifter, clip, keypoints, starts):
-        parts.append(_lifted(lifter, inputs, protocol.flip_average)[:, kept] @ turn)
+        parts.append(run_lifter(lifter, inputs, protocol.flip_average)[:, kept] @ turn)
     return frames[scored], np.concatenate(parts).reshape(-1, len(lifter.skeleton), 3)[scored]
 
 
@@ -217,36 +212,14 @@ def _inputs(
     lifter: Lifter, clip: BenchmarkClip, keypoints: Keypoints2D, starts: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The lifter's input (B, T, J, C) batch by batch, and the matrices (B, 1, 3, 3) that turn its answers' rows."""
-    seen, channels = keypoints.seen, lifter.in_channels
-    xy = np.where(seen[..., None], keypoints.xy, np.float32(0))
-    scores = seen.astype(np.float32) if keypoints.confidence is None else keypoints.confidence * seen
-    person_scale = _normalization(lifter) == PERSON_SCALE
-    if person_scale:
-        scores = calibrate(scores)
-    elif keypoints.image_size:  # checked in _clips
-        xy = normalize_screen(fill_gaps(xy[None], scores[None])[0], keypoints.image_size)
-        ready = np.concatenate([xy, scores[..., None]], -1, dtype=np.float32)[..., :channels]
-    root = clip.xyz[:, clip.skeleton.root]
+    feed = Feed.of(lifter)
+    frames, root = feed.clip(keypoints), clip.xyz[:, clip.skeleton.root]
+    straight = frame_of(lifter) == TURNED_CAMERA
     for begin in range(0, len(starts), BATCH):
         index = starts[begin : begin + BATCH, None] + np.arange(lifter.in_frames)
         held = index.clip(0, len(clip) - 1)
-        if person_scale:
-            inside = scores[held] * (index == held)[..., None]
-            turn = shortest_arc(np.array([0.0, 0.0, 1.0]), root[held].mean(1))[:, None]
-            yield normalize_windows(xy[held], inside, lifter.skeleton, channels), turn.swapaxes(-1, -2)
-        else:
-            yield ready[held], np.broadcast_to(np.eye(3), (len(held), 1, 3, 3))
-
-
-def _lifted(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
-    """(B, S, J, 3) joints in metres, checked."""
-    joints = lifter(inputs)
-    wanted = (len(inputs), len(lifter.out_frames), len(lifter.skeleton), 3)
-    if joints.shape != wanted or not np.isfinite(joints).all():
-        raise ShapeError(f"wanted finite joints {wanted} from {type(lifter).__name__}, got {joints.shape}")
-    if flip_average:
-        joints = (joints + flip(lifter(flip(inputs, lifter.skeleton)), lifter.skeleton)) / 2
-    return joints
+        turn = turn_to(root[held].mean(1)) if straight else np.broadcast_to(np.eye(3), (len(held), 1, 3, 3))
+        yield feed.windows(frames[held], index == held), turn.swapaxes(-1, -2)
 
 
 def _errors(
@@ -336,7 +309,7 @@ def _choices(
     made["keypoints"] = " and ".join(
         name if name == lifter.skeleton.name else f"{name} converted to {lifter.skeleton.name}" for name in names
     )
-    straight = _normalization(lifter) == PERSON_SCALE
+    straight = frame_of(lifter) == TURNED_CAMERA
     made["axes"] = "turned by the direction to the true pelvis" if straight else "the camera's"
     return made | {f"data: {key}": value for key, value in dataset.notes.items()}
 

@@ -1,15 +1,15 @@
-"""What a lifter is fed: windows of keypoints freed from pixels.
+"""Keypoints freed from pixels and from the detector's own scale of scores, step by step; `prepare.feed` is the whole.
 
-`fill_gaps` gives unseen joints a place (their confidence stays 0), `person_scale` frees the window from resolution,
-aspect ratio and place in the picture; `normalize_screen` is what the benchmarks do instead. All take numpy arrays or
-torch tensors with only what the two share, because training goes through this very code.
+`calibrate` makes scores of different detectors alike. `fill_gaps` gives unseen joints a place (their confidence stays
+0). `person_scale` frees a window from resolution, aspect ratio and place in the picture; `normalize_screen` is what the
+benchmarks do instead. All take numpy arrays or torch tensors and use only what the two share, because training runs
+this very code.
 """
 
 from typing import Any
 
 import numpy as np
 
-from poselift.errors import FormatError
 from poselift.skeleton import Skeleton
 
 Array = Any  # numpy.ndarray or torch.Tensor
@@ -24,20 +24,26 @@ NORMALIZATIONS = (PERSON_SCALE, SCREEN)
 """Every normalisation by name."""
 
 
-def calibrate(confidence: np.ndarray) -> np.ndarray:
+def calibrate(confidence: Array) -> Array:
     """Confidence relative to what this detector gives joints it is sure of.
 
     One detector's best is 0.7 and another's 1.0; divided by the median of the clip's positive scores and cut at 1,
     both say the same.
 
     Args:
-        confidence: (T, J) scores of a clip, 0 where unseen.
+        confidence: (*, T, J) scores of a clip, 0 where unseen; a leading axis counts clips, each with its own median.
 
     Returns:
-        (T, J) in [0, 1].
+        (*, T, J) in [0, 1].
     """
-    positive = confidence[confidence > 0]
-    return confidence if not len(positive) else np.minimum(confidence / np.median(positive), 1)
+    *clips, frames, joints = confidence.shape
+    flat = confidence.reshape(*clips, frames * joints)
+    count = (flat > 0).sum(-1)[..., None]
+    ranked = _sort(_where(flat > 0, flat, float("inf")))
+    last = flat.shape[-1] - 1
+    low, high = ((count - 1) // 2).clip(0, last), (count // 2).clip(0, last)
+    middle = (_take(ranked, low) + _take(ranked, high)) / 2
+    return (confidence / _where(count > 0, middle, 1.0)[..., None]).clip(None, 1)
 
 
 def fill_gaps(xy: Array, confidence: Array) -> Array:
@@ -88,9 +94,7 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
     relative = xy - root
     seen = (confidence > 0)[..., None]
     spread = (relative**2 * seen).sum((1, 2, 3)) / seen.sum((1, 2, 3)).clip(1, None)
-    present = seen.sum((2, 3))[..., None, None].clip(0, 1)  # (B, T, 1, 1): frames with the person in them
-    centre = (root * present).sum(1)[:, None] / present.sum(1)[:, None].clip(1, None)
-    path = root - centre
+    path = root - window_places(xy, confidence, skeleton)[:, None, None]
     joints = _arange_like(confidence, len(skeleton))[None, None, :, None]
     size = spread.clip(1e-12, None) ** 0.5
     return (relative + path * (joints == skeleton.root)) / size[:, None, None, None]
@@ -120,45 +124,19 @@ def pixels_from_screen(xy: Array, image_size: tuple[int, int]) -> Array:
     return (xy + (middle if isinstance(xy, np.ndarray) else xy.new_tensor(middle))) * (width / 2)
 
 
-def normalize_windows(
-    xy: Array,
-    confidence: Array,
-    skeleton: Skeleton,
-    channels: int,
-    normalization: str = PERSON_SCALE,
-    image_size: tuple[int, int] | None = None,
-) -> Array:
-    """A lifter's input from windows of keypoints.
+def window_places(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
+    """Mean place of the root joint in each window, over the frames that show the person.
 
     Args:
-        xy: (B, T, J, 2), any unit, finite; anything where unseen.
-        confidence: (B, T, J) in [0, 1], 0 where unseen.
-        skeleton: Joint order.
-        channels: 2 for coordinates, 3 to append the confidence.
-        normalization: One of `NORMALIZATIONS`.
-        image_size: (width, height) of the picture in pixels; only `SCREEN` needs it.
+        xy: (B, T, J, 2) filled coordinates (`fill_gaps`), any unit.
+        confidence: (B, T, J), 0 where unseen.
+        skeleton: Joint order, for the root.
 
     Returns:
-        (B, T, J, channels).
-
-    Raises:
-        FormatError: `SCREEN` without `image_size`.
+        (B, 2) in the unit of `xy`.
     """
-    xy = fill_gaps(xy, confidence)
-    if normalization == PERSON_SCALE:
-        xy = person_scale(xy, confidence, skeleton)
-    elif image_size is None:
-        raise FormatError(
-            "these weights want to know where in the picture the person is, and the keypoints come without the "
-            "picture's size; give image_size (--image-size WIDTH HEIGHT)"
-        )
-    else:
-        xy = normalize_screen(xy, image_size)
-    if isinstance(xy, np.ndarray):
-        return np.concatenate([xy, confidence[..., None]], -1, dtype=np.float32)[..., :channels]
-    import torch  # only reached with torch tensors
-
-    return torch.cat([xy, confidence[..., None]], -1)[..., :channels]
+    present = (confidence > 0).sum(2)[..., None].clip(0, 1)  # (B, T, 1)
+    return (xy[:, :, skeleton.root] * present).sum(1) / present.sum(1).clip(1, None)
 
 
 def _arange_like(array: Array, count: int) -> Array:
@@ -172,6 +150,15 @@ def _arange_like(array: Array, count: int) -> Array:
 
 def _where(chosen: Array, one: Array, other: Array) -> Array:
     return np.where(chosen, one, other) if isinstance(chosen, np.ndarray) else one.where(chosen, other)
+
+
+def _sort(array: Array) -> Array:
+    return np.sort(array, -1) if isinstance(array, np.ndarray) else array.sort(-1).values
+
+
+def _take(array: Array, index: Array) -> Array:
+    """Values along the last axis."""
+    return np.take_along_axis(array, index, -1) if isinstance(array, np.ndarray) else array.gather(-1, index)
 
 
 def _running_max(index: Array) -> Array:

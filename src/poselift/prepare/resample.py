@@ -1,5 +1,8 @@
 """Changing the frame rate: keypoints to the rate a lifter was trained at, and its poses back."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from poselift.sequence import Keypoints2D, Poses3D
@@ -63,7 +66,7 @@ def resample_poses(poses: Poses3D, fps: float, num_frames: int) -> Poses3D:
     """Poses at another rate, interpolated linearly; exactly `num_frames` of them, the last held where they run out.
 
     Args:
-        poses: Poses at any rate.
+        poses: Poses at any rate. Other numbers of a frame are interpolated alike; a gap lies where either side has one.
         fps: Rate wanted.
         num_frames: Frames wanted.
 
@@ -71,9 +74,17 @@ def resample_poses(poses: Poses3D, fps: float, num_frames: int) -> Poses3D:
         Poses at `fps`.
     """
     if same_rate(poses.fps, fps) and len(poses) == num_frames:
-        return Poses3D(poses.xyz, poses.skeleton, fps)
+        return replace(poses, fps=fps)
     times = np.minimum(np.arange(num_frames) * (poses.fps / fps), len(poses) - 1)
     before = np.floor(times).astype(int)
     after = np.minimum(before + 1, len(poses) - 1)
-    share = (times - before).astype(np.float32)[:, None, None]
-    return Poses3D(poses.xyz[before] * (1 - share) + poses.xyz[after] * share, poses.skeleton, fps)
+
+    def between(array: np.ndarray | None) -> np.ndarray | None:
+        if array is None:
+            return None
+        share = (times - before).astype(np.float32).reshape(-1, *(1,) * (array.ndim - 1))
+        return array[before] * (1 - share) + array[after] * share
+
+    numbers: dict[str, Any] = {name: between(getattr(poses, name)) for name in ("xyz", "observed", "path", "spread")}
+    gap = None if poses.gap is None else poses.gap[before] | poses.gap[after]
+    return replace(poses, **numbers, gap=gap, fps=fps)

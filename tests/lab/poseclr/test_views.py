@@ -17,9 +17,12 @@ from poselift.lab.poseclr.views import (
     make_view_task,
 )
 from poselift.lab.windows import mocap as data
-from poselift.lab.windows.benchmark import BenchmarkConfig, screen_keypoints
+from poselift.lab.windows.benchmark import BenchmarkConfig
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
+from poselift.prepare.convert import convert
+from poselift.prepare.feed import Feed
 from poselift.prepare.flip import flip
+from poselift.prepare.normalize import SCREEN
 from poselift.skeleton import H36M_17
 
 MODEL = SimpleNamespace(skeleton=H36M_17, in_frames=9, out_frames=(3, 4, 5), in_channels=3, fps=50.0)
@@ -99,7 +102,8 @@ def test_each_view_is_back_in_its_place(walk, seen):
     views = source.batch(5, generator())
     size = (world - world[:, :, :1]).flatten(1).norm(dim=1)
     for view, points in enumerate(seen):
-        inputs = data.normalize_windows(data.project(points), inside[..., None].expand(5, 9, 17).float(), H36M_17, 3)
+        exact = Feed.join(data.project(points), torch.ones(5, 9, 17))
+        inputs = Feed(H36M_17, 3).windows(exact, inside)
         sizes = (points - points[:, :, :1]).flatten(1).norm(dim=1)
         for window in range(5):
             (place,) = torch.nonzero((sizes - size[window]).abs() < 1e-4)[:, 0].tolist()
@@ -163,7 +167,7 @@ def clips(h36m):
 
 def windows_of(clip, model=SINGLE):
     """Every window of a clip (T, frames, J, C), cut by hand."""
-    frames = screen_keypoints(clip, H36M_17, model.in_channels)
+    frames = Feed(H36M_17, 3, SCREEN).clip(convert(clip.keypoints, H36M_17))[..., : model.in_channels]
     reach = range(-model.out_frames[0], model.in_frames - model.out_frames[0])
     rows = [[min(max(t + r, 0), len(clip) - 1) for r in reach] for t in range(len(clip))]
     return torch.from_numpy(frames[np.array(rows)])

@@ -9,11 +9,13 @@ torch = pytest.importorskip("torch")
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.h36m import load_h36m
 from poselift.errors import DatasetError
-from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows, load_benchmark, screen_keypoints
+from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows, load_benchmark
+from poselift.lifting import lift
 from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.protocols import BenchmarkProtocol
+from poselift.prepare.feed import Feed
 from poselift.prepare.flip import flip
-from poselift.prepare.normalize import SCREEN
+from poselift.prepare.normalize import PERSON_SCALE, SCREEN
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15
 
@@ -47,6 +49,11 @@ def epoch_of(source, size, epoch=0):
     return [len(batch.inputs) for batch in batches], torch.cat([batch.inputs for batch in batches])
 
 
+def fed(one):
+    """(T, J, 2) coordinates of a clip as a lifter of the benchmarks' normalisation gets them."""
+    return Feed(H36M_17, 2, SCREEN).clip(one.keypoints)[..., :2]
+
+
 def rows(x):
     """Windows as a set."""
     return {window.numpy().tobytes() for window in x}
@@ -66,17 +73,34 @@ class Recorder:
         return np.zeros((len(windows), len(self.out_frames), len(self.skeleton), 3), np.float32)
 
 
+@pytest.fixture
+def gappy():
+    """Two clips with scores, with joints that are unseen for a while, and one with nobody in its first frame."""
+    scores = np.random.default_rng(5).uniform(0, 0.6, (7, 17))
+    scores[3, 4] = scores[:, 9] = 0
+    return [clip(7, 0, confidence=scores), clip(4, 1, unseen=[(0, joint) for joint in range(17)] + [(2, 5)])]
+
+
 @pytest.mark.parametrize("keep", [1, 3])
 @pytest.mark.parametrize("channels", [2, 3])
-def test_training_sees_what_the_evaluation_sees(keep, channels):
-    scores = np.random.default_rng(5).uniform(0, 1, (7, 17))
-    scores[3, 4] = 0
-    clips = [clip(7, 0, confidence=scores), clip(4, 1, unseen=[(0, 3), (2, 5)])]
+def test_training_sees_what_the_evaluation_sees(gappy, keep, channels):
     like = shape(keep=keep, channels=channels)
     lifter = Recorder(like)
-    evaluate_benchmark(lifter, BenchmarkSet("own", clips), BenchmarkProtocol())
-    source = BenchmarkWindows(clips, like, mirror=False)
-    np.testing.assert_array_equal(everything(source).inputs.numpy(), np.concatenate(lifter.windows))
+    evaluate_benchmark(lifter, BenchmarkSet("own", gappy), BenchmarkProtocol())
+    source = BenchmarkWindows(gappy, like, mirror=False)
+    found, wanted = everything(source).inputs.numpy(), np.concatenate(lifter.windows)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalization", [SCREEN, PERSON_SCALE])
+def test_the_evaluation_sees_what_use_sees(gappy, normalization):
+    """Gaps, scores and clips' ends: the windows of an evaluation are those of `lift`, to the last number."""
+    for one in gappy:
+        measured, used = Recorder(shape(keep=3, channels=3)), Recorder(shape(keep=3, channels=3))
+        measured.normalization = used.normalization = normalization
+        evaluate_benchmark(measured, BenchmarkSet("own", [one]), BenchmarkProtocol(frames="dense"))
+        lift(one.keypoints, used, repair=False)
+        np.testing.assert_array_equal(np.concatenate(measured.windows), np.concatenate(used.windows))
 
 
 def test_windows_are_held_at_the_ends_and_targets_lie_in_their_middle():
@@ -84,13 +108,13 @@ def test_windows_are_held_at_the_ends_and_targets_lie_in_their_middle():
     source = BenchmarkWindows([one, two], shape(5, keep=3), mirror=False)
     batch = everything(source)
     assert source.windows == 9
-    screen = screen_keypoints(one, H36M_17, 2)
+    screen = fed(one)
     np.testing.assert_array_equal(batch.inputs[0].numpy(), screen[[0, 0, 0, 1, 2]])
     np.testing.assert_array_equal(batch.inputs[3].numpy(), screen[[1, 2, 3, 4, 5]])
-    np.testing.assert_array_equal(batch.inputs[8].numpy(), screen_keypoints(two, H36M_17, 2)[[0, 1, 2, 2, 2]])
+    np.testing.assert_array_equal(batch.inputs[8].numpy(), fed(two)[[0, 1, 2, 2, 2]])
     root_relative = one.xyz - one.xyz[:, :1]
-    np.testing.assert_array_equal(batch.targets[0].numpy(), root_relative[[0, 0, 1]].astype(np.float32))
-    np.testing.assert_array_equal(batch.targets[5].numpy(), root_relative[[4, 5, 5]].astype(np.float32))
+    np.testing.assert_allclose(batch.targets[0].numpy(), root_relative[[0, 0, 1]], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(batch.targets[5].numpy(), root_relative[[4, 5, 5]], rtol=0, atol=1e-6)
     assert (batch.targets[:, :, 0] == 0).all()
     assert batch.inputs.dtype == batch.targets.dtype == torch.float32
 
@@ -99,7 +123,7 @@ def test_screen_coordinates_are_the_benchmarks():
     made = clip(1)
     made.keypoints.xy[0, 0] = (1000, 1002)
     made.keypoints.xy[0, 1] = (500, 501)
-    np.testing.assert_allclose(screen_keypoints(made, H36M_17, 2)[0, :2], [(1, 1.002), (0, 0)], atol=1e-6)
+    np.testing.assert_allclose(fed(made)[0, :2], [(1, 1.002), (0, 0)], atol=1e-6)
 
 
 def test_every_window_comes_once_plain_and_once_mirrored():
@@ -139,7 +163,7 @@ def test_frames_that_do_not_count_lend_their_keypoints_only():
     made = clip(6, valid=[True, True, False, True, True, True])
     assert BenchmarkWindows([made], shape(3), mirror=False).windows == 5
     kept = everything(BenchmarkWindows([made], shape(3), mirror=False)).inputs
-    screen = screen_keypoints(made, H36M_17, 2)
+    screen = fed(made)
     np.testing.assert_array_equal(kept[2].numpy(), screen[[2, 3, 4]])
     three = BenchmarkWindows([made], shape(5, keep=3), mirror=False)  # 1, 2 and 3 have a target at 2
     assert three.windows == 3

@@ -18,6 +18,7 @@ from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json
 from poselift.lab.tasks import OwnTask, make_task
 from poselift.lab.train import Run
 from poselift.lab.windows.own import OwnConfig, OwnWindows, at_rate, load_split, straight_at
+from poselift.lifting import lift
 from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.protocols import BenchmarkProtocol
 from poselift.prepare.flip import flip
@@ -75,6 +76,16 @@ def test_inputs_are_those_of_the_evaluation(recorded):
     np.testing.assert_allclose(inputs.numpy(), np.concatenate(lifter.seen), rtol=0, atol=1e-4)
     assert (inputs[0, :2, :, 2] == 0).all()  # before the clip begins nobody is seen
     assert (inputs[..., 2] == 0).any() and (inputs[..., 2] == 1).any()  # confidence is calibrated
+
+
+def test_inputs_are_those_of_use(recorded):
+    """Also at another frame rate: windows of three frames out step through the clip as `lift` cuts it."""
+    clip = recorded(20, fps=25.0)
+    lifter = Recorder(LIKE)
+    lift(clip.keypoints, lifter, repair=False)
+    source = windows_of([clip])
+    steps = everything(source).inputs.numpy()[1::3]  # the middle frames of 0-2, 3-5, ...
+    np.testing.assert_allclose(steps, np.concatenate(lifter.seen), rtol=0, atol=1e-4)
 
 
 def test_targets_that_are_answered_score_nothing(recorded):

@@ -1,12 +1,14 @@
-"""The simulated detector as an observer for `poselift.measure.mocap`: whole clips, fixed seeds."""
+"""The simulated detector: batches of windows for training, whole clips with fixed seeds for evaluation."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from poselift.errors import RecipeError
+from poselift.lab.observe.bodies import named
 from poselift.lab.observe.cameras import project
 from poselift.lab.observe.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, hide_faces
 from poselift.sequence import Keypoints2D
@@ -45,18 +47,31 @@ class SimulatedDetector:
         """
         generator = torch.Generator().manual_seed(seed)
         points = torch.from_numpy(np.ascontiguousarray(joints, np.float32))
-        parts = [self._detect(part[None], generator) for part in points.split(_WINDOW)]  # errors change every 2 s
-        xy, confidence = torch.cat([xy for xy, _ in parts]), torch.cat([c for _, c in parts])
+        parts = [
+            detect(part[None], self.config, generator) for part in points.split(_WINDOW)
+        ]  # errors change every 2 s
+        xy, confidence = (torch.cat(found, 1)[0] for found in zip(*parts, strict=True))
         xy = torch.where(confidence[..., None] > 0, 1000 * xy + 500, torch.nan)
         return Keypoints2D(xy.numpy(), confidence.numpy(), DETECTOR_SKELETON, fps, (1000, 1000))
 
-    def _detect(self, points: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        metre = 1 / points[:, :, H36M_17.root, 2].mean(1).clip(min=0.1)
-        xy = project(detector_joints(points, self.config, generator))
-        xy, confidence = corrupt(xy, metre, DETECTOR_SKELETON, self.config, generator)
-        confidence = hide_faces(confidence, points, DETECTOR_SKELETON, self.config, generator)
-        confidence[..., [j for j, n in enumerate(DETECTOR_SKELETON.joints) if "toe" in n or "heel" in n]] = 0
-        return xy[0], confidence[0]
+
+def detect(points: Tensor, config: NoiseConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """What a 2D detector makes of people: the one observation that both training and evaluation use.
+
+    Args:
+        points: (B, T, 17, 3) metres, camera axes, `H36M_17`.
+        config: How bad the detector is.
+        generator: Source of randomness.
+
+    Returns:
+        (B, T, 25, 2) places on the image plane at distance 1, and (B, T, 25) confidence, 0 where nothing was found, in
+        the order of `DETECTOR_SKELETON`. Its feet are never found.
+    """
+    metre = 1 / points[:, :, H36M_17.root, 2].mean(1).clip(min=0.1)
+    xy = project(detector_joints(points, config, generator))
+    xy, confidence = corrupt(xy, metre, DETECTOR_SKELETON, config, generator)
+    confidence = hide_faces(confidence, points, DETECTOR_SKELETON, config, generator)
+    return xy, confidence * ~named(DETECTOR_SKELETON, ("toe", "heel"), xy.device)
 
 
 def simulated_detector(errors: dict[str, Any]) -> SimulatedDetector:

@@ -1,7 +1,7 @@
 """Training batches from a benchmark: one window for each frame, as the papers take them.
 
-The whole set lies on the device once, frame by frame; windows are gathered, held at their clip's ends and mirrored when
-their batch comes, so that neither overlap nor mirroring costs memory.
+The whole set lies on the device once, frame by frame; windows are gathered, fed (`poselift.prepare.feed`) and mirrored
+when their batch is made, so that neither overlap nor mirroring costs memory.
 """
 
 import math
@@ -19,13 +19,14 @@ from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.h36m import load_h36m
 from poselift.datasets.humaneva import load_humaneva
 from poselift.datasets.mpi_inf_3dhp import load_mpi_inf_3dhp
-from poselift.errors import DatasetError, RecipeError, did_you_mean
+from poselift.errors import DatasetError, FormatError, RecipeError, did_you_mean
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.windows.batch import WHOLE, Batch, Share
 from poselift.measure.protocols import PROTOCOLS, BenchmarkProtocol
 from poselift.prepare.convert import convert
+from poselift.prepare.feed import Feed
 from poselift.prepare.flip import flip
-from poselift.prepare.normalize import SCREEN, fill_gaps, normalize_screen
+from poselift.prepare.normalize import SCREEN
 from poselift.skeleton import Skeleton
 
 
@@ -114,12 +115,12 @@ class BenchmarkWindows:
         self._mirror, self._seed, self._device = mirror, seed, torch.device(device)
         lengths = np.array([len(clip) for clip in clips], np.int64)
         ends = lengths.cumsum()
-        inputs = np.empty((lengths.sum(), len(self.skeleton), self._width(model)), np.float32)
-        joints = np.empty((lengths.sum(), len(self.skeleton), 3), np.float32)
+        self._feed = Feed(model.skeleton, model.in_channels, self.normalization)
+        keypoints, joints = (np.empty((lengths.sum(), len(self.skeleton), 3), np.float32) for _ in range(2))
         for clip, end in zip(clips, ends.tolist(), strict=True):
             part = slice(end - len(clip), end)
-            inputs[part], joints[part] = self._read(clip, model)
-        self._inputs, self._joints = (torch.from_numpy(array).to(device) for array in (inputs, joints))
+            keypoints[part], joints[part] = self._read(clip), clip.xyz
+        self._keypoints, self._joints = (torch.from_numpy(array).to(device) for array in (keypoints, joints))
         self._starts = torch.from_numpy(ends - lengths).to(device)
         self._lasts = torch.from_numpy(ends - 1).to(device)
         places = torch.tensor(model.out_frames, device=device)
@@ -158,25 +159,33 @@ class BenchmarkWindows:
         """The windows of these numbers (B,); from half of `windows` on they are mirrored, in the same order."""
         chosen = chosen.to(self._device)
         middles = self._middles[chosen % len(self._middles)]
-        inputs = self.around(middles)
-        targets = self._joints[self._held(middles, self._yielded)]
+        inputs, targets = self.around(middles), self._targets(middles)
         mirrored = (chosen >= len(self._middles))[:, None, None, None]
         if self._mirror:
             inputs, targets = (torch.where(mirrored, flip(x, self.skeleton), x) for x in (inputs, targets))
         return Batch(inputs, targets)
 
     def around(self, middles: Tensor) -> Tensor:
-        """Keypoints (*, T, J, C) of the windows around frames (*), counted through all clips; never mirrored."""
-        return self._inputs[self._held(middles.flatten(), self._offsets)].unflatten(0, middles.shape)
+        """Input (*, T, J, C) of the windows around frames (*), counted through all clips; never mirrored."""
+        flat = middles.flatten()
+        held = self._held(flat, self._offsets)
+        inside = held == flat[:, None] + self._offsets
+        return self._feed.windows(self._keypoints[held], inside).unflatten(0, middles.shape)
 
-    def _width(self, model: Lifter) -> int:
-        """Numbers that are kept of each keypoint."""
-        return model.in_channels
+    def _targets(self, middles: Tensor) -> Tensor:
+        """(B, S, J, 3) metres, root-relative, in the frame in which the lifter answers."""
+        joints = self._joints[self._held(middles, self._yielded)]
+        return joints - joints[:, :, self.skeleton.root, None]
 
-    def _read(self, clip: BenchmarkClip, model: Lifter) -> tuple[np.ndarray, np.ndarray]:
-        """What is kept of a clip: keypoints (T, J, width) and joints (T, J, 3)."""
-        joints = clip.xyz - clip.xyz[:, clip.skeleton.root, None]
-        return screen_keypoints(clip, model.skeleton, model.in_channels), joints
+    def _read(self, clip: BenchmarkClip) -> np.ndarray:
+        """A clip's keypoints (T, J, 3) as evaluation and use feed them."""
+        where = f"{clip.subject} {clip.sequence} {clip.camera}"
+        if clip.skeleton != self.skeleton:
+            raise DatasetError(f"{where}: wanted 3D joints of {self.skeleton.name}, got {clip.skeleton.name}")
+        try:
+            return self._feed.clip(convert(clip.keypoints, self.skeleton))
+        except FormatError as error:
+            raise DatasetError(f"{where}: {error}") from error
 
     def _held(self, middles: Tensor, offsets: Tensor) -> Tensor:
         """(B, T) frames around each middle one, held at the ends of its clip."""
@@ -189,23 +198,3 @@ class BenchmarkWindows:
         for offset in self._yielded:
             found = found[valid[self._held(found, offset[None])[:, 0]]]
         return found
-
-
-def screen_keypoints(clip: BenchmarkClip, skeleton: Skeleton, channels: int) -> np.ndarray:
-    """A clip's keypoints (T, J, channels) as a lifter of screen coordinates gets them in the evaluation.
-
-    Raises:
-        DatasetError: The clip has other 3D joints, or does not know the size of its picture.
-        SkeletonError: Its keypoints cannot be converted.
-    """
-    where = f"{clip.subject} {clip.sequence} {clip.camera}"
-    if clip.skeleton != skeleton:
-        raise DatasetError(f"{where}: wanted 3D joints of {skeleton.name}, got {clip.skeleton.name}")
-    keypoints = convert(clip.keypoints, skeleton)
-    if keypoints.image_size is None:
-        raise DatasetError(f"{where}: wanted the picture's size; give the keypoints an image_size")
-    seen = keypoints.seen
-    scores = seen.astype(np.float32) if keypoints.confidence is None else keypoints.confidence * seen
-    xy = np.where(seen[..., None], keypoints.xy, np.float32(0))
-    xy = normalize_screen(fill_gaps(xy[None], scores[None])[0], keypoints.image_size)
-    return np.concatenate([xy, scores[..., None]], -1, dtype=np.float32)[..., :channels]

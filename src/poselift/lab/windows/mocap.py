@@ -1,8 +1,8 @@
 """Training batches from motion capture: clips to windows, windows through the observation model.
 
 A batch is made at once, on any device: world joints are drawn from the clips, bodies are reshaped, a camera looks at
-each window, and a detector's keypoints (or the exact joints) go through the very conversion and normalisation that
-inference uses.
+each window, and a detector's keypoints (or the exact joints) are converted, calibrated and fed by the very code that
+inference uses (`poselift.prepare.feed`).
 """
 
 from collections.abc import Sequence
@@ -27,12 +27,14 @@ from poselift.lab.observe.bodies import (  # fmt: skip
     turn_limbs,
 )
 from poselift.lab.observe.cameras import CameraConfig, project, view
-from poselift.lab.observe.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, detector_joints, hide_faces
+from poselift.lab.observe.detector import detect
+from poselift.lab.observe.noise import DETECTOR_SKELETON, NoiseConfig, corrupt
 from poselift.lab.windows.batch import WHOLE, Batch, Share
 from poselift.lab.windows.fraction import part_of
 from poselift.prepare.convert import convert_arrays
-from poselift.prepare.normalize import PERSON_SCALE, normalize_windows
-from poselift.skeleton import H36M_17, Skeleton
+from poselift.prepare.feed import Feed
+from poselift.prepare.normalize import PERSON_SCALE, calibrate
+from poselift.skeleton import Skeleton
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +128,8 @@ class MocapWindows:
             raise DatasetError(f"wanted clips of one skeleton and frame rate, got {len(clips)} mixed or none")
         clips = part_of(clips, config.fraction, config.fraction_seed)
         self.skeleton: Skeleton = clips[0].skeleton
-        self.in_frames, self.in_channels, self.config = in_frames, in_channels, config
+        self.in_frames, self.config = in_frames, config
+        self._feed = Feed(self.skeleton, in_channels, self.normalization)
         self.out_frames = torch.tensor(list(out_frames), device=device)
         self._turned = torch.tensor([_mobility(name) for name in self.skeleton.joints], device=device)
         self.stride, self._clip_fps = clips[0].fps / fps, clips[0].fps
@@ -175,9 +178,11 @@ class MocapWindows:
     def _see(self, world: Tensor, inside: Tensor, generator: torch.Generator) -> Batch:
         """What a camera and a detector make of world joints (B, T, J, 3), of which the frames `inside` are there."""
         points, straight = view(world, self.skeleton.root, self.config.camera, generator)
-        xy, confidence = self._observe(points, generator)
-        confidence = confidence * inside[..., None]
-        inputs = normalize_windows(xy, confidence, self.skeleton, self.in_channels)
+        seen = [convert_arrays(*part, self.skeleton) for part in self.detections(points, generator)]
+        xy, confidence = (torch.cat(parts) for parts in zip(*seen, strict=True))
+        # A window is calibrated as the clip that it would be in use.
+        clip = self._feed.join(xy, calibrate(confidence * inside[..., None]))
+        inputs = self._feed.windows(clip, inside)
         root = self.skeleton.root
         joints = points[:, self.out_frames]
         targets = (joints - joints[:, :, root : root + 1]) @ straight.transpose(1, 2)[:, None]
@@ -250,23 +255,23 @@ class MocapWindows:
             world = mirror(world, torch.rand(size, generator=generator, device=device) < 0.5, self.skeleton)
         return world
 
-    def _observe(self, points: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Keypoints (B, T, J, 2) and confidence (B, T, J) of camera-axes points, in the lifter's joints."""
+    def detections(self, points: Tensor, generator: torch.Generator) -> list[tuple[Tensor, Tensor, Skeleton]]:
+        """What detectors see of camera-axes joints (B, T, J, 3), part by part of the batch.
+
+        Returns:
+            For the windows with exact 2D, those with errors on the lifter's own joints, and those seen as a detector's
+            joints: places on the image plane (B', T, J', 2), confidence (B', T, J'), and the joint order.
+        """
         config, size = self.config, len(points)
         exact, own = round(size * config.exact), round(size * config.own_joints)
         metre = 1 / points[:, :, self.skeleton.root, 2].mean(1).clip(min=0.1)
         xy = project(points[: exact + own])
-        parts = [(xy[:exact], torch.ones(xy[:exact].shape[:3], device=xy.device))]
-        middle = slice(exact, exact + own)
-        parts.append(corrupt(xy[middle], metre[middle], self.skeleton, config.noise, generator))
-        rest = project(detector_joints(points[exact + own :], config.noise, generator))
-        found, confidence = corrupt(rest, metre[exact + own :], DETECTOR_SKELETON, config.noise, generator)
-        confidence = hide_faces(confidence, points[exact + own :], DETECTOR_SKELETON, config.noise, generator)
+        sure = torch.ones(xy[:exact].shape[:3], device=xy.device)
+        noisy = corrupt(xy[exact:], metre[exact : exact + own], self.skeleton, config.noise, generator)
+        found, confidence = detect(points[exact + own :], config.noise, generator)
         has_crown = torch.rand((len(found), 1, 1), generator=generator, device=xy.device) < 0.5  # else COCO's joints
-        crown = named(DETECTOR_SKELETON, ("head_top", "upper_neck"), xy.device)
-        confidence = confidence * (has_crown | ~crown)
-        parts.append(convert_arrays(found, confidence, DETECTOR_SKELETON, H36M_17))
-        return torch.cat([p for p, _ in parts]), torch.cat([c for _, c in parts])
+        confidence = confidence * (has_crown | ~named(DETECTOR_SKELETON, ("head_top", "upper_neck"), xy.device))
+        return [(xy[:exact], sure, self.skeleton), (*noisy, self.skeleton), (found, confidence, DETECTOR_SKELETON)]
 
 
 def _mobility(joint: str) -> float:

@@ -1,7 +1,7 @@
-"""Training batches from one's own recordings, seen as `poselift.lift` sees them.
+"""Training batches from one's own recordings, fed as `poselift.lift` feeds them.
 
-Keypoints are converted, brought to the lifter's frame rate, and calibrated clip by clip; windows are normalised when
-their batch comes, and the joints turned into the axes of a camera that looks straight at the person.
+Keypoints are brought to the lifter's frame rate, and joints turned into the axes of a camera that looks straight at the
+person, in which person-scale lifters answer.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,9 @@ from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.own import load_own
 from poselift.errors import DatasetError, RecipeError, did_you_mean
 from poselift.lab.models.lifter import Lifter
-from poselift.lab.windows.batch import Batch
 from poselift.lab.windows.benchmark import BenchmarkWindows
 from poselift.measure.protocols import PROTOCOLS
-from poselift.prepare.convert import convert
-from poselift.prepare.flip import flip
-from poselift.prepare.normalize import PERSON_SCALE, calibrate, normalize_windows
+from poselift.prepare.normalize import PERSON_SCALE
 from poselift.prepare.resample import frame_times, resample_keypoints, same_rate
 
 
@@ -96,39 +93,11 @@ class OwnWindows(BenchmarkWindows):
         self, clips: Sequence[BenchmarkClip], model: Lifter, *, mirror: bool, seed: int, device: str | torch.device
     ) -> None:
         """Put all frames on the device; arguments and errors as those of `BenchmarkWindows`, at any frame rate."""
-        self._channels = model.in_channels
-        resampled = [at_rate(clip, model.fps) for clip in clips]
-        super().__init__(resampled, model, mirror=mirror, seed=seed, device=device)
+        super().__init__([at_rate(clip, model.fps) for clip in clips], model, mirror=mirror, seed=seed, device=device)
 
-    def gather(self, chosen: Tensor) -> Batch:
-        """The windows of these numbers (B,); from half of `windows` on they are mirrored, in the same order."""
-        chosen = chosen.to(self._device)
-        middles = self._middles[chosen % len(self._middles)]
-        held = self._held(middles, self._offsets)
-        seen = self._inputs[held]
-        inside = (held == middles[:, None] + self._offsets)[..., None]
-        inputs = normalize_windows(seen[..., :2], seen[..., 2] * inside, self.skeleton, self._channels)
-        root = self.skeleton.root
-        joints = self._joints[self._held(middles, self._yielded)]
-        targets = joints - joints[:, :, root : root + 1]
-        targets = targets @ straight_at(self._joints[held, root].mean(1))[:, None]
-        mirrored = (chosen >= len(self._middles))[:, None, None, None]
-        if self._mirror:
-            inputs, targets = (torch.where(mirrored, flip(x, self.skeleton), x) for x in (inputs, targets))
-        return Batch(inputs, targets)
-
-    def _width(self, model: Lifter) -> int:
-        return 3
-
-    def _read(self, clip: BenchmarkClip, model: Lifter) -> tuple[np.ndarray, np.ndarray]:
-        if clip.skeleton != self.skeleton:
-            where = f"{clip.subject} {clip.sequence} {clip.camera}"
-            raise DatasetError(f"{where}: wanted 3D joints of {self.skeleton.name}, got {clip.skeleton.name}")
-        keypoints = convert(clip.keypoints, self.skeleton)
-        seen = keypoints.seen
-        scores = seen.astype(np.float32) if keypoints.confidence is None else keypoints.confidence * seen
-        xy = np.where(seen[..., None], keypoints.xy, np.float32(0))
-        return np.concatenate([xy, calibrate(scores)[..., None]], -1, dtype=np.float32), clip.xyz
+    def _targets(self, middles: Tensor) -> Tensor:
+        places = self._joints[self._held(middles, self._offsets), self.skeleton.root].mean(1)
+        return super()._targets(middles) @ straight_at(places)[:, None]
 
 
 def straight_at(place: Tensor) -> Tensor:

@@ -1,0 +1,105 @@
+"""From keypoints to the input of a network: the only road, for lifting, every evaluation and every training source.
+
+A clip in the lifter's joints -> `Feed.clip`: coordinates and calibrated confidence of every frame -> windows, held at
+the clip's ends -> `Feed.windows`: gaps filled, coordinates normalised, channels chosen.
+
+Arrays are numpy or torch: training runs this very code on batches of simulated clips.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from poselift.errors import FormatError
+from poselift.prepare.normalize import (
+    PERSON_SCALE,
+    SCREEN,
+    calibrate,
+    fill_gaps,
+    normalize_screen,
+    person_scale,
+    pixels_from_screen,
+    window_places,
+)
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import Skeleton
+
+Array = Any  # numpy.ndarray or torch.Tensor
+
+
+@dataclass(frozen=True)
+class Feed:
+    """What a lifter wants to be fed."""
+
+    skeleton: Skeleton
+    """Joints in."""
+    channels: int
+    """2 (x, y), or 3 with confidence."""
+    normalization: str = PERSON_SCALE
+    """One of `poselift.prepare.normalize.NORMALIZATIONS`."""
+
+    @staticmethod
+    def of(lifter: Any) -> "Feed":
+        """The feed of a lifter, numpy's or torch's. A lifter that names no normalisation gets `PERSON_SCALE`."""
+        return Feed(lifter.skeleton, lifter.in_channels, getattr(lifter, "normalization", PERSON_SCALE))
+
+    def clip(self, keypoints: Keypoints2D) -> np.ndarray:
+        """Coordinates and confidence of a whole clip.
+
+        Args:
+            keypoints: T frames in the lifter's joints and at its rate.
+
+        Returns:
+            (T, J, 3) float32: x, y (pixels, or screen coordinates for `SCREEN`; any numbers where unseen) and the
+            confidence calibrated over the clip, 0 where unseen.
+
+        Raises:
+            FormatError: The lifter wants the picture's size, and the keypoints come without.
+        """
+        xy, scores = keypoints.filled()
+        if self.normalization == SCREEN:
+            if keypoints.image_size is None:
+                raise FormatError(
+                    "these weights want to know where in the picture the person is, and the keypoints come without the "
+                    "picture's size; give image_size (--image-size WIDTH HEIGHT)"
+                )
+            xy = normalize_screen(xy, keypoints.image_size)
+        return self.join(xy, calibrate(scores))
+
+    @staticmethod
+    def join(xy: Array, confidence: Array) -> Array:
+        """(*, J, 2) coordinates and (*, J) confidence as (*, J, 3), numpy or torch."""
+        if isinstance(xy, np.ndarray):
+            return np.concatenate([xy, confidence[..., None]], -1, dtype=np.float32)
+        import torch  # only reached with torch tensors
+
+        return torch.cat([xy, confidence[..., None]], -1)
+
+    def windows(self, clip: Array, inside: Array) -> Array:
+        """The network's input.
+
+        Args:
+            clip: (B, T, J, 3) windows of `Feed.clip`, held at the clip's ends.
+            inside: (B, T) bool: the frame lies within the clip; the others count as unseen.
+
+        Returns:
+            (B, T, J, C) float32.
+        """
+        xy, confidence = _filled(clip, inside)
+        if self.normalization == PERSON_SCALE:
+            xy = person_scale(xy, confidence, self.skeleton)
+        return self.join(xy, confidence)[..., : self.channels]
+
+    def places(self, clip: Array, inside: Array, image_size: tuple[int, int] | None) -> Array:
+        """Where in the picture the person is in each window: (B, 2) pixels; arguments as those of `windows`."""
+        places = window_places(*_filled(clip, inside), self.skeleton)
+        if self.normalization == SCREEN and image_size is not None:
+            places = pixels_from_screen(places, image_size)
+        return places
+
+
+def _filled(clip: Array, inside: Array) -> tuple[Array, Array]:
+    """Coordinates (B, T, J, 2) with gaps filled within each window, and confidence (B, T, J), 0 where unseen."""
+    confidence = clip[..., 2] * inside[..., None]
+    return fill_gaps(clip[..., :2], confidence), confidence
