@@ -18,7 +18,8 @@ import numpy as np
 from poselift.datasets.h36m import ACTIONS, JOINTS_32, KEPT, TEST, TRAIN, project_h36m
 from poselift.datasets.mocap import MocapClip, load_mocap
 from poselift.files import written_whole
-from poselift.geometry.studio import StudioCamera, studio_cameras
+from poselift.geometry.camera import Camera
+from poselift.geometry.studio import studio_cameras
 from poselift.skeleton import H36M_17
 
 REACH_M = 1.0
@@ -83,7 +84,7 @@ def share(clips: list[MocapClip], roles: tuple[str, ...]) -> dict[str, str]:
     return given
 
 
-def pieces(xyz: np.ndarray, cameras: tuple[StudioCamera, ...], rng: np.random.Generator) -> Iterator[np.ndarray]:
+def pieces(xyz: np.ndarray, cameras: tuple[Camera, ...], rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Stretches of a recording that stay in reach of a middle, moved to the studio's and turned about the vertical."""
     start = 0
     ground = xyz[:, H36M_17.root, :2].astype(np.float64)
@@ -103,7 +104,7 @@ def pieces(xyz: np.ndarray, cameras: tuple[StudioCamera, ...], rng: np.random.Ge
         start = stop
 
 
-def sees(camera: StudioCamera, world: np.ndarray) -> bool:
+def sees(camera: Camera, world: np.ndarray) -> bool:
     """Whether all joints of all frames are in the picture."""
     points = camera.to_camera(world)
     pixels = project_h36m(points, camera)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,21 @@ def test_a_card_that_holds_and_one_that_does_not(carded, tmp_path, capsys):
 def test_what_makes_no_sense_of_a_card_is_refused(carded, capsys, options, words):
     assert run("evaluate", "any", *options) == 1
     assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_card_does_not_decide_what_is_imported(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    from poselift.cli.cards import _check_sizes
+    from poselift.lifters.load import shipped_cards
+
+    (tmp_path / "named_by_a_card.py").write_text("from pathlib import Path\nPath('RAN').touch()\nclass Net: ...\n")
+    monkeypatch.chdir(tmp_path)
+    card = shipped_cards()[0]
+    training = dataclasses.replace(card.training, recipe=card.training.recipe | {"lifter": "named_by_a_card:Net"})
+    checks = _check_sizes(dataclasses.replace(card, training=training))
+    assert [(check.name, check.measured) for check in checks] == [("parameters", None), ("macs", None)]
+    assert "nothing of it was imported" in checks[0].note
+    assert not Path("RAN").exists() and "named_by_a_card" not in sys.modules
 
 
 def test_what_has_no_card_is_told(lifter, monkeypatch, capsys):

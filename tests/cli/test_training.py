@@ -204,7 +204,7 @@ def test_a_lifter_from_elsewhere_trains_evaluates_exports_and_lifts(archive, tmp
         assert json.loads((tmp_path / "scores.json").read_text())["mean"]["p_mpjpe"] > 0
         assert run_cli("lift", DEMO, "-o", tmp_path / "lifted", "--lifter", weights, "--formats", "npz") == 0
         assert (tmp_path / "lifted" / "demo.npz").exists()
-        network = load_weights(out / "graph.tiny.safetensors")
+        network = load_weights(out / "graph.tiny.safetensors", lifter=name)
         x = np.zeros((2, 9, 17, 3), np.float32)
         wanted = network(torch.from_numpy(x)).detach().numpy()
         np.testing.assert_allclose(poselift.load_lifter(weights)(x), wanted, atol=1e-5)

@@ -64,8 +64,8 @@ def test_exact_keypoints_are_the_projection(folder, world):
         np.testing.assert_allclose(clip.keypoints.xy, pixels, atol=2e-3)
 
 
-def test_a_camera_without_a_lens_cannot_project():
-    with pytest.raises(DatasetError, match="C1 has no lens"):
+def test_a_camera_of_another_studio_is_refused():
+    with pytest.raises(DatasetError, match="C1 has no lens of the studio; wanted one of studio_cameras"):
         project_h36m(np.ones(3), studio_cameras("humaneva")["S1"][0])
 
 

@@ -185,10 +185,11 @@ def with_values(name, values):
         (without("nose_y"), "lacks the column nose_y"),
         (without("image_height"), "lacks the column image_height"),
         (without("fps"), "lacks the column fps"),
-        (with_values("nose_y", ["high"] * FRAMES), "column nose_y: wanted numbers .*high"),
+        (with_values("nose_y", ["high"] * FRAMES), "line 2: wanted a number in column nose_y, got 'high'"),
         (with_values("fps", range(50, 50 + FRAMES)), "column fps: wanted one positive number"),
-        (with_values("frame", range(0, 2 * FRAMES, 2)), "column frame: wanted each frame"),
+        (with_values("frame", range(0, 2 * FRAMES, 2)), "column frame: wanted each frame of a clip, 5 are left out"),
         (with_values("time_s", [0, 1, 4, 9, 16, 25]), "column time_s"),
+        (with_values("valid", ["yes"] * FRAMES), "line 2: wanted a number in column valid, got 'yes'"),
     ],
 )
 def test_tables_that_lack_something(tmp_path, xyz, change, message):
@@ -204,7 +205,7 @@ def test_tables_that_lack_something(tmp_path, xyz, change, message):
         ("", "got 0 lines"),
         ("fps\n", "got 1 lines"),
         ("fps,fps\n1,2\n", "columns come twice: fps"),
-        ("fps,frame\n1\n", "row 1: wanted 2 cells as in the header, got 1"),
+        ("fps,frame\n1\n", "line 2: wanted 2 cells as in the header, got 1"),
         ('fps\n"1\n', "broken table"),
     ],
 )
@@ -230,6 +231,14 @@ def test_parquet(tmp_path, xyz):
     (clip,) = load_own(tmp_path).clips
     assert clip.subject == "anna" and clip.valid.tolist() == [True, False, False, True, True, True]
     np.testing.assert_allclose(clip.xyz[3:], xyz[3:], rtol=1e-6)
+    parquet.write_table(
+        pyarrow.Table.from_pylist([row | {"nose_x": "high"} for row in table]), tmp_path / "walk.parquet"
+    )
+    with pytest.raises(DatasetError, match="walk.parquet, row 1: wanted a number in column nose_x, got 'high'"):
+        load_own(tmp_path)
+    parquet.write_table(pyarrow.table({"fps": pyarrow.array([], "float64")}), tmp_path / "walk.parquet")
+    with pytest.raises(DatasetError, match="at least one row"):
+        load_own(tmp_path)
     (tmp_path / "walk.parquet").write_bytes(b"PAR1")
     with pytest.raises(DatasetError, match="no readable Parquet"):
         load_own(tmp_path)

@@ -83,6 +83,16 @@ def test_the_user_gives_the_frame_rate(lines: list[str], file: Path) -> None:
     assert read_keypoints_file(file, fps=100)[0].fps == 100
 
 
+def test_columns_tell_the_frame_rate_and_the_size_of_the_picture(lines: list[str], file: Path) -> None:
+    header, *rows = lines
+    file.write_text("\n".join([f"{header},fps,image_width,image_height", *(f"{row},25,1920,1080" for row in rows)]))
+    (clip,) = read_keypoints_file(file)
+    assert (clip.fps, clip.image_size) == (25, (1920, 1080))
+    file.write_text("\n".join([f"{header},image_width", *(f"{row},1920" for row in rows)]))
+    with pytest.raises(FormatError, match="lacks the column image_height"):
+        read_keypoints_file(file)
+
+
 def edited(lines: list[str], file: Path, row: int, column: int, cell: str) -> None:
     cells = lines[row].split(",")
     cells[column] = cell
@@ -103,7 +113,7 @@ EDITS = {
     "time back": (3, 1, "-0.9", "grow evenly"),
     "time empty": (3, 1, "", "grow evenly"),
     "column twice": (0, 5, "nose_x", "twice: nose_x"),
-    "column": (0, 5, "person", "got person"),
+    "column": (0, 5, "person", "unknown column 'person'; known: frame, .*<joint>_x, <joint>_y"),
 }
 
 
@@ -171,7 +181,7 @@ def test_poses_are_plain_for_pandas(poses: Poses3D, file: Path) -> None:
 
 
 def test_poses_and_keypoints_are_not_confused(poses: Poses3D, lines: list[str], file: Path) -> None:
-    with pytest.raises(FormatError, match="wanted columns"):
+    with pytest.raises(FormatError, match="unknown column 'nose_x'; known: .*<joint>_x_m"):
         read_poses(file)
     save_poses(poses, file, overwrite=True)
     with pytest.raises(FormatError, match="holds 3D poses"):

@@ -1,11 +1,13 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from poselift.errors import ShapeError
-from poselift.geometry.camera import Camera, look_at
+from poselift.errors import FormatError, ShapeError
+from poselift.geometry.camera import Camera, StudioDistortion, look_at
 
 K = np.array([[1000.0, 0, 500], [0, 1100.0, 400], [0, 0, 1]])
 PLAIN = Camera(np.eye(3), np.zeros(3), K)
@@ -107,14 +109,17 @@ def test_look_at_refuses_targets_without_a_horizon(target):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"R": np.eye(4)}, r"camera R of shape \(3, 3\), got \(4, 4\)"),
+        ({"R": np.eye(4)}, r"camera R of shape \(3, 3\), .*; got float64 of shape \(4, 4\)"),
         ({"R": np.diag([1.0, 1, -1])}, "not a rotation"),
         ({"R": 2 * np.eye(3)}, "not a rotation"),
         ({"t": np.zeros((3, 1))}, "camera t"),
         ({"K": np.eye(2)}, "camera K"),
-        ({"dist": np.zeros(3)}, "distortion"),
-        ({"dist": np.zeros(8)}, "distortion"),
-        ({"dist": np.zeros((1, 5))}, "distortion"),
+        ({"dist": np.zeros(3)}, r"camera dist of shape \(4,\) or \(5,\)"),
+        ({"dist": np.zeros(8)}, "dist"),
+        ({"dist": np.zeros((1, 5))}, "dist"),
+        ({"t": [0, np.nan, 0]}, "camera t of shape .* all finite numbers"),
+        ({"K": np.diag([1000.0, -1000, 1])}, "positive focal lengths in camera K, got 1000.0 and -1000.0"),
+        ({"image_size": (0, 480)}, "positive image size"),
     ],
 )
 def test_broken_cameras_are_refused(fields, message):
@@ -125,3 +130,57 @@ def test_broken_cameras_are_refused(fields, message):
 def test_lists_make_a_camera():
     camera = Camera(np.eye(3).tolist(), [0, 0, 1], K.tolist(), DIST.tolist())
     np.testing.assert_allclose(camera.project([0, 0, 1]), [500, 400])
+
+
+def test_a_camera_of_a_focal_length_looks_along_z():
+    camera = Camera.from_focal(1200, (1920, 1080))
+    np.testing.assert_array_equal(camera.project([[0, 0, 2], [1, 0, 2]]), [[959.5, 539.5], [1559.5, 539.5]])
+    np.testing.assert_array_equal(camera.centre, np.zeros(3))
+    assert camera.image_size == (1920, 1080)
+
+
+def test_the_centre_is_where_the_camera_stands():
+    position = np.array([1.0, -4, 2])
+    np.testing.assert_allclose(Camera(*look_at(position, np.zeros(3)), K).centre, position, atol=1e-12)
+
+
+STUDIO = StudioDistortion([-0.2, 0.25, -0.003], [-0.001, -0.0014])
+
+
+@pytest.mark.parametrize("dist", [None, DIST, STUDIO])
+@pytest.mark.parametrize("size", [None, (640, 480)])
+def test_json_gives_the_same_camera_again(dist, size):
+    R, t = posed(3).R, posed(3).t
+    camera = Camera(R, t, K, dist, "left", size)
+    again = Camera.from_json(json.loads(json.dumps(camera.as_json(), allow_nan=False)))
+    world = in_front(camera, 3)
+    np.testing.assert_array_equal(again.project(world), camera.project(world))
+    assert (again.name, again.image_size) == ("left", size)
+    blind = Camera.from_json(json.loads(json.dumps(Camera(R, t, None).as_json())))
+    assert (blind.K, blind.dist, blind.image_size) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fov": 60}, "unknown key 'fov' in a camera; known: R, t, K, dist, name, image_size"),
+        ({"t": ...}, "a camera lacks t; wanted R, t, K"),
+        ({"R": [[1, 0, 0], [0, 1, 0], [0, 0, -1]]}, "this is no camera: camera R is not a rotation"),
+        ({"R": [[1, 0], [0]]}, "camera R of shape"),
+        ({"R": None}, "camera R of shape"),
+        ({"t": ["0", "0", "0"]}, "camera t of shape .* all finite numbers"),
+        ({"K": 1000}, "camera K of shape"),
+        ({"dist": {"radial": [0, 0, 0]}}, "a dist of a camera lacks tangential"),
+        ({"dist": {"radial": [0, 0], "tangential": [0, 0]}}, "camera radial of shape"),
+        ({"dist": [[1], [1, 2]]}, "camera dist of shape"),
+        ({"name": 3}, "wanted a text as the camera's name, got 3"),
+        ({"image_size": [640.5, 480]}, "image_size as .* whole pixels"),
+        ({"image_size": [640, 0]}, "positive image size"),
+    ],
+)
+def test_json_that_is_no_camera_is_refused(change, message):
+    content = {key: value for key, value in (PLAIN.as_json() | change).items() if value is not ...}
+    with pytest.raises(FormatError, match=message):
+        Camera.from_json(content)
+    with pytest.raises(FormatError, match="wanted a camera as an object with R, t"):
+        Camera.from_json([content])

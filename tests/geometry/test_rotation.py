@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
-from poselift.geometry.rotation import frame_from_axes, shortest_arc, unwrap_euler
+from poselift.geometry.rotation import frame_from_axes, matrix_from_wxyz, shortest_arc, unwrap_euler
 
 components = st.floats(-10, 10).map(lambda value: round(value, 3))
 vectors = arrays(float, (4, 3), elements=components).filter(lambda v: (np.linalg.norm(v, axis=-1) > 0.1).all())
@@ -25,6 +25,13 @@ def assert_rotations(matrices: np.ndarray) -> None:
 def test_a_mirror_is_no_rotation():
     with pytest.raises(AssertionError):
         assert_rotations(np.diag([1.0, 1.0, -1.0])[None])
+
+
+def test_quaternions_are_scalar_first():
+    np.testing.assert_array_equal(matrix_from_wxyz(np.array([1, 0, 0, 0])), np.eye(3))
+    quarter = matrix_from_wxyz(np.array([2, 0, 0, 2]))  # about z, of any length
+    np.testing.assert_allclose(quarter @ [1, 0, 0], [0, 1, 0], atol=1e-15)
+    assert matrix_from_wxyz(np.ones((2, 5, 4))).shape == (2, 5, 3, 3)
 
 
 @given(vectors, vectors)

@@ -13,7 +13,7 @@ from poselift.cli.console import out as console
 from poselift.errors import CheckpointError, DatasetError, MissingExtraError
 from poselift.files import written_whole
 from poselift.lifters.card import RECORDING, Card
-from poselift.lifters.load import importing_from_here, load_lifter, shipped_cards
+from poselift.lifters.load import load_lifter, shipped_cards
 from poselift.lifters.onnx import OnnxLifter
 from poselift.measure.claims import Check, Sources, check_file, check_scores
 from poselift.measure.speed import measure_speed
@@ -82,8 +82,7 @@ def check_card(
         CheckpointError: There are no such weights, or they have no card.
         DatasetError: No score could be measured.
     """
-    with importing_from_here():
-        lifter = load_lifter(name, threads=1)
+    lifter = load_lifter(name, threads=1)
     if not isinstance(lifter, OnnxLifter):
         raise CheckpointError(f"{name} has no card; name shipped weights or the path of an .onnx file")
     card = lifter.card
@@ -109,9 +108,8 @@ def _check_sizes(card: Card) -> list[Check]:
     if card.training is None:
         return []
     try:
-        with importing_from_here():
-            counted = lab_module("export.card").sizes_of(card.training.recipe)
-    except MissingExtraError as error:
+        counted = lab_module("export.card").sizes_of(card.training.recipe)
+    except (MissingExtraError, CheckpointError) as error:
         return [Check(name, value, None, note=str(error)) for name, value in claims.items()]
     return [Check(name, value, counted[name]) for name, value in claims.items()]
 

@@ -13,7 +13,7 @@ from poselift.errors import FormatError, PoseliftError
 from poselift.files import check_free
 from poselift.formats import save_poses
 from poselift.lifters.contract import Lifter
-from poselift.lifters.load import AUTO, choose_shipped, importing_from_here, load_lifter
+from poselift.lifters.load import AUTO, choose_shipped, load_lifter
 from poselift.lifting import lift as lift_keypoints
 from poselift.read import is_video, read_keypoints
 from poselift.sequence import Keypoints2D
@@ -99,8 +99,7 @@ def _chosen(keypoints: Keypoints2D, name: str) -> str:
 def _open(name: str, opened: dict[str, Lifter]) -> Lifter:
     """The lifter of this name, opened once."""
     if name not in opened:
-        with importing_from_here():
-            opened[name] = load_lifter(name)
+        opened[name] = load_lifter(name)
     return opened[name]
 
 

@@ -19,7 +19,7 @@ from poselift.doctor import doctor as look_at
 from poselift.errors import DatasetError, RecipeError, did_you_mean
 from poselift.files import check_free, written_whole
 from poselift.lifters.contract import Lifter
-from poselift.lifters.load import DEFAULT_LIFTER, importing_from_here, load_lifter
+from poselift.lifters.load import DEFAULT_LIFTER, load_lifter
 from poselift.measure.benchmark import BenchmarkScores, evaluate_benchmark
 from poselift.measure.mocap import METRICS, MocapProtocol, Scores, evaluate_mocap
 from poselift.measure.protocols import PROTOCOLS, BenchmarkProtocol
@@ -118,8 +118,7 @@ def _refuse(kind: str, **options: Any) -> None:
 
 
 def _open(lifter: str) -> Lifter:
-    with importing_from_here():
-        return load_lifter(lifter)
+    return load_lifter(lifter)
 
 
 def _evaluate_mocap(lifter: str, data: Path, split: str, protocol: MocapProtocol, errors: bool) -> dict[str, Any]:

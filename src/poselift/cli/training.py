@@ -31,7 +31,6 @@ from poselift.lab.tasks import make_task
 from poselift.lab.train import Run, write_weights
 from poselift.lab.windows.benchmark import BenchmarkConfig
 from poselift.lab.windows.mocap import DataConfig
-from poselift.lifters.load import importing_from_here
 
 Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
 """Opens a progress bar with a title; the callback takes (done, in all, note)."""
@@ -69,8 +68,7 @@ def train(name: str, arguments: Sequence[str]) -> int:
     recipe = get_recipe(name)
     lifter = _value_of("--lifter", arguments) or recipe.lifter
     fitting = recipe.model if lifter == recipe.lifter else {}
-    with importing_from_here():
-        recipe = dataclasses.replace(recipe, lifter=lifter, model=options(lifter) | fitting)
+    recipe = dataclasses.replace(recipe, lifter=lifter, model=options(lifter) | fitting)
     given = tyro.cli(
         _TrainArguments, prog=f"poselift train {name}", args=list(arguments), description=RECIPES[name].__doc__,
         default=_TrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
@@ -114,8 +112,7 @@ def pretrain(name: str, arguments: Sequence[str]) -> int:
     """
     like = RECIPES[name]() if name in RECIPES else TrainRecipe(name="", lifter=name)
     on_benchmark = isinstance(like.data, BenchmarkConfig) or _value_of("--data.dataset", arguments) is not None
-    with importing_from_here():
-        model = options(like.lifter) | like.model
+    model = options(like.lifter) | like.model
     recipe = PretrainRecipe(
         name=f"{like.lifter.rpartition(':')[2].lower()}.poseclr", lifter=like.lifter, model=model,
         data=like.data if name in RECIPES else BenchmarkConfig() if on_benchmark else DataConfig(),
@@ -271,7 +268,7 @@ def benchmark(
         out: Folder for the page with the date; a page of the same day is replaced.
     """
     config, rows, stamp = EfficiencyConfig(threads=threads, batch=batch, rounds=rounds), [], _stamp()
-    with importing_from_here(), progress("measuring") as tick:
+    with progress("measuring") as tick:
         chosen = cases(lifters)
         for done, (name, changes) in enumerate(chosen):
             tick(done, len(chosen), name)

@@ -11,7 +11,8 @@ import numpy as np
 from poselift.datasets import positions
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.errors import DatasetError, did_you_mean
-from poselift.geometry.studio import StudioCamera, studio_cameras
+from poselift.geometry.camera import Camera, StudioDistortion
+from poselift.geometry.studio import studio_cameras
 from poselift.skeleton import H36M_17
 
 OWNER = (
@@ -102,7 +103,7 @@ def action_of(recording: str) -> str:
     return action
 
 
-def project_h36m(points: np.ndarray, camera: StudioCamera) -> np.ndarray:
+def project_h36m(points: np.ndarray, camera: Camera) -> np.ndarray:
     """Pixels of points in the axes of one of the data set's cameras, by its own nonlinear model.
 
     This makes the exact keypoints (``gt``). Horizontal and vertical slope are cut to [-1, 1] before the distortion.
@@ -112,18 +113,18 @@ def project_h36m(points: np.ndarray, camera: StudioCamera) -> np.ndarray:
         camera: One of ``studio_cameras("h36m")``.
 
     Returns:
-        (*, 2) pixels.
+        (*, 2) pixels; NaN for points that are not in front of the camera.
 
     Raises:
-        DatasetError: The camera's lens is not known.
+        DatasetError: The camera is none of these.
     """
-    if camera.lens is None:
-        raise DatasetError(f"camera {camera.name} has no lens; wanted a camera of Human3.6M")
-    return camera.lens.project(points)
+    if not isinstance(camera.dist, StudioDistortion):
+        raise DatasetError(f"camera {camera.name} has no lens of the studio; wanted one of studio_cameras('h36m')")
+    return camera.pixels(points)
 
 
 def _clips(
-    joints: object, person: str, name: str, detections: positions.Detections, cameras: Sequence[StudioCamera]
+    joints: object, person: str, name: str, detections: positions.Detections, cameras: Sequence[Camera]
 ) -> list[BenchmarkClip]:
     """The clips of one recording, one for each camera."""
     where = f"{person} '{name}' in data_3d_h36m.npz"

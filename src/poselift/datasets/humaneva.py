@@ -12,7 +12,8 @@ import numpy as np
 from poselift.datasets import positions
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.errors import DatasetError, did_you_mean
-from poselift.geometry.studio import StudioCamera, studio_cameras
+from poselift.geometry.camera import Camera
+from poselift.geometry.studio import studio_cameras
 from poselift.skeleton import HUMANEVA_15
 
 OWNER = (
@@ -109,7 +110,7 @@ def valid_runs(xyz: np.ndarray) -> dict[int, slice]:
 
 
 def _clips(
-    joints: object, person: str, name: str, detections: positions.Detections, cameras: Sequence[StudioCamera]
+    joints: object, person: str, name: str, detections: positions.Detections, cameras: Sequence[Camera]
 ) -> list[BenchmarkClip | str]:
     """The clips of one chunk, one for each camera; where one saw nothing, what to call it."""
     world = positions.numbers(joints, len(HUMANEVA_15), (3,), f"{person} '{name}' in data_3d_humaneva15.npz")

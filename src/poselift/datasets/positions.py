@@ -10,7 +10,7 @@ import numpy as np
 from poselift.datasets.archive import read_archive
 from poselift.datasets.clip import BenchmarkClip
 from poselift.errors import DatasetError, MissingData, ShapeError, did_you_mean
-from poselift.geometry.studio import StudioCamera
+from poselift.geometry.camera import Camera
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15, Skeleton
 
@@ -58,7 +58,7 @@ class Detections:
         return list(entry(self.positions, subject, None, self.path))
 
     def views(
-        self, subject: str, recording: str, frames: int, cameras: Sequence[StudioCamera], fps: float
+        self, subject: str, recording: str, frames: int, cameras: Sequence[Camera], fps: float
     ) -> list[Keypoints2D | None]:
         """The first frames of a recording from each camera; None where a camera has an empty entry.
 
@@ -202,7 +202,7 @@ def numbers(content: Any, joints: int, channels: tuple[int, ...], where: str) ->
 
 
 def make_keypoints(
-    xy: np.ndarray, frames: int, skeleton: Skeleton, fps: float, image_size: tuple[int, int], where: str
+    xy: np.ndarray, frames: int, skeleton: Skeleton, fps: float, image_size: tuple[int, int] | None, where: str
 ) -> Keypoints2D:
     """Keypoints of the first frames of (T, J, 2) pixels, or (T, J, 3) with confidence, in arrays of their own.
 

@@ -1,8 +1,15 @@
-"""Rotations that scipy has no function for: the shortest arc, a frame from two axes, Euler angles without jumps."""
+"""Rotations as scipy does not have them: wxyz, the shortest arc, a frame from two axes, Euler angles without jumps."""
 
 import numpy as np
 
 _NOTHING = 1e-9
+
+
+def matrix_from_wxyz(wxyz: np.ndarray) -> np.ndarray:
+    """Rotation matrices (*, 3, 3) of quaternions (*, 4), scalar first, of any length but zero."""
+    wxyz = np.asarray(wxyz, float)
+    xyzw = np.roll(wxyz.reshape(-1, 4), -1, axis=-1)
+    return Rotation.from_quat(xyzw).as_matrix().reshape(*wxyz.shape[:-1], 3, 3)
 
 
 def shortest_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -26,9 +33,7 @@ def shortest_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     w[opposite] = 0
     undirected = ~(flat_source.any(-1) & flat_target.any(-1))
     xyz[undirected], w[undirected] = 0, 1
-    from scipy.spatial.transform import Rotation  # takes 0.1 s to import
-
-    return Rotation.from_quat(np.column_stack([xyz, w])).as_matrix().reshape(*source.shape, 3)
+    return matrix_from_wxyz(np.column_stack([w, xyz])).reshape(*source.shape, 3)
 
 
 def frame_from_axes(x_axis: np.ndarray, near_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

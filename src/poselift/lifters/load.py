@@ -1,9 +1,6 @@
 """Opening a lifter by name: the weights that ship, an ONNX file, or a class of your own."""
 
-import importlib
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -12,6 +9,7 @@ from poselift.lifters.card import Card
 from poselift.lifters.choose import Choice, choose
 from poselift.lifters.contract import Lifter, check_lifter
 from poselift.lifters.onnx import OnnxLifter
+from poselift.lifters.outside import import_class, is_outside
 
 DEFAULT_LIFTER = "nanohtnet.mocap-81"
 """Name of the weights that are measured, and used, when none are asked for and there is no clip to choose by."""
@@ -54,7 +52,7 @@ def load_lifter(
     Args:
         name_or_path: A name of `shipped_lifters()`; "auto" for those that suit a clip or a stream
             (`poselift.lifters.choose.choose`); the path of an `.onnx` file with its card beside it; or `module:Class`
-            for a lifter of your own, whose module is imported.
+            for a lifter of your own, whose module is imported; it may be in the working folder.
         fps: With "auto": frames per second of the clip.
         length: With "auto": frames of the clip.
         live: With "auto": for a stream; the newest frame out is the newest frame in.
@@ -67,7 +65,7 @@ def load_lifter(
         CheckpointError: There is no such lifter, its files are broken, or "auto" has nothing to choose by or among.
         SkeletonError: A lifter of your own lacks a part of the contract.
     """
-    if ":" in str(name_or_path) and not str(name_or_path).endswith(".onnx"):
+    if is_outside(str(name_or_path)):
         return _load_own(str(name_or_path))
     if str(name_or_path).endswith(".onnx"):
         return OnnxLifter(name_or_path, threads=threads)
@@ -85,28 +83,9 @@ def _shipped(name: str) -> Path:
     return Path(str(resources.files("poselift") / "weights" / f"{name}.onnx"))
 
 
-@contextmanager
-def importing_from_here() -> Iterator[None]:
-    """Let `module:Class` name a module in the working folder, as `python -m` does."""
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
-
-
 def _load_own(name: str) -> Lifter:
     """An instance of the class that `module:Class` names."""
-    module, _, attribute = name.partition(":")
-    try:
-        kind = getattr(importlib.import_module(module), attribute, None)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise CheckpointError(f"no module '{module}' for '{name}'; run in its folder, or install it") from error
-    if not isinstance(kind, type):
-        raise CheckpointError(f"{module} has no class '{attribute}'")
+    kind = import_class(name)
     if any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__):
         raise CheckpointError(
             f"{name} is a torch network, which needs its trained weights; train it (poselift train mocap --lifter "

@@ -1,5 +1,7 @@
 import os
 import pickle
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +13,7 @@ import safetensors.torch
 
 from poselift import cli
 from poselift.errors import CheckpointError, OutputExistsError, RecipeError
-from poselift.lab.export.card import FOREIGN_LICENSE, import_weights
+from poselift.lab.export.card import FOREIGN_LICENSE, import_weights, sizes_of
 from poselift.lab.export.weights import halve_weights, load_initial, load_weights, read_reference, save_weights
 from poselift.lab.models import LIFTERS, build
 from poselift.lifters.load import load_lifter
@@ -197,6 +199,31 @@ def test_our_weights_load_strictly(model, tmp_path, config, message):
     save_weights(model, path, lifter="htnet", config=config, overwrite=False)
     with pytest.raises(CheckpointError, match=message):
         load_weights(path)
+
+
+def test_a_file_does_not_decide_what_is_imported(model, tmp_path, monkeypatch):
+    """The weights and the card's recipe name a class in the working folder; it runs when the user names it too."""
+    code = "from pathlib import Path\nfrom poselift.lab.models.htnet import HTNet, HTNetConfig\n"
+    code += "Path('RAN').touch()\nclass Net(HTNet):\n"
+    code += "    def __init__(self, **options):\n        super().__init__(HTNetConfig(**options))\n"
+    (tmp_path / "named_by_a_file.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    name, config = "named_by_a_file:Net", {}
+    recipe = {"lifter": name, "model": config}
+    save_weights(model, "w.safetensors", lifter=name, config=config, overwrite=False)
+    for read in (lambda: load_weights("w.safetensors"), lambda: sizes_of(recipe)):
+        with pytest.raises(CheckpointError, match=f"'{name}'.* nothing of it was imported.* --lifter {name}"):
+            read()
+    with pytest.raises(CheckpointError, match=f"is of the lifter '{name}', and not of 'htnet'"):
+        load_weights("w.safetensors", lifter="htnet")
+    assert not Path("RAN").exists()
+    try:
+        assert sizes_of(recipe, lifter=name)["parameters"] > 0
+        with pytest.raises(CheckpointError, match="the file does not fit named_by_a_file:Net"):  # it is a smaller one
+            load_weights("w.safetensors", lifter=name)
+    finally:
+        sys.modules.pop("named_by_a_file", None)
+    assert Path("RAN").exists()
 
 
 def test_other_safetensors_are_no_weights_of_ours(theirs, tmp_path):

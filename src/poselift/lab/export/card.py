@@ -13,6 +13,7 @@ from poselift.lab.export.onnx import export_onnx
 from poselift.lab.export.weights import read_reference, save_weights
 from poselift.lab.models import LIFTERS, build, from_reference
 from poselift.lifters.card import Card, Imported
+from poselift.lifters.outside import check_typed
 from poselift.prepare.normalize import SCREEN
 
 CMU_LICENSE = "MIT; trained on the CMU motion capture data (see NOTICE)"
@@ -51,8 +52,18 @@ def sizes(model: Any) -> dict[str, Any]:
     return {"parameters": count_parameters(model), "macs": count_macs(published(model), example(model, 1))}
 
 
-def sizes_of(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The same of the lifter that a card's recipe builds."""
+def sizes_of(recipe: dict[str, Any], *, lifter: str | None = None) -> dict[str, Any]:
+    """The same of the lifter that a card's recipe builds.
+
+    Args:
+        recipe: What the card says.
+        lifter: The lifter that the user has named; a lifter from elsewhere (`module:Class`) is only built when it is
+            this one.
+
+    Raises:
+        CheckpointError: The recipe is of another lifter, or of one from elsewhere that was not named.
+    """
+    check_typed(recipe["lifter"], lifter, "the recipe on the card")
     options = {name: tuple(value) if isinstance(value, list) else value for name, value in recipe["model"].items()}
     return sizes(build(recipe["lifter"], **options))
 

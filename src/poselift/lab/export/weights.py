@@ -19,6 +19,7 @@ from poselift.files import written_whole
 from poselift.lab.export.half import fits_half
 from poselift.lab.models import LIFTERS, build
 from poselift.lab.models.lifter import Lifter
+from poselift.lifters.outside import check_typed
 from poselift.skeleton import get_skeleton
 
 
@@ -70,13 +71,17 @@ def halve_weights(source: str | Path, target: str | Path, *, overwrite: bool = F
         safetensors.torch.save_file(halved, temporary, metadata)
 
 
-def load_weights(path: str | Path) -> Lifter:
+def load_weights(path: str | Path, *, lifter: str | None = None) -> Lifter:
     """The lifter that `save_weights` has written, in evaluation mode.
 
-    A lifter from elsewhere (`module:Class`) is imported by that name, as `build` does.
+    Args:
+        path: The file. It says which lifter it is of.
+        lifter: Which lifter it must be of. A lifter from elsewhere (`module:Class`) must be named here as well: its
+            module is imported, and so run, and a file may not decide that.
 
     Raises:
-        CheckpointError: There is no such file, it is broken, or its weights do not fit the lifter it names.
+        CheckpointError: There is no such file, it is broken, its weights do not fit the lifter it names, or that is not
+            `lifter`.
         RecipeError: The lifter is unknown.
     """
     path = Path(path)
@@ -86,6 +91,7 @@ def load_weights(path: str | Path) -> Lifter:
             f"{path} does not say which lifter it is of; wanted weights that poselift wrote; for the authors' own "
             "files use poselift import-weights"
         )
+    check_typed(metadata["lifter"], lifter, str(path))
     model = build(metadata["lifter"], **_options(metadata))
     wanted = model.state_dict()
     for name in wanted.keys() | tensors.keys():

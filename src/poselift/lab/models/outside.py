@@ -1,6 +1,5 @@
 """Lifters from elsewhere, named `module:Class`: any torch module that keeps the contract of `Lifter`."""
 
-import importlib
 import inspect
 from typing import Any
 
@@ -8,6 +7,7 @@ import torch
 from torch import nn
 
 from poselift.errors import RecipeError, ShapeError, did_you_mean
+from poselift.lifters.outside import import_class
 from poselift.skeleton import Skeleton
 
 _ATTRIBUTES = {
@@ -21,28 +21,16 @@ _ATTRIBUTES = {
 }
 
 
-def is_outside(name: str) -> bool:
-    """Whether a lifter's name is `module:Class`."""
-    return ":" in name
-
-
 def outside_class(name: str) -> type[nn.Module]:
     """The class that `module:Class` names; its module is imported, and so run.
 
     Raises:
-        RecipeError: There is no such module or class, or the class is no torch module.
+        CheckpointError: There is no such module or class.
+        RecipeError: The class is no torch module.
     """
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise
-        raise RecipeError(
-            f"no module '{module}' for the lifter '{name}'; run in the folder that holds it, or install it"
-        ) from error
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise RecipeError(f"wanted a torch.nn.Module called '{attribute}' in {module}, found {found!r}")
+    found = import_class(name)
+    if not issubclass(found, nn.Module):
+        raise RecipeError(f"wanted a torch.nn.Module as the lifter '{name}', found {found!r}")
     return found
 
 
@@ -50,7 +38,8 @@ def outside_options(name: str) -> dict[str, Any]:
     """Options of a lifter from elsewhere, the named arguments of its class, with their defaults.
 
     Raises:
-        RecipeError: As `outside_class`.
+        CheckpointError: There is no such class.
+        RecipeError: The class is no torch module.
     """
     parameters = inspect.signature(outside_class(name)).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
@@ -64,7 +53,8 @@ def build_outside(name: str, config: dict[str, Any]) -> Any:
         config: Named arguments of the class.
 
     Raises:
-        RecipeError: It cannot be found or made, or lacks a part of the contract.
+        CheckpointError: There is no such class.
+        RecipeError: An option is unknown, or it lacks a part of the contract.
         ShapeError: It takes or gives other shapes than it announces.
     """
     kind = outside_class(name)

@@ -9,8 +9,9 @@ from torch import Tensor
 from poselift.errors import CheckpointError, RecipeError, did_you_mean
 from poselift.lab.models import convformer, htnet, nanohtnet, posessm
 from poselift.lab.models.lifter import Lifter
-from poselift.lab.models.outside import build_outside, is_outside, outside_options
+from poselift.lab.models.outside import build_outside, outside_options
 from poselift.lab.models.reference import Reference, load_reference
+from poselift.lifters.outside import is_outside
 from poselift.skeleton import Skeleton, get_skeleton
 
 
@@ -39,10 +40,12 @@ def build(name: str, **config: Any) -> Lifter:
     """A freshly initialized lifter, in training mode.
 
     Args:
-        name: A key of `LIFTERS`, or `module:Class` for a lifter from elsewhere, whose module is imported.
+        name: A key of `LIFTERS`, or `module:Class` for a lifter from elsewhere, whose module is imported and so run:
+            a name that the user typed, not one that a file holds (`poselift.lifters.outside.check_typed`).
         **config: Fields of its config, or arguments of the class; `skeleton` may be a name.
 
     Raises:
+        CheckpointError: There is no class `module:Class`.
         RecipeError: The name or a field is unknown, or a value out of range.
         SkeletonError: The skeleton is unknown, or lacks a limb.
         ShapeError: A lifter from elsewhere does not give what it announces.
@@ -66,6 +69,7 @@ def options(name: str) -> dict[str, Any]:
         name: As for `build`.
 
     Raises:
+        CheckpointError: There is no class `module:Class`.
         RecipeError: The name is unknown.
     """
     if is_outside(name):

@@ -1,0 +1,208 @@
+"""Tables with one row a frame: columns by name, the joints of a skeleton, order of the frames, frame rate.
+
+Joints are the columns ``<joint>_<axis>``; together, their names say which skeleton it is.
+"""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from poselift.errors import FormatError, SkeletonError, did_you_mean
+from poselift.files import read_text
+from poselift.formats.fields import frame_rows
+from poselift.skeleton import SKELETONS, Skeleton
+
+KEYPOINT_AXES = ("x", "y", "confidence")
+"""Endings of the columns of 2D keypoints: pixels, and 0 to 1."""
+JOINT_AXES = ("x_m", "y_m", "z_m")
+"""Endings of the columns of 3D joints: metres in camera axes."""
+_FPS_COMMENT = re.compile(r"#\s*fps\s*[:=]\s*(\S+)", re.IGNORECASE)
+_UNEVEN = 0.5
+"""Times may be off by this many frames: they are often rounded."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """The cells of a table, as text."""
+
+    name: str
+    """What to call the table in errors."""
+    columns: Mapping[str, Sequence[str]]
+    """Cells of each column by its name; an empty text where nothing is known."""
+    places: Sequence[str]
+    """Where each row stands in the file, such as ``"line 4"``."""
+    comments: Sequence[str] = ()
+    """Lines that start with #."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.places)
+
+    def rows(self, chosen: Sequence[int]) -> "Table":
+        """The same table with some of its rows, in the order given."""
+        columns = {column: [cells[row] for row in chosen] for column, cells in self.columns.items()}
+        return replace(self, columns=columns, places=[self.places[row] for row in chosen])
+
+    def check_columns(self, known: Sequence[str], axes: Sequence[str]) -> None:
+        """Refuse a column that is neither known nor a joint's: it may be a misspelt one.
+
+        Args:
+            known: Names that columns may have.
+            axes: Endings that the columns of joints may have.
+
+        Raises:
+            FormatError: There is such a column; the message names it.
+        """
+        ends = tuple(f"_{axis}" for axis in axes)
+        names = [*known, *(f"<joint>{end}" for end in ends)]
+        for column in self.columns:
+            if column not in known and not column.endswith(ends):
+                raise FormatError(f"{self.name}: unknown column {column!r}; {did_you_mean(column, names)}")
+
+    def numbers(self, *columns: str) -> np.ndarray:
+        """Numbers (N, columns) of some columns, NaN where a cell is empty.
+
+        Raises:
+            FormatError: A column is missing, or a cell holds no number.
+        """
+        if missing := [column for column in columns if column not in self.columns]:
+            raise FormatError(f"{self.name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
+        values = np.empty((len(self), len(columns)))
+        for place, column in enumerate(columns):
+            for row, cell in enumerate(self.columns[column]):
+                try:
+                    values[row, place] = float(cell) if cell else np.nan
+                except ValueError as error:
+                    where = f"{self.name}, {self.places[row]}"
+                    raise FormatError(f"{where}: wanted a number in column {column}, got '{cell}'") from error
+        return values
+
+    def constant(self, column: str) -> float:
+        """The one positive number that a column holds in all rows.
+
+        Raises:
+            FormatError: The column is missing, or holds something else.
+        """
+        found = np.unique(self.numbers(column))
+        if len(found) != 1 or not np.isfinite(found).all() or found[0] <= 0:
+            raise FormatError(
+                f"{self.name}, column {column}: wanted one positive number in all rows of a clip, "
+                f"got {found[:3].tolist()}"
+            )
+        return float(found[0])
+
+    def axes_2d(self) -> tuple[str, ...]:
+        """`KEYPOINT_AXES`, without the confidence where no joint has one."""
+        scored = any(column.endswith("_confidence") for column in self.columns)
+        return KEYPOINT_AXES if scored else KEYPOINT_AXES[:2]
+
+    def skeleton(self, axes: Sequence[str], among: Sequence[Skeleton] = tuple(SKELETONS.values())) -> Skeleton:
+        """The skeleton whose joints are those of the columns ``<joint>_<axis>``.
+
+        Args:
+            axes: Endings of the columns.
+            among: Skeletons that it may be.
+
+        Raises:
+            FormatError: There are no such columns.
+            SkeletonError: The joints are those of no skeleton; the message names the nearest.
+        """
+        ends = [f"_{axis}" for axis in axes]
+        joints = {column.removesuffix(end) for column in self.columns for end in ends if column.endswith(end)}
+        if not joints:
+            raise FormatError(f"{self.name} has no columns {', '.join(f'<joint>{end}' for end in ends)}")
+        for skeleton in among:
+            if set(skeleton.joints) == joints:
+                return skeleton
+        near = max(among, key=lambda s: len(joints & set(s.joints)) - len(joints ^ set(s.joints)))
+        missing, extra = sorted(set(near.joints) - joints), sorted(joints - set(near.joints))
+        raise SkeletonError(
+            f"{self.name}: the joints of the columns ending in {ends[0]} are those of no skeleton; next is "
+            f"{near.name}, missing: {', '.join(missing) or 'none'}; too many: {', '.join(extra) or 'none'}"
+        )
+
+    def joints(self, skeleton: Skeleton, axes: Sequence[str]) -> np.ndarray:
+        """Numbers (N, J, axes) of the joints' columns; errors as `numbers`."""
+        names = [f"{joint}_{axis}" for joint in skeleton.joints for axis in axes]
+        return self.numbers(*names).reshape(len(self), len(skeleton), len(axes))
+
+    def frames(self) -> tuple[np.ndarray, int]:
+        """Each row's frame (N,), counted from the first one, and how many frames there are with those left out.
+
+        The column `frame` says it; without one, the rows are in order.
+
+        Raises:
+            FormatError: The column holds something else than whole numbers, one twice, or jumps.
+        """
+        if "frame" not in self.columns:
+            return np.arange(len(self)), len(self)
+        frames = self.numbers("frame")[:, 0]
+        if not (np.isfinite(frames).all() and (frames == frames.round()).all() and np.abs(frames).max() < 2**53):
+            raise FormatError(f"{self.name}: wanted whole numbers in column frame")
+        return frame_rows([int(frame) for frame in frames], self.name)
+
+    def fps(self) -> float | None:
+        """Frame rate of the column `fps`, else of the times in `time_s`, else of a comment ``# fps: 50``.
+
+        Returns:
+            Frames per second; None where the table does not say.
+
+        Raises:
+            FormatError: The rate is no number, or the times do not grow evenly.
+        """
+        if "fps" in self.columns:
+            return self.constant("fps")
+        if "time_s" in self.columns and len(self) > 1:
+            times, (frames, _) = self.numbers("time_s")[:, 0], self.frames()
+            first, last = frames.argmin(), frames.argmax()
+            step = (times[last] - times[first]) / frames[last]
+            if not (step > 0 and np.abs(times - times[first] - step * frames).max() <= _UNEVEN * step):
+                raise FormatError(f"{self.name}: wanted times that grow evenly in column time_s, or a column fps")
+            return float(f"{1 / step:.9g}")
+        for comment in self.comments:
+            if match := _FPS_COMMENT.match(comment):
+                return _rate(match[1], self.name)
+        return None
+
+
+def read_table(path: Path) -> Table:
+    """A CSV file: lines that start with # are comments, the first other line names the columns.
+
+    A line that starts with # and has as many cells as the header is a row.
+
+    Raises:
+        FormatError: It is broken, has a column twice, or no row.
+    """
+    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), 1) if line.strip()]
+    commas = next((line.count(",") for _, line in lines if not line.startswith("#")), 0)
+    marked = [line.startswith("#") and (line.count(",") != commas or not commas) for _, line in lines]
+    kept = [line for line, is_comment in zip(lines, marked, strict=True) if not is_comment]
+    if len(kept) < 2:
+        raise FormatError(f"{path}: wanted a header and at least one row of numbers, got {len(kept)} lines")
+    try:
+        header, *rows = csv.reader([line for _, line in kept], strict=True)
+    except csv.Error as error:
+        raise FormatError(f"{path} is a broken table ({error})") from error
+    columns = [column.strip() for column in header]
+    if repeated := sorted({column for column in columns if columns.count(column) > 1}):
+        raise FormatError(f"{path}: columns come twice: {', '.join(repeated)}")
+    if len(rows) != len(kept) - 1:
+        raise FormatError(f"{path}: a cell goes over several lines; wanted one row of numbers a line")
+    places = [f"line {number}" for number, _ in kept[1:]]
+    for place, row in zip(places, rows, strict=True):
+        if len(row) != len(columns):
+            wanted = f"wanted {len(columns)} cells as in the header, got {len(row)}"
+            raise FormatError(f"{path}, {place}: {wanted}; is the file cut off?")
+    cells = {column: [cell.strip() for cell in found] for column, *found in zip(columns, *rows, strict=True)}
+    return Table(str(path), cells, places, [line for (_, line), skip in zip(lines, marked, strict=True) if skip])
+
+
+def _rate(text: str, name: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise FormatError(f"{name}: wanted a number in the comment '# fps: ', got '{text}'") from error
