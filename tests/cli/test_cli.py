@@ -13,6 +13,7 @@ from poselift import __version__
 from poselift.cli import LAB_VERBS, VERBS, lifting, main
 from poselift.cli.lifting import FORMATS
 from poselift.datasets.mocap import MocapClip
+from poselift.errors import install_hint
 from poselift.formats import read_poses, write_keypoints
 from poselift.lifters.load import shipped_lifters
 from poselift.read import read_keypoints
@@ -291,7 +292,7 @@ def test_without_the_lab_its_verbs_say_how_to_get_it(mocap, monkeypatch, capsys,
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "torch", None)
     assert main(arguments) == 1
-    assert_error(capsys, "needs torch: pip install 'poselift[lab]'")
+    assert_error(capsys, f"this needs torch; run: {install_hint('lab')}")
 
 
 def test_our_own_faults_are_not_hidden(clip, tmp_path, monkeypatch):
