@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from importlib import resources
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import numpy as np
@@ -288,9 +289,15 @@ def test_evaluate_refuses_impossible_protocols(mocap, capsys, wrong):
     "arguments", [["train", "nanohtnet_mocap"], ["evaluate", "--data", "x", "--detector-errors"], ["pretrain", "htnet"]]
 )
 def test_without_the_lab_its_verbs_say_how_to_get_it(mocap, monkeypatch, capsys, arguments):
+    class NoTorch(MetaPathFinder):
+        def find_spec(self, name, path, target=None):
+            if name == "torch":
+                raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
     for name in [name for name in sys.modules if name.startswith(("poselift.lab", "poselift.cli.training"))]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [NoTorch(), *sys.meta_path])
     assert main(arguments) == 1
     assert_error(capsys, f"this needs torch; run: {install_hint('lab')}")
 
