@@ -224,7 +224,14 @@ def test_every_verb_explains_itself(verb, capsys):
 def test_the_verbs_are_these():
     assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "lifters"]
     assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
-    assert __version__
+
+
+def test_the_version_is_printed_and_the_help_says_how(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"poselift {__version__}\n"
+    with pytest.raises(SystemExit):
+        run("--help")
+    assert "poselift --version" in capsys.readouterr().out
 
 
 def test_python_m_poselift_runs_the_same_command():
