@@ -39,7 +39,7 @@ def read_keypoints_file(
         ShapeError: `fps` is not positive.
     """
     path = Path(path)
-    wish = Wish(get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton, fps)
+    wish = Wish(None if skeleton is None else get_skeleton(skeleton), fps)
     if path.is_dir():
         return read_openpose(path, wish)
     readers = {".npz": read_keypoints_npz, ".csv": read_keypoints_csv, ".json": _read_json}
