@@ -101,6 +101,71 @@ def test_existing_results_are_kept_byte_for_byte(clip, tmp_path, capsys, monkeyp
     assert len(names(out)) == len(FORMATS)
 
 
+def test_inputs_whose_results_exist_are_left_out_and_the_others_lifted(clip, tmp_path, capsys):
+    other = shutil.copy(clip, clip.with_name("other.npz"))
+    out = tmp_path / "out"
+    assert run("lift", clip, "-o", out) == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    capsys.readouterr()
+    assert run("lift", clip, other, "-o", out) == 1
+    shown = capsys.readouterr()
+    assert shown.err == (
+        f"error: {clip}: {out / 'clip.npz'} exists and is kept; choose another name, or allow overwriting (--force)\n"
+    )
+    assert "other.npz: 6 frames" in shown.out and "clip.npz: 6 frames" not in shown.out
+    assert {path.name: path.read_bytes() for path in out.glob("clip.*")} == before
+    assert len(names(out)) == 2 * len(FORMATS)
+
+
+def test_results_of_a_second_person_are_looked_for_before_anyone_is_lifted(clip, tmp_path, capsys, monkeypatch):
+    people = read_keypoints(clip) * 2
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: people)
+    (tmp_path / "clip_person2.csv").write_text("precious")
+    assert run("lift", clip, "-o", tmp_path, "--formats", "npz", "csv") == 1
+    assert_error(capsys, "clip_person2.csv exists and is kept")
+    assert names(tmp_path) == ["clip_person2.csv", "in"]
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_an_input_is_never_overwritten(clip, tmp_path, capsys, force):
+    before, folder = clip.read_bytes(), clip.parent
+    for place in (folder, tmp_path / "link"):
+        if place != folder:
+            place.symlink_to(folder)
+        assert run("lift", clip, "-o", place, *force) == 1
+        assert_error(capsys, "clip.npz is an input and is never overwritten", "choose another place (--out)")
+        assert names(folder) == ["clip.npz"]
+        assert clip.read_bytes() == before
+
+
+def test_a_file_of_an_input_folder_is_never_overwritten(clip, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: pytest.fail("refused only after the work"))
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    (folder / "frames.json").write_text("{}")
+    assert run("lift", folder, "-o", folder, "--force") == 1
+    assert_error(capsys, "frames.json is an input and is never overwritten")
+    assert names(folder) == ["frames.json"]
+
+
+def test_names_are_reserved_through_the_whole_call(clip, tmp_path, capsys, monkeypatch):
+    """The second person of one input must not be lost to another input of the name that their results have."""
+    (person,) = read_keypoints(clip)
+    monkeypatch.setattr(lifting, "read_keypoints", lambda path, **_: (person,) * (2 if path == clip else 1))
+    second = shutil.copy(clip, clip.with_name("clip_person2.npz"))
+    assert run("lift", clip, second, "-o", tmp_path / "out", "--formats", "json", "--force") == 1
+    assert_error(capsys, f"a person in {clip} and those of {second} would both be called clip_person2", "one by one")
+    assert names(tmp_path / "out") == ["clip_person2.json"]
+
+
+def test_a_name_of_dots_stays_in_the_folder(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(clip, tmp_path / "..npz")
+    assert run("lift", "./..npz", "-o", "out") == 0
+    assert names(tmp_path / "out") == sorted(f"npz.{ending}" for ending in FORMATS)
+    assert names(tmp_path) == ["..npz", "in", "out"]
+
+
 def test_a_broken_file_does_not_stop_the_others(clip, tmp_path, capsys):
     broken = clip.with_name("broken.npz")
     broken.write_bytes(b"PK not really")
@@ -279,6 +344,9 @@ def test_evaluate_prints_a_table_and_writes_json(mocap, tmp_path, capsys):
     assert_error(capsys, "scores.json exists and is kept")
     assert run("evaluate", "--data", "mocap.npz", "--out", out, "--force", "--split", "all") == 0
     assert mocap[-1] == (Path("mocap.npz"), None)
+    assert run("evaluate", "--data", out, "--out", out, "--force") == 1
+    assert_error(capsys, "scores.json is an input and is never overwritten")
+    assert json.loads(out.read_text())["frames"] == 32
 
 
 def test_evaluate_refuses_what_is_not_there(capsys):
