@@ -1,10 +1,11 @@
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 
 from poselift import errors
-from poselift.errors import PoseliftError, did_you_mean
+from poselift.errors import PoseliftError, did_you_mean, install_hint
 
 CLASSES = {name: cls for name, cls in vars(errors).items() if inspect.isclass(cls) and issubclass(cls, PoseliftError)}
 
@@ -44,3 +45,22 @@ def test_every_error_is_also_a_builtin_one_and_keeps_its_message(name):
 def test_a_close_name_is_suggested_and_otherwise_all_are_listed():
     assert did_you_mean("nanohtnt", ["htnet", "nanohtnet"]) == "did you mean 'nanohtnet'?"
     assert did_you_mean("zzz", iter(["htnet", "nanohtnet"])) == "known: htnet, nanohtnet"
+
+
+def test_how_to_install_a_part(tmp_path, monkeypatch):
+    """From a checkout the command names it; from a wheel, or beside another project, it names a place to fill in."""
+    later = ' (once poselift is published: pip install "poselift[lab]")'
+    code = tmp_path / "src" / "poselift" / "errors.py"
+    monkeypatch.setattr(errors, "__file__", str(code))
+    anywhere = 'pip install "/path/to/the/checkout[lab]"'
+    assert install_hint("lab") == anywhere + later
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "other"\n')
+    assert install_hint("lab") == anywhere + later
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "poselift"\n')
+    assert install_hint("lab") == f'pip install -e "{tmp_path}[lab]"' + later
+
+
+def test_how_to_install_a_part_is_said_in_one_place():
+    source = Path(errors.__file__).parent
+    saying = {path.name for path in source.rglob("*.py") if re.search("pip install.*poselift", path.read_text("utf-8"))}
+    assert saying == {"errors.py"}

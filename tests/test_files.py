@@ -1,10 +1,11 @@
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from poselift.errors import FormatError, OutputError, OutputExistsError
-from poselift.files import check_free, written_whole
+from poselift.files import check_free, check_no_input, result_name, written_whole
 
 
 def test_the_file_appears_when_the_block_ends_and_nothing_else_does(tmp_path):
@@ -55,6 +56,28 @@ def test_check_free(tmp_path):
         check_free(tmp_path / "there.npz")
     with pytest.raises(OutputExistsError, match="is a folder"):
         check_free(tmp_path, overwrite=True)
+
+
+def test_an_input_is_no_place_for_a_result(tmp_path):
+    clip, link = tmp_path / "clip.json", tmp_path / "link.json"
+    check_no_input(clip, [clip, link])  # nothing is there yet
+    clip.touch()
+    check_no_input(clip, [tmp_path / "other.json"])
+    link.symlink_to(clip)
+    for target, source in ((clip, clip), (clip, link), (tmp_path / "." / "clip.json", clip)):
+        with pytest.raises(OutputExistsError, match="clip.json is an input and is never overwritten"):
+            check_no_input(target, [tmp_path / "other.json", source])
+
+
+def test_results_are_called_after_what_they_are_made_from(tmp_path, monkeypatch):
+    (tmp_path / "take.1" / "below").mkdir(parents=True)
+    (tmp_path / "...").mkdir()
+    monkeypatch.chdir(tmp_path / "take.1")
+    names = {
+        "clip.npz": "clip", "a/b.tar.gz": "b.tar", "../take.1": "take.1", ".": "take.1", "below/..": "take.1",
+        "..npz": "npz", "...json": "json", "../...": "clip", "/": "clip", ".hidden.csv": ".hidden",
+    }  # fmt: skip
+    assert {path: result_name(Path(path)) for path in names} == names
 
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path):

@@ -243,10 +243,10 @@ class Flat:
 (person,) = pl.read_keypoints(str(resources.files("poselift") / "data" / "demo.npz"))
 lifter = pl.load_lifter(threads=1) if pl.shipped_lifters() else Flat()
 poses = pl.lift(person, lifter, flip_average=True)
-for ending in ("npz", "json", "csv", "bvh"):
+for ending in ("npz", "json", "csv", "bvh", "html"):
     pl.save_poses(poses, f"clip.{ending}")
-pl.write_viewer(poses, "clip.html", keypoints=person)
-result = [len(person), *poses.xyz.shape, float(np.abs(pl.mpjpe(poses.xyz, poses.xyz)).max())]
+pl.write_viewer(poses, "clip.html", keypoints=person, overwrite=True)
+result = [len(person), *pl.read_poses("clip.npz").xyz.shape, float(np.abs(pl.mpjpe(poses.xyz, poses.xyz)).max())]
 """
     assert python(code, blocked=HEAVY, cwd=tmp_path) == [58, 58, 17, 3, 0.0]
     assert sorted(file.name for file in tmp_path.iterdir()) == [
@@ -277,6 +277,7 @@ def test_exported_names():
         "n_mpjpe",
         "p_mpjpe",
         "read_keypoints",
+        "read_poses",
         "save_poses",
         "shipped_lifters",
         "write_viewer",

@@ -180,11 +180,14 @@ def test_a_joint_that_is_not_there_is_named_with_a_suggestion():
 @pytest.mark.parametrize("name", ["H36M_17", "h36m_17", "h36m-17"])
 def test_skeletons_are_found_in_either_case(name):
     assert get_skeleton(name) is H36M_17
+    assert get_skeleton(get_skeleton(name)) is H36M_17
 
 
 def test_an_unknown_skeleton_is_refused_with_a_suggestion():
     with pytest.raises(SkeletonError, match="unknown skeleton 'coco'.*COCO_17"):
         get_skeleton("coco")
+    with pytest.raises(SkeletonError, match="wanted a skeleton or its name, got int; known: H36M_17, COCO_17"):
+        get_skeleton(17)
 
 
 @pytest.mark.parametrize(

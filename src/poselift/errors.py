@@ -21,6 +21,7 @@ Each message says what was wanted, what came, and what to do next.
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class PoseliftError(Exception):
@@ -88,3 +89,20 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     options = list(known)
     close = difflib.get_close_matches(name, options, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(options)}"
+
+
+def install_hint(extra: str) -> str:
+    """End of an error message: the command that installs an optional part of poselift.
+
+    Args:
+        extra: Name of the part: "video" or "lab".
+
+    Returns:
+        The command for the checkout that this code runs from, or for a checkout anywhere when it was installed from a
+        wheel; and the one that will do once poselift is published.
+    """
+    root = Path(__file__).resolve().parents[2]
+    project = root / "pyproject.toml"
+    here = project.is_file() and '\nname = "poselift"\n' in project.read_text(encoding="utf-8")
+    command = f'pip install -e "{root}[{extra}]"' if here else f'pip install "/path/to/the/checkout[{extra}]"'
+    return f'{command} (once poselift is published: pip install "poselift[{extra}]")'

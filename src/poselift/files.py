@@ -7,7 +7,7 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,26 @@ def check_free(path: str | Path, *, overwrite: bool = False) -> None:
         raise OutputExistsError(f"{path} is a folder; name a file")
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists and is kept; choose another name, or allow overwriting (--force)")
+
+
+def check_no_input(target: Path, inputs: Iterable[Path]) -> None:
+    """Refuse a result that would replace a file it is made from, whatever may be overwritten.
+
+    Raises:
+        OutputExistsError: `target` is one of the files of `inputs`, by this or another name.
+    """
+    if target.exists() and any(path.exists() and path.samefile(target) for path in inputs):
+        raise OutputExistsError(f"{target} is an input and is never overwritten; choose another place (--out)")
+
+
+def result_name(path: Path) -> str:
+    """What results made from a file or folder are called, without ending; never a name of dots alone.
+
+    A file's name loses its ending, a folder's is taken whole; "." and ".." stand for folders that have names.
+    """
+    named = path if path.name.strip(".") else path.resolve()
+    name = named.name if named.is_dir() else named.stem
+    return name if name.strip(".") else named.name.strip(".") or "clip"
 
 
 def read_text(path: Path) -> str:

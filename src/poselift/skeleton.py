@@ -273,12 +273,16 @@ SKELETONS: dict[str, Skeleton] = {
 """Every skeleton by name."""
 
 
-def get_skeleton(name: str) -> Skeleton:
-    """The skeleton of this name; upper or lower case, `-` or `_`.
+def get_skeleton(name: Skeleton | str) -> Skeleton:
+    """The skeleton of this name; upper or lower case, `-` or `_`. A skeleton is given back as it is.
 
     Raises:
-        SkeletonError: There is none.
+        SkeletonError: There is none of this name, or it is neither a name nor a skeleton.
     """
+    if isinstance(name, Skeleton):
+        return name
+    if not isinstance(name, str):
+        raise SkeletonError(f"wanted a skeleton or its name, got {type(name).__name__}; known: {', '.join(SKELETONS)}")
     key = name.upper().replace("-", "_")
     if key not in SKELETONS:
         raise SkeletonError(f"unknown skeleton '{name}'; {did_you_mean(key, SKELETONS)}")

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from importlib import resources
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from poselift import __version__
 from poselift.cli import LAB_VERBS, VERBS, lifting, main
 from poselift.cli.lifting import FORMATS
 from poselift.datasets.mocap import MocapClip
+from poselift.errors import install_hint
 from poselift.formats import read_poses, write_keypoints
 from poselift.lifters.load import shipped_lifters
 from poselift.read import read_keypoints
@@ -97,6 +99,71 @@ def test_existing_results_are_kept_byte_for_byte(clip, tmp_path, capsys, monkeyp
     assert run("lift", clip, "-o", out, "--force") == 0
     assert json.loads((out / "clip.json").read_text())
     assert len(names(out)) == len(FORMATS)
+
+
+def test_inputs_whose_results_exist_are_left_out_and_the_others_lifted(clip, tmp_path, capsys):
+    other = shutil.copy(clip, clip.with_name("other.npz"))
+    out = tmp_path / "out"
+    assert run("lift", clip, "-o", out) == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    capsys.readouterr()
+    assert run("lift", clip, other, "-o", out) == 1
+    shown = capsys.readouterr()
+    assert shown.err == (
+        f"error: {clip}: {out / 'clip.npz'} exists and is kept; choose another name, or allow overwriting (--force)\n"
+    )
+    assert "other.npz: 6 frames" in shown.out and "clip.npz: 6 frames" not in shown.out
+    assert {path.name: path.read_bytes() for path in out.glob("clip.*")} == before
+    assert len(names(out)) == 2 * len(FORMATS)
+
+
+def test_results_of_a_second_person_are_looked_for_before_anyone_is_lifted(clip, tmp_path, capsys, monkeypatch):
+    people = read_keypoints(clip) * 2
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: people)
+    (tmp_path / "clip_person2.csv").write_text("precious")
+    assert run("lift", clip, "-o", tmp_path, "--formats", "npz", "csv") == 1
+    assert_error(capsys, "clip_person2.csv exists and is kept")
+    assert names(tmp_path) == ["clip_person2.csv", "in"]
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_an_input_is_never_overwritten(clip, tmp_path, capsys, force):
+    before, folder = clip.read_bytes(), clip.parent
+    for place in (folder, tmp_path / "link"):
+        if place != folder:
+            place.symlink_to(folder)
+        assert run("lift", clip, "-o", place, *force) == 1
+        assert_error(capsys, "clip.npz is an input and is never overwritten", "choose another place (--out)")
+        assert names(folder) == ["clip.npz"]
+        assert clip.read_bytes() == before
+
+
+def test_a_file_of_an_input_folder_is_never_overwritten(clip, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: pytest.fail("refused only after the work"))
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    (folder / "frames.json").write_text("{}")
+    assert run("lift", folder, "-o", folder, "--force") == 1
+    assert_error(capsys, "frames.json is an input and is never overwritten")
+    assert names(folder) == ["frames.json"]
+
+
+def test_names_are_reserved_through_the_whole_call(clip, tmp_path, capsys, monkeypatch):
+    """The second person of one input must not be lost to another input of the name that their results have."""
+    (person,) = read_keypoints(clip)
+    monkeypatch.setattr(lifting, "read_keypoints", lambda path, **_: (person,) * (2 if path == clip else 1))
+    second = shutil.copy(clip, clip.with_name("clip_person2.npz"))
+    assert run("lift", clip, second, "-o", tmp_path / "out", "--formats", "json", "--force") == 1
+    assert_error(capsys, f"a person in {clip} and those of {second} would both be called clip_person2", "one by one")
+    assert names(tmp_path / "out") == ["clip_person2.json"]
+
+
+def test_a_name_of_dots_stays_in_the_folder(clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(clip, tmp_path / "..npz")
+    assert run("lift", "./..npz", "-o", "out") == 0
+    assert names(tmp_path / "out") == sorted(f"npz.{ending}" for ending in FORMATS)
+    assert names(tmp_path) == ["..npz", "in", "out"]
 
 
 def test_a_broken_file_does_not_stop_the_others(clip, tmp_path, capsys):
@@ -222,7 +289,14 @@ def test_every_verb_explains_itself(verb, capsys):
 def test_the_verbs_are_these():
     assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "lifters"]
     assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
-    assert __version__
+
+
+def test_the_version_is_printed_and_the_help_says_how(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"poselift {__version__}\n"
+    with pytest.raises(SystemExit):
+        run("--help")
+    assert "poselift --version" in capsys.readouterr().out
 
 
 def test_python_m_poselift_runs_the_same_command():
@@ -270,6 +344,9 @@ def test_evaluate_prints_a_table_and_writes_json(mocap, tmp_path, capsys):
     assert_error(capsys, "scores.json exists and is kept")
     assert run("evaluate", "--data", "mocap.npz", "--out", out, "--force", "--split", "all") == 0
     assert mocap[-1] == (Path("mocap.npz"), None)
+    assert run("evaluate", "--data", out, "--out", out, "--force") == 1
+    assert_error(capsys, "scores.json is an input and is never overwritten")
+    assert json.loads(out.read_text())["frames"] == 32
 
 
 def test_evaluate_refuses_what_is_not_there(capsys):
@@ -287,11 +364,17 @@ def test_evaluate_refuses_impossible_protocols(mocap, capsys, wrong):
     "arguments", [["train", "nanohtnet_mocap"], ["evaluate", "--data", "x", "--detector-errors"], ["pretrain", "htnet"]]
 )
 def test_without_the_lab_its_verbs_say_how_to_get_it(mocap, monkeypatch, capsys, arguments):
+    class NoTorch(MetaPathFinder):
+        def find_spec(self, name, path, target=None):
+            if name == "torch":
+                raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
     for name in [name for name in sys.modules if name.startswith(("poselift.lab", "poselift.cli.training"))]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [NoTorch(), *sys.meta_path])
     assert main(arguments) == 1
-    assert_error(capsys, "needs torch: pip install 'poselift[lab]'")
+    assert_error(capsys, f"this needs torch; run: {install_hint('lab')}")
 
 
 def test_our_own_faults_are_not_hidden(clip, tmp_path, monkeypatch):

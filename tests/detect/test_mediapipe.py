@@ -1,5 +1,6 @@
 """The MediaPipe detector on real pictures, and what is said when a part is missing."""
 
+import re
 import sys
 from itertools import islice
 from types import ModuleType
@@ -9,7 +10,7 @@ import pytest
 
 from poselift.detect.mediapipe import MediaPipeDetector, MediaPipeTasksDetector, open_detector
 from poselift.detect.video import read_frames
-from poselift.errors import DetectionError, MissingExtraError
+from poselift.errors import DetectionError, MissingExtraError, install_hint
 from poselift.skeleton import H36M_17, MEDIAPIPE_33
 
 LIMB_JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
@@ -77,7 +78,7 @@ def test_mediapipe_without_a_model_says_what_to_do(monkeypatch):
 @pytest.mark.parametrize("start", [MediaPipeDetector, lambda: MediaPipeTasksDetector("pose.task")])
 def test_missing_mediapipe_names_the_command(monkeypatch, start):
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'poselift\[video\]'"):
+    with pytest.raises(MissingExtraError, match=re.escape(install_hint("video"))):
         start()
 
 

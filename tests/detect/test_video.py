@@ -2,6 +2,7 @@
 
 import builtins
 import logging
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from poselift.detect.video import probe, read_frames, transcode
-from poselift.errors import DetectionError, MissingExtraError, OutputExistsError
+from poselift.errors import DetectionError, MissingExtraError, OutputExistsError, install_hint
 
 WIDTH, HEIGHT = 64, 48
 TURNS = {  # degrees clockwise: the matrix a b c d of the QuickTime track header, x' = a x + c y, y' = b x + d y
@@ -201,5 +202,5 @@ def test_missing_pyav_names_the_command(tmp_path, monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_av)
-    with pytest.raises(MissingExtraError, match=r"pip install 'poselift\[video\]'"):
+    with pytest.raises(MissingExtraError, match=re.escape(install_hint("video"))):
         probe(tmp_path / "a.mp4")

@@ -174,21 +174,18 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, poses: Poses3D, monkey
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize(
-    ("ending", "module", "name"), [(".bvh", "formats.bvh", "write_bvh"), (".html", "viewer", "write_viewer")]
-)
-def test_larger_writers_get_poses_and_a_path(
-    tmp_path: Path, poses: Poses3D, monkeypatch: pytest.MonkeyPatch, ending: str, module: str, name: str
-) -> None:
-    import sys
-    import types
-
-    fake = types.ModuleType(f"poselift.{module}")
-    setattr(fake, name, lambda poses, path: path.write_text(f"{len(poses)} frames"))
-    monkeypatch.setitem(sys.modules, f"poselift.{module}", fake)
-    save_poses(poses, tmp_path / f"poses{ending}")
-    assert (tmp_path / f"poses{ending}").read_text() == "7 frames"
-    assert ending in POSE_ENDINGS
+@pytest.mark.parametrize("ending", POSE_ENDINGS)
+def test_every_pose_format_is_written_kept_and_overwritten(tmp_path: Path, poses: Poses3D, ending: str) -> None:
+    file = tmp_path / f"dance{ending}"
+    save_poses(poses, file)
+    first = file.read_bytes()
+    assert ending != ".html" or b"<title>dance</title>" in first
+    with pytest.raises(OutputExistsError, match=f"dance{ending} exists and is kept"):
+        save_poses(poses, file)
+    file.write_text("old")
+    save_poses(poses, file, overwrite=True)
+    assert len(file.read_bytes()) == len(first)
+    assert list(tmp_path.iterdir()) == [file]
 
 
 @every_ending

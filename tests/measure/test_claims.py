@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from poselift.datasets.mocap import MocapClip
-from poselift.errors import DatasetError
+from poselift.errors import DatasetError, install_hint
 from poselift.lifters.card import BENCHMARK, Card, Score
 from poselift.measure import claims
 from poselift.measure.claims import MEASURES, Check, Sources, check_scores, mocap_score
@@ -104,7 +104,7 @@ def test_without_torch_exact_scores_are_measured(card, sources, fake_lifter):
     checks = list(check_scores(fake_lifter(), card, sources))
     assert [c.measured is not None for c in checks if c.name.startswith("exact")] == [True] * 5
     assert {c.note for c in checks if c.name.startswith("detector")} == {
-        "simulated detector errors need torch: pip install 'poselift[lab]'"
+        f"simulated detector errors need torch; run: {install_hint('lab')}"
     }
 
 

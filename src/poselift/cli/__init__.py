@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import tyro
 from rich.logging import RichHandler
 
+from poselift import __version__
 from poselift.cli.cards import lifters
 from poselift.cli.console import err, lab_verb, say_error
+from poselift.cli.console import out as console
 from poselift.cli.lifting import lift
 from poselift.cli.measuring import doctor, evaluate, table
 from poselift.errors import PoseliftError
@@ -31,6 +33,8 @@ LAB_VERBS = {
 }
 """The verbs of the lab, with what they do; their functions are in `poselift.cli.training`, which needs torch."""
 
+_DESCRIPTION = "2D keypoints or video to 3D human motion. `poselift --version` prints the version."
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -44,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.getLogger("poselift").handlers[:] = [RichHandler(console=err, show_time=False, show_path=False)]
     logging.getLogger("poselift").setLevel(logging.INFO)
+    if arguments == ["--version"]:
+        console.print(f"poselift {__version__}", highlight=False)
+        return 0
     try:
         verb = arguments[0] if arguments else ""
         if verb in ("train", "pretrain") and arguments[1:2] and not arguments[1].startswith("-"):
@@ -51,9 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         verbs = VERBS | {name: _announced(said) for name, said in LAB_VERBS.items()}
         if verb in LAB_VERBS:
             verbs[verb] = lab_verb(f"{verb}_verb" if verb in ("train", "pretrain") else verb.replace("-", "_"))
-        return tyro.extras.subcommand_cli_from_dict(
-            verbs, prog="poselift", description="2D keypoints or video to 3D human motion.", args=arguments
-        )
+        return tyro.extras.subcommand_cli_from_dict(verbs, prog="poselift", description=_DESCRIPTION, args=arguments)
     except PoseliftError as error:
         say_error(error)
         return 1

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from poselift.errors import MissingExtraError, PoseliftError
+from poselift.errors import MissingExtraError, PoseliftError, install_hint
 
 out = Console()
 err = Console(stderr=True)
@@ -31,7 +31,7 @@ def _needing_torch(module: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("poselift"):
             raise
-        raise MissingExtraError(f"this needs {error.name}: pip install 'poselift[lab]'") from error
+        raise MissingExtraError(f"this needs {error.name}; run: {install_hint('lab')}") from error
 
 
 def say_error(error: PoseliftError, path: Path | None = None) -> None:

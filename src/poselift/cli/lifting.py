@@ -1,7 +1,7 @@
 """The verb that lifts."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,7 @@ import tyro
 from poselift.cli.console import out as console
 from poselift.cli.console import progress, say_error
 from poselift.errors import FormatError, PoseliftError
-from poselift.files import check_free
+from poselift.files import check_free, check_no_input, result_name
 from poselift.formats import save_poses
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
@@ -48,14 +48,14 @@ def lift(
         flip: Average with the mirror image: a little better, twice the time.
         detector_model: Model file of the 2D detector, where one is needed.
         formats: What to write.
-        force: Overwrite results that exist.
+        force: Overwrite results that exist. Without it, inputs whose results exist are left out, and the status is 1.
     """
     if not inputs:
         raise FormatError("nothing to lift: name at least one video or keypoint file")
     unknown = set(formats) - set(FORMATS)
     if unknown or not formats:
         raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(FORMATS)}")
-    names = [_name(path) for path in inputs]
+    names = [result_name(path) for path in inputs]
     if twice := {name for name in names if names.count(name) > 1}:
         raise FormatError(
             f"several inputs are called {', '.join(sorted(twice))} and would write the same files; "
@@ -64,18 +64,17 @@ def lift(
     opened: dict[str, Lifter] = {}
     if lifter != AUTO:  # before anything is read
         _open(lifter, opened)
-    failed = 0
-    for path, name in zip(inputs, names, strict=True):
+    results, failed = _Results(out, formats, force, dict(zip(names, inputs, strict=True))), 0
+    for path in inputs:
         try:
-            for ending in formats:  # before any work is done
-                check_free(out / f"{name}.{ending}", overwrite=force)
+            results.reserve(path)  # before any work is done
             joints, rate = (None, None) if is_video(path) else (skeleton, fps)  # a video knows both itself
             with progress(f"reading {path.name}") as tick:
                 people = read_keypoints(path, skeleton=joints, fps=rate, model=detector_model, progress=tick)
-            for number, keypoints in enumerate(people, 1):
+            for name, keypoints in zip(results.reserve(path, len(people)), people, strict=True):
                 if image_size is not None and not is_video(path):
                     keypoints = replace(keypoints, image_size=image_size)
-                base = out / (name if number == 1 else f"{name}_person{number}")
+                base = out / name
                 network = _open(_chosen(keypoints, base.name) if lifter == AUTO else lifter, opened)
                 _lift_one(path, keypoints, network, base, flip, formats, force)
         except PoseliftError as error:
@@ -84,9 +83,44 @@ def lift(
     return 1 if failed else 0
 
 
-def _name(path: Path) -> str:
-    """What results are called after; "." is a folder with a name of its own."""
-    return path.stem if path.stem.strip(".") else path.resolve().stem
+@dataclass(frozen=True)
+class _Results:
+    """The files that a call may write: no two inputs write the same one, and none replaces an input."""
+
+    out: Path
+    """Their folder."""
+    formats: Sequence[str]
+    """Their endings."""
+    overwrite: bool
+    """Whether results of an earlier call may be replaced."""
+    taken: dict[str, Path]
+    """Name of results, without ending: the input that they are made from. It holds all inputs from the start."""
+
+    def reserve(self, path: Path, people: int = 1) -> list[str]:
+        """Names of the results of an input, one for each person.
+
+        Raises:
+            FormatError: Another input of this call writes results of the same name.
+            OutputExistsError: Results exist and may not be replaced, or one of them is an input.
+        """
+        first = result_name(path)
+        names = [first, *(f"{first}_person{number}" for number in range(2, people + 1))]
+        for name in names:
+            if (other := self.taken.setdefault(name, path)) != path:
+                raise FormatError(
+                    f"the results of a person in {path} and those of {other} would both be called {name}; "
+                    "lift them one by one into different folders"
+                )
+            for ending in self.formats:
+                target = self.out / f"{name}.{ending}"
+                check_no_input(target, self._read())
+                check_free(target, overwrite=self.overwrite)
+        return names
+
+    def _read(self) -> Iterator[Path]:
+        """Every file that the call reads."""
+        for path in self.taken.values():
+            yield from path.glob("*.json") if path.is_dir() else [path]
 
 
 def _chosen(keypoints: Keypoints2D, name: str) -> str:

@@ -17,7 +17,7 @@ from poselift.datasets.load import DATASETS, PROTOCOL, load_benchmark, which_ben
 from poselift.datasets.mocap import load_mocap
 from poselift.doctor import doctor as look_at
 from poselift.errors import DatasetError, RecipeError, did_you_mean
-from poselift.files import check_free, written_whole
+from poselift.files import check_free, check_no_input, written_whole
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import DEFAULT_LIFTER, load_lifter
 from poselift.measure.benchmark import BenchmarkScores, evaluate_benchmark
@@ -74,6 +74,7 @@ def evaluate(
         force: Overwrite `out`.
     """
     if out is not None:
+        check_no_input(out, [path for path in (data, recording) if path is not None])
         check_free(out, overwrite=force)
     if card:
         others = {

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from poselift.errors import DetectionError, MissingExtraError
+from poselift.errors import DetectionError, MissingExtraError, install_hint
 from poselift.skeleton import MEDIAPIPE_33, Skeleton
 
 _LOG = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class MediaPipeDetector:
             raise DetectionError(
                 f"mediapipe {mediapipe.__version__} holds no pose model; download a pose_landmarker .task file from "
                 f"{MODEL_PAGE} and name it as the detector's model, or use Python 3.11 or 3.12, where "
-                "pip install 'poselift[video]' brings a mediapipe with a model inside"
+                f"a mediapipe with a model inside comes by {install_hint('video')}"
             )
         with _quiet():
             self._pose = mediapipe.solutions.pose.Pose(
@@ -155,9 +155,7 @@ def _mediapipe() -> ModuleType:
             warnings.simplefilter("ignore")
             import mediapipe
     except ImportError as error:
-        raise MissingExtraError(
-            "finding people in a video needs mediapipe; run: pip install 'poselift[video]'"
-        ) from error
+        raise MissingExtraError(f"finding people in a video needs mediapipe; run: {install_hint('video')}") from error
     return mediapipe
 
 

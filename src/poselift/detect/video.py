@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import DetectionError, MissingExtraError, OutputError
+from poselift.errors import DetectionError, MissingExtraError, OutputError, install_hint
 from poselift.files import written_whole
 
 _LOG = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def _pyav() -> ModuleType:
     try:
         import av
     except ImportError as error:
-        raise MissingExtraError("reading a video needs PyAV; run: pip install 'poselift[video]'") from error
+        raise MissingExtraError(f"reading a video needs PyAV; run: {install_hint('video')}") from error
     return av
 
 

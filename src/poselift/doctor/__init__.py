@@ -16,7 +16,7 @@ from poselift.doctor.picture import draw
 from poselift.doctor.report import report
 from poselift.doctor.truth import check_truth
 from poselift.errors import FormatError, PoseliftError, SkeletonError
-from poselift.files import check_free, written_whole
+from poselift.files import check_free, result_name, written_whole
 from poselift.formats.order import order_score
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
@@ -97,7 +97,7 @@ def doctor(
         console.print(report(name, findings))
         failed |= worst(findings) == "error"
         if out is not None:
-            for path in _drawn(people, out, Path(name).stem or "clip", force):
+            for path in _drawn(people, out, result_name(Path(name)), force):
                 console.print(f"drawn: {path}", markup=False, highlight=False, soft_wrap=True)
     return int(failed)
 

@@ -39,7 +39,7 @@ def read_keypoints_file(
         ShapeError: `fps` is not positive.
     """
     path = Path(path)
-    wish = Wish(get_skeleton(skeleton) if isinstance(skeleton, str) else skeleton, fps)
+    wish = Wish(None if skeleton is None else get_skeleton(skeleton), fps)
     if path.is_dir():
         return read_openpose(path, wish)
     readers = {".npz": read_keypoints_npz, ".csv": read_keypoints_csv, ".json": _read_json}
@@ -73,7 +73,13 @@ def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> 
         OutputError: It cannot be written; nothing is left.
     """
     path = Path(path)
-    write = _pose_writer(_known(path, POSE_ENDINGS))
+    ending = _known(path, POSE_ENDINGS)
+    if ending == ".html":
+        from poselift.viewer import write_viewer  # only imported when asked for, as BVH is
+
+        write_viewer(poses, path, overwrite=overwrite)  # guards the file itself, and titles the page by its name
+        return
+    write = _pose_writer(ending)
     with written_whole(path, overwrite=overwrite) as file:
         write(poses, file)
 
@@ -92,15 +98,11 @@ def read_poses(path: str | Path) -> Poses3D:
 
 
 def _pose_writer(ending: str) -> Callable[[Poses3D, Path], None]:
-    """The writer of a format; the larger ones are only imported when asked for."""
+    """The writer of a format; the larger one is only imported when asked for."""
     if ending == ".bvh":
         from poselift.formats.bvh import write_bvh
 
         return write_bvh
-    if ending == ".html":
-        from poselift.viewer import write_viewer
-
-        return write_viewer
     return {".npz": write_poses_npz, ".csv": write_poses_csv, ".json": write_poses_json}[ending]
 
 

@@ -48,6 +48,8 @@ def check_lifter(lifter: Any) -> None:
     Raises:
         SkeletonError: It does not; the message says which part is missing.
     """
+    if isinstance(lifter, str):
+        raise SkeletonError(f"wanted a lifter, got the name '{lifter}'; open it with load_lifter('{lifter}')")
     if not isinstance(lifter, Lifter):
         wanted = ("skeleton", "in_frames", "out_frames", "fps", "in_channels", "__call__")
         missing = [name for name in wanted if not hasattr(lifter, name)]

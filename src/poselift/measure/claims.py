@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from poselift.datasets.mocap import MocapClip, load_mocap
-from poselift.errors import DatasetError, MissingData, MissingExtraError
+from poselift.errors import DatasetError, MissingData, MissingExtraError, install_hint
 from poselift.files import sha256_of
 from poselift.lifters.card import MOCAP, RECORDING, Card, Score
 from poselift.lifters.contract import Lifter
@@ -124,7 +124,7 @@ class Sources:
         choices: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in protocol.items()}
         how = MocapProtocol(**choices)
         if errors is not None and self.detector is None:
-            raise MissingData("simulated detector errors need torch: pip install 'poselift[lab]'")
+            raise MissingData(f"simulated detector errors need torch; run: {install_hint('lab')}")
         observe = self.detector(errors) if errors is not None and self.detector else None
         return mocap_score(lifter, self.clips(split), score.data, split, how, observe)
 

@@ -18,7 +18,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from poselift.errors import MissingExtraError, OutputError
+from poselift.errors import MissingExtraError, OutputError, install_hint
 from poselift.files import written_whole
 from poselift.lab.export.forms import example, fold
 from poselift.lab.export.half import HALF_TOLERANCE, halve, slim
@@ -82,7 +82,7 @@ def _write(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, st
                 verbose=False,
             )
         except ImportError as error:
-            raise MissingExtraError("export needs onnxscript: pip install 'poselift[lab]'") from error
+            raise MissingExtraError(f"export needs onnxscript; run: {install_hint('lab')}") from error
     assert program is not None  # always so with dynamo=True
     program.model.metadata_props.update(metadata)
     program.save(path, external_data=False)
