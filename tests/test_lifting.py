@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from poselift import lift as package_lift
 from poselift.errors import CheckpointError, DetectionError, FormatError, ShapeError, SkeletonError
+from poselift.geometry.camera import Camera
 from poselift.lifters.load import shipped_lifters
 from poselift.lifting import BATCH, lift
 from poselift.prepare.feed import Feed
@@ -222,3 +223,94 @@ def test_the_scale_of_the_scores_does_not_matter(fake_lifter):
     np.testing.assert_allclose(one.calls[0], other.calls[0], atol=1e-5)
     assert one.calls[0][..., 2].max() == 1
     assert (one.calls[0][..., 2] < 1).any()
+
+
+def test_what_was_observed_of_each_joint_is_said():
+    """The calibrated confidence of the keypoints a joint came from, 0 where it is a guess, at the source's rate."""
+    scores = np.full((30, 17), 0.5, np.float32)
+    scores[:, COCO_17.index("left_wrist")] = 0.2
+    scores[4, COCO_17.index("right_hip")] = 0
+    keypoints = Keypoints2D(BODY + RNG.normal(size=(30, 17, 2)), scores, COCO_17, 30.0)
+    poses = lift(keypoints, Turned())
+    assert (poses.observed.shape, poses.observed.dtype) == ((30, 17), np.float32)
+    joint = {name: poses.observed[:, number] for number, name in enumerate(H36M_17.joints)}
+    np.testing.assert_allclose(joint["left_wrist"], 0.4)
+    np.testing.assert_allclose(joint["left_knee"], 1)
+    assert joint["right_hip"][4] == joint["pelvis"][4] == 0  # the pelvis needs both hips
+    assert (np.delete(joint["pelvis"], 4) == 1).all()
+
+
+def gone(frames, fps, unseen):
+    """A person who is not seen in the frames from unseen[0] to unseen[1]."""
+    xy = BODY + RNG.normal(size=(frames, 17, 2))
+    xy[unseen[0] : unseen[1] + 1] = np.nan
+    return Keypoints2D(xy, None, H36M_17, fps)
+
+
+@pytest.mark.parametrize(
+    ("fps", "unseen", "gaps"),
+    [
+        (20.0, (40, 60), [(45, 55)]),  # a quarter of a second is five frames
+        (40.0, (40, 60), [(50, 50)]),
+        (20.0, (40, 49), []),
+        (20.0, (0, 60), [(0, 55)]),
+        (20.0, (40, 99), [(45, 99)]),
+    ],
+)
+def test_frames_far_from_any_sighting_are_gaps(fps, unseen, gaps):
+    poses = lift(gone(100, fps, unseen), Turned())
+    assert (poses.gaps, poses.unseen, len(poses)) == (gaps, [unseen], 100)
+    filled = lift(gone(100, fps, unseen), Turned(), gaps="fill")
+    assert filled.gap is None and filled.unseen == [unseen]
+
+
+class Turned:
+    """A person-scale lifter that knows one pose, in the axes of a camera turned to the person."""
+
+    skeleton, in_frames, out_frames, fps, in_channels = H36M_17, 9, (3, 4, 5), 50.0, 3
+    pose = np.random.default_rng(3).normal(size=(17, 3)) * np.arange(17)[:, None] / 17
+
+    def __call__(self, windows):
+        return np.broadcast_to(self.pose, (len(windows), 3, 17, 3)).astype(np.float32)
+
+
+def aside(degrees, camera, frames=20):
+    """Keypoints of somebody whose pelvis is so many degrees right of where the camera looks."""
+    pelvis = camera.K[:2, 2] + [camera.K[0, 0] * np.tan(np.deg2rad(degrees)), 0]
+    return Keypoints2D(np.tile(BODY - BODY[0] + pelvis, (frames, 1, 1)), None, H36M_17, 50.0, (1000, 1000))
+
+
+def test_the_frame_is_a_fact_and_can_be_turned_into_the_camera_s():
+    """What is straight ahead of a turned camera is 25 degrees to the right of one that is not."""
+    camera = Camera.from_focal(1000, (1000, 1000))
+    keypoints = aside(25, camera)
+    poses = lift(keypoints, Turned())
+    assert (poses.frame, poses.camera) == ("turned_camera", None)
+    np.testing.assert_allclose(poses.xyz[7], Turned.pose, atol=1e-6)
+    turned = lift(keypoints, Turned(), frame="camera", camera=camera)
+    assert (turned.frame, turned.camera) == ("camera", camera)
+    cos, sin = np.cos(np.deg2rad(25)), np.sin(np.deg2rad(25))
+    x, y, z = Turned.pose.T
+    np.testing.assert_allclose(turned.xyz[7], np.stack([cos * x + sin * z, y, cos * z - sin * x], -1), atol=1e-3)
+    assert np.linalg.norm(turned.xyz[7] - poses.xyz[7], axis=-1).mean() > 0.1
+
+
+def test_a_lifter_of_the_camera_s_own_frame_is_turned_the_other_way():
+    camera = Camera.from_focal(1000, (1000, 1000))
+    own = Turned()
+    own.normalization = SCREEN
+    assert lift(aside(25, camera), own).frame == "camera"
+    there = lift(aside(25, camera), own, frame="turned_camera", camera=camera)
+    back = Turned()
+    back.pose = there.xyz[7].astype(np.float64)
+    again = lift(aside(25, camera), back, frame="camera", camera=camera)
+    np.testing.assert_allclose(again.xyz[7], Turned.pose, atol=1e-3)
+
+
+def test_another_frame_needs_a_camera_and_a_name_that_there_is():
+    keypoints = aside(10, Camera.from_focal(1000, (1000, 1000)))
+    assert lift(keypoints, Turned(), frame="turned_camera").frame == "turned_camera"
+    with pytest.raises(FormatError, match="in the frame turned_camera; to turn that into camera, give the camera"):
+        lift(keypoints, Turned(), frame="camera")
+    with pytest.raises(FormatError, match="wanted the frame camera or turned_camera, got 'world'"):
+        lift(keypoints, Turned(), frame="world")

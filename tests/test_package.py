@@ -250,7 +250,7 @@ result = [len(person), *pl.read_poses("clip.npz").xyz.shape, float(np.abs(pl.mpj
 """
     assert python(code, blocked=HEAVY, cwd=tmp_path) == [58, 58, 17, 3, 0.0]
     assert sorted(file.name for file in tmp_path.iterdir()) == [
-        f"clip.{ending}" for ending in ("bvh", "csv", "html", "json", "npz")
+        f"clip.{ending}" for ending in ("bvh", "bvh.json", "csv", "html", "json", "npz")
     ]
 
 

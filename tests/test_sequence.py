@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from poselift.errors import ShapeError, SkeletonError
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.geometry.camera import Camera
+from poselift.sequence import Keypoints2D, Poses3D, spans
 from poselift.skeleton import COCO_17, H36M_17
 
 XY = np.ones((3, 17, 2))
@@ -96,3 +99,76 @@ def test_wrong_poses_are_refused():
         Poses3D(XY, H36M_17, 50)
     with pytest.raises(SkeletonError, match="H36M_17 has 17 joints"):
         Poses3D(np.ones((3, 15, 3)), H36M_17, 50)
+
+
+def test_keypoints_are_filled_in_one_place():
+    xy = XY.copy()
+    xy[0, 3] = np.nan
+    scores = np.full((3, 17), 0.5)
+    scores[1, 4] = 0
+    filled, known = Keypoints2D(xy, scores, COCO_17, 30).filled()
+    assert np.isfinite(filled).all() and (filled.dtype, known.dtype) == (np.float32, np.float32)
+    assert (filled[0, 3] == 0).all() and (filled[1, 4] == 0).all()
+    wanted = scores.copy()
+    wanted[0, 3] = 0
+    np.testing.assert_array_equal(known, wanted.astype(np.float32))
+    assert set(np.unique(Keypoints2D(xy, None, COCO_17, 30).filled()[1])) == {0, 1}
+
+
+def known_poses(frames=9):
+    """Poses that know everything: frames 3 to 5 show nobody, and 4 is a gap."""
+    rng = np.random.default_rng(0)
+    observed = rng.uniform(0.1, 1, (frames, 17)).astype(np.float32)
+    observed[3:6] = 0
+    observed[0, 2] = 0
+    return Poses3D(
+        rng.normal(size=(frames, 17, 3)), H36M_17, 10, "turned_camera", observed=observed, gap=np.arange(frames) == 4,
+        path=rng.normal(size=(frames, 3)), camera=Camera.from_focal(900, (640, 480)),
+        spread=rng.uniform(0.01, 0.1, (frames, 17)), start_s=1.5,
+    )  # fmt: skip
+
+
+def test_spans_of_poses_are_named():
+    poses = known_poses()
+    assert (poses.unseen, poses.gaps) == ([(3, 5)], [(4, 4)])
+    assert Poses3D(XYZ, H36M_17, 50).gaps == Poses3D(XYZ, H36M_17, 50).unseen == []
+    assert spans(np.array([True, True, False, True])) == [(0, 1), (3, 3)]
+    assert spans(np.zeros(4, bool)) == []
+
+
+def test_poses_without_gaps_are_the_stretches_between():
+    poses = known_poses()
+    first, second = poses.without_gaps()
+    assert (len(first), first.start_s, len(second), second.start_s) == (4, 1.5, 4, 2.0)
+    np.testing.assert_array_equal(second.xyz, poses.xyz[5:])
+    np.testing.assert_array_equal(second.observed, poses.observed[5:])
+    assert not second.gap.any() and second.frame == "turned_camera"
+    assert replace(poses, gap=np.ones(9, bool)).without_gaps() == ()
+    assert Poses3D(XYZ, H36M_17, 50).without_gaps()[0].fps == 50
+
+
+def test_y_is_up_for_animation_in_every_frame():
+    """A point right of, below and beyond a camera; and the same point in a world whose y is where the camera looks."""
+    xyz = np.zeros((1, 17, 3), np.float32)
+    xyz[0, 1] = (1, 2, 3)
+    for frame in ("camera", "turned_camera"):
+        np.testing.assert_array_equal(Poses3D(xyz, H36M_17, 50, frame).y_up()[0, 1], (1, -2, -3))
+    xyz[0, 1] = (1, 3, -2)
+    np.testing.assert_array_equal(Poses3D(xyz, H36M_17, 50, "world").y_up()[0, 1], (1, -2, -3))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"frame": "room"}, "wanted the frame of poses as one of camera, turned_camera, world, got 'room'"),
+        ({"observed": np.ones((3, 16))}, r"wanted observed of shape \(3, 17\)"),
+        ({"observed": np.full((3, 17), np.nan)}, "in observed of poses"),
+        ({"observed": np.full((3, 17), -1.0)}, "in observed of poses"),
+        ({"gap": np.ones(2, bool)}, r"wanted gap of shape \(3,\)"),
+        ({"path": np.ones((3, 2))}, r"wanted path of shape \(3, 3\)"),
+        ({"spread": np.full((3, 17), np.inf)}, "in spread of poses"),
+    ],
+)
+def test_what_poses_cannot_know_is_refused(fields, message):
+    with pytest.raises(ShapeError, match=message):
+        Poses3D(np.zeros((3, 17, 3)), H36M_17, 50, **fields)

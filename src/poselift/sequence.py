@@ -81,6 +81,13 @@ FRAMES: dict[str, str] = {
     WORLD: "x and y on the ground, z up",
 }
 """Coordinate frames of poses by name, with their axes. All are right-handed, in metres."""
+_FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
+_Y_UP = {CAMERA: _FROM_CAMERA, TURNED_CAMERA: _FROM_CAMERA, WORLD: np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])}
+"""Frame: rotation that turns its points into axes with y up."""
+
+
+EXTRAS = ("observed", "gap", "path", "spread")
+"""Fields of `Poses3D` besides `xyz` that hold something for each frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,12 +154,19 @@ class Poses3D:
     @property
     def unseen(self) -> list[tuple[int, int]]:
         """First and last frame of each stretch in which no joint was seen, counted from 0, both included."""
-        return [] if self.observed is None else spans(~(self.observed > 0).any(1))
+        return [] if self.observed is None else spans(np.all(self.observed <= 0, axis=1))
+
+    def y_up(self) -> np.ndarray:
+        """The joints in right-handed axes with y up, as animation programs have them: (T, J, 3) float64 metres.
+
+        They stay relative to the root. A person who faces the camera faces +z.
+        """
+        return self.xyz.astype(np.float64) @ _Y_UP[self.frame].T
 
     def part(self, first: int, last: int) -> "Poses3D":
         """The frames from `first` to `last`, both included."""
         kept = slice(first, last + 1)
-        arrays = {name: getattr(self, name) for name in ("xyz", "observed", "gap", "path", "spread")}
+        arrays = {name: getattr(self, name) for name in ("xyz", *EXTRAS)}
         cut: dict[str, Any] = {name: None if array is None else array[kept] for name, array in arrays.items()}
         return replace(self, **cut, start_s=self.start_s + first / self.fps)
 

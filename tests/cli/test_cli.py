@@ -15,7 +15,7 @@ from poselift.cli import LAB_VERBS, VERBS, lifting, main
 from poselift.cli.lifting import FORMATS
 from poselift.datasets.mocap import MocapClip
 from poselift.errors import install_hint
-from poselift.formats import read_poses, write_keypoints
+from poselift.formats import files_of, read_poses, write_keypoints
 from poselift.lifters.load import shipped_lifters
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D
@@ -47,6 +47,11 @@ def names(folder: Path) -> list[str]:
     return sorted(file.name for file in folder.iterdir()) if folder.exists() else []
 
 
+def written(name: str) -> list[str]:
+    """Names of all files that are written for a person by default."""
+    return sorted(file.name for ending in FORMATS for file in files_of(Path(f"{name}.{ending}")))
+
+
 def assert_error(capsys, *words: str) -> None:
     """One error on stderr with these words, without a traceback."""
     captured = capsys.readouterr()
@@ -58,7 +63,7 @@ def assert_error(capsys, *words: str) -> None:
 def test_lift_writes_every_format_and_says_so(clip, tmp_path, capsys):
     out = tmp_path / "new" / "out"
     assert run("lift", clip, "--out", out) == 0
-    assert names(out) == sorted(f"clip.{ending}" for ending in FORMATS)
+    assert names(out) == written("clip")
     assert len(read_poses(out / "clip.npz")) == 6
     assert "clip.npz: 6 frames at 30 fps, MEDIAPIPE_33, " in capsys.readouterr().out
     assert "clip.npz" in (out / "clip.html").read_text()  # the page is titled by what was lifted
@@ -98,7 +103,7 @@ def test_existing_results_are_kept_byte_for_byte(clip, tmp_path, capsys, monkeyp
     assert (out / "clip.json").read_bytes() == b"precious"
     assert run("lift", clip, "-o", out, "--force") == 0
     assert json.loads((out / "clip.json").read_text())
-    assert len(names(out)) == len(FORMATS)
+    assert len(names(out)) == len(written("clip"))
 
 
 def test_inputs_whose_results_exist_are_left_out_and_the_others_lifted(clip, tmp_path, capsys):
@@ -114,7 +119,7 @@ def test_inputs_whose_results_exist_are_left_out_and_the_others_lifted(clip, tmp
     )
     assert "other.npz: 6 frames" in shown.out and "clip.npz: 6 frames" not in shown.out
     assert {path.name: path.read_bytes() for path in out.glob("clip.*")} == before
-    assert len(names(out)) == 2 * len(FORMATS)
+    assert len(names(out)) == 2 * len(written("clip"))
 
 
 def test_results_of_a_second_person_are_looked_for_before_anyone_is_lifted(clip, tmp_path, capsys, monkeypatch):
@@ -162,7 +167,7 @@ def test_a_name_of_dots_stays_in_the_folder(clip, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(clip, tmp_path / "..npz")
     assert run("lift", "./..npz", "-o", "out") == 0
-    assert names(tmp_path / "out") == sorted(f"npz.{ending}" for ending in FORMATS)
+    assert names(tmp_path / "out") == written("npz")
     assert names(tmp_path) == ["..npz", "in", "out"]
 
 
@@ -193,6 +198,49 @@ def test_wrong_inputs_are_refused_with_a_reason(tmp_path, capsys, arguments, wor
     assert run("lift", *arguments, "--out", tmp_path / "out") == 1
     assert_error(capsys, *words)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def gappy(tmp_path) -> Path:
+    """Sixty frames at 20 a second, of which nobody is seen in 20 to 39."""
+    (person,) = read_keypoints(DEMO)
+    xy = np.resize(person.xy, (60, *person.xy.shape[1:]))
+    xy[20:40] = np.nan
+    write_keypoints(Keypoints2D(xy, None, person.skeleton, 20.0, person.image_size), tmp_path / "in" / "gappy.npz")
+    return tmp_path / "in" / "gappy.npz"
+
+
+def test_frames_that_show_nobody_are_named_and_marked(gappy, tmp_path, capsys):
+    assert run("lift", gappy, "-o", tmp_path / "out") == 0
+    said = capsys.readouterr().out
+    assert "gappy: frames 20-39: nobody seen, filled in" in said
+    assert "gappy: frames 25-34: farther than 0.25 s from any sighting, marked as gaps" in said
+    for ending in ("npz", "csv", "json"):
+        assert read_poses(tmp_path / "out" / f"gappy.{ending}").gaps == [(25, 34)]
+    assert json.loads((tmp_path / "out" / "gappy.bvh.json").read_text())["gaps"] == [[25, 34]]
+    assert '"gaps":[[25,34]]' in (tmp_path / "out" / "gappy.html").read_text()
+
+
+def test_gaps_are_filled_or_cut_where_that_is_asked_for(gappy, tmp_path, capsys):
+    assert run("lift", gappy, "-o", tmp_path / "filled", "--formats", "npz", "--gaps", "fill") == 0
+    poses = read_poses(tmp_path / "filled" / "gappy.npz")
+    assert (len(poses), poses.gap, poses.unseen) == (60, None, [(20, 39)])
+    assert run("lift", gappy, "-o", tmp_path / "cut", "--formats", "npz", "html", "--gaps", "cut") == 0
+    assert "25-34: farther than 0.25 s from any sighting, cut out" in capsys.readouterr().out
+    parts = [read_poses(tmp_path / "cut" / f"gappy_part{number}.npz") for number in (1, 2)]
+    assert [(len(part), part.start_s) for part in parts] == [(25, 0.0), (25, 1.75)]
+    assert names(tmp_path / "cut") == sorted(f"gappy_part{n}.{ending}" for n in (1, 2) for ending in ("html", "npz"))
+
+
+def test_poses_are_turned_into_the_camera_s_frame(clip, tmp_path, capsys):
+    assert run("lift", clip, "-o", tmp_path / "a", "--formats", "npz") == 0
+    assert read_poses(tmp_path / "a" / "clip.npz").frame == "turned_camera"
+    assert run("lift", clip, "-o", tmp_path / "b", "--formats", "npz", "--frame", "camera") == 1
+    assert_error(capsys, "to turn that into camera, give the camera", "--focal")
+    turn = ["--frame", "camera", "--focal", "1200"]
+    assert run("lift", clip, "-o", tmp_path / "b", "--formats", "npz", *turn) == 0
+    poses = read_poses(tmp_path / "b" / "clip.npz")
+    assert (poses.frame, poses.camera.K[0, 0]) == ("camera", 1200)
 
 
 @pytest.mark.parametrize(

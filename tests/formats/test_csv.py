@@ -177,7 +177,8 @@ def test_poses_are_plain_for_pandas(poses: Poses3D, file: Path) -> None:
     header, first, *_ = file.read_text().splitlines()
     assert header.startswith("frame,time_s,pelvis_x_m,pelvis_y_m,pelvis_z_m,right_hip_x_m")
     assert [float(cell) for cell in first.split(",")[:3]] == [0, 0, pytest.approx(poses.xyz[0, 0, 0], abs=5e-5)]
-    assert np.loadtxt(file, delimiter=",", skiprows=1).shape == (7, 2 + 51)
+    assert header.endswith(",axes") and first.endswith(",camera")
+    assert np.loadtxt(file, delimiter=",", skiprows=1, usecols=range(53)).shape == (7, 2 + 51)
 
 
 def test_poses_and_keypoints_are_not_confused(poses: Poses3D, lines: list[str], file: Path) -> None:

@@ -1,8 +1,10 @@
 """What all formats share: round trips, endings, output that is whole or not there."""
 
 import errno
+import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,13 @@ from poselift.errors import FormatError, OutputError, OutputExistsError, Skeleto
 from poselift.formats import (
     KEYPOINT_ENDINGS,
     POSE_ENDINGS,
+    files_of,
     read_keypoints_file,
     read_poses,
     save_poses,
     write_keypoints,
 )
+from poselift.geometry.camera import Camera
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import COCO_17, H36M_17, SKELETONS, Skeleton
 
@@ -71,6 +75,52 @@ def test_poses_come_back(tmp_path: Path, ending: str, frames: int, fps: float, s
     np.testing.assert_allclose(got.xyz, xyz, atol=5.1e-5)
     assert got.skeleton == SKELETONS[skeleton]
     assert got.fps == pytest.approx(30 if ending == ".csv" and frames == 1 else fps, rel=1e-8)
+
+
+@pytest.fixture
+def known() -> Poses3D:
+    """Poses of which everything is known; frames 3 to 5 show nobody, and 4 is a gap."""
+    rng = np.random.default_rng(0)
+    observed = rng.uniform(0.1, 1, (9, 17)).round(3)
+    observed[3:6] = observed[0, 13] = 0
+    return Poses3D(
+        rng.normal(size=(9, 17, 3)).round(3), H36M_17, 10.0, "turned_camera", observed=observed,
+        gap=np.arange(9) == 4, path=rng.normal(size=(9, 3)).round(3), camera=Camera.from_focal(900.0, (640, 480)),
+        spread=rng.uniform(0.01, 0.1, (9, 17)).round(3), start_s=1.5,
+    )  # fmt: skip
+
+
+@every_ending
+def test_what_is_known_of_poses_comes_back(tmp_path: Path, ending: str, known: Poses3D) -> None:
+    save_poses(known, tmp_path / f"clip{ending}")
+    got = read_poses(tmp_path / f"clip{ending}")
+    assert (got.frame, got.start_s, got.gaps, got.unseen) == ("turned_camera", 1.5, [(4, 4)], [(3, 5)])
+    in_all = ("xyz", "observed", "gap", "spread")
+    for name in in_all if ending == ".csv" else (*in_all, "path"):
+        np.testing.assert_allclose(getattr(got, name), getattr(known, name), atol=1e-6, err_msg=name)
+    if ending == ".csv":  # a table of joints has no place for these
+        assert got.path is None and got.camera is None
+    else:
+        np.testing.assert_array_equal(got.camera.K, known.camera.K)
+
+
+@every_ending
+def test_what_is_not_known_of_poses_stays_so(tmp_path: Path, ending: str, poses: Poses3D) -> None:
+    save_poses(poses, tmp_path / f"clip{ending}")
+    got = read_poses(tmp_path / f"clip{ending}")
+    assert all(getattr(got, name) is None for name in ("observed", "gap", "path", "camera", "spread"))
+    assert (got.frame, got.start_s) == ("camera", 0.0)
+
+
+def test_what_a_bvh_cannot_say_lies_beside_it(tmp_path: Path, known: Poses3D) -> None:
+    save_poses(known, tmp_path / "clip.bvh")
+    notes = json.loads((tmp_path / "clip.bvh.json").read_text())
+    assert (notes["gaps"], notes["frame"], notes["unit"], notes["frames"]) == ([[4, 4]], "turned_camera", "cm", 9)
+    assert notes["unseen"]["left_wrist"] == [[0, 0], [3, 5]]
+    assert notes["unseen"]["pelvis"] == [[3, 5]]
+    save_poses(replace(known, observed=None, gap=None), tmp_path / "clip.bvh", overwrite=True)
+    notes = json.loads((tmp_path / "clip.bvh.json").read_text())
+    assert (notes["gaps"], notes["unseen"]) == ([], None)  # nothing stale is left
 
 
 @pytest.mark.parametrize("ending", [".npz", ".json"])
@@ -185,7 +235,7 @@ def test_every_pose_format_is_written_kept_and_overwritten(tmp_path: Path, poses
     file.write_text("old")
     save_poses(poses, file, overwrite=True)
     assert len(file.read_bytes()) == len(first)
-    assert list(tmp_path.iterdir()) == [file]
+    assert sorted(tmp_path.iterdir()) == [*files_of(file)]
 
 
 @every_ending

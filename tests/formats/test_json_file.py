@@ -108,7 +108,17 @@ def test_bad_skeletons(file: Path, change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"unit": "mm"}, {"frame": "world"}, {"fps": None}, {"frames": [[[1, 2]]]}, {"fps": 0}]
+    "change",
+    [
+        {"unit": "mm"},
+        {"frame": "room"},
+        {"observed": [[1]]},
+        {"gaps": [[3, 99]]},
+        {"gaps": [[2, 1]]},
+        {"fps": None},
+        {"frames": [[[1, 2]]]},
+        {"fps": 0},
+    ],
 )
 def test_poses_of_another_kind_are_refused(poses: Poses3D, file: Path, change: dict[str, Any]) -> None:
     save_poses(poses, file)

@@ -177,13 +177,13 @@ def test_an_archive_that_claims_more_than_it_holds(file: Path) -> None:
 def test_poses_carry_everything(poses: Poses3D, file: Path) -> None:
     save_poses(poses, file)
     with np.load(file) as archive:
-        assert set(archive.files) == {"xyz", "joints", "parents", "skeleton", "fps", "unit", "frame"}
+        assert set(archive.files) == {"xyz", "joints", "parents", "skeleton", "fps", "unit", "frame", "start_s"}
         assert (str(archive["unit"]), str(archive["frame"]), str(archive["skeleton"])) == ("m", "camera", "H36M_17")
         assert tuple(archive["joints"]) == H36M_17.joints
         assert tuple(archive["parents"]) == H36M_17.parents
 
 
-@pytest.mark.parametrize(("field", "value"), [("unit", "mm"), ("frame", "world"), ("fps", 0.0), ("xyz", XY)])
+@pytest.mark.parametrize(("field", "value"), [("unit", "mm"), ("frame", "room"), ("fps", 0.0), ("xyz", XY)])
 def test_poses_of_another_kind_are_refused(poses: Poses3D, file: Path, field: str, value: Any) -> None:
     save_poses(poses, file)
     with np.load(file) as archive:

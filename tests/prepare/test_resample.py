@@ -110,3 +110,15 @@ def test_one_pose_may_become_many():
     poses = swinging(1, 50.0)
     assert resample_poses(poses, 30.0, 1).fps == 30.0
     np.testing.assert_array_equal(resample_poses(poses, 30.0, 4).xyz, np.tile(poses.xyz, (4, 1, 1)))
+
+
+def test_what_is_known_of_each_frame_is_resampled_alike():
+    poses = Poses3D(
+        np.zeros((3, 17, 3)), H36M_17, 10.0, "turned_camera", observed=np.repeat([[0.0], [1], [1]], 17, 1),
+        gap=[True, False, False], path=[[0, 0, 1], [1, 0, 1], [2, 0, 1]], start_s=2.0,
+    )  # fmt: skip
+    fast = resample_poses(poses, 20.0, 5)
+    np.testing.assert_allclose(fast.observed[:, 0], [0, 0.5, 1, 1, 1])
+    np.testing.assert_allclose(fast.path[:, 0], [0, 0.5, 1, 1.5, 2])
+    assert fast.gap.tolist() == [True, True, False, False, False]
+    assert (fast.frame, fast.start_s, fast.spread) == ("turned_camera", 2.0, None)

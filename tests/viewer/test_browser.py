@@ -4,6 +4,7 @@ import importlib.util
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,27 @@ def test_arrows_step_and_the_bar_scrubs(browser, page):
     browser.drag(middle(browser, "bar"), middle(browser, "bar"))
     assert 48 <= frame(browser) <= 51
     assert picture(browser, "picture") != before
+
+
+def test_gaps_are_marked_on_the_time_line_and_unseen_joints_are_faded(browser, tmp_path):
+    poses = Poses3D(np.repeat(figure(1), 100, 0), H36M_17, 25.0)
+    observed = np.ones((100, 17))
+    observed[40:60] = 0
+    known = replace(poses, observed=observed, gap=(np.arange(100) >= 46) & (np.arange(100) < 54))
+    write_viewer(known, tmp_path / "page.html")
+    browser.open((tmp_path / "page.html").as_uri() + "#frame=10&yaw=30")
+    seen, state = picture(browser, "space"), "document.getElementById('state').textContent"
+    assert browser.run(state) == ""
+    assert "frame 11 of 100" in browser.run("document.getElementById('clock').textContent")
+    marks = (
+        "[...document.querySelectorAll('#marks i')].map(mark => [mark.className, mark.style.left, mark.style.width])"
+    )
+    assert browser.run(marks) == [["unseen", "40%", "20%"], ["gap", "46%", "8%"]]
+    for number, said in ((42, "nobody seen, filled in"), (50, "gap: nobody seen, invented")):
+        browser.open((tmp_path / "page.html").as_uri() + f"#frame={number}&yaw=30")
+        assert browser.run(state) == said
+        assert picture(browser, "space") != seen  # the same pose, faded
+    assert browser.complaints == []
 
 
 def test_dragging_turns_and_a_double_click_turns_back(browser, page):

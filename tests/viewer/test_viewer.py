@@ -2,6 +2,7 @@ import base64
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -73,6 +74,18 @@ def test_poses_round_to_a_millimetre(tmp_path):
     assert (data["fps"], data["frames"]) == (25.0, 12)
     assert data["keypoints"] is None
     assert data["picture"] is None
+
+
+def test_the_page_knows_what_was_observed_and_where_the_gaps_are(tmp_path):
+    observed = np.random.default_rng(2).uniform(0.1, 1, (12, 17))
+    observed[3:8] = 0
+    poses = replace(make_poses(), observed=observed, gap=np.arange(12) == 5)
+    data = written(tmp_path, poses).data
+    np.testing.assert_allclose(unpacked(data["observed"]), observed, atol=0.0051)
+    assert (data["gaps"], data["unseen"]) == ([[5, 5]], [[3, 7]])
+    (tmp_path / "page.html").unlink()
+    data = written(tmp_path, make_poses()).data
+    assert (data["observed"], data["gaps"], data["unseen"]) == (None, [], [])
 
 
 def test_far_joints_take_a_coarser_unit(tmp_path):

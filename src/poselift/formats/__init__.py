@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from poselift.errors import FormatError
-from poselift.files import read_json, written_whole
+from poselift.files import check_free, read_json, written_whole
 from poselift.formats.clip import Wish
 from poselift.formats.coco import read_detections
 from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
@@ -64,8 +64,9 @@ def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool
 def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> None:
     """Write poses in the format of the ending: .npz, .csv, .json, .bvh (animation) or .html (viewer).
 
-    Lengths are metres in camera axes (x right, y down, z away from the camera), except where a format has its own
-    habits, which its module names.
+    Lengths are metres in the axes of `poses.frame`, except where a format has its own habits, which its module names.
+    What was observed of each joint, and which frames are gaps, stands in each; for BVH, which has no place for it, in a
+    file beside it that is called `<name>.bvh.json`.
 
     Raises:
         FormatError: Another ending.
@@ -80,8 +81,21 @@ def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> 
         write_viewer(poses, path, overwrite=overwrite)  # guards the file itself, and titles the page by its name
         return
     write = _pose_writer(ending)
+    for file in files_of(path):
+        check_free(file, overwrite=overwrite)
     with written_whole(path, overwrite=overwrite) as file:
         write(poses, file)
+    for beside in files_of(path)[1:]:
+        from poselift.formats.bvh import write_bvh_notes  # only imported when asked for
+
+        with written_whole(beside, overwrite=overwrite) as file:
+            write_bvh_notes(poses, file)
+
+
+def files_of(path: str | Path) -> tuple[Path, ...]:
+    """The files that `save_poses` writes for this path: the file itself, and what a BVH file cannot say beside it."""
+    path = Path(path)
+    return (path, path.with_name(f"{path.name}.json")) if path.suffix.lower() == ".bvh" else (path,)
 
 
 def read_poses(path: str | Path) -> Poses3D:

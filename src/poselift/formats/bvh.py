@@ -1,5 +1,6 @@
 """Biovision hierarchy (BVH): a tree of joints and their rotations over time, as animation programs read it."""
 
+import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from poselift.errors import FormatError
 from poselift.geometry.kinematics import FittedRotations, fit_rotations, forward_kinematics
 from poselift.geometry.rotation import unwrap_euler
-from poselift.sequence import Poses3D
+from poselift.sequence import Poses3D, spans
 from poselift.skeleton import Skeleton
 
 _CHANNELS = tuple(f"{axis}{kind}" for kind in ("position", "rotation") for axis in "xyz")
@@ -218,6 +219,8 @@ def _fps(frame_time: float) -> float:
 def write_bvh(poses: Poses3D, path: Path) -> None:
     """Write poses as a BVH figure: centimetres, y up, facing +z when the person faces the camera.
 
+    BVH has no place for what was observed: `write_bvh_notes` writes that beside it.
+
     The figure rests in a T pose with constant bones (median lengths, left and right averaged); `fit_rotations` says
     which way joints twist. Where several bones leave a joint, each hangs from a joint of no length (`thorax_to_nose`)
     that holds its direction, so that joint positions are kept and only changes of bone length are lost. Euler angles
@@ -232,7 +235,7 @@ def write_bvh(poses: Poses3D, path: Path) -> None:
         SkeletonError: The skeleton has no single root that both hips hang from.
         OSError: The file cannot be written.
     """
-    xyz_cm = poses.xyz.astype(float) * (_CM_PER_M, -_CM_PER_M, -_CM_PER_M)
+    xyz_cm = _CM_PER_M * poses.y_up()
     root = poses.skeleton.root
     figure = _figure(poses.skeleton, fit_rotations(xyz_cm, poses.skeleton), root)
     angles = unwrap_euler(np.stack(list(_angles(figure, np.eye(3))), axis=1)).reshape(len(poses), -1)
@@ -240,6 +243,23 @@ def write_bvh(poses: Poses3D, path: Path) -> None:
     lines += ["MOTION", f"Frames: {len(poses)}", f"Frame Time: {1 / poses.fps:.8f}"]
     lines += [_numbers(frame) for frame in np.concatenate([xyz_cm[:, root], angles], axis=-1)]
     path.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
+
+
+def write_bvh_notes(poses: Poses3D, path: Path) -> None:
+    """Write what a BVH file cannot say, as JSON: unit, frame, rate, gaps, and the frames in which joints were not seen.
+
+    Frames count from 0 and both ends of a span are included. `unseen` names the joints that were not seen throughout,
+    with their spans; it is null where nothing is known.
+    """
+    notes = {
+        "format": "poselift-bvh-notes", "unit": "cm", "frame": poses.frame,
+        "axes": "y up; who faces +z faces the camera", "fps": poses.fps, "frames": len(poses),
+        "start_s": poses.start_s, "gaps": poses.gaps, "unseen": None,
+    }  # fmt: skip
+    if poses.observed is not None:
+        joints = {name: spans(poses.observed[:, joint] <= 0) for joint, name in enumerate(poses.skeleton.joints)}
+        notes["unseen"] = {name: found for name, found in joints.items() if found}
+    path.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, eq=False)

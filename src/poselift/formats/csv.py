@@ -1,13 +1,14 @@
 """Tables with one row a frame, for spreadsheets and pandas.
 
 Keypoints: ``frame,time_s,left_hip_x,left_hip_y,left_hip_confidence,...`` in pixels. Poses:
-``frame,time_s,left_hip_x_m,left_hip_y_m,left_hip_z_m,...`` in metres, camera axes. Columns may come in any order. The
-names of the joints tell the skeleton, the times tell the frame rate.
+``frame,time_s,gap,left_hip_x_m,left_hip_y_m,left_hip_z_m,left_hip_observed,...,axes`` in metres. Columns may come in
+any order. The names of the joints tell the skeleton, the times tell the frame rate.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,12 @@ from poselift.errors import FormatError, ShapeError
 from poselift.formats.clip import ONE_FRAME_FPS, Source, Wish, finish
 from poselift.formats.table_file import JOINT_AXES, KEYPOINT_AXES, read_table
 from poselift.sequence import Keypoints2D, Poses3D
-from poselift.skeleton import SKELETONS, Skeleton
+from poselift.skeleton import SKELETONS
 
 _SIZE = ("image_width", "image_height")
 _COLUMNS = ("frame", "time_s", "fps", *_SIZE)
+_JOINT_EXTRAS = {"observed": "observed", "spread_m": "spread"}
+"""Endings of columns of poses: fields of `Poses3D`."""
 
 
 def read_keypoints_csv(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
@@ -54,16 +57,30 @@ def read_poses_csv(path: Path) -> Poses3D:
         SkeletonError: The joints are those of no skeleton.
     """
     table = read_table(path)
-    table.check_columns(_COLUMNS, JOINT_AXES)
+    table.check_columns((*_COLUMNS, "gap", "axes"), (*JOINT_AXES, *_JOINT_EXTRAS))
     skeleton = table.skeleton(JOINT_AXES)
     places, length = table.frames()
     if length != len(places):
         raise FormatError(f"{path}: {length - len(places)} frames are missing; wanted every frame")
+    table = table.rows(np.argsort(places).tolist())
     fps = table.fps()
     if fps is None and length > 1:
         raise FormatError(f"{path} lacks the column time_s, which tells the frame rate")
+    known: dict[str, Any] = {
+        _JOINT_EXTRAS[end]: table.joints(skeleton, [end])[..., 0]
+        for end in _JOINT_EXTRAS
+        if f"{skeleton.joints[0]}_{end}" in table.columns
+    }
+    if "gap" in table.columns:
+        known["gap"] = table.numbers("gap")[:, 0] > 0
+    if "axes" in table.columns:
+        if len(frames := set(table.columns["axes"])) != 1:
+            raise FormatError(f"{path}, column axes: wanted one frame of coordinates, got {', '.join(sorted(frames))}")
+        (known["frame"],) = frames
+    if "time_s" in table.columns:
+        known["start_s"] = float(table.numbers("time_s")[0, 0])
     try:
-        return Poses3D(table.joints(skeleton, JOINT_AXES)[np.argsort(places)], skeleton, fps or ONE_FRAME_FPS)
+        return Poses3D(table.joints(skeleton, JOINT_AXES), skeleton, fps or ONE_FRAME_FPS, **known)
     except ShapeError as error:
         raise FormatError(f"{path}: {error}") from error
 
@@ -73,17 +90,40 @@ def write_keypoints_csv(keypoints: Keypoints2D, path: Path) -> None:
     values = keypoints.xy
     if keypoints.confidence is not None:
         values = np.concatenate([values, keypoints.confidence[..., None]], axis=-1)
-    _write(values, KEYPOINT_AXES[: values.shape[-1]], keypoints.skeleton, keypoints.fps, path)
+    _write(values, KEYPOINT_AXES[: values.shape[-1]], keypoints, path)
 
 
 def write_poses_csv(poses: Poses3D, path: Path) -> None:
-    """Write metres in camera axes, to 0.1 mm."""
-    _write(poses.xyz.astype(np.float64).round(4), JOINT_AXES, poses.skeleton, poses.fps, path)
+    """Write metres in the axes that the column `axes` names, to 0.1 mm, and what was observed of each joint.
+
+    The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1) and ``<joint>_spread_m`` are there where they are known;
+    path and camera are in .npz and .json only.
+    """
+    values, axes = [poses.xyz.astype(np.float64).round(4)], list(JOINT_AXES)
+    for end, name in _JOINT_EXTRAS.items():
+        if (array := getattr(poses, name)) is not None:
+            values.append(array.astype(np.float64).round(4)[..., None])
+            axes.append(end)
+    gap = {} if poses.gap is None else {"gap": poses.gap.astype(int).tolist()}
+    _write(np.concatenate(values, -1), axes, poses, path, before=gap, after={"axes": [poses.frame] * len(poses)})
 
 
-def _write(values: np.ndarray, axes: Sequence[str], skeleton: Skeleton, fps: float, path: Path) -> None:
+def _write(
+    values: np.ndarray,
+    axes: Sequence[str],
+    sequence: Keypoints2D | Poses3D,
+    path: Path,
+    *,
+    before: Mapping[str, list[int]] | None = None,
+    after: Mapping[str, list[str]] | None = None,
+) -> None:
+    """Write joints' values (T, J, axes), and other columns before and after them."""
+    before, after, start_s = before or {}, after or {}, getattr(sequence, "start_s", 0.0)
+    joints = [f"{joint}_{axis}" for joint in sequence.skeleton.joints for axis in axes]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["frame", "time_s", *(f"{joint}_{axis}" for joint in skeleton.joints for axis in axes)])
+        writer.writerow(["frame", "time_s", *before, *joints, *after])
         for frame, row in enumerate(values.reshape(len(values), -1)):
-            writer.writerow([frame, frame / fps, *("" if np.isnan(value) else f"{value:.9g}" for value in row)])
+            cells = ("" if np.isnan(value) else f"{value:.9g}" for value in row)
+            first, last = ([column[frame] for column in columns.values()] for columns in (before, after))
+            writer.writerow([frame, start_s + frame / sequence.fps, *first, *cells, *last])

@@ -10,9 +10,9 @@ from poselift.errors import FormatError, ShapeError
 from poselift.files import read_json
 from poselift.formats.clip import Source, Wish, finish
 from poselift.formats.fields import named_skeleton, numbers
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.geometry.camera import Camera
+from poselift.sequence import FRAMES, Keypoints2D, Poses3D
 
-_AXES = "x right, y down, z away from the camera; relative to the root joint"
 _DECIMALS_M = 4
 _DECIMALS_PX = 6
 _FORMATS = {"keypoints": "poselift-keypoints", "poses": "poselift-poses"}
@@ -48,9 +48,21 @@ def write_keypoints_json(keypoints: Keypoints2D, path: Path) -> None:
 
 
 def write_poses_json(poses: Poses3D, path: Path) -> None:
-    """Write `skeleton`, `joints`, `parents`, `fps`, `unit`, `frame`, `axes` and `frames` (T, J, 3), to 0.1 mm."""
+    """Write `skeleton`, `joints`, `parents`, `fps`, `unit`, `frame`, `axes`, `start_s` and `frames` (T, J, 3).
+
+    Lengths are rounded to 0.1 mm. What else is known stands before `frames`: `gaps`, the first and last frame of each
+    gap, counted from 0; `observed` and `spread` (T, J), `path` (T, 3), `camera`.
+    """
     fields = {"format": _FORMATS["poses"], **_skeleton_fields(poses), "unit": poses.unit, "frame": poses.frame}
-    _write({**fields, "axes": _AXES}, poses.xyz.astype(np.float64).round(_DECIMALS_M).tolist(), path)
+    fields |= {"axes": f"{FRAMES[poses.frame]}; relative to the root joint", "start_s": poses.start_s}
+    if poses.gap is not None:
+        fields["gaps"] = poses.gaps
+    if poses.camera is not None:
+        fields["camera"] = poses.camera.as_json()
+    for name in ("observed", "path", "spread"):
+        if (array := getattr(poses, name)) is not None:
+            fields[name] = array.astype(np.float64).round(_DECIMALS_M).tolist()
+    _write(fields, poses.xyz.astype(np.float64).round(_DECIMALS_M).tolist(), path)
 
 
 def read_poses_json(path: Path) -> Poses3D:
@@ -63,15 +75,36 @@ def read_poses_json(path: Path) -> Poses3D:
     wanted = {"skeleton", "fps", "unit", "frame", "frames"}
     if not isinstance(content, dict) or not wanted <= content.keys():
         raise FormatError(f"{path} holds no poses; wanted an object with {', '.join(sorted(wanted))}")
-    if (content["unit"], content["frame"]) != ("m", "camera"):
-        raise FormatError(f"{path}: wanted metres in camera axes, got {content['unit']}, {content['frame']}")
+    if content["unit"] != "m":
+        raise FormatError(f"{path}: wanted metres, got {content['unit']}")
     source = _source(content, str(path))
     if source.skeleton is None or source.fps is None:
         raise FormatError(f"{path} names no skeleton or no frame rate")
+    xyz, name = numbers(content["frames"], "'frames'", str(path)), str(path)
+    extras: dict[str, Any] = {
+        field: numbers(content[field], f"'{field}'", name)
+        for field in ("observed", "path", "spread")
+        if field in content
+    }
+    if "gaps" in content:
+        extras["gap"] = _gap(content["gaps"], len(xyz), name)
     try:
-        return Poses3D(numbers(content["frames"], "'frames'", str(path)), source.skeleton, source.fps)
-    except ShapeError as error:
+        if "camera" in content:
+            extras["camera"] = Camera.from_json(content["camera"])
+        start_s = float(content.get("start_s", 0.0))
+        return Poses3D(xyz, source.skeleton, source.fps, content["frame"], start_s=start_s, **extras)
+    except (ShapeError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: {error}") from error
+
+
+def _gap(content: Any, frames: int, name: str) -> np.ndarray:
+    """(T,) bool from the first and last frame of each gap."""
+    gap = np.zeros(frames, bool)
+    for first, last in numbers(content, "'gaps'", name).reshape(-1, 2).tolist():
+        if not (first == int(first) and last == int(last) and 0 <= first <= last < frames):
+            raise FormatError(f"{name}: wanted gaps [first, last] within the {frames} frames, got [{first}, {last}]")
+        gap[int(first) : int(last) + 1] = True
+    return gap
 
 
 def _skeleton_fields(sequence: Keypoints2D | Poses3D) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """NumPy archives of keypoints and poses. Pickles are never opened."""
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +11,8 @@ from poselift.errors import FormatError, ShapeError
 from poselift.files import read_arrays
 from poselift.formats.clip import Source, Wish, finish
 from poselift.formats.fields import named_skeleton
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.geometry.camera import Camera
+from poselift.sequence import EXTRAS, Keypoints2D, Poses3D
 
 
 def read_keypoints_npz(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
@@ -58,9 +61,16 @@ def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
 
 
 def write_poses_npz(poses: Poses3D, path: Path) -> None:
-    """Write `xyz` (T, J, 3) with `joints`, `parents`, `skeleton`, `fps`, `unit` and `frame`."""
-    fields = {"xyz": poses.xyz, "fps": np.array(poses.fps)} | _skeleton_fields(poses)
-    _write(fields | {"unit": np.array(poses.unit), "frame": np.array(poses.frame)}, path)
+    """Write `xyz` (T, J, 3) with `joints`, `parents`, `skeleton`, `fps`, `unit`, `frame`, `start_s`.
+
+    What else is known stands beside it: `observed` and `spread` (T, J), `gap` (T,), `path` (T, 3), `camera` as JSON.
+    """
+    fields = {"xyz": poses.xyz, "fps": np.array(poses.fps), "start_s": np.array(poses.start_s)}
+    fields |= _skeleton_fields(poses) | {"unit": np.array(poses.unit), "frame": np.array(poses.frame)}
+    fields |= {name: array for name in EXTRAS if (array := getattr(poses, name)) is not None}
+    if poses.camera is not None:
+        fields["camera"] = np.array(json.dumps(poses.camera.as_json()))
+    _write(fields, path)
 
 
 def read_poses_npz(path: Path) -> Poses3D:
@@ -77,11 +87,16 @@ def read_poses_npz(path: Path) -> Poses3D:
     source = _source(path, arrays)
     if source.skeleton is None or source.fps is None:
         raise FormatError(f"{path} names no skeleton or no frame rate")
-    if (str(arrays["unit"]), str(arrays["frame"])) != ("m", "camera"):
-        raise FormatError(f"{path}: wanted metres in camera axes, got {arrays['unit']}, {arrays['frame']}")
+    if str(arrays["unit"]) != "m":
+        raise FormatError(f"{path}: wanted metres, got {arrays['unit']}")
+    extras: dict[str, Any] = {name: arrays[name] for name in EXTRAS if name in arrays}
     try:
-        return Poses3D(arrays["xyz"], source.skeleton, source.fps)
-    except ShapeError as error:
+        if "camera" in arrays:
+            extras["camera"] = Camera.from_json(json.loads(str(arrays["camera"])))
+        start_s = float(arrays.get("start_s", 0.0))
+        frame = str(arrays["frame"])
+        return Poses3D(arrays["xyz"], source.skeleton, source.fps, frame, start_s=start_s, **extras)
+    except (ShapeError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: {error}") from error
 
 

@@ -8,6 +8,8 @@ _NOTHING = 1e-9
 def matrix_from_wxyz(wxyz: np.ndarray) -> np.ndarray:
     """Rotation matrices (*, 3, 3) of quaternions (*, 4), scalar first, of any length but zero."""
     wxyz = np.asarray(wxyz, float)
+    from scipy.spatial.transform import Rotation  # takes 0.1 s to import
+
     xyzw = np.roll(wxyz.reshape(-1, 4), -1, axis=-1)
     return Rotation.from_quat(xyzw).as_matrix().reshape(*wxyz.shape[:-1], 3, 3)
 

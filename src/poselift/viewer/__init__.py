@@ -48,7 +48,8 @@ def write_viewer(
     """Write a page that plays `poses` beside what they were lifted from.
 
     Args:
-        poses: The 3D joints, root-relative metres in camera axes. The page opens on the camera's own view of them.
+        poses: The 3D joints. The page opens on the camera's own view of them. Joints that were not seen are faded, and
+            gaps are marked on the time line.
         path: The HTML file to write.
         keypoints: The 2D keypoints, drawn over the video or, without one, as a stick figure in the picture. Any
             skeleton; frame i belongs to frame i of `poses`.
@@ -74,7 +75,10 @@ def write_viewer(
         "title": title,
         "fps": float(poses.fps),
         "frames": len(poses),
-        "poses": _figure(poses.skeleton) | {"xyz": _packed(poses.xyz, _FINEST_M)},
+        "poses": _figure(poses.skeleton) | {"xyz": _packed(poses.y_up() * (1, -1, -1), _FINEST_M)},
+        "observed": None if poses.observed is None else _packed(poses.observed, _FINEST_CONFIDENCE),
+        "gaps": poses.gaps,
+        "unseen": poses.unseen,
         "keypoints": None if keypoints is None else _picture_figure(keypoints),
         "picture": _picture(keypoints, size),
     }
