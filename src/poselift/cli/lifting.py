@@ -171,7 +171,7 @@ def _say(path: Path, name: str, keypoints: Keypoints2D, poses: Poses3D, *, cut: 
     seen = 100 * keypoints.seen.mean()
     lines = [
         f"{path.name}: {len(poses)} frames at {poses.fps:g} fps, {keypoints.skeleton.name}, "
-        f"{seen:.0f} % of the joints seen, frame {poses.frame}"
+        f"{seen:.0f} % of the joints seen, axes: {poses.frame}"
     ]
     if poses.unseen:
         lines.append(f"{name}: frames {_spans(poses.unseen)}: nobody seen, filled in")
