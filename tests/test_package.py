@@ -48,7 +48,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli.cards": {"rich"},
     "cli.console": {"rich"},
     "cli.lifting": {"tyro"},
-    "cli.measuring": {"rich", "tyro"},
+    "cli.measuring": {"tyro"},
     "doctor": {"rich"},
     "doctor.report": {"rich"},
     "formats.amc": {"scipy"},

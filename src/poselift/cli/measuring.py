@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.table import Table
 
 from poselift.cli.cards import check_card
 from poselift.cli.console import lab_module, progress
@@ -16,14 +15,15 @@ from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.load import DATASETS, PROTOCOL, load_benchmark, which_benchmark
 from poselift.datasets.mocap import load_mocap
 from poselift.doctor import doctor as look_at
-from poselift.errors import DatasetError, RecipeError, did_you_mean
-from poselift.files import check_free, written_whole
+from poselift.errors import DatasetError, FormatError, RecipeError, did_you_mean
+from poselift.files import check_free, read_json, written_whole
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import DEFAULT_LIFTER, importing_from_here, load_lifter
-from poselift.measure.benchmark import BenchmarkScores, evaluate_benchmark
-from poselift.measure.mocap import METRICS, MocapProtocol, Scores, evaluate_mocap
+from poselift.measure.benchmark import evaluate_benchmark
+from poselift.measure.mocap import MocapProtocol, evaluate_mocap
 from poselift.measure.protocols import PROTOCOLS, BenchmarkProtocol
-from poselift.measure.tables import action_table, print_benchmark
+from poselift.measure.scores import Scores
+from poselift.measure.tables import action_table, scores_view
 from poselift.measure.tables import table as scores_table
 
 
@@ -91,16 +91,17 @@ def evaluate(
         given = {"keypoints": keypoints, "truth": truth, "protocol": protocol, "choose": choose or None}
         _refuse("motion capture", **given, as_published=as_published or None)
         how = MocapProtocol(cameras=4 if cameras is None else cameras, seed=seed or 0, flip_average=flip)
-        content = _evaluate_mocap(lifter, data, split or "dev", how, detector_errors)
+        scores = _evaluate_mocap(lifter, data, split or "dev", how, detector_errors)
     else:
         _refuse("a benchmark", detector_errors=detector_errors or None, cameras=cameras, seed=seed)
         rules = _protocol(protocol, kind, choose, as_published=as_published, flip=flip)
         part = None if split == "all" else split or "test"
         clips = load_benchmark(data, dataset=kind, keypoints=keypoints or "gt", split=part, truth=truth)
-        content = _evaluate_benchmark(lifter, clips, rules)
+        scores = _evaluate_benchmark(lifter, clips, rules)
+    console.print(scores_view(scores))
     if out is not None:
         with written_whole(out, overwrite=force) as path:
-            path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            path.write_text(json.dumps(scores.as_json(), indent=2) + "\n", encoding="utf-8")
     return 0
 
 
@@ -122,20 +123,17 @@ def _open(lifter: str) -> Lifter:
         return load_lifter(lifter)
 
 
-def _evaluate_mocap(lifter: str, data: Path, split: str, protocol: MocapProtocol, errors: bool) -> dict[str, Any]:
+def _evaluate_mocap(lifter: str, data: Path, split: str, protocol: MocapProtocol, errors: bool) -> Scores:
     clips = load_mocap(data, split=None if split == "all" else split)
     observe = lab_module("observe.detector").SimulatedDetector() if errors else None
     with progress("evaluating") as tick:
         scores = evaluate_mocap(_open(lifter), clips, protocol, observe=observe, progress=tick)
-    _print_scores(lifter, scores)
-    return {"lifter": lifter, "split": split} | scores.as_json()
+    return replace(scores, dataset=data.name, choices=scores.choices | {"data: split": split})
 
 
-def _evaluate_benchmark(lifter: str, clips: BenchmarkSet, protocol: BenchmarkProtocol) -> dict[str, Any]:
+def _evaluate_benchmark(lifter: str, clips: BenchmarkSet, protocol: BenchmarkProtocol) -> Scores:
     with progress("evaluating") as tick:
-        scores = evaluate_benchmark(_open(lifter), clips, protocol, progress=tick)
-    print_benchmark(scores, console)
-    return scores.as_json()
+        return evaluate_benchmark(_open(lifter), clips, protocol, progress=tick)
 
 
 def _protocol(
@@ -182,19 +180,6 @@ def _value(text: str, like: Any, choice: str) -> Any:
     return text
 
 
-def _print_scores(lifter: str, scores: Scores) -> None:
-    choices = ", ".join(f"{key} {value}" for key, value in scores.protocol.items())
-    table = Table(title=f"{lifter}, {scores.frames} frames, mm", caption=choices)
-    table.add_column("joint")
-    for name in METRICS:
-        table.add_column(name, justify="right")
-    for joint in next(iter(scores.per_joint.values())):
-        table.add_row(joint, *(f"{scores.per_joint[name][joint]:.1f}" for name in METRICS))
-    table.add_section()
-    table.add_row("mean", *(f"{scores.mean[name]:.2f}" for name in METRICS), style="bold")
-    console.print(table)
-
-
 def table(
     results: tyro.conf.Positional[tuple[Path, ...]],
     /,
@@ -214,14 +199,11 @@ def table(
     return 0
 
 
-def _read_scores(path: Path) -> BenchmarkScores:
+def _read_scores(path: Path) -> Scores:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return Scores.from_json(read_json(path))
+    except (DatasetError, FormatError) as error:
         raise DatasetError(f"{path} is no result of poselift evaluate: {error}") from error
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} is no result of poselift evaluate; measure the lifter again")
-    return BenchmarkScores.from_json(content)
 
 
 def doctor(

@@ -19,7 +19,7 @@ from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json, shorten
 from poselift.lab.tasks import BenchmarkTask
 from poselift.lab.train import Run
 from poselift.lab.windows.benchmark import BenchmarkConfig
-from poselift.measure.benchmark import BenchmarkScores
+from poselift.measure.scores import Scores
 from poselift.measure.tables import compare
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ class Changes:
 class Outcome:
     """What came of one recipe."""
 
-    scores: BenchmarkScores | None = None
+    scores: Scores | None = None
     """The result; None when it failed."""
     parameters: int = 0
     """Weights of the network."""
@@ -128,7 +128,7 @@ def reproduce_row(name: str, data: Path, out: Path, changes: Changes, *, commit:
             content = _measured(recipe, data, out, tick) | {"commit": commit, "date": date}
             with written_whole(out / "scores.json", overwrite=True) as path:
                 path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        scores = BenchmarkScores.from_json(content["scores"])
+        scores = Scores.from_json(content["scores"])
         return Outcome(
             scores=scores, parameters=content["parameters"], changed=_changed(recipe, get_recipe(name), content)
         )

@@ -8,7 +8,7 @@ are not blended.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -29,74 +29,15 @@ from poselift.measure.metrics import (
     pck,
 )
 from poselift.measure.protocols import BenchmarkProtocol
+from poselift.measure.scores import UNITS, Scores, lifter_name
 from poselift.measure.tally import BatchMeans, Cell, Tally
 from poselift.prepare.convert import convert
 from poselift.prepare.flip import flip
 from poselift.prepare.normalize import PERSON_SCALE, calibrate, fill_gaps, normalize_screen, normalize_windows
 from poselift.sequence import Keypoints2D
 
-UNITS = {
-    "mpjpe": "mm",
-    "p_mpjpe": "mm",
-    "n_mpjpe": "mm",
-    "mpjve": "mm/frame",
-    "acceleration": "mm/frame²",
-    "bone_length": "mm",
-    "pck": "%",
-    "auc": "%",
-}
-"""Every metric, and what it is given in."""
-
 BATCH = 256
 """Windows lifted at a time."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkScores:
-    """Result of an evaluation. `UNITS` has the metrics and their units; one for which no clip is long enough is absent.
-
-    Every number of a table is the protocol's average over the part that it is about.
-    """
-
-    lifter: str
-    """Name of the lifter."""
-    dataset: str
-    """Name of the data set."""
-    choices: dict[str, Any]
-    """Everything that moves the numbers: the protocol's fields, the data set's notes ("data: ..."), and how the
-    keypoints came to the lifter. Results that differ in these are not comparable."""
-    counts: dict[str, int]
-    """Numbers of clips, sequences, subjects, actions, frames scored, and keypoints that were unseen and filled in."""
-    remarks: tuple[str, ...]
-    """What a reader should know besides."""
-    mean: dict[str, float]
-    """Metric: the result."""
-    per_joint: dict[str, dict[str, float]]
-    """Metric: joint (a bone by its outer end): average over frames."""
-    per_action: dict[str, dict[str, float]]
-    """Metric: action: average over frames and joints."""
-    per_subject: dict[str, dict[str, float]]
-    """Metric: subject: average over frames and joints."""
-    per_sequence: dict[str, dict[str, float]]
-    """Metric: "subject sequence": average over frames, cameras and joints."""
-    per_cell: dict[str, dict[str, float]]
-    """Metric: "subject action": average over frames and joints."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain containers for a JSON file; `from_json` reads them back."""
-        return asdict(self) | {"remarks": list(self.remarks)}
-
-    @staticmethod
-    def from_json(content: dict[str, Any]) -> "BenchmarkScores":
-        """The scores that `as_json` gave.
-
-        Raises:
-            DatasetError: Something else.
-        """
-        try:
-            return BenchmarkScores(**content | {"remarks": tuple(content["remarks"])})
-        except (TypeError, KeyError) as error:
-            raise DatasetError(f"these are no benchmark scores ({error}); measure the lifter again") from error
 
 
 def evaluate_benchmark(
@@ -105,7 +46,7 @@ def evaluate_benchmark(
     protocol: BenchmarkProtocol,
     *,
     progress: Callable[[int, int], None] | None = None,
-) -> BenchmarkScores:
+) -> Scores:
     """Lift every clip and compare the frames that are scored with the truth.
 
     A lifter of the benchmarks' own normalisation gets `normalize_screen` coordinates and answers in camera axes. One
@@ -299,7 +240,7 @@ def _scores(
     clips: list[BenchmarkClip],
     tally: Tally,
     counts: dict[str, int],
-) -> BenchmarkScores:
+) -> Scores:
     cells = {Cell(clip.subject, clip.action, clip.sequence) for clip in clips}
     counts = {
         "clips": len(clips),
@@ -307,9 +248,8 @@ def _scores(
         "subjects": len({cell.subject for cell in cells}),
         "actions": len({cell.action for cell in cells}),
     } | counts
-    card = getattr(lifter, "card", None)
-    return BenchmarkScores(
-        lifter=card.name if card else type(lifter).__name__,
+    return Scores(
+        lifter=lifter_name(lifter),
         dataset=dataset.name,
         choices=_choices(lifter, dataset, protocol, clips),
         counts=counts,
@@ -326,10 +266,8 @@ def _scores(
 def _choices(
     lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol, clips: list[BenchmarkClip]
 ) -> dict[str, Any]:
-    """Everything that moves the numbers, as JSON has it."""
-    made = {key: list(map(list, value)) if key == "drop" else value for key, value in asdict(protocol).items()}
-    if protocol.joints is not None:
-        made["joints"] = list(protocol.joints)
+    """Everything that moves the numbers."""
+    made = asdict(protocol)
     if protocol.p_mpjpe == "each frame":
         del made["batch"]
     names = sorted({clip.keypoints.skeleton.name for clip in clips})

@@ -7,6 +7,7 @@ compared frame by frame. Every choice that moves the numbers is part of the resu
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +17,13 @@ from poselift.geometry.camera import Camera, look_at
 from poselift.lifters.contract import Lifter
 from poselift.lifting import lift
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
+from poselift.measure.scores import UNITS, Scores, lifter_name
+from poselift.measure.tally import Cell, Tally
 from poselift.prepare.swaps import untold
 from poselift.sequence import Keypoints2D
 
 METRICS = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
+"""What is measured: distances in millimetres, velocities in millimetres a frame at 50 fps, whatever the clips' rate."""
 
 Observer = Callable[[np.ndarray, float, int], Keypoints2D]
 """(joints in camera axes (T, J, 3) metres, fps, seed) to what a detector sees of them."""
@@ -51,26 +55,6 @@ class MocapProtocol:
                 f"wanted cameras >= 1 and seed >= 0 and every >= 1, got cameras={self.cameras}, seed={self.seed} and "
                 f"every={self.every}"
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """Result of an evaluation. Errors in millimetres, velocities in millimetres a frame at 50 fps."""
-
-    protocol: dict
-    """Every choice that was made."""
-    frames: int
-    """Frames compared, over all cameras."""
-    mean: dict[str, float]
-    """Metric: mean over frames and joints, the root (always zero) included as in the papers."""
-    per_joint: dict[str, dict[str, float]]
-    """Metric: joint name: mean over frames."""
-    per_subject: dict[str, dict[str, float]]
-    """Metric: subject: mean over frames and joints."""
-
-    def as_json(self) -> dict:
-        """Plain containers for a JSON file."""
-        return asdict(self)
 
 
 def clip_cameras(clip: MocapClip, protocol: MocapProtocol) -> list[Camera]:
@@ -133,9 +117,10 @@ def evaluate_mocap(
     if short := [clip.name for clip in clips if len(clip) < 2]:
         raise DatasetError(f"wanted clips of two frames or more; leave out {', '.join(short)}")
     clips = clips[:: protocol.every]
-    subjects: list[str] = []
-    errors: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
+    tally = Tally(dict.fromkeys(METRICS, lifter.skeleton.joints), "frames")
+    frames = 0
     for done, clip in enumerate(clips):
+        cell = Cell(clip.subject, "", clip.name)
         for number, camera in enumerate(clip_cameras(clip, protocol)):
             seen = exact_keypoints(clip, camera)
             if observe:
@@ -143,14 +128,14 @@ def evaluate_mocap(
                 seen = observe(camera.to_camera(clip.xyz), clip.fps, seed)
             with untold():
                 poses = lift(seen, lifter, flip_average=protocol.flip_average)
-            for name, error in _errors(poses.xyz, clip, camera).items():
-                errors[name].append(1000 * error)
-            subjects.append(clip.subject)
+            for name, errors in _errors(poses.xyz, clip, camera).items():
+                tally.add(cell, name, 1000 * errors)
+            frames += len(clip)
         if progress:
             progress(done + 1, len(clips))
     detector = getattr(observe, "description", "simulated") if observe else "exact 2D"
-    made = asdict(protocol) | {"keypoints": detector, "errors": getattr(observe, "errors", None)}
-    return _summary(errors, subjects, clips[0].skeleton.joints, made)
+    choices = asdict(protocol) | {"keypoints": detector, "errors": getattr(observe, "errors", None)}
+    return _scores(lifter, clips, tally, frames, choices)
 
 
 def _errors(xyz: np.ndarray, clip: MocapClip, camera: Camera) -> dict[str, np.ndarray]:
@@ -165,15 +150,17 @@ def _errors(xyz: np.ndarray, clip: MocapClip, camera: Camera) -> dict[str, np.nd
     }
 
 
-def _summary(
-    errors: dict[str, list[np.ndarray]], subjects: list[str], joints: tuple[str, ...], protocol: dict
-) -> Scores:
-    mean, per_joint, per_subject = {}, {}, {}
-    for name, parts in errors.items():
-        stacked = np.concatenate(parts)
-        mean[name] = round(float(stacked.mean()), 3)
-        per_joint[name] = {j: round(float(e), 3) for j, e in zip(joints, stacked.mean(0), strict=True)}
-        owner = np.repeat(subjects, [len(part) for part in parts])
-        per_subject[name] = {s: round(float(stacked[owner == s].mean()), 3) for s in sorted(set(subjects))}
-    frames = sum(len(part) for part in errors["mpjpe"])
-    return Scores(protocol=protocol, frames=frames, mean=mean, per_joint=per_joint, per_subject=per_subject)
+def _scores(lifter: Lifter, clips: Sequence[MocapClip], tally: Tally, frames: int, choices: dict[str, Any]) -> Scores:
+    return Scores(
+        lifter=lifter_name(lifter),
+        dataset="motion capture",
+        choices=choices,
+        counts={"sequences": len(clips), "subjects": len({clip.subject for clip in clips}), "frames": frames},
+        mean=tally.means(),
+        per_joint=tally.per_joint(),
+        per_action={},
+        per_subject=tally.table(lambda cell: cell.subject),
+        per_sequence=tally.table(lambda cell: f"{cell.subject} {cell.sequence}"),
+        per_cell={},
+        units=UNITS | {"mpjve": "mm/frame at 50 fps"},
+    )
