@@ -12,7 +12,7 @@ from poselift.cli.cards import check_card
 from poselift.cli.console import lab_module, progress
 from poselift.cli.console import out as console
 from poselift.datasets.clip import BenchmarkSet
-from poselift.datasets.load import DATASETS, PROTOCOL, load_benchmark, which_benchmark
+from poselift.datasets.load import DATASETS, MOCAP, PROTOCOL, load_benchmark, which_benchmark, which_data
 from poselift.datasets.mocap import load_mocap
 from poselift.doctor import doctor as look_at
 from poselift.errors import DatasetError, FormatError, RecipeError, did_you_mean
@@ -86,8 +86,8 @@ def evaluate(
     _refuse("a measurement without --card", recording=recording, quick=quick or None)
     if data is None:
         raise DatasetError("wanted what to measure on: name it (--data)")
-    kind = dataset or _kind(data)
-    if kind == "mocap":
+    kind = dataset or which_data(data)
+    if kind == MOCAP:
         given = {"keypoints": keypoints, "truth": truth, "protocol": protocol, "choose": choose or None}
         _refuse("motion capture", **given, as_published=as_published or None)
         how = MocapProtocol(cameras=4 if cameras is None else cameras, seed=seed or 0, flip_average=flip)
@@ -95,20 +95,13 @@ def evaluate(
     else:
         _refuse("a benchmark", detector_errors=detector_errors or None, cameras=cameras, seed=seed)
         rules = _protocol(protocol, kind, choose, as_published=as_published, flip=flip)
-        part = None if split == "all" else split or "test"
-        clips = load_benchmark(data, dataset=kind, keypoints=keypoints or "gt", split=part, truth=truth)
+        clips = load_benchmark(data, dataset=kind, keypoints=keypoints, split=split, truth=truth)
         scores = _evaluate_benchmark(lifter, clips, rules)
     console.print(scores_view(scores))
     if out is not None:
         with written_whole(out, overwrite=force) as path:
             path.write_text(json.dumps(scores.as_json(), indent=2) + "\n", encoding="utf-8")
     return 0
-
-
-def _kind(data: Path) -> str:
-    if data.is_dir() and not any(data.rglob("*.bvh")) and not any(data.rglob("*.amc")):
-        return which_benchmark(data)
-    return "mocap"
 
 
 def _refuse(kind: str, **options: Any) -> None:
@@ -141,7 +134,7 @@ def _protocol(
 ) -> BenchmarkProtocol:
     """The named protocol, or the data set's usual one, with the choices that differ."""
     if dataset not in DATASETS:
-        raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, (*DATASETS, 'mocap'))}")
+        raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, (*DATASETS, MOCAP))}")
     name = name or PROTOCOL[dataset]
     if name not in PROTOCOLS:
         raise RecipeError(f"unknown protocol '{name}'; {did_you_mean(name, PROTOCOLS)}")
@@ -212,7 +205,7 @@ def doctor(
     *,
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
     dataset: str | None = None,
-    keypoints: str = "gt",
+    keypoints: str | None = None,
     truth: str | None = None,
     skeleton: str | None = None,
     fps: float | None = None,
@@ -225,7 +218,7 @@ def doctor(
         inputs: What lift takes, and folders with a benchmark's archives or recordings of your own.
         out: Folder for a drawing (SVG) of each person with the joints' names.
         dataset: h36m, 3dhp, humaneva or own, for folders that do not tell.
-        keypoints: Benchmark: which 2D.
+        keypoints: Benchmark: which 2D; gt when not given.
         truth: 3DHP: which ground truth the archive holds.
         skeleton: Joint order of keypoint files, where it cannot be told.
         fps: Frames per second of keypoint files that do not say.
@@ -238,7 +231,7 @@ def doctor(
     for path in inputs:
         kind = dataset or (which_benchmark(path) if path.is_dir() and not any(path.glob("*.json")) else None)
         things.append(
-            load_benchmark(path, dataset=kind, keypoints=keypoints, split=None, truth=truth) if kind else path
+            load_benchmark(path, dataset=kind, keypoints=keypoints, split="all", truth=truth) if kind else path
         )
     return look_at(
         things, out, skeleton=skeleton, fps=fps, detector_model=detector_model, force=force, console=console

@@ -18,7 +18,7 @@ from poselift.lab.models.lifter import Lifter
 from poselift.lab.observe.detector import SimulatedDetector
 from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json
 from poselift.lab.train import Run, Task, TorchLifter
-from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows, load_benchmark
+from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
 from poselift.lab.windows.own import OwnConfig, OwnWindows, at_rate, load_split
 from poselift.lifters.card import BENCHMARK, Score
@@ -103,11 +103,11 @@ class BenchmarkTask:
     @cached_property
     def test(self) -> BenchmarkSet:
         """The test subjects."""
-        return load_benchmark(self.config, self.folder, "test")
+        return self.config.load(self.folder, "test")
 
     def source(self, model: Lifter, device: torch.device) -> BenchmarkWindows:
         """Every window of the training subjects."""
-        clips = load_benchmark(self.config, self.folder, "train").clips
+        clips = self.config.load(self.folder, "train").clips
         return BenchmarkWindows(clips, model, mirror=self.config.mirror, seed=self.recipe.seed, device=device)
 
     def evaluate(self, lifter: TorchLifter) -> dict[str, float]:
