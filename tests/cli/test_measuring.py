@@ -9,7 +9,7 @@ import pytest
 
 from poselift.cli import main, measuring
 from poselift.read import read_keypoints
-from poselift.skeleton import H36M_17, HUMANEVA_15
+from poselift.skeleton import H36M_17
 
 DEMO = Path(measuring.__file__).parents[1] / "data" / "demo.npz"
 
@@ -88,11 +88,19 @@ def test_options_of_benchmarks_are_refused_for_motion_capture(capsys):
     assert "--keypoints, --protocol: not for motion capture" in capsys.readouterr().err
 
 
-def test_a_lifter_of_another_skeleton_is_refused(lifter, archives, tmp_path, capsys):
+def test_shipped_weights_are_measured_on_a_data_set_of_another_skeleton(archives, tmp_path, capsys):
     (tmp_path / "he").mkdir()
     archives.write_humaneva(tmp_path / "he")
-    assert run("evaluate", "any", "--data", tmp_path / "he") == 1
-    assert f"wanted 3D joints of {H36M_17.name}, got {HUMANEVA_15.name}" in " ".join(capsys.readouterr().err.split())
+    out = tmp_path / "scores.json"
+    assert run("evaluate", "nanohtnet.mocap-27", "--data", tmp_path / "he", "-o", out) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "joints left out head of HUMANEVA_15; spine, nose, head_top of H36M_17" in shown
+    scores = json.loads(out.read_text())
+    assert (scores["lifter"], scores["dataset"]) == ("nanohtnet.mocap-27", "HumanEva-I")
+    assert len(scores["per_joint"]["mpjpe"]) == 14 and scores["counts"]["subjects"] == 3
+    assert 20 < scores["mean"]["p_mpjpe"] < scores["mean"]["mpjpe"] < 150  # a person, not noise
+    assert run("table", out, out) == 0
+    assert "COMPARABLE" not in capsys.readouterr().out
 
 
 def test_results_stand_side_by_side_and_say_what_differs(lifter, h36m, tmp_path, capsys):

@@ -8,7 +8,7 @@ are not blended.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.errors import DatasetError, RecipeError, ShapeError
 from poselift.geometry.rotation import shortest_arc
 from poselift.lifters.contract import Lifter, check_lifter
+from poselift.measure.comparison import compare_joints
 from poselift.measure.metrics import (
     AUC_THRESHOLDS_MM,
     acceleration_error,
@@ -35,6 +36,7 @@ from poselift.prepare.convert import convert
 from poselift.prepare.flip import flip
 from poselift.prepare.normalize import PERSON_SCALE, calibrate, fill_gaps, normalize_screen, normalize_windows
 from poselift.sequence import Keypoints2D
+from poselift.skeleton import Skeleton
 
 BATCH = 256
 """Windows lifted at a time."""
@@ -54,8 +56,11 @@ def evaluate_benchmark(
     looks straight at the person; its answer is turned by the direction to the true pelvis, as the camera's calibration
     would tell it. Unseen keypoints are filled in as in `poselift.lift`, and counted.
 
+    A lifter of another skeleton than the data set's 3D joints is compared over the joints that both have
+    (`poselift.measure.comparison`). Its predictions are moved to their root where that is not the lifter's own.
+
     Args:
-        lifter: Any lifter with the skeleton of the data set's 3D joints; its frame rate is not looked at.
+        lifter: Any lifter that shares joints with the data set; its frame rate is not looked at.
         dataset: The clips.
         protocol: Every choice.
         progress: Called with (clips done, clips in all).
@@ -64,20 +69,26 @@ def evaluate_benchmark(
         The scores.
 
     Raises:
-        DatasetError: No clips or frames to score, or clips of another skeleton, without a picture's size, or in which
+        DatasetError: No clips or frames to score, or clips of several skeletons, without a picture's size, or in which
             nobody is seen.
         RecipeError: The protocol cuts clips and the lifter does not yield every frame of its window.
         ShapeError: The lifter's result has another shape than it announces, or is not finite.
-        SkeletonError: The protocol names joints that the skeleton lacks, or its keypoints cannot be converted.
+        SkeletonError: Lifter and data set share too few joints, the protocol names joints that are not compared, or the
+            keypoints cannot be converted.
     """
     clips = _clips(lifter, dataset, protocol)
-    tally = _tally(lifter, protocol)
+    comparison = compare_joints(lifter.skeleton, clips[0].skeleton)
+    if comparison.moves_root and protocol.root != "left out":
+        protocol = replace(protocol, root="moved")
+    tally = _tally(comparison.skeleton, protocol)
     batches = BatchMeans(tally, "p_mpjpe", protocol.batch) if protocol.p_mpjpe == "mean of batch" else None
     frames, filled = 0, 0
     for done, clip in enumerate(clips):
         keypoints = convert(clip.keypoints, lifter.skeleton)
         filled += int((~keypoints.seen).sum())
+        clip = replace(clip, xyz=comparison.of_truth(clip.xyz), skeleton=comparison.skeleton)
         index, joints = _predict(lifter, clip, keypoints, protocol)
+        joints = comparison.of_lifter(joints)
         frames += len(index)
         cell = Cell(clip.subject, clip.action, clip.sequence)
         for name, errors in _errors(joints, clip, index, protocol).items():
@@ -92,7 +103,8 @@ def evaluate_benchmark(
         batches.close()
     if frames == 0:
         raise DatasetError(f"{dataset.name}: none of its frames is valid, so there is nothing to score")
-    return _scores(lifter, dataset, protocol, clips, tally, {"frames": frames, "filled_keypoints": filled})
+    choices = _choices(lifter, dataset, protocol, clips) | comparison.choices
+    return _scores(lifter, dataset, clips, choices, tally, {"frames": frames, "filled_keypoints": filled})
 
 
 def _clips(lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol) -> list[BenchmarkClip]:
@@ -105,8 +117,9 @@ def _clips(lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol) -
         )
     for clip in clips:
         where = f"{dataset.name}: {clip.subject} {clip.sequence} {clip.camera}"
-        if clip.skeleton != lifter.skeleton:
-            raise DatasetError(f"{where}: wanted 3D joints of {lifter.skeleton.name}, got {clip.skeleton.name}")
+        if clip.skeleton != clips[0].skeleton:
+            names = f"{clips[0].skeleton.name}, as in the first clip, got {clip.skeleton.name}"
+            raise DatasetError(f"{where}: wanted 3D joints of {names}; measure the two apart")
         if _normalization(lifter) != PERSON_SCALE and clip.keypoints.image_size is None:
             raise DatasetError(f"{where}: the lifter needs the picture's size; give the keypoints an image_size")
         if not clip.keypoints.seen.any():
@@ -218,14 +231,13 @@ def _errors(
         "n_mpjpe": n_mpjpe(own, true),
         "mpjve": mpjve(own, true)[follows[1:]],
         "acceleration": acceleration_error(own, true)[follows[2:] & follows[1:-1]],
-        "bone_length": bone_length_error(pred, truth, skeleton),
+        "bone_length": bone_length_error(pred, truth, skeleton) if skeleton.bones else np.zeros((0, 0)),
         "pck": 100 * pck(pred[:, correct], truth[:, correct], protocol.pck_threshold_mm),
         "auc": 100 * auc(pred[:, correct], truth[:, correct], AUC_THRESHOLDS_MM[protocol.auc_thresholds]),
     }
 
 
-def _tally(lifter: Lifter, protocol: BenchmarkProtocol) -> Tally:
-    skeleton = lifter.skeleton
+def _tally(skeleton: Skeleton, protocol: BenchmarkProtocol) -> Tally:
     scored = protocol.scored_joints(skeleton)
     bones = tuple(skeleton.joints[child] for _, child in skeleton.bones)
     columns = dict.fromkeys(UNITS, scored)
@@ -236,8 +248,8 @@ def _tally(lifter: Lifter, protocol: BenchmarkProtocol) -> Tally:
 def _scores(
     lifter: Lifter,
     dataset: BenchmarkSet,
-    protocol: BenchmarkProtocol,
     clips: list[BenchmarkClip],
+    choices: dict[str, Any],
     tally: Tally,
     counts: dict[str, int],
 ) -> Scores:
@@ -251,7 +263,7 @@ def _scores(
     return Scores(
         lifter=lifter_name(lifter),
         dataset=dataset.name,
-        choices=_choices(lifter, dataset, protocol, clips),
+        choices=choices,
         counts=counts,
         remarks=_remarks(lifter, dataset, clips, counts),
         mean=tally.means(),

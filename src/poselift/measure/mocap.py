@@ -16,6 +16,7 @@ from poselift.errors import DatasetError, RecipeError
 from poselift.geometry.camera import Camera, look_at
 from poselift.lifters.contract import Lifter
 from poselift.lifting import lift
+from poselift.measure.comparison import compare_joints
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.measure.scores import UNITS, Scores, lifter_name
 from poselift.measure.tally import Cell, Tally
@@ -100,7 +101,8 @@ def evaluate_mocap(
     """Lift every clip from every camera and compare with the truth.
 
     Args:
-        lifter: Any lifter with the clips' skeleton.
+        lifter: Any lifter that shares joints with the clips; of another skeleton, it is compared over those that both
+            have (`poselift.measure.comparison`).
         clips: Motion capture.
         protocol: Cameras and options.
         observe: Simulated detector; exact 2D when None.
@@ -110,14 +112,17 @@ def evaluate_mocap(
         The scores.
 
     Raises:
-        DatasetError: There are no clips, their skeleton is another, or one is too short to have a velocity.
+        DatasetError: There are no clips, they have several skeletons, or one is too short to have a velocity.
+        SkeletonError: Lifter and clips share too few joints.
     """
-    if not clips or any(clip.skeleton != lifter.skeleton for clip in clips):
-        raise DatasetError(f"wanted clips of {lifter.skeleton.name}, got {len(clips)} or others")
+    if len({clip.skeleton for clip in clips}) != 1:
+        names = ", ".join(sorted({clip.skeleton.name for clip in clips}))
+        raise DatasetError(f"wanted clips of one skeleton, got {names or 'no clips'}")
     if short := [clip.name for clip in clips if len(clip) < 2]:
         raise DatasetError(f"wanted clips of two frames or more; leave out {', '.join(short)}")
     clips = clips[:: protocol.every]
-    tally = Tally(dict.fromkeys(METRICS, lifter.skeleton.joints), "frames")
+    comparison = compare_joints(lifter.skeleton, clips[0].skeleton)
+    tally = Tally(dict.fromkeys(METRICS, comparison.skeleton.joints), "frames")
     frames = 0
     for done, clip in enumerate(clips):
         cell = Cell(clip.subject, "", clip.name)
@@ -128,25 +133,25 @@ def evaluate_mocap(
                 seen = observe(camera.to_camera(clip.xyz), clip.fps, seed)
             with untold():
                 poses = lift(seen, lifter, flip_average=protocol.flip_average)
-            for name, errors in _errors(poses.xyz, clip, camera).items():
+            truth = comparison.of_truth(camera.to_camera(clip.xyz))
+            truth = truth - truth[:, comparison.skeleton.root, None]
+            for name, errors in _errors(comparison.of_lifter(poses.xyz), truth, clip.fps).items():
                 tally.add(cell, name, 1000 * errors)
             frames += len(clip)
         if progress:
             progress(done + 1, len(clips))
     detector = getattr(observe, "description", "simulated") if observe else "exact 2D"
     choices = asdict(protocol) | {"keypoints": detector, "errors": getattr(observe, "errors", None)}
-    return _scores(lifter, clips, tally, frames, choices)
+    return _scores(lifter, clips, tally, frames, choices | comparison.choices)
 
 
-def _errors(xyz: np.ndarray, clip: MocapClip, camera: Camera) -> dict[str, np.ndarray]:
-    """Metric: errors (T or T - 1, J) in metres."""
-    truth = camera.to_camera(clip.xyz)
-    truth = truth - truth[:, clip.skeleton.root : clip.skeleton.root + 1]
+def _errors(pred: np.ndarray, truth: np.ndarray, fps: float) -> dict[str, np.ndarray]:
+    """Metric: errors (T or T - 1, J) of root-relative joints (T, J, 3), in metres."""
     return {
-        "mpjpe": mpjpe(xyz, truth),
-        "p_mpjpe": p_mpjpe(xyz, truth),
-        "n_mpjpe": n_mpjpe(xyz, truth),
-        "mpjve": mpjve(xyz, truth, clip.fps) / 50,
+        "mpjpe": mpjpe(pred, truth),
+        "p_mpjpe": p_mpjpe(pred, truth),
+        "n_mpjpe": n_mpjpe(pred, truth),
+        "mpjve": mpjve(pred, truth, fps) / 50,
     }
 
 

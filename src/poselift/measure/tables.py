@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -16,8 +17,12 @@ ACTIONS = (
 )  # fmt: skip
 """Actions of Human3.6M and HumanEva-I in the order of the papers' columns."""
 
-_WIDEST = 60
-"""Letters in a column; longer choices stand below the table."""
+_SHORT = {"acceleration": "accel.", "bone_length": "bones"}
+"""Metric: what stands above its column, so that all of them fit beside each other."""
+_WIDEST = 24
+"""Letters of a choice in a column; longer ones stand below the table."""
+_LONG = 60
+"""Letters of a choice among others below the table; longer ones have a line of their own."""
 
 
 def compare(results: Sequence[Scores]) -> dict[str, list[Any]]:
@@ -73,7 +78,7 @@ def action_table(results: Sequence[Scores], metric: str = "mpjpe") -> Table:
         raise DatasetError(f"these results have no {metric} by action; show them without actions")
     columns = {name: [row.get(name) for row in rows] for name in actions}
     columns["result"] = [result.mean.get(metric) for result in results]
-    return _side_by_side(results, columns, f"{results[0].dataset}, {_heading(metric, results[0])}")
+    return _side_by_side(results, columns, f"{results[0].dataset}, {_heading(metric, results[0])}".replace("\n", ", "))
 
 
 def scores_view(scores: Scores) -> RenderableType:
@@ -99,19 +104,25 @@ def scores_view(scores: Scores) -> RenderableType:
 
 
 def _heading(metric: str, scores: Scores) -> str:
-    return f"{metric}, {scores.units.get(metric, UNITS[metric])}"
+    return f"{_SHORT.get(metric, metric)}\n{scores.units.get(metric, UNITS[metric])}"
 
 
 def _section(name: str, section: dict[str, dict[str, float]], scores: Scores) -> Table:
     """One of a result's tables: parts down, metrics across."""
-    made = Table()
-    made.add_column(name, no_wrap=True)
+    made = _empty(name)
     metrics = [metric for metric in UNITS if metric in scores.mean]
     for metric in metrics:
-        made.add_column(_heading(metric, scores), justify="right")
+        made.add_column(_heading(metric, scores), justify="right", no_wrap=True)
     rows = [section.get(metric, {}) for metric in metrics]
     for part in dict.fromkeys(part for row in rows for part in row):
         made.add_row(Text(part), *(_number(row.get(part)) for row in rows))
+    return made
+
+
+def _empty(first: str) -> Table:
+    """A table of narrow columns, of which the first one alone is broken where there is no room."""
+    made = Table(box=SIMPLE_HEAD, padding=0, title_justify="left", caption_justify="left")
+    made.add_column(first, overflow="fold")
     return made
 
 
@@ -125,19 +136,21 @@ def _check(results: Sequence[Scores], metrics: Sequence[str]) -> None:
 def _side_by_side(results: Sequence[Scores], columns: dict[str, list[float | None]], title: str) -> Table:
     """A row for each result: its lifter, the choices in which the results differ, and its numbers."""
     differing = compare(results)
-    made = Table(title=Text(f"{title}: NOT COMPARABLE, measured differently" if differing else title))
-    made.add_column("lifter", overflow="fold")
+    made = _empty("lifter")
+    made.title = Text(f"{title}: NOT COMPARABLE, measured differently" if differing else title)
     for name in differing:
         made.add_column(Text(name), style="yellow", overflow="fold")
     for name in columns:
-        made.add_column(Text(name), justify="right")
+        made.add_column(Text(name), justify="right", no_wrap=True)
     long: list[str] = []
     for row, result in enumerate(results):
         how = [_short(_words(values[row]), long) for values in differing.values()]
         made.add_row(Text(result.lifter), *how, *(_number(values[row]) for values in columns.values()))
     shared = [f"{name} {_words(value)}" for name, value in results[0].choices.items() if name not in differing]
-    captions = [", ".join(([] if "scored" in differing else [_size(results[0])]) + shared)]
-    made.caption = Text("\n".join(captions + [f"({number}) {words}" for number, words in enumerate(long, 1)]))
+    same = [] if "scored" in differing else [_size(results[0])]
+    lines = [", ".join(same + [words for words in shared if len(words) <= _LONG])]
+    lines += [words for words in shared if len(words) > _LONG]
+    made.caption = Text("\n".join(lines + [f"({number}) {words}" for number, words in enumerate(long, 1)]))
     return made
 
 
