@@ -45,8 +45,8 @@ LAB_RANK = {room: rank for rank, row in enumerate(LAB_LAYERS) for room in row.sp
 # Besides numpy and the standard library. What is heavy is imported inside functions.
 OUTSIDE_AT_THE_TOP = {
     "cli": {"rich", "tyro"},
-    "cli.cards": {"rich"},
-    "cli.console": {"rich"},
+    "cli.cards": {"rich", "tyro"},
+    "cli.console": {"rich", "tyro"},
     "cli.lifting": {"tyro"},
     "cli.measuring": {"tyro"},
     "doctor": {"rich"},

@@ -130,7 +130,14 @@ def test_wrong_inputs_are_refused_with_a_reason(tmp_path, capsys, arguments, wor
 
 @pytest.mark.parametrize(
     "arguments",
-    [["lfit"], [], ["lift", "a.npz"], ["lift", "a.npz", "-o", "b", "--colour"], ["evaluate", "--cameras", "x"]],
+    [
+        ["lfit"],
+        [],
+        ["lift", "a.npz"],
+        ["lift", "a.npz", "-o", "b", "--colour"],
+        ["evaluate", "--cameras", "x"],
+        ["evaluate"],
+    ],
 )
 def test_what_is_no_command_ends_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as ending:
@@ -220,7 +227,7 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "lifters"]
+    assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "lifters", "check-card"]
     assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
     assert __version__
 

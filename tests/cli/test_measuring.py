@@ -76,6 +76,8 @@ def test_choices_can_be_changed_one_by_one(lifter, h36m, tmp_path):
         (["--detector-errors"], "--detector-errors: not for a benchmark"),
         (["--dataset", "h36"], "did you mean 'h36m'"),
         (["--keypoints", "cpn"], "data_2d_h36m_cpn.npz"),
+        (["--truth", "annot3"], "truth: not for h36m"),
+        (["--split", "dev"], "unknown split 'dev'; known: train, test, all"),
     ],
 )
 def test_what_makes_no_sense_is_refused(lifter, h36m, capsys, options, words):
@@ -86,6 +88,14 @@ def test_what_makes_no_sense_is_refused(lifter, h36m, capsys, options, words):
 def test_options_of_benchmarks_are_refused_for_motion_capture(capsys):
     assert run("evaluate", "--data", "mocap.npz", "--protocol", "posessm", "--keypoints", "gt") == 1
     assert "--keypoints, --protocol: not for motion capture" in capsys.readouterr().err
+
+
+def test_motion_files_have_no_parts(lifter, walk, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(measuring, "load_mocap", lambda path, *, split: asked.append(split) or [walk(9)])
+    for options in ([], ["--split", "all"], ["--split", "dev"]):
+        assert run("evaluate", "any", "--data", tmp_path / "walk.bvh", "--cameras", 1, *options) == 0
+    assert asked == [None, None, "dev"]  # which the reader refuses
 
 
 def test_shipped_weights_are_measured_on_a_data_set_of_another_skeleton(archives, tmp_path, capsys):
@@ -159,32 +169,30 @@ def carded(fake_lifter, monkeypatch, tmp_path):
 
 
 def test_a_card_that_holds_and_one_that_does_not(carded, tmp_path, capsys):
-    assert run("evaluate", "--card", "any", "--data", "a.npz", "-o", tmp_path / "checks.json") == 0
+    assert run("check-card", "any", "--data", "a.npz", "-o", tmp_path / "checks.json") == 0
     shown = capsys.readouterr().out
     assert "exact 2D: p_mpjpe" in shown and "speed, here" in shown and "DOES NOT HOLD" not in shown
     assert all(check["holds"] for check in json.loads((tmp_path / "checks.json").read_text()))
     score = carded.card.scores["exact 2D"]
     wrong = dataclasses.replace(score, mean=score.mean | {"mpjpe": score.mean["mpjpe"] + 0.1})
     carded.card = dataclasses.replace(carded.card, scores={"exact 2D": wrong})
-    assert run("evaluate", "any", "--card", "--data", "a.npz") == 1
+    assert run("check-card", "any", "--data", "a.npz") == 1
     assert "DOES NOT HOLD" in " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--card"], "none of the scores of tiny.test was measured: name the motion capture (--data)"),
-        (["--card", "--data", "a.npz", "--cameras", "2", "--flip"], "--flip, --cameras: not for a card"),
-        (["--data", "a.npz", "--quick"], "--quick: not for a measurement without --card"),
-        ([], "wanted what to measure on: name it (--data)"),
-    ],
-)
-def test_what_makes_no_sense_of_a_card_is_refused(carded, capsys, options, words):
-    assert run("evaluate", "any", *options) == 1
-    assert words in " ".join(capsys.readouterr().err.split())
+def test_a_check_that_cannot_be_made_or_written_is_refused(carded, tmp_path, capsys):
+    assert run("check-card", "any") == 1
+    wanted = "none of the scores of tiny.test was measured: name the motion capture (--data)"
+    assert wanted in " ".join(capsys.readouterr().err.split())
+    (tmp_path / "checks.json").write_text("mine")
+    assert run("check-card", "any", "--data", "a.npz", "-o", tmp_path / "checks.json") == 1
+    assert "checks.json exists and is kept" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run("check-card", "any", "--data", "a.npz", "--cameras", 2)
+    assert "--cameras" in capsys.readouterr().err
 
 
 def test_what_has_no_card_is_told(lifter, monkeypatch, capsys):
     monkeypatch.setattr("poselift.cli.cards.load_lifter", lambda name, threads: lifter)
-    assert run("evaluate", "any", "--card", "--data", "a.npz") == 1
+    assert run("check-card", "any", "--data", "a.npz") == 1
     assert "any has no card" in capsys.readouterr().err

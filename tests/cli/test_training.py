@@ -80,7 +80,7 @@ def test_from_an_archive_to_a_lifted_clip(archive, small, tmp_path, walk, capsys
         assert score.mean["mpjpe"] > 0
         assert (score.protocol["errors"] is None) == ("detector" not in name)
     assert card.macs == sizes_of(recipe)["macs"]
-    assert run_cli("evaluate", "--card", out / "nanohtnet.tiny.onnx", "--data", archive, "--quick") == 0
+    assert run_cli("check-card", out / "nanohtnet.tiny.onnx", "--data", archive, "--quick") == 0
     model = torch.load(out / "checkpoint.pt", weights_only=True)["average"]
     assert card.parameters == sum(value.numel() for value in model.values())
 

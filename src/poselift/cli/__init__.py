@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import tyro
 from rich.logging import RichHandler
 
-from poselift.cli.cards import lifters
+from poselift.cli.cards import check_card, lifters
 from poselift.cli.console import err, lab_verb, say_error
 from poselift.cli.lifting import lift
 from poselift.cli.measuring import doctor, evaluate, table
@@ -19,6 +19,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "evaluate": evaluate,
     "table": table,
     "lifters": lifters,
+    "check-card": check_card,
 }
 """The verbs of the front."""
 

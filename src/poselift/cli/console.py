@@ -1,18 +1,51 @@
-"""What all verbs share: where they print, progress, and the lab when it is needed."""
+"""What all verbs share: where they print and write, progress, and the lab when it is needed."""
 
 import importlib
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from poselift.errors import MissingExtraError, PoseliftError
+from poselift.files import check_free, written_whole
 
 out = Console()
 err = Console(stderr=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultFile:
+    """Where a result is written as JSON."""
+
+    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """A JSON file; none is written when not given."""
+    force: bool = False
+    """Overwrite `out`."""
+
+    def check(self) -> None:
+        """Refuse, before any work is done, to overwrite what is there.
+
+        Raises:
+            OutputExistsError: The file exists, and `force` is off.
+        """
+        if self.out is not None:
+            check_free(self.out, overwrite=self.force)
+
+    def write(self, content: Any) -> None:
+        """Write plain containers, if a file was asked for.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        if self.out is not None:
+            with written_whole(self.out, overwrite=self.force) as path:
+                path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def lab_verb(name: str) -> Callable[..., int]:
