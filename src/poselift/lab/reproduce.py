@@ -42,6 +42,8 @@ class Changes:
     """Greatest learning rate; smaller batches want a smaller one."""
     device: str = "auto"
     """"cpu", "cuda", or "auto" for a GPU where there is one."""
+    keypoints: str | None = None
+    """Which 2D of the benchmark, in training and test: the end of the archive's name, such as gt."""
     truth: Literal["annot3", "univ_annot3"] | None = None
     """Which ground truth MPI-INF-3DHP's archive was made from."""
     as_published: bool = False
@@ -58,6 +60,8 @@ class Changes:
             raise RecipeError(f"{recipe.name} is trained on no benchmark")
         if self.truth is not None and data.dataset == "3dhp":
             data = replace(data, truth=self.truth)
+        if self.keypoints is not None:
+            data = replace(data, keypoints=self.keypoints)
         if self.as_published:
             recipe, data = replace(recipe, evaluate_every=1), replace(data, as_published=True)
         size = recipe.batch_size if self.batch_size is None else self.batch_size
