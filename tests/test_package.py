@@ -17,7 +17,7 @@ HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxs
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
     "errors",
-    "skeleton files track",
+    "skeleton files track records",
     "geometry",
     "sequence",
     "prepare detect",
@@ -45,10 +45,10 @@ LAB_RANK = {room: rank for rank, row in enumerate(LAB_LAYERS) for room in row.sp
 # Besides numpy and the standard library. What is heavy is imported inside functions.
 OUTSIDE_AT_THE_TOP = {
     "cli": {"rich", "tyro"},
-    "cli.cards": {"rich"},
-    "cli.console": {"rich"},
+    "cli.cards": {"rich", "tyro"},
+    "cli.console": {"rich", "tyro"},
     "cli.lifting": {"tyro"},
-    "cli.measuring": {"rich", "tyro"},
+    "cli.measuring": {"tyro"},
     "doctor": {"rich"},
     "doctor.report": {"rich"},
     "formats.amc": {"scipy"},

@@ -245,7 +245,14 @@ def test_poses_are_turned_into_the_camera_s_frame(clip, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["lfit"], [], ["lift", "a.npz"], ["lift", "a.npz", "-o", "b", "--colour"], ["evaluate", "--cameras", "x"]],
+    [
+        ["lfit"],
+        [],
+        ["lift", "a.npz"],
+        ["lift", "a.npz", "-o", "b", "--colour"],
+        ["evaluate", "--cameras", "x"],
+        ["evaluate"],
+    ],
 )
 def test_what_is_no_command_ends_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as ending:
@@ -335,7 +342,7 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "lifters"]
+    assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "lifters", "check-card"]
     assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
 
 
@@ -384,17 +391,26 @@ def test_evaluate_prints_a_table_and_writes_json(mocap, tmp_path, capsys):
     assert run("evaluate", "--data", "mocap.npz", "--cameras", 2, "--seed", 3, "--out", out) == 0
     assert mocap == [(Path("mocap.npz"), "dev")]
     shown = capsys.readouterr().out
-    assert all(word in shown for word in ("left_wrist", "mean", "p_mpjpe", "16 frames"))
+    assert all(word in shown for word in ("left_wrist", "walk", "p_mpjpe", "mm/frame at", "16 frames"))
     scores = json.loads(out.read_text())
-    assert scores["frames"] == 16
-    assert (scores["protocol"]["cameras"], scores["protocol"]["seed"]) == (2, 3)
+    assert (scores["dataset"], scores["counts"]["frames"]) == ("mocap.npz", 16)
+    assert (scores["choices"]["cameras"], scores["choices"]["seed"]) == (2, 3)
+    assert scores["choices"]["data: split"] == "dev"
     assert run("evaluate", "--data", "mocap.npz", "--out", out) == 1
     assert_error(capsys, "scores.json exists and is kept")
     assert run("evaluate", "--data", "mocap.npz", "--out", out, "--force", "--split", "all") == 0
     assert mocap[-1] == (Path("mocap.npz"), None)
     assert run("evaluate", "--data", out, "--out", out, "--force") == 1
     assert_error(capsys, "scores.json is an input and is never overwritten")
-    assert json.loads(out.read_text())["frames"] == 32
+    assert json.loads(out.read_text())["counts"]["frames"] == 32
+    other = tmp_path / "other.json"
+    assert run("evaluate", "--data", "mocap.npz", "--cameras", 2, "--seed", 3, "--out", other) == 0
+    capsys.readouterr()
+    assert run("table", out, other) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "NOT COMPARABLE" in shown and "all" in shown and "dev" in shown
+    assert run("table", other, "--actions") == 1
+    assert_error(capsys, "no mpjpe by action")
 
 
 def test_evaluate_refuses_what_is_not_there(capsys):

@@ -10,7 +10,7 @@ import pytest
 
 from poselift.cli import main, measuring
 from poselift.read import read_keypoints
-from poselift.skeleton import H36M_17, HUMANEVA_15
+from poselift.skeleton import H36M_17
 
 DEMO = Path(measuring.__file__).parents[1] / "data" / "demo.npz"
 
@@ -77,6 +77,8 @@ def test_choices_can_be_changed_one_by_one(lifter, h36m, tmp_path):
         (["--detector-errors"], "--detector-errors: not for a benchmark"),
         (["--dataset", "h36"], "did you mean 'h36m'"),
         (["--keypoints", "cpn"], "data_2d_h36m_cpn.npz"),
+        (["--truth", "annot3"], "truth: not for h36m"),
+        (["--split", "dev"], "unknown split 'dev'; known: train, test, all"),
     ],
 )
 def test_what_makes_no_sense_is_refused(lifter, h36m, capsys, options, words):
@@ -89,11 +91,27 @@ def test_options_of_benchmarks_are_refused_for_motion_capture(capsys):
     assert "--keypoints, --protocol: not for motion capture" in capsys.readouterr().err
 
 
-def test_a_lifter_of_another_skeleton_is_refused(lifter, archives, tmp_path, capsys):
+def test_motion_files_have_no_parts(lifter, walk, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(measuring, "load_mocap", lambda path, *, split: asked.append(split) or [walk(9)])
+    for options in ([], ["--split", "all"], ["--split", "dev"]):
+        assert run("evaluate", "any", "--data", tmp_path / "walk.bvh", "--cameras", 1, *options) == 0
+    assert asked == [None, None, "dev"]  # which the reader refuses
+
+
+def test_shipped_weights_are_measured_on_a_data_set_of_another_skeleton(archives, tmp_path, capsys):
     (tmp_path / "he").mkdir()
     archives.write_humaneva(tmp_path / "he")
-    assert run("evaluate", "any", "--data", tmp_path / "he") == 1
-    assert f"wanted 3D joints of {H36M_17.name}, got {HUMANEVA_15.name}" in " ".join(capsys.readouterr().err.split())
+    out = tmp_path / "scores.json"
+    assert run("evaluate", "nanohtnet.mocap-27", "--data", tmp_path / "he", "-o", out) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "joints left out head of HUMANEVA_15; spine, nose, head_top of H36M_17" in shown
+    scores = json.loads(out.read_text())
+    assert (scores["lifter"], scores["dataset"]) == ("nanohtnet.mocap-27", "HumanEva-I")
+    assert len(scores["per_joint"]["mpjpe"]) == 14 and scores["counts"]["subjects"] == 3
+    assert 20 < scores["mean"]["p_mpjpe"] < scores["mean"]["mpjpe"] < 150  # a person, not noise
+    assert run("table", out, out) == 0
+    assert "COMPARABLE" not in capsys.readouterr().out
 
 
 def test_results_stand_side_by_side_and_say_what_differs(lifter, h36m, tmp_path, capsys):
@@ -152,29 +170,27 @@ def carded(fake_lifter, monkeypatch, tmp_path):
 
 
 def test_a_card_that_holds_and_one_that_does_not(carded, tmp_path, capsys):
-    assert run("evaluate", "--card", "any", "--data", "a.npz", "-o", tmp_path / "checks.json") == 0
+    assert run("check-card", "any", "--data", "a.npz", "-o", tmp_path / "checks.json") == 0
     shown = capsys.readouterr().out
     assert "exact 2D: p_mpjpe" in shown and "speed, here" in shown and "DOES NOT HOLD" not in shown
     assert all(check["holds"] for check in json.loads((tmp_path / "checks.json").read_text()))
     score = carded.card.scores["exact 2D"]
     wrong = dataclasses.replace(score, mean=score.mean | {"mpjpe": score.mean["mpjpe"] + 0.1})
     carded.card = dataclasses.replace(carded.card, scores={"exact 2D": wrong})
-    assert run("evaluate", "any", "--card", "--data", "a.npz") == 1
+    assert run("check-card", "any", "--data", "a.npz") == 1
     assert "DOES NOT HOLD" in " ".join(capsys.readouterr().out.split())
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--card"], "none of the scores of tiny.test was measured: name the motion capture (--data)"),
-        (["--card", "--data", "a.npz", "--cameras", "2", "--flip"], "--flip, --cameras: not for a card"),
-        (["--data", "a.npz", "--quick"], "--quick: not for a measurement without --card"),
-        ([], "wanted what to measure on: name it (--data)"),
-    ],
-)
-def test_what_makes_no_sense_of_a_card_is_refused(carded, capsys, options, words):
-    assert run("evaluate", "any", *options) == 1
-    assert words in " ".join(capsys.readouterr().err.split())
+def test_a_check_that_cannot_be_made_or_written_is_refused(carded, tmp_path, capsys):
+    assert run("check-card", "any") == 1
+    wanted = "none of the scores of tiny.test was measured: name the motion capture (--data)"
+    assert wanted in " ".join(capsys.readouterr().err.split())
+    (tmp_path / "checks.json").write_text("mine")
+    assert run("check-card", "any", "--data", "a.npz", "-o", tmp_path / "checks.json") == 1
+    assert "checks.json exists and is kept" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run("check-card", "any", "--data", "a.npz", "--cameras", 2)
+    assert "--cameras" in capsys.readouterr().err
 
 
 def test_a_card_does_not_decide_what_is_imported(tmp_path, monkeypatch):
@@ -194,5 +210,5 @@ def test_a_card_does_not_decide_what_is_imported(tmp_path, monkeypatch):
 
 def test_what_has_no_card_is_told(lifter, monkeypatch, capsys):
     monkeypatch.setattr("poselift.cli.cards.load_lifter", lambda name, threads: lifter)
-    assert run("evaluate", "any", "--card", "--data", "a.npz") == 1
+    assert run("check-card", "any", "--data", "a.npz") == 1
     assert "any has no card" in capsys.readouterr().err

@@ -80,7 +80,7 @@ def test_from_an_archive_to_a_lifted_clip(archive, small, tmp_path, walk, capsys
         assert score.mean["mpjpe"] > 0
         assert (score.protocol["errors"] is None) == ("detector" not in name)
     assert card.macs == sizes_of(recipe)["macs"]
-    assert run_cli("evaluate", "--card", out / "nanohtnet.tiny.onnx", "--data", archive, "--quick") == 0
+    assert run_cli("check-card", out / "nanohtnet.tiny.onnx", "--data", archive, "--quick") == 0
     model = torch.load(out / "checkpoint.pt", weights_only=True)["average"]
     assert card.parameters == sum(value.numel() for value in model.values())
 
@@ -219,6 +219,23 @@ def test_options_of_a_lifter_that_the_recipe_does_not_name_can_be_set(archive, t
     recipe = json.loads((tmp_path / "run" / "recipe.json").read_text())
     assert recipe["model"]["width"] == 24 and recipe["model"]["heads"] == 8
     assert recipe["model"]["skeleton"] == "H36M_17"
+
+
+def test_keypoints_of_a_benchmark_have_a_short_name(archives, archive, tmp_path, capsys):
+    archives.write_h36m(tmp_path, people={name: {"Walking": 5} for name in ("S1", "S5", "S6", "S7", "S8", "S9", "S11")})
+    options = (
+        "--steps 1 --epochs 0 --batch-size 3 --log-every 1 --checkpoint-every 1 --device cpu --model.width 16".split()
+    )
+    on_h36m = ["--data", tmp_path, "--out", tmp_path / "run", *options, "--keypoints", "gt"]
+    assert run_cli("train", "posessm_h36m_cpn", *on_h36m, "--data.keypoints", "cpn_ft_h36m_dbb") == 1
+    assert "got both (gt and cpn_ft_h36m_dbb)" in capsys.readouterr().err
+    assert run_cli("train", "posessm_h36m_cpn", *on_h36m, "--data.keypoints", "gt") == 0
+    assert json.loads((tmp_path / "run" / "recipe.json").read_text())["data"]["keypoints"] == "gt"
+    card = Card.read(next((tmp_path / "run").glob("posessm.*.json")))
+    assert card.scores["test"].protocol["data: keypoints"] == "gt" and card.data.startswith("h36m, gt:")
+    assert run_cli("train", "nanohtnet_mocap", "--data", archive, "--out", tmp_path / "b", "--keypoints", "gt") == 1
+    assert "--keypoints: nanohtnet.mocap-81 is trained on no benchmark" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
 
 
 PRETRAINED = (

@@ -213,6 +213,20 @@ def test_changes_are_told(data, small, tmp_path):
     assert plain == dataclasses.replace(get_recipe("posessm_h36m_gt"), device="cpu")
 
 
+def test_keypoints_can_be_others(data, small, tmp_path, capsys):
+    options = "--rows HTNet --steps 1 --batch-size 4 --device cpu --keypoints gt".split()
+    assert run_cli("reproduce", "h36m_htnet", "--data", data, "--out", tmp_path, *options) == 0
+    results = json.loads((tmp_path / "h36m_htnet.json").read_text())["results"]
+    assert {result["scores"]["choices"]["data: keypoints"] for result in results.values()} == {"gt"}
+    assert "keypoints gt, not cpn_ft_h36m_dbb" in results["htnet_h36m_cpn"]["changed"]
+    assert "keypoints" not in results["htnet_h36m_gt"]["changed"]
+    options[-1] = "cpn"
+    assert (
+        run_cli("reproduce", "3dhp_posessm", "--data", data, "--out", tmp_path, *options[2:], "--truth", "annot3") == 1
+    )
+    assert "keypoints: 3dhp has exact ones alone, got 'cpn'" in " ".join(capsys.readouterr().out.split())
+
+
 def test_changes_are_checked(data, tmp_path):
     with pytest.raises(RecipeError, match="no benchmark"):
         Changes().apply(get_recipe("mocap"))

@@ -205,11 +205,11 @@ def test_motion_capture_is_scored_three_ways(walk):
     task = Bare([walk(30)], [walk(12, name="dev")])
     lifter = TorchLifter(build(recipe.lifter, **recipe.model))
     exact, noisy = task.measure(lifter, cameras=1), task.measure(lifter, cameras=1, noisy=True)
-    assert exact.protocol["keypoints"] == "exact 2D"
-    assert "BODY_25B" in noisy.protocol["keypoints"]
-    assert exact.frames == noisy.frames == 12
+    assert exact.choices["keypoints"] == "exact 2D"
+    assert "BODY_25B" in noisy.choices["keypoints"]
+    assert exact.counts["frames"] == noisy.counts["frames"] == 12
     assert exact.mean != noisy.mean
-    assert task.measure(lifter, cameras=1, flip_average=True).protocol["flip_average"]
+    assert task.measure(lifter, cameras=1, flip_average=True).choices["flip_average"]
     assert task.evaluate(lifter) == {f"dev_{key}": value for key, value in exact.mean.items()}
     scores = task.finish(type("Run", (), {"lifter": lifter}))
     assert set(scores) == set(MEASURES)

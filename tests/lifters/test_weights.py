@@ -54,7 +54,7 @@ def test_a_card_says_what_one_must_know(card):
 
 @pytest.mark.parametrize("name", pl.shipped_lifters())
 def test_a_card_holds(name, sources):
-    """Every score over few frames comes out as claimed; `poselift evaluate --card NAME` measures the others too."""
+    """Every score over few frames comes out as claimed; `poselift check-card NAME` measures the others too."""
     lifter = pl.load_lifter(name, threads=1)
     checks = [*check_file(lifter), *check_scores(lifter, lifter.card, sources, quick=True)]
     assert [check for check in checks if not check.holds] == []

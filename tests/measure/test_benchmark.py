@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.errors import DatasetError, RecipeError, ShapeError, SkeletonError
-from poselift.measure.benchmark import UNITS, BenchmarkScores, evaluate_benchmark
+from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.protocols import (
     BenchmarkProtocol,
     humaneva,
@@ -20,6 +20,7 @@ from poselift.measure.protocols import (
     posessm_3dhp,
     videopose3d,
 )
+from poselift.measure.scores import UNITS, Scores
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15, Skeleton
 
@@ -491,6 +492,83 @@ def test_keypoints_of_another_skeleton_are_converted():
     np.testing.assert_allclose(wrist[:, 0], 2 * coco.xy[:, COCO_17.index("left_wrist"), 0] / 1000 - 1, atol=1e-6)
 
 
+# --- other skeletons ---------------------------------------------------------------------------------------------
+
+
+def in_order(skeleton: Skeleton, given: np.ndarray, source: Skeleton) -> np.ndarray:
+    """(N, J, 3) joints of `source` in the order of another skeleton, those that it lacks far off."""
+    found = np.full((len(given), len(skeleton), 3), 7.0)
+    for joint in set(skeleton.joints) & set(source.joints):
+        found[:, skeleton.index(joint)] = given[:, source.index(joint)]
+    return found
+
+
+HUMANEVA = numbered(("S1", "Walking 1", 6), skeleton=HUMANEVA_15)
+
+
+def test_a_lifter_of_another_skeleton_is_compared_over_what_both_have():
+    """Wrists 70 mm off, in 14 of the 15 joints; head, spine, nose and crown do not count."""
+    answer = in_order(H36M_17, truth(HUMANEVA), HUMANEVA_15)
+    answer[:, list(H36M_17.indices(("left_wrist", "right_wrist"))), 2] += 0.07
+    lifter = Teller(answer)
+    scores = evaluate_benchmark(lifter, HUMANEVA, PLAIN)
+    assert scores.mean["mpjpe"] == pytest.approx(2 * 70 / 14, abs=1e-3)
+    assert scores.per_joint["mpjpe"]["left_wrist"] == pytest.approx(70, abs=1e-3)
+    assert len(scores.per_joint["mpjpe"]) == 14 and len(scores.per_joint["bone_length"]) == 13
+    assert scores.per_joint["bone_length"]["thorax"] == pytest.approx(0, abs=1e-3)
+    assert scores.choices["root"] == "as predicted"
+    assert scores.choices["joints left out"] == "head of HUMANEVA_15; spine, nose, head_top of H36M_17"
+    assert scores.choices["keypoints"] == "HUMANEVA_15 converted to H36M_17"
+    assert "joints compared" not in evaluated(TWO, PLAIN).choices
+
+
+def test_the_protocol_s_joints_are_among_those_compared():
+    lifter = Teller(in_order(H36M_17, truth(HUMANEVA), HUMANEVA_15))
+    scores = evaluate_benchmark(lifter, HUMANEVA, BenchmarkProtocol(joints=("pelvis", "thorax", "left_knee")))
+    assert list(scores.per_joint["mpjpe"]) == ["pelvis", "thorax", "left_knee"]
+    with pytest.raises(SkeletonError, match="what HUMANEVA_15 and H36M_17 share has no joint 'nose'"):
+        evaluate_benchmark(lifter, HUMANEVA, BenchmarkProtocol(joints=("nose", "thorax", "left_knee")))
+    with pytest.raises(SkeletonError, match="lacks some of MPI-INF-3DHP's fourteen joints"):
+        evaluate_benchmark(lifter, HUMANEVA, p_stmo_3dhp())
+
+
+@pytest.mark.parametrize("root", ["as predicted", "zeroed", "moved", "left out"])
+def test_predictions_without_the_root_are_moved_to_one_that_both_have(root):
+    """The lifter is right but for one hip, 40 mm off, and relative to its nose: the middle of its hips is 20 mm off.
+
+    So are all joints that come from neither hip, and the shoulders' middle; the spine, from both middles, is 10 mm off.
+    """
+    true = truth(TWO)
+    answer = in_order(COCO_17, true, H36M_17)
+    answer[:, COCO_17.index("left_hip"), 0] += 0.04
+    answer -= answer[:, COCO_17.root, None]
+    seen = [dataclasses.replace(c.keypoints, skeleton=COCO_17) for c in TWO.clips]  # which frame it is, in any joint
+    clips = [dataclasses.replace(c, keypoints=keypoints) for c, keypoints in zip(TWO.clips, seen, strict=True)]
+    lifter = Teller(answer, skeleton=COCO_17)
+    scores = evaluate_benchmark(lifter, BenchmarkSet("made up", clips, {}), BenchmarkProtocol(root=root))
+    wanted = dict.fromkeys(("nose", "thorax", "left_hip", "right_hip", "left_knee", "right_wrist"), 20) | {"spine": 10}
+    for joint, error in wanted.items():
+        assert scores.per_joint["mpjpe"][joint] == pytest.approx(error, abs=1e-3), joint
+    assert scores.choices["root"] == ("left out" if root == "left out" else "moved")
+    assert scores.per_joint["mpjpe"].get("pelvis", 0) == pytest.approx(0, abs=1e-6)
+    assert ("pelvis" in scores.per_joint["mpjpe"]) == (root != "left out")
+    assert "head_top" not in scores.per_joint["mpjpe"]
+
+
+def test_the_pelvis_of_a_truth_without_one_is_what_the_camera_is_turned_to():
+    """A truth in COCO's joints: the nose is its root, and no place to look at."""
+    dataset, pose = aside(0.3, 0)
+    (made,) = dataset.clips
+    xyz = in_order(COCO_17, made.xyz, H36M_17)
+    hips = [H36M_17.index("left_hip"), H36M_17.index("right_hip")]
+    middle = xyz[:, [COCO_17.index("left_hip"), COCO_17.index("right_hip")]].mean(1)
+    moved = made.xyz[:, 0] - middle  # the middle of the hips to where the pelvis was
+    xyz += moved[:, None]
+    dataset = BenchmarkSet("coco", [dataclasses.replace(made, xyz=xyz.astype(np.float32), skeleton=COCO_17)], {})
+    scores = evaluate_benchmark(Constant(pose - pose[hips].mean(0)), dataset, PLAIN)
+    assert scores.mean["mpjpe"] == pytest.approx(0, abs=1e-3)
+
+
 def test_dropped_sequences_are_dropped_and_told():
     scores = evaluated(TWO, BenchmarkProtocol(drop=(("S9", "Walking 1"), ("S5", "Walking"))))
     assert (scores.counts["clips"], scores.counts["frames"]) == (3, 13)
@@ -509,14 +587,11 @@ def test_scores_hold_every_choice_and_are_json():
     assert content["choices"]["keypoints"] == "H36M_17"
     assert content["choices"]["axes"] == "the camera's"
     assert (content["lifter"], content["dataset"]) == ("Teller", "made up")
-    assert BenchmarkScores.from_json(content) == scores
+    assert Scores.from_json(content) == scores
     assert "batch" in evaluated(TWO, posessm(as_published=True)).choices
     assert evaluated(TWO, BenchmarkProtocol(joints=("nose", "spine", "thorax"))).choices["joints"] == [
         "nose", "spine", "thorax",
     ]  # fmt: skip
-    for wrong in ({}, content | {"extra": 1}):
-        with pytest.raises(DatasetError, match="no benchmark scores"):
-            BenchmarkScores.from_json(wrong)
 
 
 def test_progress_counts_clips():
@@ -531,8 +606,9 @@ def test_what_cannot_be_evaluated_is_refused():
         evaluate_benchmark(Teller(right), BenchmarkSet("none", [], {}), PLAIN)
     with pytest.raises(DatasetError, match="none of its frames is valid"):
         evaluate_benchmark(Teller(right), BenchmarkSet("none", [clip(4, valid=np.zeros(4, bool))], {}), PLAIN)
-    with pytest.raises(DatasetError, match="wanted 3D joints of HUMANEVA_15, got H36M_17"):
-        evaluate_benchmark(Teller(right, skeleton=HUMANEVA_15), TWO, PLAIN)
+    mixed = BenchmarkSet("x", [TWO.clips[0], clip(4, skeleton=HUMANEVA_15)], {})
+    with pytest.raises(DatasetError, match="wanted 3D joints of H36M_17, as in the first clip, got HUMANEVA_15"):
+        evaluate_benchmark(Teller(right), mixed, PLAIN)
     sizeless = dataclasses.replace(TWO.clips[0].keypoints, image_size=None)
     with pytest.raises(DatasetError, match="S9 Walking 1 c: the lifter needs the picture's size"):
         evaluate_benchmark(

@@ -8,6 +8,7 @@ from poselift.datasets.mocap import MocapClip
 from poselift.errors import DatasetError, RecipeError
 from poselift.formats.order import _FIGURE
 from poselift.measure.mocap import METRICS, MocapProtocol, clip_cameras, evaluate_mocap, exact_keypoints
+from poselift.measure.scores import Scores
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import H36M_17, HUMANEVA_15
 
@@ -100,8 +101,8 @@ def test_exact_keypoints_are_the_projection():
 
 def test_a_perfect_lifter_has_no_error():
     scores = evaluate_mocap(Oracle(truth(CLIPS, TWO)), CLIPS, TWO)
-    assert scores.frames == 2 * (12 + 20)
-    assert scores.mean == dict.fromkeys(METRICS, 0)
+    assert scores.counts == {"sequences": 2, "subjects": 2, "frames": 2 * (12 + 20)}
+    assert scores.mean == pytest.approx(dict.fromkeys(METRICS, 0), abs=1e-3)
 
 
 def test_a_person_ten_percent_too_large():
@@ -119,6 +120,9 @@ def test_a_person_ten_percent_too_large():
     assert scores.per_joint["mpjpe"]["left_wrist"] == pytest.approx(error.mean(0)[13], abs=0.01)
     assert set(scores.per_subject["mpjpe"]) == {"a", "b"}
     assert scores.per_subject["mpjpe"]["b"] == pytest.approx(error[24:].mean(), abs=0.01)
+    assert scores.per_sequence["mpjpe"] == pytest.approx(
+        {"a first": error[:24].mean(), "b second one": error[24:].mean()}, abs=0.01
+    )
 
 
 def test_velocities_are_given_at_50_frames_per_second():
@@ -136,8 +140,9 @@ def test_velocities_are_given_at_50_frames_per_second():
 def test_scores_say_what_was_done_and_are_json(fake_lifter):
     scores = evaluate_mocap(fake_lifter(), CLIPS, dataclasses.replace(TWO, seed=5, flip_average=True))
     content = json.loads(json.dumps(scores.as_json(), allow_nan=False))
-    assert set(content) == {"protocol", "frames", "mean", "per_joint", "per_subject"}
-    assert content["protocol"] == {
+    assert Scores.from_json(content) == scores
+    assert (content["lifter"], content["units"]["mpjve"]) == ("FakeLifter", "mm/frame at 50 fps")
+    assert content["choices"] == {
         "every": 1,
         "errors": None,
         "cameras": 2, "seed": 5, "elevation_deg": [-10.0, 35.0], "distance": [2.5, 6.0], "roll_deg": 3.0,
@@ -158,7 +163,7 @@ def test_a_simulated_detector_is_given_each_view_with_its_own_seed(fake_lifter):
     scores = evaluate_mocap(
         fake_lifter(), CLIPS, TWO, observe=observe, progress=lambda done, total: ticks.append((done, total))
     )
-    assert scores.protocol["keypoints"] == "a drawing"
+    assert scores.choices["keypoints"] == "a drawing"
     assert len({seed for _, _, seed in asked}) == 4
     assert ticks == [(1, 2), (2, 2)]
     first = asked[0][0]
@@ -170,12 +175,31 @@ def test_a_simulated_detector_is_given_each_view_with_its_own_seed(fake_lifter):
 
 
 def test_what_cannot_be_evaluated_is_refused(fake_lifter):
-    with pytest.raises(DatasetError, match="wanted clips of H36M_17"):
+    with pytest.raises(DatasetError, match="wanted clips of one skeleton, got no clips"):
         evaluate_mocap(fake_lifter(), [], TWO)
-    with pytest.raises(DatasetError, match="wanted clips of HUMANEVA_15"):
-        evaluate_mocap(fake_lifter(skeleton=HUMANEVA_15), CLIPS, TWO)
+    other = dataclasses.replace(CLIPS[0], xyz=CLIPS[0].xyz[:, :15], skeleton=HUMANEVA_15)
+    with pytest.raises(DatasetError, match="wanted clips of one skeleton, got H36M_17, HUMANEVA_15"):
+        evaluate_mocap(fake_lifter(), [*CLIPS, other], TWO)
     with pytest.raises(DatasetError, match="two frames or more; leave out short"):
         evaluate_mocap(fake_lifter(), [*CLIPS, walk("short", frames=1)], TWO)
+
+
+def test_a_lifter_of_another_skeleton_is_compared_over_what_both_have():
+    """A lifter of HumanEva's joints, 28 mm off at a wrist and wrong about the head, which the clips do not have."""
+    right = truth(CLIPS, TWO)
+    answers = np.full((len(right), 15, 3), 7.0)
+    for joint in set(HUMANEVA_15.joints) - {"head"}:
+        answers[:, HUMANEVA_15.index(joint)] = right[:, H36M_17.index(joint)]
+    answers[:, HUMANEVA_15.index("left_wrist"), 2] += 0.028
+
+    class Other(Oracle):
+        skeleton = HUMANEVA_15
+
+    scores = evaluate_mocap(Other(answers), CLIPS, TWO)
+    assert scores.mean["mpjpe"] == pytest.approx((28 + 0) / 15, abs=0.01)
+    assert scores.per_joint["mpjpe"]["left_wrist"] == pytest.approx(28, abs=0.01)
+    assert "spine as 0.25 left_hip" in scores.choices["joints compared"]
+    assert scores.choices["joints left out"] == "nose, head_top of H36M_17; head of HUMANEVA_15"
 
 
 @pytest.mark.parametrize("wrong", [{"cameras": 0}, {"seed": -1}])
@@ -189,7 +213,7 @@ def test_every_nth_clip_alone_can_be_measured(fake_lifter):
     protocol = MocapProtocol(cameras=1, every=3)
     scores = evaluate_mocap(fake_lifter(), clips, protocol)
     alone = evaluate_mocap(fake_lifter(), [clips[0], clips[3]], MocapProtocol(cameras=1))
-    assert (scores.mean, scores.frames) == (alone.mean, 24)
-    assert scores.protocol["every"] == 3
+    assert (scores.mean, scores.counts["frames"]) == (alone.mean, 24)
+    assert scores.choices["every"] == 3
     with pytest.raises(RecipeError, match="every=0"):
         MocapProtocol(every=0)

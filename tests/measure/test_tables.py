@@ -6,13 +6,13 @@ import pytest
 from rich.console import Console
 
 from poselift.errors import DatasetError
-from poselift.measure.benchmark import BenchmarkScores
-from poselift.measure.tables import ACTIONS, action_table, compare, print_benchmark, scores_view, table
+from poselift.measure.scores import UNITS, Scores
+from poselift.measure.tables import ACTIONS, action_table, compare, scores_view, table
 
 
-def scores(lifter: str = "one", mean: float = 40.0, **choices) -> BenchmarkScores:
+def scores(lifter: str = "one", mean: float = 40.0, **choices) -> Scores:
     actions = {"Walking": mean - 10, "Directions": mean, "WalkDog": mean + 10}
-    return BenchmarkScores(
+    return Scores(
         lifter=lifter,
         dataset="Human3.6M",
         choices={"root": "zeroed", "flip_average": True, "drop": []} | choices,
@@ -38,7 +38,7 @@ def test_results_of_the_same_choices_compare():
     said = printed(table([scores(), scores("two", 50)]))
     assert "NOT COMPARABLE" not in said
     assert "40.00" in said and "50.00" in said and "two" in said
-    assert "root zeroed" in said and "flip_average yes" in said and "900 frames, 2 sequences, 3 actions" in said
+    assert "900 frames, 2 sequences, 3 actions, root zeroed, flip_average yes" in " ".join(said.split())
 
 
 @pytest.mark.parametrize("make", [table, action_table])
@@ -61,7 +61,7 @@ def test_other_data_or_other_frames_are_other_choices():
 
 def test_results_from_json_compare_with_those_just_made():
     made = scores(drop=(("S9", "Greeting"),))
-    again = BenchmarkScores.from_json(json.loads(json.dumps(made.as_json())))
+    again = Scores.from_json(json.loads(json.dumps(made.as_json())))
     assert compare([made, again]) == {}
 
 
@@ -74,11 +74,35 @@ def test_actions_stand_in_the_papers_order():
 
 def test_everything_about_one_result():
     said = printed(scores_view(scores()))
-    for word in ("pelvis", "Directions", "S9 Walking [1]", "900 frames", "note: the lifter is for 25 fps", "mpjpe, mm"):
+    for word in ("pelvis", "Directions", "S9 Walking [1]", "900 frames", "note: the lifter is for 25 fps"):
         assert word in said
-    console = Console(width=200, record=True, file=io.StringIO())
-    print_benchmark(scores(), console)
-    assert "S9 Walking [1]" in console.export_text()
+    assert said.index("S9 Walking [1]") < said.index("pelvis") < said.index("Human3.6M") < said.index("note:")
+
+
+def test_a_table_has_no_columns_and_no_parts_that_a_result_lacks():
+    lacking = dataclasses.replace(scores(), per_action={}, per_sequence={})
+    said = printed(scores_view(lacking))
+    assert "pelvis" in said and "auc" not in said
+    assert not any(word in said for word in ("Directions", "sequence ", "action "))
+    with pytest.raises(DatasetError, match="no mpjpe by action"):
+        action_table([lacking])
+
+
+def test_a_metric_in_two_units_has_two_columns():
+    other = dataclasses.replace(scores("two", 50), units=UNITS | {"mpjpe": "cm"})
+    rows = [line.split() for line in printed(table([scores(), other])).splitlines()]
+    assert ["mpjpe", "mpjpe", "pck"] in rows and ["lifter", "mm", "cm", "%"] in rows
+    assert ["one", "40.00", "-", "90.00"] in rows and ["two", "-", "50.00", "90.00"] in rows
+
+
+def test_long_choices_stand_below_the_table():
+    made = [scores(errors=None), scores(errors={"level": 0.01, "spikes": list(range(30))})]
+    lines = [line.split() for line in printed(table(made)).splitlines()]
+    assert ["one", "-", "40.00", "90.00"] in lines and ["one", "(1)", "40.00", "90.00"] in lines
+    assert any(line[:5] == ["(1)", "(level", "0.01,", "spikes", "[0,"] for line in lines)
+    compared = "pelvis, " * 12
+    lines = printed(table([scores(compared=compared)])).splitlines()
+    assert any(line.startswith("compared pelvis") for line in lines)  # on a line of its own
 
 
 def test_what_cannot_be_shown_is_refused():

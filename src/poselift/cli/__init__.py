@@ -8,7 +8,7 @@ import tyro
 from rich.logging import RichHandler
 
 from poselift import __version__
-from poselift.cli.cards import lifters
+from poselift.cli.cards import check_card, lifters
 from poselift.cli.console import err, lab_verb, say_error
 from poselift.cli.console import out as console
 from poselift.cli.lifting import lift
@@ -21,6 +21,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "evaluate": evaluate,
     "table": table,
     "lifters": lifters,
+    "check-card": check_card,
 }
 """The verbs of the front."""
 

@@ -1,19 +1,18 @@
 """The verbs of cards: list the shipped weights, and measure again what a card claims."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import tyro
 from rich.box import SIMPLE
 from rich.table import Table
 
-from poselift.cli.console import lab_module
+from poselift.cli.console import ResultFile, lab_module, progress
 from poselift.cli.console import out as console
 from poselift.errors import CheckpointError, DatasetError, MissingExtraError
-from poselift.files import written_whole
 from poselift.lifters.card import RECORDING, Card
-from poselift.lifters.load import load_lifter, shipped_cards
+from poselift.lifters.load import DEFAULT_LIFTER, load_lifter, shipped_cards
 from poselift.lifters.onnx import OnnxLifter
 from poselift.measure.claims import Check, Sources, check_file, check_scores
 from poselift.measure.speed import measure_speed
@@ -63,38 +62,39 @@ def card_row(card: Card) -> dict[str, str]:
 
 
 def check_card(
-    name: str, data: Path | None, recording: Path | None, *, quick: bool, out: Path | None, force: bool
+    lifter: tyro.conf.Positional[str] = DEFAULT_LIFTER,
+    /,
+    *,
+    data: Path | None = None,
+    recording: Path | None = None,
+    quick: bool = False,
+    result: Annotated[ResultFile, tyro.conf.OmitArgPrefixes],
 ) -> int:
-    """Measure what a card claims again, print claim beside measurement, and say whether all holds.
+    """Measure all that the card of weights claims again, each score by the protocol on the card.
+
+    Claim and measurement are printed side by side; the status is 1 when one does not hold. Speed is never judged.
 
     Args:
-        name: Name of shipped weights, or the path of an .onnx file.
-        data: Archive of motion capture.
-        recording: A real recording.
-        quick: Only scores over few frames.
-        out: Also write the checks as JSON.
-        force: Overwrite `out`.
-
-    Returns:
-        The exit status: 1 when a claim does not hold, else 0; speed is never judged.
-
-    Raises:
-        CheckpointError: There are no such weights, or they have no card.
-        DatasetError: No score could be measured.
+        lifter: Name of shipped weights, or the path of an .onnx file with its card beside it.
+        data: Motion capture: the archive that the card names, such as mocap17.npz.
+        recording: The real recording (benchmarks/real_recording.py says what it holds).
+        quick: Only the scores over few frames.
+        result: Where the checks are written as JSON.
     """
-    lifter = load_lifter(name, threads=1)
-    if not isinstance(lifter, OnnxLifter):
-        raise CheckpointError(f"{name} has no card; name shipped weights or the path of an .onnx file")
-    card = lifter.card
-    scores = list(check_scores(lifter, card, Sources(data, recording, _detector), quick=quick))
+    result.check(data, recording)
+    network = load_lifter(lifter, threads=1)
+    if not isinstance(network, OnnxLifter):
+        raise CheckpointError(f"{lifter} has no card; name shipped weights or the path of an .onnx file")
+    card, scores = network.card, list[Check]()
+    with progress(f"measuring {card.name}") as tick:
+        for check in check_scores(network, card, Sources(data, recording, _detector), quick=quick):
+            scores.append(check)
+            tick(len(scores), None, check.name)
     if all(check.measured is None for check in scores):
         raise DatasetError(f"none of the scores of {card.name} was measured: {scores[0].note if scores else 'none'}")
-    checks = [*check_file(lifter), *_check_sizes(card), *scores]
-    _show(card, lifter, checks)
-    if out is not None:
-        with written_whole(out, overwrite=force) as path:
-            content = [asdict(check) | {"holds": check.holds} for check in checks]
-            path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    checks = [*check_file(network), *_check_sizes(card), *scores]
+    _show(card, network, checks)
+    result.write([asdict(check) | {"holds": check.holds} for check in checks])
     return 0 if all(check.holds for check in checks) else 1
 
 

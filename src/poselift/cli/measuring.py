@@ -1,162 +1,146 @@
 """The verbs that look and measure: evaluate, table, doctor."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.table import Table
 
-from poselift.cli.cards import check_card
-from poselift.cli.console import lab_module, progress
+from poselift.cli.console import ResultFile, lab_module, progress
 from poselift.cli.console import out as console
 from poselift.datasets.clip import BenchmarkSet
-from poselift.datasets.load import DATASETS, PROTOCOL, load_benchmark, which_benchmark
+from poselift.datasets.load import DATASETS, MOCAP, PROTOCOL, load_benchmark, which_benchmark, which_data
 from poselift.datasets.mocap import load_mocap
 from poselift.doctor import doctor as look_at
-from poselift.errors import DatasetError, RecipeError, did_you_mean
-from poselift.files import check_free, check_no_input, written_whole
+from poselift.errors import DatasetError, FormatError, RecipeError, did_you_mean
+from poselift.files import read_json
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import DEFAULT_LIFTER, load_lifter
-from poselift.measure.benchmark import BenchmarkScores, evaluate_benchmark
-from poselift.measure.mocap import METRICS, MocapProtocol, Scores, evaluate_mocap
+from poselift.measure.benchmark import evaluate_benchmark
+from poselift.measure.mocap import MocapProtocol, evaluate_mocap
 from poselift.measure.protocols import PROTOCOLS, BenchmarkProtocol
-from poselift.measure.tables import action_table, print_benchmark
+from poselift.measure.scores import Scores
+from poselift.measure.tables import action_table, scores_view
 from poselift.measure.tables import table as scores_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """What is measured on."""
+
+    data: Path
+    """A folder with the archives of Human3.6M, MPI-INF-3DHP or HumanEva, or with recordings of your own
+    (docs/own_data.md); or motion capture: a mocap17.npz archive, BVH or ASF/AMC files."""
+    dataset: str | None = None
+    """h36m, 3dhp, humaneva, own or mocap; told by the files when not given."""
+    split: str | None = None
+    """Part of a benchmark: test (default), train or all; of mocap17.npz: dev (default), train or all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkOptions:
+    """For benchmarks and recordings of your own."""
+
+    keypoints: str | None = None
+    """Which 2D, such as gt (default) or cpn_ft_h36m_dbb."""
+    truth: str | None = None
+    """3DHP: which ground truth the archive holds, annot3 or univ_annot3, where it does not say."""
+    protocol: str | None = None
+    """Whose choices, such as videopose3d or posessm; docs/protocols.md has them all."""
+    choose: tuple[str, ...] = ()
+    """Choices that differ from the protocol's, such as root=zeroed frames=dense flip_average=on."""
+    as_published: bool = False
+    """Also what the paper's code does quietly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionOptions:
+    """For motion capture, which is seen by virtual cameras."""
+
+    cameras: int | None = None
+    """Cameras for each clip; 4 when not given."""
+    seed: int | None = None
+    """Seed of cameras and errors; 0 when not given."""
+    detector_errors: bool = False
+    """As a simulated detector sees it, not exactly (needs the lab extra)."""
 
 
 def evaluate(
     lifter: tyro.conf.Positional[str] = DEFAULT_LIFTER,
     /,
     *,
-    data: Path | None = None,
-    card: bool = False,
-    recording: Path | None = None,
-    quick: bool = False,
-    dataset: str | None = None,
-    split: str | None = None,
-    keypoints: str | None = None,
-    truth: str | None = None,
-    protocol: str | None = None,
-    choose: tuple[str, ...] = (),
-    as_published: bool = False,
+    data: Annotated[DataOptions, tyro.conf.OmitArgPrefixes],
+    benchmark: Annotated[BenchmarkOptions, tyro.conf.OmitArgPrefixes],
+    motion: Annotated[MotionOptions, tyro.conf.OmitArgPrefixes],
     flip: bool = False,
-    detector_errors: bool = False,
-    cameras: int | None = None,
-    seed: int | None = None,
-    out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
-    force: bool = False,
+    result: Annotated[ResultFile, tyro.conf.OmitArgPrefixes],
 ) -> int:
     """Measure a lifter: on a benchmark, on recordings of your own, or on motion capture seen by virtual cameras.
 
     Args:
         lifter: Name of shipped weights, the path of an .onnx file, or module:Class.
-        data: A folder with the archives of Human3.6M, MPI-INF-3DHP or HumanEva, or with recordings of your own
-            (docs/own_data.md); or motion capture: a mocap17.npz archive, BVH or ASF/AMC files.
-        card: Measure all that the weights' card claims again, each score by the protocol on the card, and print claim
-            beside measurement; the status is 1 when one does not hold. Takes data, recording, quick and out only.
-        recording: With card: the real recording (benchmarks/real_recording.py says what it holds).
-        quick: With card: only the scores over few frames.
-        dataset: h36m, 3dhp, humaneva, own or mocap; told by the files when not given.
-        split: Part of a benchmark: test (default), train or all; of mocap17.npz: dev (default), train or all.
-        keypoints: Benchmark: which 2D, such as gt (default) or cpn_ft_h36m_dbb.
-        truth: 3DHP: which ground truth the archive holds, annot3 or univ_annot3, where it does not say.
-        protocol: Benchmark: whose choices, such as videopose3d or posessm; docs/protocols.md has them all.
-        choose: Benchmark: choices that differ from the protocol's, such as root=zeroed frames=dense flip_average=on.
-        as_published: Benchmark: also what the paper's code does quietly.
+        data: What is measured on.
+        benchmark: For benchmarks and recordings of your own.
+        motion: For motion capture, which is seen by virtual cameras.
         flip: Average with the mirror image.
-        detector_errors: Motion capture: as a simulated detector sees it, not exactly (needs the lab extra).
-        cameras: Motion capture: cameras for each clip; 4 when not given.
-        seed: Motion capture: seed of cameras and errors; 0 when not given.
-        out: Also write the scores as JSON.
-        force: Overwrite `out`.
+        result: Where the scores are written as JSON; `poselift table` puts them side by side.
     """
-    if out is not None:
-        check_no_input(out, [path for path in (data, recording) if path is not None])
-        check_free(out, overwrite=force)
-    if card:
-        others = {
-            "dataset": dataset, "split": split, "keypoints": keypoints, "truth": truth, "protocol": protocol,
-            "choose": choose or None, "as_published": as_published or None, "flip": flip or None,
-            "detector_errors": detector_errors or None, "cameras": cameras, "seed": seed,
-        }  # fmt: skip
-        _refuse("a card, which holds its own protocols", **others)
-        return check_card(lifter, data, recording, quick=quick, out=out, force=force)
-    _refuse("a measurement without --card", recording=recording, quick=quick or None)
-    if data is None:
-        raise DatasetError("wanted what to measure on: name it (--data)")
-    kind = dataset or _kind(data)
-    if kind == "mocap":
-        given = {"keypoints": keypoints, "truth": truth, "protocol": protocol, "choose": choose or None}
-        _refuse("motion capture", **given, as_published=as_published or None)
-        how = MocapProtocol(cameras=4 if cameras is None else cameras, seed=seed or 0, flip_average=flip)
-        content = _evaluate_mocap(lifter, data, split or "dev", how, detector_errors)
+    result.check(data.data)
+    kind = data.dataset or which_data(data.data)
+    if kind == MOCAP:
+        _refuse("motion capture", benchmark)
+        scores = _evaluate_mocap(lifter, data, motion, flip)
     else:
-        _refuse("a benchmark", detector_errors=detector_errors or None, cameras=cameras, seed=seed)
-        rules = _protocol(protocol, kind, choose, as_published=as_published, flip=flip)
-        part = None if split == "all" else split or "test"
-        clips = load_benchmark(data, dataset=kind, keypoints=keypoints or "gt", split=part, truth=truth)
-        content = _evaluate_benchmark(lifter, clips, rules)
-    if out is not None:
-        with written_whole(out, overwrite=force) as path:
-            path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        _refuse("a benchmark", motion)
+        protocol = _protocol(kind, benchmark, flip)
+        clips = load_benchmark(
+            data.data, dataset=kind, keypoints=benchmark.keypoints, split=data.split, truth=benchmark.truth
+        )
+        with progress("evaluating") as tick:
+            scores = evaluate_benchmark(_open(lifter), clips, protocol, progress=tick)
+    console.print(scores_view(scores))
+    result.write(scores.as_json())
     return 0
 
 
-def _kind(data: Path) -> str:
-    if data.is_dir() and not any(data.rglob("*.bvh")) and not any(data.rglob("*.amc")):
-        return which_benchmark(data)
-    return "mocap"
-
-
-def _refuse(kind: str, **options: Any) -> None:
+def _refuse(kind: str, options: BenchmarkOptions | MotionOptions) -> None:
     """Refuse options that have no meaning here, so that none is taken in silence."""
-    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
+    given = [field.name for field in fields(options) if getattr(options, field.name) != field.default]
     if given:
-        raise RecipeError(f"{', '.join(given)}: not for {kind}; leave it out")
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise RecipeError(f"{flags}: not for {kind}; leave it out")
 
 
 def _open(lifter: str) -> Lifter:
     return load_lifter(lifter)
 
 
-def _evaluate_mocap(lifter: str, data: Path, split: str, protocol: MocapProtocol, errors: bool) -> dict[str, Any]:
-    clips = load_mocap(data, split=None if split == "all" else split)
-    observe = lab_module("observe.detector").SimulatedDetector() if errors else None
+def _evaluate_mocap(lifter: str, data: DataOptions, motion: MotionOptions, flip: bool) -> Scores:
+    cameras = 4 if motion.cameras is None else motion.cameras
+    protocol = MocapProtocol(cameras=cameras, seed=motion.seed or 0, flip_average=flip)
+    split = data.split or ("dev" if data.data.suffix.lower() == ".npz" else "all")
+    clips = load_mocap(data.data, split=None if split == "all" else split)
+    observe = lab_module("observe.detector").SimulatedDetector() if motion.detector_errors else None
     with progress("evaluating") as tick:
         scores = evaluate_mocap(_open(lifter), clips, protocol, observe=observe, progress=tick)
-    _print_scores(lifter, scores)
-    return {"lifter": lifter, "split": split} | scores.as_json()
+    return replace(scores, dataset=data.data.resolve().name, choices=scores.choices | {"data: split": split})
 
 
-def _evaluate_benchmark(lifter: str, clips: BenchmarkSet, protocol: BenchmarkProtocol) -> dict[str, Any]:
-    with progress("evaluating") as tick:
-        scores = evaluate_benchmark(_open(lifter), clips, protocol, progress=tick)
-    print_benchmark(scores, console)
-    return scores.as_json()
-
-
-def _protocol(
-    name: str | None, dataset: str, choices: Sequence[str], *, as_published: bool, flip: bool
-) -> BenchmarkProtocol:
+def _protocol(dataset: str, options: BenchmarkOptions, flip: bool) -> BenchmarkProtocol:
     """The named protocol, or the data set's usual one, with the choices that differ."""
     if dataset not in DATASETS:
-        raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, (*DATASETS, 'mocap'))}")
-    name = name or PROTOCOL[dataset]
+        raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, (*DATASETS, MOCAP))}")
+    name = options.protocol or PROTOCOL[dataset]
     if name not in PROTOCOLS:
         raise RecipeError(f"unknown protocol '{name}'; {did_you_mean(name, PROTOCOLS)}")
-    if as_published:
-        try:
-            protocol = PROTOCOLS[name](as_published=True)
-        except TypeError as error:
-            raise RecipeError(f"{name} does nothing quietly; leave out --as-published") from error
-    else:
-        protocol = PROTOCOLS[name]()
+    make = PROTOCOLS[name]
+    if options.as_published and "as_published" not in signature(make).parameters:
+        raise RecipeError(f"{name} does nothing quietly; leave out --as-published")
+    protocol = make(as_published=True) if options.as_published else make()
     changes: dict[str, Any] = {"flip_average": True} if flip else {}
     known = {field.name: field for field in fields(BenchmarkProtocol)}
-    for choice in choices:
+    for choice in options.choose:
         key, given, value = choice.partition("=")
         if key not in known or not given:
             raise RecipeError(f"--choose: wanted FIELD=VALUE, got '{choice}'; {did_you_mean(key, known)}")
@@ -182,19 +166,6 @@ def _value(text: str, like: Any, choice: str) -> Any:
     return text
 
 
-def _print_scores(lifter: str, scores: Scores) -> None:
-    choices = ", ".join(f"{key} {value}" for key, value in scores.protocol.items())
-    table = Table(title=f"{lifter}, {scores.frames} frames, mm", caption=choices)
-    table.add_column("joint")
-    for name in METRICS:
-        table.add_column(name, justify="right")
-    for joint in next(iter(scores.per_joint.values())):
-        table.add_row(joint, *(f"{scores.per_joint[name][joint]:.1f}" for name in METRICS))
-    table.add_section()
-    table.add_row("mean", *(f"{scores.mean[name]:.2f}" for name in METRICS), style="bold")
-    console.print(table)
-
-
 def table(
     results: tyro.conf.Positional[tuple[Path, ...]],
     /,
@@ -214,14 +185,11 @@ def table(
     return 0
 
 
-def _read_scores(path: Path) -> BenchmarkScores:
+def _read_scores(path: Path) -> Scores:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return Scores.from_json(read_json(path))
+    except (DatasetError, FormatError) as error:
         raise DatasetError(f"{path} is no result of poselift evaluate: {error}") from error
-    if not isinstance(content, dict):
-        raise DatasetError(f"{path} is no result of poselift evaluate; measure the lifter again")
-    return BenchmarkScores.from_json(content)
 
 
 def doctor(
@@ -230,7 +198,7 @@ def doctor(
     *,
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
     dataset: str | None = None,
-    keypoints: str = "gt",
+    keypoints: str | None = None,
     truth: str | None = None,
     skeleton: str | None = None,
     fps: float | None = None,
@@ -243,7 +211,7 @@ def doctor(
         inputs: What lift takes, and folders with a benchmark's archives or recordings of your own.
         out: Folder for a drawing (SVG) of each person with the joints' names.
         dataset: h36m, 3dhp, humaneva or own, for folders that do not tell.
-        keypoints: Benchmark: which 2D.
+        keypoints: Benchmark: which 2D; gt when not given.
         truth: 3DHP: which ground truth the archive holds.
         skeleton: Joint order of keypoint files, where it cannot be told.
         fps: Frames per second of keypoint files that do not say.
@@ -256,7 +224,7 @@ def doctor(
     for path in inputs:
         kind = dataset or (which_benchmark(path) if path.is_dir() and not any(path.glob("*.json")) else None)
         things.append(
-            load_benchmark(path, dataset=kind, keypoints=keypoints, split=None, truth=truth) if kind else path
+            load_benchmark(path, dataset=kind, keypoints=keypoints, split="all", truth=truth) if kind else path
         )
     return look_at(
         things, out, skeleton=skeleton, fps=fps, detector_model=detector_model, force=force, console=console

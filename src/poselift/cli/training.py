@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 from rich.table import Table
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from poselift.cli.console import out as console
 from poselift.cli.console import progress
+from poselift.errors import RecipeError
 from poselift.files import written_whole
 from poselift.lab.export import card
 from poselift.lab.export.efficiency import EfficiencyConfig, cases, markdown, measure
@@ -45,6 +46,8 @@ class _TrainArguments:
     """Folder of the run; a run that was stopped goes on where it was."""
     max_minutes: float | None = None
     """Stop with a checkpoint after so many minutes; the same command goes on."""
+    keypoints: str | None = None
+    """Which 2D of a benchmark, such as gt; short for --data.keypoints."""
     recipe: Annotated[TrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
     """Options of the recipe."""
 
@@ -73,9 +76,10 @@ def train(name: str, arguments: Sequence[str]) -> int:
         _TrainArguments, prog=f"poselift train {name}", args=list(arguments), description=RECIPES[name].__doc__,
         default=_TrainArguments(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe),
     )  # fmt: skip
-    task = make_task(given.recipe, given.data, given.out)
-    run = Run(given.recipe, task, given.out)
-    with _bar_of(run)(f"training {given.recipe.name}") as tick:
+    recipe = _seen_by(given.keypoints, given.recipe, arguments)
+    task = make_task(recipe, given.data, given.out)
+    run = Run(recipe, task, given.out)
+    with _bar_of(run)(f"training {recipe.name}") as tick:
         done = run.train(
             lambda step, steps, line: tick(step, steps, _describe(line)), max_minutes=given.max_minutes, signals=True
         )
@@ -83,6 +87,17 @@ def train(name: str, arguments: Sequence[str]) -> int:
         return 0
     write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **_stamp())
     return 0
+
+
+def _seen_by(keypoints: str | None, recipe: TrainRecipe, arguments: Sequence[str]) -> TrainRecipe:
+    """The recipe with other keypoints of its benchmark; unchanged when None."""
+    if keypoints is None:
+        return recipe
+    if not isinstance(recipe.data, BenchmarkConfig):
+        raise RecipeError(f"--keypoints: {recipe.name} is trained on no benchmark, which has several; leave it out")
+    if _value_of("--data.keypoints", arguments) not in (None, keypoints):
+        raise RecipeError(f"wanted --keypoints or --data.keypoints, got both ({keypoints} and {recipe.data.keypoints})")
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, keypoints=keypoints))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,13 +186,7 @@ def reproduce(
     data: Path,
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
     rows: tuple[str, ...] = (),
-    steps: int | None = None,
-    epochs: int | None = None,
-    batch_size: int | None = None,
-    lr: float | None = None,
-    device: str = "auto",
-    truth: Literal["annot3", "univ_annot3"] | None = None,
-    as_published: bool = False,
+    changes: Annotated[Changes, tyro.conf.OmitArgPrefixes],
 ) -> int:
     """Train and measure every row of a paper's table, and show the paper's numbers beside yours.
 
@@ -188,18 +197,9 @@ def reproduce(
         data: Folder of the benchmark's archives.
         out: Folder for the rows and for TABLE.json and TABLE.md, which are replaced.
         rows: Labels of rows, or names of recipes; all when none.
-        steps: Train so many steps only, to try it out.
-        epochs: Train so many epochs.
-        batch_size: Windows in a batch, where the recipe's is too large.
-        lr: Greatest learning rate; smaller batches want a smaller one.
-        device: "cpu", "cuda", or "auto".
-        truth: Which ground truth MPI-INF-3DHP's archive was made from.
-        as_published: Choose the weights on the test subjects, as the papers' code does.
+        changes: What is done otherwise than the recipes say; each row says how it was changed.
     """
     chosen, recipes = choose(table, rows)
-    changes = Changes(
-        steps=steps, epochs=epochs, batch_size=batch_size, lr=lr, device=device, truth=truth, as_published=as_published
-    )
     stamp, outcomes = _stamp(), dict[str, Outcome]()
     for number, name in enumerate(recipes, 1):
         with progress(f"{name} ({number} of {len(recipes)})") as tick:

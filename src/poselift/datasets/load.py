@@ -23,6 +23,25 @@ PROTOCOL = {"h36m": "videopose3d", "3dhp": "p_stmo_3dhp", "humaneva": "humaneva"
 """Data set: name of the protocol it is evaluated by when none is asked for (`poselift.measure.protocols`)."""
 
 
+SPLITS = ("train", "test", "all")
+"""Parts of a benchmark."""
+
+MOCAP = "mocap"
+"""Name of motion capture, which `poselift.datasets.mocap` reads, beside the data sets'."""
+
+
+def which_data(path: str | Path) -> str:
+    """What a path holds: one of `DATASETS`, or `MOCAP` for a file and for a folder with BVH or AMC files.
+
+    Raises:
+        DatasetError: The folder holds several data sets.
+    """
+    path = Path(path)
+    if not path.is_dir() or any(file.suffix.lower() in (".bvh", ".amc") for file in path.rglob("*")):
+        return MOCAP
+    return which_benchmark(path)
+
+
 def which_benchmark(folder: str | Path) -> str:
     """The data set that a folder holds, one of `DATASETS`, told by its files.
 
@@ -35,7 +54,7 @@ def which_benchmark(folder: str | Path) -> str:
         raise MissingData(f"no folder at {folder}; name the one that holds the data set's archives")
     there = [name for name, files in FILES.items() if any(list(folder.glob(file)) for file in files)]
     if len(there) > 1:
-        raise DatasetError(f"{folder} holds {' and '.join(there)}; say which one is meant")
+        raise DatasetError(f"{folder} holds {' and '.join(there)}; say which one is meant (dataset)")
     return there[0] if there else "own"
 
 
@@ -43,8 +62,8 @@ def load_benchmark(
     folder: str | Path,
     *,
     dataset: str | None = None,
-    keypoints: str = "gt",
-    split: str | None = "test",
+    keypoints: str | None = None,
+    split: str | None = None,
     truth: str | None = None,
 ) -> BenchmarkSet:
     """Load a benchmark, or recordings of one's own in `poselift.datasets.own`'s form.
@@ -52,22 +71,38 @@ def load_benchmark(
     Args:
         folder: Where the archives are.
         dataset: One of `DATASETS`; told by the files when None.
-        keypoints: Which 2D of Human3.6M or HumanEva: ``"gt"``, ``"cpn_ft_h36m_dbb"``, ...
-        split: ``"train"``, ``"test"`` or None for both; not for recordings of one's own.
+        keypoints: Which 2D of Human3.6M or HumanEva: ``"gt"`` (also when None), ``"cpn_ft_h36m_dbb"``, ...
+        split: One of `SPLITS`; ``"test"`` when None. Recordings of one's own have no parts.
         truth: Which ground truth a 3DHP archive was made from; see `load_mpi_inf_3dhp`.
 
     Raises:
-        DatasetError: The name is unknown, or what the loader itself raises.
+        DatasetError: A name is unknown, something is asked for that the data set has not, or what the loader raises.
         MissingData: Something is not there.
         UntrustedPickle: A file holds more than arrays and plain containers.
     """
     dataset = dataset or which_benchmark(folder)
-    if dataset == "h36m":
-        return load_h36m(folder, keypoints=keypoints, subjects=split)
-    if dataset == "humaneva":
-        return load_humaneva(folder, keypoints=keypoints, subjects=split)
-    if dataset == "3dhp":
-        return load_mpi_inf_3dhp(folder, subjects=split, truth=truth)
+    if dataset not in DATASETS:
+        raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, DATASETS)}")
+    if split is not None and split not in SPLITS:
+        raise DatasetError(f"unknown split '{split}'; {did_you_mean(split, SPLITS)}")
+    _refuse(
+        dataset,
+        keypoints=dataset == "own" and keypoints,
+        split=dataset == "own" and split != "all" and split,
+        truth=dataset != "3dhp" and truth,
+    )
+    if dataset == "3dhp" and keypoints not in (None, "gt"):
+        raise DatasetError(f"keypoints: 3dhp has exact ones alone, got '{keypoints}'; leave it out, or name gt")
     if dataset == "own":
         return load_own(folder)
-    raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, DATASETS)}")
+    subjects = None if split == "all" else split or "test"
+    if dataset == "3dhp":
+        return load_mpi_inf_3dhp(folder, subjects=subjects, truth=truth)
+    load = load_h36m if dataset == "h36m" else load_humaneva
+    return load(folder, keypoints=keypoints or "gt", subjects=subjects)
+
+
+def _refuse(dataset: str, **choices: str | bool | None) -> None:
+    """Refuse choices that the data set does not have, so that none is taken in silence."""
+    if given := [name for name, value in choices.items() if value]:
+        raise DatasetError(f"{', '.join(given)}: not for {dataset}, which has no such choice; leave it out")

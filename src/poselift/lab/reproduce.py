@@ -19,7 +19,7 @@ from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json, shorten
 from poselift.lab.tasks import BenchmarkTask
 from poselift.lab.train import Run
 from poselift.lab.windows.benchmark import BenchmarkConfig
-from poselift.measure.benchmark import BenchmarkScores
+from poselift.measure.scores import Scores
 from poselift.measure.tables import compare
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ class Changes:
     """Greatest learning rate; smaller batches want a smaller one."""
     device: str = "auto"
     """"cpu", "cuda", or "auto" for a GPU where there is one."""
+    keypoints: str | None = None
+    """Which 2D of the benchmark, in training and test: the end of the archive's name, such as gt."""
     truth: Literal["annot3", "univ_annot3"] | None = None
     """Which ground truth MPI-INF-3DHP's archive was made from."""
     as_published: bool = False
@@ -58,6 +60,8 @@ class Changes:
             raise RecipeError(f"{recipe.name} is trained on no benchmark")
         if self.truth is not None and data.dataset == "3dhp":
             data = replace(data, truth=self.truth)
+        if self.keypoints is not None:
+            data = replace(data, keypoints=self.keypoints)
         if self.as_published:
             recipe, data = replace(recipe, evaluate_every=1), replace(data, as_published=True)
         size = recipe.batch_size if self.batch_size is None else self.batch_size
@@ -70,7 +74,7 @@ class Changes:
 class Outcome:
     """What came of one recipe."""
 
-    scores: BenchmarkScores | None = None
+    scores: Scores | None = None
     """The result; None when it failed."""
     parameters: int = 0
     """Weights of the network."""
@@ -128,7 +132,7 @@ def reproduce_row(name: str, data: Path, out: Path, changes: Changes, *, commit:
             content = _measured(recipe, data, out, tick) | {"commit": commit, "date": date}
             with written_whole(out / "scores.json", overwrite=True) as path:
                 path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        scores = BenchmarkScores.from_json(content["scores"])
+        scores = Scores.from_json(content["scores"])
         return Outcome(
             scores=scores, parameters=content["parameters"], changed=_changed(recipe, get_recipe(name), content)
         )

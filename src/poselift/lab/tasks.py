@@ -18,14 +18,15 @@ from poselift.lab.models.lifter import Lifter
 from poselift.lab.observe.detector import SimulatedDetector
 from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json
 from poselift.lab.train import Run, Task, TorchLifter
-from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows, load_benchmark
+from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
 from poselift.lab.windows.own import OwnConfig, OwnWindows, at_rate, load_split
 from poselift.lifters.card import BENCHMARK, Score
-from poselift.measure.benchmark import BenchmarkScores, evaluate_benchmark
+from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.claims import MEASURES, mocap_score
-from poselift.measure.mocap import MocapProtocol, Scores, evaluate_mocap
+from poselift.measure.mocap import MocapProtocol, evaluate_mocap
 from poselift.measure.protocols import PROTOCOLS
+from poselift.measure.scores import Scores
 
 
 class MeasuredTask(Task, Protocol):
@@ -102,11 +103,11 @@ class BenchmarkTask:
     @cached_property
     def test(self) -> BenchmarkSet:
         """The test subjects."""
-        return load_benchmark(self.config, self.folder, "test")
+        return self.config.load(self.folder, "test")
 
     def source(self, model: Lifter, device: torch.device) -> BenchmarkWindows:
         """Every window of the training subjects."""
-        clips = load_benchmark(self.config, self.folder, "train").clips
+        clips = self.config.load(self.folder, "train").clips
         return BenchmarkWindows(clips, model, mirror=self.config.mirror, seed=self.recipe.seed, device=device)
 
     def evaluate(self, lifter: TorchLifter) -> dict[str, float]:
@@ -118,7 +119,7 @@ class BenchmarkTask:
                 torch.save(content, path)
         return {f"test_{name}": value for name, value in mean.items()}
 
-    def measure(self, lifter: TorchLifter, progress: Callable[[int, int], None] | None = None) -> BenchmarkScores:
+    def measure(self, lifter: TorchLifter, progress: Callable[[int, int], None] | None = None) -> Scores:
         """Test scores by the recipe's protocol."""
         return evaluate_benchmark(lifter, self.test, self.config.choices(), progress=progress)
 
@@ -168,7 +169,7 @@ class OwnTask:
         """Test scores."""
         return {f"test_{name}": value for name, value in self.measure(lifter).mean.items()}
 
-    def measure(self, lifter: TorchLifter) -> BenchmarkScores:
+    def measure(self, lifter: TorchLifter) -> Scores:
         """Test scores, at the lifter's frame rate."""
         clips = [at_rate(clip, lifter.fps) for clip in self.test.clips]
         return evaluate_benchmark(lifter, replace(self.test, clips=clips), PROTOCOLS[self.config.protocol]())
@@ -178,7 +179,7 @@ class OwnTask:
         return as_on_card(self.train.name, self.measure(run.lifter))
 
 
-def as_on_card(data: str, scores: BenchmarkScores) -> dict[str, Score]:
+def as_on_card(data: str, scores: Scores) -> dict[str, Score]:
     """Test scores on a data set as they stand on a card."""
     frames = scores.counts["frames"]
     return {"test": Score(kind=BENCHMARK, data=data, protocol=scores.choices, frames=frames, mean=scores.mean)}

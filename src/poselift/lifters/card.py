@@ -5,15 +5,14 @@ is null.
 """
 
 import json
-import math
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
-from poselift.errors import CheckpointError, SkeletonError
+from poselift.errors import CheckpointError, FormatError, SkeletonError
 from poselift.files import written_whole
 from poselift.prepare.normalize import PERSON_SCALE
+from poselift.records import record
 from poselift.skeleton import get_skeleton
 
 MOCAP, RECORDING, BENCHMARK = "motion capture", "recording", "benchmark"
@@ -148,9 +147,9 @@ class Card:
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise CheckpointError(f"{path} is not a card: {error}") from error
         try:
-            card = _record(Card, content, "")
+            card = record(Card, content, "a card")
             get_skeleton(card.skeleton)
-        except (CheckpointError, SkeletonError) as error:
+        except (FormatError, SkeletonError) as error:
             raise CheckpointError(f"{path} is not a card: {error}") from error
         if not card.out_frames or not set(card.out_frames) <= set(range(card.in_frames)):
             raise CheckpointError(
@@ -169,38 +168,3 @@ class Card:
         """
         with written_whole(path, overwrite=overwrite) as temporary:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-
-
-def _record(kind: Any, content: Any, where: str) -> Any:
-    """A dataclass from JSON; all of its fields and no others."""
-    if not isinstance(content, dict):
-        raise CheckpointError(f"wanted the fields of {where or 'a card'}, got {type(content).__name__}")
-    known = [f.name for f in fields(kind)]
-    for what, names in (
-        ("unknown", [name for name in content if name not in known]),
-        ("missing", [name for name in known if name not in content]),
-    ):
-        if names:
-            raise CheckpointError(f"{what} fields {', '.join(f'{where}{name}' for name in sorted(names))}")
-    hints = get_type_hints(kind)
-    return kind(**{name: _value(hints[name], content[name], f"{where}{name}") for name in known})
-
-
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """A field's value from JSON, checked against its type."""
-    options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    if hint is Any or (value is None and NoneType in options):
-        return value
-    kind = next(option for option in options if option is not NoneType)
-    if is_dataclass(kind):
-        return _record(kind, value, f"{where}.")
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin is dict and isinstance(value, dict):
-        return {key: _value(inner[1], part, f"{where}.{key}") for key, part in value.items()}
-    if origin is tuple and isinstance(value, list):
-        return tuple(_value(inner[0], part, where) for part in value)
-    if kind is float and type(value) in (int, float) and math.isfinite(value):
-        return value
-    if kind in (int, str) and type(value) is kind:
-        return value
-    raise CheckpointError(f"wanted {where} as {getattr(kind, '__name__', kind)}, got {value!r}")

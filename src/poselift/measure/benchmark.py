@@ -8,7 +8,7 @@ are not blended.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.errors import DatasetError, RecipeError
 from poselift.lifters.contract import Lifter, check_lifter, frame_of
 from poselift.lifting import run_lifter, turn_to
+from poselift.measure.comparison import compare_joints
 from poselift.measure.metrics import (
     AUC_THRESHOLDS_MM,
     acceleration_error,
@@ -29,73 +30,15 @@ from poselift.measure.metrics import (
     pck,
 )
 from poselift.measure.protocols import BenchmarkProtocol
+from poselift.measure.scores import UNITS, Scores, lifter_name
 from poselift.measure.tally import BatchMeans, Cell, Tally
 from poselift.prepare.convert import convert
 from poselift.prepare.feed import Feed
 from poselift.sequence import CAMERA, TURNED_CAMERA, Keypoints2D
-
-UNITS = {
-    "mpjpe": "mm",
-    "p_mpjpe": "mm",
-    "n_mpjpe": "mm",
-    "mpjve": "mm/frame",
-    "acceleration": "mm/frame²",
-    "bone_length": "mm",
-    "pck": "%",
-    "auc": "%",
-}
-"""Every metric, and what it is given in."""
+from poselift.skeleton import Skeleton
 
 BATCH = 256
 """Windows lifted at a time."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkScores:
-    """Result of an evaluation. `UNITS` has the metrics and their units; one for which no clip is long enough is absent.
-
-    Every number of a table is the protocol's average over the part that it is about.
-    """
-
-    lifter: str
-    """Name of the lifter."""
-    dataset: str
-    """Name of the data set."""
-    choices: dict[str, Any]
-    """Everything that moves the numbers: the protocol's fields, the data set's notes ("data: ..."), and how the
-    keypoints came to the lifter. Results that differ in these are not comparable."""
-    counts: dict[str, int]
-    """Numbers of clips, sequences, subjects, actions, frames scored, and keypoints that were unseen and filled in."""
-    remarks: tuple[str, ...]
-    """What a reader should know besides."""
-    mean: dict[str, float]
-    """Metric: the result."""
-    per_joint: dict[str, dict[str, float]]
-    """Metric: joint (a bone by its outer end): average over frames."""
-    per_action: dict[str, dict[str, float]]
-    """Metric: action: average over frames and joints."""
-    per_subject: dict[str, dict[str, float]]
-    """Metric: subject: average over frames and joints."""
-    per_sequence: dict[str, dict[str, float]]
-    """Metric: "subject sequence": average over frames, cameras and joints."""
-    per_cell: dict[str, dict[str, float]]
-    """Metric: "subject action": average over frames and joints."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain containers for a JSON file; `from_json` reads them back."""
-        return asdict(self) | {"remarks": list(self.remarks)}
-
-    @staticmethod
-    def from_json(content: dict[str, Any]) -> "BenchmarkScores":
-        """The scores that `as_json` gave.
-
-        Raises:
-            DatasetError: Something else.
-        """
-        try:
-            return BenchmarkScores(**content | {"remarks": tuple(content["remarks"])})
-        except (TypeError, KeyError) as error:
-            raise DatasetError(f"these are no benchmark scores ({error}); measure the lifter again") from error
 
 
 def evaluate_benchmark(
@@ -104,7 +47,7 @@ def evaluate_benchmark(
     protocol: BenchmarkProtocol,
     *,
     progress: Callable[[int, int], None] | None = None,
-) -> BenchmarkScores:
+) -> Scores:
     """Lift every clip and compare the frames that are scored with the truth.
 
     A lifter of the benchmarks' own normalisation gets `normalize_screen` coordinates and answers in camera axes. One
@@ -112,8 +55,11 @@ def evaluate_benchmark(
     looks straight at the person; its answer is turned by the direction to the true pelvis, as the camera's calibration
     would tell it. Unseen keypoints are filled in as in `poselift.lift`, and counted.
 
+    A lifter of another skeleton than the data set's 3D joints is compared over the joints that both have
+    (`poselift.measure.comparison`). Its predictions are moved to their root where that is not the lifter's own.
+
     Args:
-        lifter: Any lifter with the skeleton of the data set's 3D joints; its frame rate is not looked at.
+        lifter: Any lifter that shares joints with the data set; its frame rate is not looked at.
         dataset: The clips.
         protocol: Every choice.
         progress: Called with (clips done, clips in all).
@@ -122,20 +68,26 @@ def evaluate_benchmark(
         The scores.
 
     Raises:
-        DatasetError: No clips or frames to score, or clips of another skeleton, without a picture's size, or in which
+        DatasetError: No clips or frames to score, or clips of several skeletons, without a picture's size, or in which
             nobody is seen.
         RecipeError: The protocol cuts clips and the lifter does not yield every frame of its window.
         ShapeError: The lifter's result has another shape than it announces, or is not finite.
-        SkeletonError: The protocol names joints that the skeleton lacks, or its keypoints cannot be converted.
+        SkeletonError: Lifter and data set share too few joints, the protocol names joints that are not compared, or the
+            keypoints cannot be converted.
     """
     clips = _clips(lifter, dataset, protocol)
-    tally = _tally(lifter, protocol)
+    comparison = compare_joints(lifter.skeleton, clips[0].skeleton)
+    if comparison.moves_root and protocol.root != "left out":
+        protocol = replace(protocol, root="moved")
+    tally = _tally(comparison.skeleton, protocol)
     batches = BatchMeans(tally, "p_mpjpe", protocol.batch) if protocol.p_mpjpe == "mean of batch" else None
     frames, filled = 0, 0
     for done, clip in enumerate(clips):
         keypoints = convert(clip.keypoints, lifter.skeleton)
         filled += int((~keypoints.seen).sum())
+        clip = replace(clip, xyz=comparison.of_truth(clip.xyz), skeleton=comparison.skeleton)
         index, joints = _predict(lifter, clip, keypoints, protocol)
+        joints = comparison.of_lifter(joints)
         frames += len(index)
         cell = Cell(clip.subject, clip.action, clip.sequence)
         for name, errors in _errors(joints, clip, index, protocol).items():
@@ -150,7 +102,8 @@ def evaluate_benchmark(
         batches.close()
     if frames == 0:
         raise DatasetError(f"{dataset.name}: none of its frames is valid, so there is nothing to score")
-    return _scores(lifter, dataset, protocol, clips, tally, {"frames": frames, "filled_keypoints": filled})
+    choices = _choices(lifter, dataset, protocol, clips) | comparison.choices
+    return _scores(lifter, dataset, clips, choices, tally, {"frames": frames, "filled_keypoints": filled})
 
 
 def _clips(lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol) -> list[BenchmarkClip]:
@@ -163,8 +116,9 @@ def _clips(lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol) -
         )
     for clip in clips:
         where = f"{dataset.name}: {clip.subject} {clip.sequence} {clip.camera}"
-        if clip.skeleton != lifter.skeleton:
-            raise DatasetError(f"{where}: wanted 3D joints of {lifter.skeleton.name}, got {clip.skeleton.name}")
+        if clip.skeleton != clips[0].skeleton:
+            names = f"{clips[0].skeleton.name}, as in the first clip, got {clip.skeleton.name}"
+            raise DatasetError(f"{where}: wanted 3D joints of {names}; measure the two apart")
         if frame_of(lifter) == CAMERA and clip.keypoints.image_size is None:
             raise DatasetError(f"{where}: the lifter needs the picture's size; give the keypoints an image_size")
         if not clip.keypoints.seen.any():
@@ -250,14 +204,13 @@ def _errors(
         "n_mpjpe": n_mpjpe(own, true),
         "mpjve": mpjve(own, true)[follows[1:]],
         "acceleration": acceleration_error(own, true)[follows[2:] & follows[1:-1]],
-        "bone_length": bone_length_error(pred, truth, skeleton),
+        "bone_length": bone_length_error(pred, truth, skeleton) if skeleton.bones else np.zeros((0, 0)),
         "pck": 100 * pck(pred[:, correct], truth[:, correct], protocol.pck_threshold_mm),
         "auc": 100 * auc(pred[:, correct], truth[:, correct], AUC_THRESHOLDS_MM[protocol.auc_thresholds]),
     }
 
 
-def _tally(lifter: Lifter, protocol: BenchmarkProtocol) -> Tally:
-    skeleton = lifter.skeleton
+def _tally(skeleton: Skeleton, protocol: BenchmarkProtocol) -> Tally:
     scored = protocol.scored_joints(skeleton)
     bones = tuple(skeleton.joints[child] for _, child in skeleton.bones)
     columns = dict.fromkeys(UNITS, scored)
@@ -268,11 +221,11 @@ def _tally(lifter: Lifter, protocol: BenchmarkProtocol) -> Tally:
 def _scores(
     lifter: Lifter,
     dataset: BenchmarkSet,
-    protocol: BenchmarkProtocol,
     clips: list[BenchmarkClip],
+    choices: dict[str, Any],
     tally: Tally,
     counts: dict[str, int],
-) -> BenchmarkScores:
+) -> Scores:
     cells = {Cell(clip.subject, clip.action, clip.sequence) for clip in clips}
     counts = {
         "clips": len(clips),
@@ -280,11 +233,10 @@ def _scores(
         "subjects": len({cell.subject for cell in cells}),
         "actions": len({cell.action for cell in cells}),
     } | counts
-    card = getattr(lifter, "card", None)
-    return BenchmarkScores(
-        lifter=card.name if card else type(lifter).__name__,
+    return Scores(
+        lifter=lifter_name(lifter),
         dataset=dataset.name,
-        choices=_choices(lifter, dataset, protocol, clips),
+        choices=choices,
         counts=counts,
         remarks=_remarks(lifter, dataset, clips, counts),
         mean=tally.means(),
@@ -299,10 +251,8 @@ def _scores(
 def _choices(
     lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol, clips: list[BenchmarkClip]
 ) -> dict[str, Any]:
-    """Everything that moves the numbers, as JSON has it."""
-    made = {key: list(map(list, value)) if key == "drop" else value for key, value in asdict(protocol).items()}
-    if protocol.joints is not None:
-        made["joints"] = list(protocol.joints)
+    """Everything that moves the numbers."""
+    made = asdict(protocol)
     if protocol.p_mpjpe == "each frame":
         del made["batch"]
     names = sorted({clip.keypoints.skeleton.name for clip in clips})

@@ -5,7 +5,6 @@ detector errors are drawn by torch's generator on the CPU, which gives the same 
 of torch, to rounding.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -143,8 +142,10 @@ def mocap_score(
         observe: Simulated detector; exact 2D when None.
     """
     scores = evaluate_mocap(lifter, clips, protocol, observe=observe)
-    plain = json.loads(json.dumps({"split": split} | scores.protocol))  # as it comes back from a card
-    return Score(kind=MOCAP, data=data, protocol=plain, frames=scores.frames, mean=scores.mean)
+    mean = {name: round(value, 3) for name, value in scores.mean.items()}
+    return Score(
+        kind=MOCAP, data=data, protocol={"split": split} | scores.choices, frames=scores.counts["frames"], mean=mean
+    )
 
 
 def check_scores(lifter: Lifter, card: Card, sources: Sources, *, quick: bool = False) -> Iterator[Check]:

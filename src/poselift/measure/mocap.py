@@ -7,6 +7,7 @@ compared frame by frame. Every choice that moves the numbers is part of the resu
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,11 +16,15 @@ from poselift.errors import DatasetError, RecipeError
 from poselift.geometry.camera import Camera, look_at
 from poselift.lifters.contract import Lifter
 from poselift.lifting import lift
+from poselift.measure.comparison import compare_joints
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
+from poselift.measure.scores import UNITS, Scores, lifter_name
+from poselift.measure.tally import Cell, Tally
 from poselift.prepare.swaps import untold
 from poselift.sequence import Keypoints2D
 
 METRICS = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
+"""What is measured: distances in millimetres, velocities in millimetres a frame at 50 fps, whatever the clips' rate."""
 
 Observer = Callable[[np.ndarray, float, int], Keypoints2D]
 """(joints in camera axes (T, J, 3) metres, fps, seed) to what a detector sees of them."""
@@ -51,26 +56,6 @@ class MocapProtocol:
                 f"wanted cameras >= 1 and seed >= 0 and every >= 1, got cameras={self.cameras}, seed={self.seed} and "
                 f"every={self.every}"
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """Result of an evaluation. Errors in millimetres, velocities in millimetres a frame at 50 fps."""
-
-    protocol: dict
-    """Every choice that was made."""
-    frames: int
-    """Frames compared, over all cameras."""
-    mean: dict[str, float]
-    """Metric: mean over frames and joints, the root (always zero) included as in the papers."""
-    per_joint: dict[str, dict[str, float]]
-    """Metric: joint name: mean over frames."""
-    per_subject: dict[str, dict[str, float]]
-    """Metric: subject: mean over frames and joints."""
-
-    def as_json(self) -> dict:
-        """Plain containers for a JSON file."""
-        return asdict(self)
 
 
 def clip_cameras(clip: MocapClip, protocol: MocapProtocol) -> list[Camera]:
@@ -116,7 +101,8 @@ def evaluate_mocap(
     """Lift every clip from every camera and compare with the truth.
 
     Args:
-        lifter: Any lifter with the clips' skeleton.
+        lifter: Any lifter that shares joints with the clips; of another skeleton, it is compared over those that both
+            have (`poselift.measure.comparison`).
         clips: Motion capture.
         protocol: Cameras and options.
         observe: Simulated detector; exact 2D when None.
@@ -126,16 +112,20 @@ def evaluate_mocap(
         The scores.
 
     Raises:
-        DatasetError: There are no clips, their skeleton is another, or one is too short to have a velocity.
+        DatasetError: There are no clips, they have several skeletons, or one is too short to have a velocity.
+        SkeletonError: Lifter and clips share too few joints.
     """
-    if not clips or any(clip.skeleton != lifter.skeleton for clip in clips):
-        raise DatasetError(f"wanted clips of {lifter.skeleton.name}, got {len(clips)} or others")
+    if len({clip.skeleton for clip in clips}) != 1:
+        names = ", ".join(sorted({clip.skeleton.name for clip in clips}))
+        raise DatasetError(f"wanted clips of one skeleton, got {names or 'no clips'}")
     if short := [clip.name for clip in clips if len(clip) < 2]:
         raise DatasetError(f"wanted clips of two frames or more; leave out {', '.join(short)}")
     clips = clips[:: protocol.every]
-    subjects: list[str] = []
-    errors: dict[str, list[np.ndarray]] = {name: [] for name in METRICS}
+    comparison = compare_joints(lifter.skeleton, clips[0].skeleton)
+    tally = Tally(dict.fromkeys(METRICS, comparison.skeleton.joints), "frames")
+    frames = 0
     for done, clip in enumerate(clips):
+        cell = Cell(clip.subject, "", clip.name)
         for number, camera in enumerate(clip_cameras(clip, protocol)):
             seen = exact_keypoints(clip, camera)
             if observe:
@@ -143,37 +133,39 @@ def evaluate_mocap(
                 seen = observe(camera.to_camera(clip.xyz), clip.fps, seed)
             with untold():
                 poses = lift(seen, lifter, flip_average=protocol.flip_average)
-            for name, error in _errors(poses.xyz, clip, camera).items():
-                errors[name].append(1000 * error)
-            subjects.append(clip.subject)
+            truth = comparison.of_truth(camera.to_camera(clip.xyz))
+            truth = truth - truth[:, comparison.skeleton.root, None]
+            for name, errors in _errors(comparison.of_lifter(poses.xyz), truth, clip.fps).items():
+                tally.add(cell, name, 1000 * errors)
+            frames += len(clip)
         if progress:
             progress(done + 1, len(clips))
     detector = getattr(observe, "description", "simulated") if observe else "exact 2D"
-    made = asdict(protocol) | {"keypoints": detector, "errors": getattr(observe, "errors", None)}
-    return _summary(errors, subjects, clips[0].skeleton.joints, made)
+    choices = asdict(protocol) | {"keypoints": detector, "errors": getattr(observe, "errors", None)}
+    return _scores(lifter, clips, tally, frames, choices | comparison.choices)
 
 
-def _errors(xyz: np.ndarray, clip: MocapClip, camera: Camera) -> dict[str, np.ndarray]:
-    """Metric: errors (T or T - 1, J) in metres."""
-    truth = camera.to_camera(clip.xyz)
-    truth = truth - truth[:, clip.skeleton.root : clip.skeleton.root + 1]
+def _errors(pred: np.ndarray, truth: np.ndarray, fps: float) -> dict[str, np.ndarray]:
+    """Metric: errors (T or T - 1, J) of root-relative joints (T, J, 3), in metres."""
     return {
-        "mpjpe": mpjpe(xyz, truth),
-        "p_mpjpe": p_mpjpe(xyz, truth),
-        "n_mpjpe": n_mpjpe(xyz, truth),
-        "mpjve": mpjve(xyz, truth, clip.fps) / 50,
+        "mpjpe": mpjpe(pred, truth),
+        "p_mpjpe": p_mpjpe(pred, truth),
+        "n_mpjpe": n_mpjpe(pred, truth),
+        "mpjve": mpjve(pred, truth, fps) / 50,
     }
 
 
-def _summary(
-    errors: dict[str, list[np.ndarray]], subjects: list[str], joints: tuple[str, ...], protocol: dict
-) -> Scores:
-    mean, per_joint, per_subject = {}, {}, {}
-    for name, parts in errors.items():
-        stacked = np.concatenate(parts)
-        mean[name] = round(float(stacked.mean()), 3)
-        per_joint[name] = {j: round(float(e), 3) for j, e in zip(joints, stacked.mean(0), strict=True)}
-        owner = np.repeat(subjects, [len(part) for part in parts])
-        per_subject[name] = {s: round(float(stacked[owner == s].mean()), 3) for s in sorted(set(subjects))}
-    frames = sum(len(part) for part in errors["mpjpe"])
-    return Scores(protocol=protocol, frames=frames, mean=mean, per_joint=per_joint, per_subject=per_subject)
+def _scores(lifter: Lifter, clips: Sequence[MocapClip], tally: Tally, frames: int, choices: dict[str, Any]) -> Scores:
+    return Scores(
+        lifter=lifter_name(lifter),
+        dataset="motion capture",
+        choices=choices,
+        counts={"sequences": len(clips), "subjects": len({clip.subject for clip in clips}), "frames": frames},
+        mean=tally.means(),
+        per_joint=tally.per_joint(),
+        per_action={},
+        per_subject=tally.table(lambda cell: cell.subject),
+        per_sequence=tally.table(lambda cell: f"{cell.subject} {cell.sequence}"),
+        per_cell={},
+        units=UNITS | {"mpjve": "mm/frame at 50 fps"},
+    )

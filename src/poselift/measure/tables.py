@@ -1,14 +1,15 @@
-"""Benchmark results side by side, and what keeps them from being compared."""
+"""Results side by side, and what keeps them from being compared."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from poselift.errors import DatasetError
-from poselift.measure.benchmark import UNITS, BenchmarkScores
+from poselift.measure.scores import UNITS, Scores
 
 ACTIONS = (
     "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing", "Purchases", "Sitting",
@@ -16,8 +17,15 @@ ACTIONS = (
 )  # fmt: skip
 """Actions of Human3.6M and HumanEva-I in the order of the papers' columns."""
 
+_SHORT = {"acceleration": "accel.", "bone_length": "bones"}
+"""Metric: what stands above its column, so that all of them fit beside each other."""
+_WIDEST = 24
+"""Letters of a choice in a column; longer ones stand below the table."""
+_LONG = 60
+"""Letters of a choice among others below the table; longer ones have a line of their own."""
 
-def compare(results: Sequence[BenchmarkScores]) -> dict[str, list[Any]]:
+
+def compare(results: Sequence[Scores]) -> dict[str, list[Any]]:
     """The choices in which results differ.
 
     Args:
@@ -28,26 +36,31 @@ def compare(results: Sequence[BenchmarkScores]) -> dict[str, list[Any]]:
     """
     made = [{"data set": result.dataset} | result.choices | {"scored": _size(result)} for result in results]
     names = dict.fromkeys(name for choices in made for name in choices)
-    values = {name: [_plain(choices.get(name)) for choices in made] for name in names}
+    values = {name: [choices.get(name) for choices in made] for name in names}
     return {name: found for name, found in values.items() if any(value != found[0] for value in found)}
 
 
-def table(results: Sequence[BenchmarkScores], metrics: Sequence[str] = tuple(UNITS)) -> Table:
+def table(results: Sequence[Scores], metrics: Sequence[str] = tuple(UNITS)) -> Table:
     """Results one below the other. Where they were measured differently, each row says how, and the title says so.
 
     Args:
         results: One or more.
-        metrics: Names of the columns, of `UNITS`.
+        metrics: Names of the columns, of `UNITS`; those that no result has are left out. A metric that the results
+            have in different units has a column for each unit.
 
     Raises:
         DatasetError: No results, or no such metric.
     """
     _check(results, metrics)
-    columns = {f"{name}, {UNITS[name]}": [result.mean.get(name) for result in results] for name in metrics}
+    columns: dict[str, list[float | None]] = {}
+    for name in metrics:
+        found = [(_heading(name, result), result.mean.get(name)) for result in results]
+        for heading in dict.fromkeys(heading for heading, value in found if value is not None):
+            columns[heading] = [value if own == heading else None for own, value in found]
     return _side_by_side(results, columns, results[0].dataset)
 
 
-def action_table(results: Sequence[BenchmarkScores], metric: str = "mpjpe") -> Table:
+def action_table(results: Sequence[Scores], metric: str = "mpjpe") -> Table:
     """One metric by action, in the order of the papers' columns, with the result at the end.
 
     Args:
@@ -55,91 +68,114 @@ def action_table(results: Sequence[BenchmarkScores], metric: str = "mpjpe") -> T
         metric: One of `UNITS`.
 
     Raises:
-        DatasetError: No results, or no such metric.
+        DatasetError: No results, no such metric, or no actions.
     """
     _check(results, [metric])
     known = {action: place for place, action in enumerate(ACTIONS)}
     rows = [result.per_action.get(metric, {}) for result in results]
     actions = sorted(dict.fromkeys(name for row in rows for name in row), key=lambda name: known.get(name, len(known)))
+    if not actions:
+        raise DatasetError(f"these results have no {metric} by action; show them without actions")
     columns = {name: [row.get(name) for row in rows] for name in actions}
     columns["result"] = [result.mean.get(metric) for result in results]
-    return _side_by_side(results, columns, f"{results[0].dataset}, {metric}, {UNITS[metric]}")
+    return _side_by_side(results, columns, f"{results[0].dataset}, {_heading(metric, results[0])}".replace("\n", ", "))
 
 
-def scores_view(scores: BenchmarkScores) -> RenderableType:
-    """Everything about one result: its number for each metric, by joint, action, subject and sequence, and how it came.
+def scores_view(scores: Scores) -> RenderableType:
+    """Everything about one result: by sequence, joint, action and subject, then the whole, and how it was measured.
 
     Args:
         scores: The result.
 
     Returns:
-        What `rich` prints.
+        What `rich` prints; what most want to read comes last, where a terminal still shows it.
     """
-    parts: list[RenderableType] = [table([scores])]
-    sections = {"action": scores.per_action, "subject": scores.per_subject, "sequence": scores.per_sequence}
-    for name, section in ({"joint": scores.per_joint} | sections).items():
-        parts.append(_section(name, section, scores))
+    sections = {
+        "sequence": scores.per_sequence,
+        "joint": scores.per_joint,
+        "action": scores.per_action,
+        "subject": scores.per_subject,
+    }
+    parts: list[RenderableType] = [_section(name, section, scores) for name, section in sections.items() if section]
+    parts.append(table([scores]))
     counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in scores.counts.items())
     parts.append(Text("\n".join([counts, *(f"note: {remark}" for remark in scores.remarks)])))
     return Group(*parts)
 
 
-def print_benchmark(scores: BenchmarkScores, console: Console | None = None) -> None:
-    """Show `scores_view` on a console, standard output when None."""
-    (console or Console()).print(scores_view(scores))
+def _heading(metric: str, scores: Scores) -> str:
+    return f"{_SHORT.get(metric, metric)}\n{scores.units.get(metric, UNITS[metric])}"
 
 
-def _section(name: str, section: dict[str, dict[str, float]], scores: BenchmarkScores) -> Table:
+def _section(name: str, section: dict[str, dict[str, float]], scores: Scores) -> Table:
     """One of a result's tables: parts down, metrics across."""
-    made = Table()
-    made.add_column(name)
+    made = _empty(name)
     metrics = [metric for metric in UNITS if metric in scores.mean]
     for metric in metrics:
-        made.add_column(f"{metric}, {UNITS[metric]}", justify="right")
-    for part in dict.fromkeys(part for metric in metrics for part in section[metric]):
-        made.add_row(Text(part), *(_number(section[metric].get(part)) for metric in metrics))
+        made.add_column(_heading(metric, scores), justify="right", no_wrap=True)
+    rows = [section.get(metric, {}) for metric in metrics]
+    for part in dict.fromkeys(part for row in rows for part in row):
+        made.add_row(Text(part), *(_number(row.get(part)) for row in rows))
     return made
 
 
-def _check(results: Sequence[BenchmarkScores], metrics: Sequence[str]) -> None:
+def _empty(first: str) -> Table:
+    """A table of narrow columns, of which the first one alone is broken where there is no room."""
+    made = Table(box=SIMPLE_HEAD, padding=0, title_justify="left", caption_justify="left")
+    made.add_column(first, overflow="fold")
+    return made
+
+
+def _check(results: Sequence[Scores], metrics: Sequence[str]) -> None:
     if not results:
         raise DatasetError("there are no results to show; measure a lifter first")
     if odd := [name for name in metrics if name not in UNITS]:
         raise DatasetError(f"no metric {', '.join(odd)}; known: {', '.join(UNITS)}")
 
 
-def _side_by_side(results: Sequence[BenchmarkScores], columns: dict[str, list[float | None]], title: str) -> Table:
+def _side_by_side(results: Sequence[Scores], columns: dict[str, list[float | None]], title: str) -> Table:
     """A row for each result: its lifter, the choices in which the results differ, and its numbers."""
     differing = compare(results)
-    made = Table(title=Text(f"{title}: NOT COMPARABLE, measured differently" if differing else title))
-    made.add_column("lifter")
+    made = _empty("lifter")
+    made.title = Text(f"{title}: NOT COMPARABLE, measured differently" if differing else title)
     for name in differing:
-        made.add_column(Text(name), style="yellow")
+        made.add_column(Text(name), style="yellow", overflow="fold")
     for name in columns:
-        made.add_column(Text(name), justify="right")
+        made.add_column(Text(name), justify="right", no_wrap=True)
+    long: list[str] = []
     for row, result in enumerate(results):
-        how = [_text(values[row]) for values in differing.values()]
+        how = [_short(_words(values[row]), long) for values in differing.values()]
         made.add_row(Text(result.lifter), *how, *(_number(values[row]) for values in columns.values()))
-    shared = [f"{name} {_text(_plain(v))}" for name, v in results[0].choices.items() if name not in differing]
-    made.caption = Text(", ".join(([] if "scored" in differing else [_size(results[0])]) + shared))
+    shared = [f"{name} {_words(value)}" for name, value in results[0].choices.items() if name not in differing]
+    same = [] if "scored" in differing else [_size(results[0])]
+    lines = [", ".join(same + [words for words in shared if len(words) <= _LONG])]
+    lines += [words for words in shared if len(words) > _LONG]
+    made.caption = Text("\n".join(lines + [f"({number}) {words}" for number, words in enumerate(long, 1)]))
     return made
 
 
-def _size(result: BenchmarkScores) -> str:
+def _size(result: Scores) -> str:
     """What was scored; results of other frames are no more comparable than those of other metrics."""
-    return ", ".join(f"{result.counts[name]} {name}" for name in ("frames", "sequences", "actions"))
+    counts = result.counts
+    return ", ".join(f"{counts[name]} {name}" for name in ("frames", "sequences", "actions") if name in counts)
 
 
-def _plain(value: Any) -> Any:
-    """The same for what came from JSON and what did not."""
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+def _words(value: Any) -> str:
+    """A choice as words."""
+    if value is None or isinstance(value, bool):
+        return {None: "-", True: "yes", False: "no"}[value]
+    if isinstance(value, dict):
+        return f"({', '.join(f'{name} {_words(part)}' for name, part in value.items())})"
+    return str(value)
 
 
-def _text(value: Any) -> Text:
-    """A choice as words; `Text`, because names may hold what rich takes for markup."""
-    if value is None:
-        return Text("-")
-    return Text({True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value))
+def _short(words: str, long: list[str]) -> Text:
+    """What stands in a column: words, or where there are too many the number that they have in `long`."""
+    if len(words) > _WIDEST:
+        if words not in long:
+            long.append(words)
+        words = f"({long.index(words) + 1})"
+    return Text(words)  # names may hold what rich takes for markup
 
 
 def _number(value: float | None) -> str:

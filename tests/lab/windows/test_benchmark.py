@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.h36m import load_h36m
 from poselift.errors import DatasetError
-from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows, load_benchmark
+from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows
 from poselift.lifting import lift
 from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.protocols import BenchmarkProtocol
@@ -187,17 +187,17 @@ def test_the_halves_of_each_benchmark(archives, tmp_path):
     archives.write_humaneva(tmp_path)
     archives.write_3dhp_posessm(tmp_path)
     h36m = BenchmarkConfig()
-    train, test = (load_benchmark(h36m, tmp_path, split) for split in ("train", "test"))
+    train, test = (h36m.load(tmp_path, split) for split in ("train", "test"))
     assert {c.subject for c in train.clips} == {"S1", "S5", "S6", "S7", "S8"}
     assert {c.subject for c in test.clips} == {"S9", "S11"}
     assert train.notes["keypoints"] == "cpn_ft_h36m_dbb"
-    gt = load_benchmark(replace(h36m, keypoints="gt"), tmp_path, "train")
+    gt = replace(h36m, keypoints="gt").load(tmp_path, "train")
     np.testing.assert_array_equal(gt.clips[0].keypoints.xy, load_h36m(tmp_path, subjects="train").clips[0].keypoints.xy)
-    own = load_benchmark(BenchmarkConfig(dataset="humaneva", keypoints="detectron_pt_coco"), tmp_path, "train")
+    own = BenchmarkConfig(dataset="humaneva", keypoints="detectron_pt_coco").load(tmp_path, "train")
     assert {c.action for c in own.clips} == {"Walking", "Jog", "Box"}
     assert own.clips[0].keypoints.skeleton == COCO_17
     assert everything(BenchmarkWindows(own.clips, shape(skeleton=HUMANEVA_15))).inputs.shape[2:] == (15, 2)
-    dhp = load_benchmark(BenchmarkConfig(dataset="3dhp", keypoints="gt", truth="annot3"), tmp_path, "test")
+    dhp = BenchmarkConfig(dataset="3dhp", keypoints="gt", truth="annot3").load(tmp_path, "test")
     assert dhp.notes["ground truth"] == "annot3"
     with pytest.raises(DatasetError, match="name the ground truth"):
-        load_benchmark(BenchmarkConfig(dataset="3dhp", keypoints="gt"), tmp_path, "test")
+        BenchmarkConfig(dataset="3dhp", keypoints="gt").load(tmp_path, "test")

@@ -17,7 +17,7 @@ from poselift.datasets.mocap import MocapClip, load_mocap
 from poselift.errors import DatasetError, RecipeError
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.poseclr.bank import Moments
-from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows, load_benchmark
+from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
 from poselift.lab.windows.own import OwnConfig
 from poselift.prepare.flip import flip
@@ -179,14 +179,12 @@ class BenchmarkViewTask:
 
     def views(self, model: Lifter, count: int, device: torch.device) -> CameraViews:
         """Views of the training subjects."""
-        clips = load_benchmark(self.config, self.folder, "train").clips
+        clips = self.config.load(self.folder, "train").clips
         return CameraViews(clips, model, count, mirror=self.config.mirror, device=device)
 
     def unseen(self, model: Lifter, device: torch.device) -> CameraViews:
         """Two views each of the test subjects."""
-        return CameraViews(
-            load_benchmark(self.config, self.folder, "test").clips, model, 2, mirror=False, device=device
-        )
+        return CameraViews(self.config.load(self.folder, "test").clips, model, 2, mirror=False, device=device)
 
 
 def make_view_task(config: DataConfig | BenchmarkConfig | OwnConfig, data: Path) -> ViewTask:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from poselift.datasets.h36m import ACTIONS
-from poselift.measure.benchmark import BenchmarkScores
+from poselift.measure.scores import Scores
 
-Value = Callable[[BenchmarkScores, int], float | None]
+Value = Callable[[Scores, int], float | None]
 """Scores and number of parameters to what stands in a column; None for nothing."""
 
 

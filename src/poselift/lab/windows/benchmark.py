@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
-from poselift.datasets.h36m import load_h36m
-from poselift.datasets.humaneva import load_humaneva
-from poselift.datasets.mpi_inf_3dhp import load_mpi_inf_3dhp
+from poselift.datasets.load import load_benchmark
 from poselift.errors import DatasetError, FormatError, RecipeError, did_you_mean
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.windows.batch import WHOLE, Batch, Share
@@ -65,22 +63,13 @@ class BenchmarkConfig:
         made = make(as_published=True) if "as_published" in signature(make).parameters else make()
         return replace(made, checkpoint="best on test")
 
+    def load(self, folder: Path, split: Literal["train", "test"]) -> BenchmarkSet:
+        """One half of the benchmark: the subjects for training, or those for the test.
 
-def load_benchmark(config: BenchmarkConfig, folder: Path, split: Literal["train", "test"]) -> BenchmarkSet:
-    """One half of a benchmark.
-
-    Args:
-        config: Which one.
-        folder: Where its archives are.
-        split: Subjects for training, or for the test.
-
-    Raises:
-        MissingData: A file, a subject, or a recording is not there; and everything else that the loaders raise.
-    """
-    if config.dataset == "3dhp":
-        return load_mpi_inf_3dhp(folder, subjects=split, truth=config.truth)
-    load = load_h36m if config.dataset == "h36m" else load_humaneva
-    return load(folder, keypoints=config.keypoints, subjects=split)
+        Raises:
+            DatasetError: What `poselift.datasets.load.load_benchmark` raises.
+        """
+        return load_benchmark(folder, dataset=self.dataset, keypoints=self.keypoints, split=split, truth=self.truth)
 
 
 class BenchmarkWindows:
