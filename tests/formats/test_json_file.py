@@ -146,3 +146,12 @@ def test_image_ids_may_be_numbers(person: People, file: Path) -> None:
     content = [{"image_id": 100 + t, "keypoints": pose.ravel().tolist()} for t, pose in enumerate(person(COCO_17))]
     file.write_text(json.dumps(content))
     assert len(read_keypoints_file(file, fps=30)[0]) == 12
+
+
+def test_a_person_hidden_for_a_fifth_of_a_second_is_one_at_any_rate(person: People, file: Path) -> None:
+    pose = person(COCO_17, frames=120, step=0)
+    entries = [
+        {"image_id": t, "keypoints": pose[t].ravel().tolist()} for t in range(120) if t < 40 or t > 40 + 0.2 * 240
+    ]
+    file.write_text(json.dumps(entries))
+    assert len(read_keypoints_file(file, fps=240)) == 1

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from poselift.errors import FormatError
-from poselift.formats.clip import Source, Wish, finish
+from poselift.formats.clip import Source, Wish, finish, frame_rate
 from poselift.formats.fields import frame_rows
 from poselift.sequence import Keypoints2D
 from poselift.track import track_people
@@ -29,7 +29,8 @@ def follow(frames: Mapping[int, np.ndarray], source: Source, wish: Wish) -> tupl
         wish: What the user says.
 
     Raises:
-        FormatError: Nobody is there, J changes, or the numbering jumps.
+        FormatError: Nobody is there, J changes, the numbering jumps, or there is no frame rate.
+        ShapeError: The user's frame rate is not positive.
         SkeletonError: The joints fit no skeleton, or do not tell which.
     """
     if not frames:
@@ -43,7 +44,7 @@ def follow(frames: Mapping[int, np.ndarray], source: Source, wish: Wish) -> tupl
         raise FormatError(f"{source.name}: people have {' and '.join(map(str, counts))} joints; wanted one joint count")
     if any(np.isinf(people).any() for people in frames.values()):
         raise FormatError(f"{source.name}: keypoints hold infinite numbers; the file is damaged")
-    tracks = track_people(detections)
+    tracks = track_people(detections, frame_rate(length, source, wish))
     if not tracks:
         raise FormatError(f"{source.name}: nobody is seen in any of {len(frames)} frames")
     return finish(tracks, source, wish)
