@@ -1,9 +1,11 @@
 """From detections, frame by frame and in no order, to one person at a time.
 
 Each frame's people are matched to the people known so far by the distance between their keypoints, in units of the
-person's own size, so that neither the resolution nor the distance to the camera matters.
+person's own size and with time in seconds, so that neither the resolution, nor the distance to the camera, nor the
+frame rate matters. Where the source numbers its people, and the numbers tell them apart, the numbers decide.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,114 +13,234 @@ import numpy as np
 
 from poselift.errors import ShapeError
 
-_FAR = 1e6
+_SLACK = 0.5
+_SPEED = 6.0
+_LONGEST_GAP_S = 0.25
+"""A body may move by (0.5 + 6 t) times its size in t seconds, about a sprint; longer gaps count as a quarter second."""
+_FARTHEST = _SLACK + _SPEED * _LONGEST_GAP_S
+PATIENCE_S = 1.0
+"""A person not seen for longer than this is somebody new when seen again."""
+_ROUNDING_S = 1e-6
+_SHORTEST_S = 1 / 6
+_FEWEST_FRAMES = 3
+"""People seen for less than this are taken for errors of the detector."""
 _FEWEST_JOINTS = 3
+
+Ids = Sequence[int | None]
+"""Numbers that a source gives the people of a frame; None or below 0 for somebody without one."""
+
+
+@dataclass(eq=False)
+class _Known:
+    """Somebody who has been seen."""
+
+    number: int
+    id: int | None
+    pose: np.ndarray
+    """(J, 3) where they were seen last, NaN for joints that were not."""
+    time_s: float
+    """When that was."""
+
+
+class Tracker:
+    """Says who is who, frame after frame."""
+
+    def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
+        """Start without anybody.
+
+        Args:
+            patience_s: A person not seen for longer is somebody new when seen again, unless their id tells otherwise.
+        """
+        self._patience_s = patience_s
+        self._known: list[_Known] = []
+        self._count = 0
+
+    def step(self, people: np.ndarray, time_s: float, ids: Ids | None = None) -> list[int | None]:
+        """Recognise the people of the next frame.
+
+        Args:
+            people: (P, J, 3) keypoints x, y, confidence, in any order. Confidence 0 or NaN coordinates: the joint was
+                not seen.
+            time_s: When the frame was taken, in seconds; later than the frame before.
+            ids: Number of each person, where the source has some that are to be believed.
+
+        Returns:
+            For each person, the number of who it is, counted from 0 as they appear; None for one without a joint that
+            was seen.
+
+        Raises:
+            ShapeError: `people` is not (P, J, 3), J is another one than before, or there are not P `ids`.
+        """
+        poses, named = _masked(people), _named(ids, len(people))
+        if len(poses) and self._known and self._known[0].pose.shape != poses.shape[1:]:
+            raise ShapeError(
+                f"wanted detections of shape (people, joints, 3) with {len(self._known[0].pose)} joints as before, "
+                f"got {poses.shape}"
+            )
+        since_s = time_s - self._patience_s - _ROUNDING_S
+        self._known = [known for known in self._known if known.id is not None or known.time_s >= since_s]
+        by_id = {known.id: known for known in self._known if known.id is not None}
+        seen = [place for place, pose in enumerate(poses) if pose[:, 2].any()]
+        found = {place: by_id[name] for place in seen if (name := named[place]) in by_id}
+        free = [known for known in self._known if known.time_s >= since_s and known not in found.values()]
+        found |= self._matches(free, [place for place in seen if place not in found], poses, named, time_s)
+        for place in seen:
+            if place not in found:
+                found[place] = _Known(self._count, None, poses[place], time_s)
+                self._known.append(found[place])
+                self._count += 1
+            known, name = found[place], named[place]
+            known.pose, known.time_s, known.id = poses[place], time_s, known.id if name is None else name
+        return [found[place].number if place in found else None for place in range(len(poses))]
+
+    @staticmethod
+    def _matches(
+        free: list[_Known], rest: list[int], poses: np.ndarray, named: Ids, time_s: float
+    ) -> dict[int, _Known]:
+        """Who of the free ones each of the rest is: of the pairs within reach, those that lie nearest in all.
+
+        Nobody is pulled away from where they are for the sake of one more pair: that costs as much as the farthest one.
+        """
+        if not free or not rest:
+            return {}
+        from scipy.optimize import linear_sum_assignment  # takes 0.1 s to import
+
+        apart = _apart(np.stack([known.pose for known in free]), poses[rest])
+        gap_s = np.array([time_s - known.time_s for known in free]).clip(0, _LONGEST_GAP_S)
+        within = apart <= (_SLACK + _SPEED * gap_s)[:, None]
+        # someone with a new id is nobody with another one
+        within &= np.array([[known.id is None or named[place] is None for place in rest] for known in free])
+        rows, columns = linear_sum_assignment(np.where(within, apart, _FARTHEST))
+        return {rest[j]: free[i] for i, j in zip(rows, columns, strict=True) if within[i, j]}
 
 
 @dataclass
-class _Track:
-    """One person while the clip is gone through."""
+class Track:
+    """One person's appearances in a clip."""
 
     frames: list[int] = field(default_factory=list)
-    poses: list[np.ndarray] = field(default_factory=list)
-
-    def add(self, frame: int, pose: np.ndarray) -> None:
-        """Append a pose (J, 3), seen in a frame."""
-        self.frames.append(frame)
-        self.poses.append(pose)
-
-    @property
-    def weight(self) -> float:
-        """Sum of all confidences: length and visibility in one."""
-        return float(sum(pose[:, 2].sum() for pose in self.poses))
-
-    def filled(self, length: int) -> np.ndarray:
-        """(length, J, 3): NaN with confidence 0 where the person was not seen."""
-        joints = len(self.poses[0])
-        out = np.full((length, joints, 3), np.nan, np.float32)
-        out[..., 2] = 0.0
-        out[self.frames] = np.stack(self.poses)
-        return out
+    """Frame numbers, increasing."""
+    places: list[int] = field(default_factory=list)
+    """Which of the frame's people it is, for each."""
 
 
-def track_people(
-    detections: Sequence[np.ndarray], *, reach: float = 0.5, patience: int = 30, shortest: int = 5
-) -> tuple[np.ndarray, ...]:
+def track_clip(
+    detections: Sequence[np.ndarray],
+    times_s: Sequence[float] | np.ndarray,
+    ids: Sequence[Ids] | None = None,
+    *,
+    patience_s: float = PATIENCE_S,
+) -> list[Track]:
     """Follow each person through a clip.
 
     Args:
-        detections: For each of the T frames (P, J, 3) keypoints x, y, confidence of the P people in it, in any order.
-            Confidence 0 or NaN coordinates: the joint was not seen. J is the same everywhere; a frame without people
-            may have any J.
-        reach: How far a person may move from one frame to the next, in sizes of that person (mean over the joints
-            seen in both frames). After frames without a detection the last one counts.
-        patience: A person not seen for more frames than this is somebody new when seen again.
-        shortest: People seen in fewer frames are dropped as errors of the detector, as long as one person stays. In a
-            clip with fewer frames that show anybody, people must be seen in all of these.
+        detections: For each of the T frames (P, J, 3) keypoints of its people, as `Tracker.step` takes them.
+        times_s: (T,) time of each frame in seconds, increasing.
+        ids: For each frame the number of each person. They are believed if they tell people apart: not all are 0, and
+            in most frames that show several people no two have the same.
+        patience_s: See `Tracker`.
 
     Returns:
-        One (T, J, 3) float32 array for each person, those seen longest and clearest (largest sum of confidences)
-        first. Frames and joints that do not show the person hold NaN coordinates and confidence 0. Empty when no
-        detection has a visible joint.
+        One track for each person, in the order in which they appear.
 
     Raises:
         ShapeError: A detection is not (P, J, 3), or J changes.
     """
-    tracks: list[_Track] = []
-    cleaned = _cleaned(detections)
-    for frame, people in enumerate(cleaned):
-        recent = [track for track in tracks if frame - track.frames[-1] <= patience + 1]
-        matches = _matches([track.poses[-1] for track in recent], people, reach)
-        for person, pose in enumerate(people):
-            if person in matches:
-                recent[matches[person]].add(frame, pose)
-            else:
-                tracks.append(_Track([frame], [pose]))
-    tracks.sort(key=lambda track: -track.weight)
-    enough = min(shortest, sum(bool(people) for people in cleaned))
-    long = [track for track in tracks if len(track.frames) >= enough]
-    return tuple(track.filled(len(detections)) for track in long or tracks[:1])
+    tracker, tracks = Tracker(patience_s=patience_s), list[Track]()
+    believed = _believed(ids, len(detections))
+    for frame, (people, time_s, names) in enumerate(zip(detections, times_s, believed, strict=True)):
+        for place, number in enumerate(tracker.step(people, float(time_s), names)):
+            if number is None:
+                continue
+            if number == len(tracks):
+                tracks.append(Track())
+            tracks[number].frames.append(frame)
+            tracks[number].places.append(place)
+    return tracks
 
 
-def _cleaned(detections: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-    """The people of each frame who show at least one joint, with unseen joints as NaN and confidence 0."""
-    shapes = {np.shape(people)[1:] for people in detections if len(people)}
-    if len(shapes) > 1 or any(len(shape) != 2 or shape[1] != 3 for shape in shapes):
-        raise ShapeError(
-            f"wanted detections of shape (people, joints, 3) in every frame, got {sorted(shapes)} per frame"
-        )
-    return [[pose for pose in map(_masked, people) if pose[:, 2].any()] for people in detections]
+def track_people(
+    detections: Sequence[np.ndarray], fps: float, ids: Sequence[Ids] | None = None
+) -> tuple[np.ndarray, ...]:
+    """Each person of a clip for themselves, without errors of the detector.
+
+    Args:
+        detections: As for `track_clip`.
+        fps: Frames per second.
+        ids: As for `track_clip`.
+
+    Returns:
+        One (T, J, 3) float32 array for each person, those seen longest and clearest (largest sum of confidences)
+        first. Frames and joints that do not show the person hold NaN coordinates and confidence 0. People seen for
+        less than a sixth of a second, or in less than three frames, are left out, as long as somebody stays; in a clip
+        with fewer frames that show anybody, people must be seen in all of these. Empty when no detection has a visible
+        joint.
+
+    Raises:
+        ShapeError: A detection is not (P, J, 3), or J changes.
+    """
+    tracks = track_clip(detections, np.arange(len(detections)) / fps, ids)
+    clips = [_filled(track, detections) for track in tracks]
+    inhabited = len({frame for track in tracks for frame in track.frames})
+    enough = min(max(_FEWEST_FRAMES, round(_SHORTEST_S * fps)), inhabited)
+    order = sorted(range(len(tracks)), key=lambda number: -float(clips[number][..., 2].sum()))
+    long = [number for number in order if len(tracks[number].frames) >= enough]
+    return tuple(clips[number] for number in long or order[:1])
 
 
-def _masked(person: np.ndarray) -> np.ndarray:
-    pose = np.array(person, np.float32)
-    seen = np.isfinite(pose).all(-1) & (pose[:, 2] > 0)
-    pose[~seen] = (np.nan, np.nan, 0.0)
-    return pose
+def _filled(track: Track, detections: Sequence[np.ndarray]) -> np.ndarray:
+    """(T, J, 3): NaN with confidence 0 where the person was not seen."""
+    poses = _masked(
+        np.stack([detections[frame][place] for frame, place in zip(track.frames, track.places, strict=True)])
+    )
+    out = np.full((len(detections), *poses.shape[1:]), np.nan, np.float32)
+    out[..., 2] = 0.0
+    out[track.frames] = poses
+    return out
 
 
-def _matches(known: list[np.ndarray], people: list[np.ndarray], reach: float) -> dict[int, int]:
-    """Index of each person of a frame who is known already to the index of who that is."""
-    if not known or not people:
-        return {}
-    from scipy.optimize import linear_sum_assignment  # takes 0.1 s to import
-
-    costs = np.array([[_apart(old, new) for new in people] for old in known])
-    rows, columns = linear_sum_assignment(np.where(costs <= reach, costs, _FAR))
-    return {int(j): int(i) for i, j in zip(rows, columns, strict=True) if costs[i, j] <= reach}
+def _masked(people: np.ndarray) -> np.ndarray:
+    """People as float32, unseen joints as NaN with confidence 0."""
+    if np.ndim(people) != 3 or np.shape(people)[2] != 3:
+        raise ShapeError(f"wanted detections of shape (people, joints, 3) in every frame, got {np.shape(people)}")
+    poses = np.array(people, np.float32)
+    poses[~(np.isfinite(poses).all(-1) & (poses[..., 2] > 0))] = (np.nan, np.nan, 0.0)
+    return poses
 
 
-def _apart(old: np.ndarray, new: np.ndarray) -> float:
-    """Mean distance of two poses in sizes of the larger; of their centers when they share too few joints."""
-    size = max(_size(old), _size(new))
-    both = (old[:, 2] > 0) & (new[:, 2] > 0)
-    if both.sum() >= _FEWEST_JOINTS:
-        distance = float(np.linalg.norm(old[both, :2] - new[both, :2], axis=-1).mean())
-    else:
-        distance = float(np.linalg.norm(np.nanmean(old[:, :2], axis=0) - np.nanmean(new[:, :2], axis=0)))
-    return distance / size if size > 0 else (0.0 if distance == 0 else _FAR)
+def _named(ids: Ids | None, people: int) -> list[int | None]:
+    """Number of each person of a frame; None for one without, and for two with the same."""
+    ids = [None] * people if ids is None else ids
+    if len(ids) != people:
+        raise ShapeError(f"wanted an id, or None, for each of {people} people, got {len(ids)}")
+    known = [None if id is None or id < 0 else id for id in ids]
+    counts = Counter(known)
+    return [id if counts[id] == 1 else None for id in known]
 
 
-def _size(pose: np.ndarray) -> float:
-    """Diagonal of the box around the visible joints."""
-    return float(np.linalg.norm(np.nanmax(pose[:, :2], axis=0) - np.nanmin(pose[:, :2], axis=0)))
+def _believed(ids: Sequence[Ids] | None, frames: int) -> Sequence[Ids | None]:
+    """The numbers of each frame's people; None everywhere where they do not tell people apart."""
+    nothing: list[Ids | None] = [None] * frames
+    if ids is None or not any(id is not None and id > 0 for row in ids for id in row):
+        return nothing
+    several = [[id for id in row if id is not None and id >= 0] for row in ids if len(row) > 1]
+    apart = sum(len(set(row)) == len(row) for row in several)
+    return ids if 2 * apart >= len(several) else nothing
+
+
+def _apart(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Distances (K, P) of poses (K, J, 3) and (P, J, 3) in sizes of the larger of each two.
+
+    The mean over the joints seen in both; where these are too few, the distance of the centres. A size is the longer
+    side of the box around the seen joints, so that an arm that is thrown far away makes no jump.
+    """
+    joints = np.linalg.norm(old[:, None, :, :2] - new[None, :, :, :2], axis=-1)
+    seen = np.isfinite(joints)
+    centres = [np.nanmean(poses[..., :2], axis=1) for poses in (old, new)]
+    distance = np.where(
+        seen.sum(-1) < _FEWEST_JOINTS,
+        np.linalg.norm(centres[0][:, None] - centres[1][None], axis=-1),
+        np.where(seen, joints, 0).sum(-1) / seen.sum(-1).clip(min=1),
+    )
+    sizes = [(np.nanmax(poses[..., :2], axis=1) - np.nanmin(poses[..., :2], axis=1)).max(-1) for poses in (old, new)]
+    return distance / np.maximum(sizes[0][:, None], sizes[1][None]).clip(min=1e-9)

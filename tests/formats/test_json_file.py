@@ -156,3 +156,51 @@ def test_image_ids_may_be_numbers(person: People, file: Path) -> None:
     content = [{"image_id": 100 + t, "keypoints": pose.ravel().tolist()} for t, pose in enumerate(person(COCO_17))]
     file.write_text(json.dumps(content))
     assert len(read_keypoints_file(file, fps=30)[0]) == 12
+
+
+def crossing(person: People, name: Callable[[int], dict[str, Any]]) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Entries of two people, 1 and 2, who pass each other while they are out of sight; and the first one's pixels."""
+    first, second = person(COCO_17, frames=40, x=300, step=10), person(COCO_17, frames=40, x=690, step=-10)
+    entries = [
+        {"image_id": t, "keypoints": pose[t].ravel().tolist()} | name(number)
+        for t in (*range(17), *range(23, 40))
+        for number, pose in ((1, first), (2, second))
+    ]
+    return entries, first
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        lambda number: {"idx": number},
+        lambda number: {"idx": [float(number)]},
+        lambda number: {"idx": [[float(number)], [float(number)]]},
+        lambda number: {"track_id": number},
+    ],
+)
+def test_the_tracker_of_the_file_says_who_is_who(person: People, file: Path, name: Callable[[int], dict]) -> None:
+    entries, first = crossing(person, name)
+    file.write_text(json.dumps(entries))
+    clips = read_keypoints_file(file, fps=30)
+    assert len(clips) == 2
+    (found,) = [clip for clip in clips if np.array_equal(clip.xy[0], first[0, :, :2])]
+    np.testing.assert_array_equal(found.xy[23:], first[23:, :, :2])
+
+
+@pytest.mark.parametrize("id", [0, -1, [0.0], "a", None, [1, 2], 1.5])
+def test_without_a_tracker_people_are_where_they_were(person: People, file: Path, id: Any) -> None:
+    entries, first = crossing(person, lambda number: {"idx": id})
+    file.write_text(json.dumps(entries))
+    clips = read_keypoints_file(file, fps=30)
+    assert len(clips) == 2
+    (found,) = [clip for clip in clips if np.array_equal(clip.xy[0], first[0, :, :2])]
+    assert not np.array_equal(found.xy[23], first[23, :, :2])
+
+
+def test_a_person_hidden_for_a_fifth_of_a_second_is_one_at_any_rate(person: People, file: Path) -> None:
+    pose = person(COCO_17, frames=120, step=0)
+    entries = [
+        {"image_id": t, "keypoints": pose[t].ravel().tolist()} for t in range(120) if t < 40 or t > 40 + 0.2 * 240
+    ]
+    file.write_text(json.dumps(entries))
+    assert len(read_keypoints_file(file, fps=240)) == 1

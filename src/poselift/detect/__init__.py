@@ -1,18 +1,19 @@
 """From a video to 2D keypoints: decode, detect, follow one person, put on a uniform time grid."""
 
 import logging
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from poselift.detect.follow import Track, follow
 from poselift.detect.mediapipe import open_detector
 from poselift.detect.video import VideoInfo, probe, read_frames
 from poselift.errors import DetectionError
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
+from poselift.track import track_clip
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_SIDE = 1920
@@ -70,14 +71,16 @@ def detect_video(
         with open_detector(model) as mediapipe:
             return detect_video(path, detector=mediapipe, progress=progress)
     times_s, detections = _detect(path, info, detector, progress)
-    tracks = follow(detections, times_s)
+    tracks = sorted(track_clip(detections, times_s, patience_s=math.inf), key=lambda track: -len(track.frames))
     if not tracks:
         raise DetectionError(
             f"no person was found in any of the {len(times_s)} frames of {path}; "
             "wanted one person, well visible and not small in the picture"
         )
-    _log_left_out(path, tracks, len(times_s))
-    keypoints = _on_frames(tracks[0], len(times_s), len(detector.skeleton))
+    _log_left_out(path, [len(track.frames) for track in tracks], len(times_s))
+    keypoints = np.full((len(times_s), len(detector.skeleton), 3), np.nan, np.float32)
+    for frame, place in zip(tracks[0].frames, tracks[0].places, strict=True):
+        keypoints[frame] = detections[frame][place]
     keypoints, fps = _evenly_timed(keypoints, times_s, info.fps)
     confidence = np.nan_to_num(keypoints[..., 2])
     return (Keypoints2D(keypoints[..., :2], confidence, detector.skeleton, fps, (info.width, info.height)),)
@@ -98,22 +101,15 @@ def _detect(
     return np.array(times_s), detections
 
 
-def _log_left_out(path: str | Path, tracks: list[Track], frames: int) -> None:
-    kept, others = len(tracks[0].frames), sum(len(track.frames) for track in tracks[1:])
+def _log_left_out(path: str | Path, lengths: list[int], frames: int) -> None:
+    kept, others = lengths[0], sum(lengths[1:])
     _LOG.info("%s: the person is found in %d of %d frames", path, kept, frames)
     if others:
         _LOG.warning(
             "%s: the detector jumped to another person; kept the one seen longest (%d frames) and left out %d frames "
             "of %d other(s)",
-            *(path, kept, others, len(tracks) - 1),
+            *(path, kept, others, len(lengths) - 1),
         )
-
-
-def _on_frames(track: Track, frames: int, joints: int) -> np.ndarray:
-    """The track as (T, J, 3), NaN where it was not seen."""
-    keypoints = np.full((frames, joints, 3), np.nan, np.float32)
-    keypoints[track.frames] = track.keypoints
-    return keypoints
 
 
 def _evenly_timed(keypoints: np.ndarray, times_s: np.ndarray, nominal_fps: float) -> tuple[np.ndarray, float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poselift.errors import FormatError, SkeletonError
+from poselift.errors import FormatError, ShapeError, SkeletonError
 from poselift.formats.order import candidates, check_order, tell_skeleton
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS, Skeleton
@@ -53,11 +53,12 @@ def finish(people: Sequence[np.ndarray], source: Source, wish: Wish) -> tuple[Ke
 
     Raises:
         FormatError: No frames, no joint in sight, infinite or absurd numbers, no frame rate.
+        ShapeError: The user's frame rate is not positive.
         SkeletonError: The joints fit no skeleton, do not tell which, or contradict the file's own claim.
     """
     checked = [_checked(np.asarray(person), source.name) for person in people]
     skeleton = _skeleton(checked, source, wish)
-    fps, image_size = _fps(len(checked[0]), source, wish), _image_size(source)
+    fps, image_size = frame_rate(len(checked[0]), source, wish), _image_size(source)
     clips = tuple(
         Keypoints2D(person[..., :2], person[..., 2] if person.shape[2] == 3 else None, skeleton, fps, image_size)
         for person in checked
@@ -124,8 +125,16 @@ def _skeleton(people: list[np.ndarray], source: Source, wish: Wish) -> Skeleton:
     return skeleton
 
 
-def _fps(frames: int, source: Source, wish: Wish) -> float:
+def frame_rate(frames: int, source: Source, wish: Wish) -> float:
+    """Frames per second of a clip of so many frames: what the user says, else what the file says.
+
+    Raises:
+        ShapeError: The user's is not positive.
+        FormatError: The file's is not positive, or nobody says.
+    """
     if wish.fps is not None:
+        if not (np.isfinite(wish.fps) and wish.fps > 0):
+            raise ShapeError(f"wanted a positive frame rate, got fps={wish.fps}")
         return wish.fps
     if source.fps is not None:
         if not (np.isfinite(source.fps) and source.fps > 0):

@@ -7,15 +7,15 @@ import numpy as np
 from poselift.errors import FormatError
 from poselift.formats.clip import Source, Wish
 from poselift.formats.detections import follow, frame_number
-from poselift.formats.fields import numbers
+from poselift.formats.fields import numbers, person_id
 from poselift.sequence import Keypoints2D
 
 
 def read_detections(content: list[Any], name: str, wish: Wish) -> tuple[Keypoints2D, ...]:
     """Keypoints of each person in a list ``[{"image_id": 12, "keypoints": [x, y, confidence, ...]}, ...]``.
 
-    `image_id` is the frame number, or a file name whose last number it is. Other entries (`score`, `box`, `idx`) are
-    not used.
+    `image_id` is the frame number, or a file name whose last number it is. `idx` (AlphaPose) or `track_id` (PoseTrack)
+    says who it is, if it tells people apart. Other entries (`score`, `box`) are not used.
 
     Raises:
         FormatError: An entry is broken, nobody is there, or there is no frame rate.
@@ -24,12 +24,14 @@ def read_detections(content: list[Any], name: str, wish: Wish) -> tuple[Keypoint
     if not content:
         raise FormatError(f"{name} is an empty list; wanted detections with 'image_id' and 'keypoints'")
     people: dict[int, list[np.ndarray]] = {}
+    ids: dict[int, list[int | None]] = {}
     for place, entry in enumerate(content):
         number, pose = _detection(entry, f"{name}, entry {place}")
         people.setdefault(number, []).append(pose)
+        ids.setdefault(number, []).append(person_id(entry.get("idx", entry.get("track_id"))))
     if len({len(pose) for poses in people.values() for pose in poses}) > 1:
         raise FormatError(f"{name}: its people have different numbers of joints; wanted one joint count")
-    return follow({number: np.stack(poses) for number, poses in people.items()}, Source(name), wish)
+    return follow({number: np.stack(poses) for number, poses in people.items()}, ids, Source(name), wish)
 
 
 def _detection(entry: Any, name: str) -> tuple[int, np.ndarray]:

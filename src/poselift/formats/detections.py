@@ -1,4 +1,4 @@
-"""Formats that list each frame's people without saying who is who: one person at a time from them."""
+"""Formats that list each frame's people in no order: one person at a time from them."""
 
 import re
 from collections.abc import Mapping
@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from poselift.errors import FormatError
-from poselift.formats.clip import Source, Wish, finish
+from poselift.formats.clip import Source, Wish, finish, frame_rate
 from poselift.formats.fields import frame_rows
 from poselift.sequence import Keypoints2D
-from poselift.track import track_people
+from poselift.track import Ids, track_people
 
 _NUMBER = re.compile(r"\d+")
 
@@ -20,30 +20,36 @@ def frame_number(name: str) -> int | None:
     return int(found[-1]) if found else None
 
 
-def follow(frames: Mapping[int, np.ndarray], source: Source, wish: Wish) -> tuple[Keypoints2D, ...]:
+def follow(
+    frames: Mapping[int, np.ndarray], ids: Mapping[int, Ids], source: Source, wish: Wish
+) -> tuple[Keypoints2D, ...]:
     """One clip for each person, those seen longest and clearest first.
 
     Args:
         frames: Frame number to (P, J, 3) keypoints of its people. Missing numbers become frames without people.
+        ids: Frame number to the number that the file gives each of its people, None where it gives none. They decide
+            who is who if they tell people apart; see `poselift.track.track_clip`.
         source: What the file says.
         wish: What the user says.
 
     Raises:
-        FormatError: Nobody is there, J changes, or the numbering jumps.
+        FormatError: Nobody is there, J changes, the numbering jumps, or there is no frame rate.
+        ShapeError: The user's frame rate is not positive.
         SkeletonError: The joints fit no skeleton, or do not tell which.
     """
     if not frames:
         raise FormatError(f"{source.name} holds no frames")
     rows, length = frame_rows(list(frames), source.name)
     detections: list[np.ndarray] = [np.empty((0, 0, 3))] * length
-    for row, people in zip(rows, frames.values(), strict=True):
-        detections[row] = people
+    numbers: list[Ids] = [[]] * length
+    for row, (number, people) in zip(rows, frames.items(), strict=True):
+        detections[row], numbers[row] = people, ids[number]
     counts = sorted({people.shape[1] for people in detections if len(people)})
     if len(counts) > 1:
         raise FormatError(f"{source.name}: people have {' and '.join(map(str, counts))} joints; wanted one joint count")
     if any(np.isinf(people).any() for people in frames.values()):
         raise FormatError(f"{source.name}: keypoints hold infinite numbers; the file is damaged")
-    tracks = track_people(detections)
+    tracks = track_people(detections, frame_rate(length, source, wish), numbers)
     if not tracks:
         raise FormatError(f"{source.name}: nobody is seen in any of {len(frames)} frames")
     return finish(tracks, source, wish)

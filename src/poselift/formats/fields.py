@@ -54,6 +54,20 @@ def frame_rows(frame_numbers: Sequence[int], source: str) -> tuple[np.ndarray, i
     return np.asarray(frame_numbers, np.int64) - found[0], int(found[-1] - found[0]) + 1
 
 
+def person_id(content: object) -> int | None:
+    """The number that a tracker gave a person: a number, or one in lists, such as ``[[3.0], [3.0]]``.
+
+    Returns:
+        None for anything else, and below 0, which means that there was no tracker.
+    """
+    try:
+        found = np.unique(np.asarray(content, np.float64))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    known = len(found) == 1 and found[0] >= 0 and found[0] == found[0].round() and found[0] < 2**53
+    return int(found[0]) if known else None
+
+
 def named_skeleton(name: object, joints: object, parents: object, source: str) -> Skeleton:
     """The skeleton that a file names, or describes by joint names and parents.
 

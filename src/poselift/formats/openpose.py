@@ -9,7 +9,7 @@ from poselift.errors import FormatError, SkeletonError
 from poselift.files import read_json
 from poselift.formats.clip import Source, Wish
 from poselift.formats.detections import follow, frame_number
-from poselift.formats.fields import numbers
+from poselift.formats.fields import numbers, person_id
 from poselift.sequence import Keypoints2D
 
 _UNKNOWN_MODELS = {15: "MPI", 18: "old COCO"}
@@ -20,7 +20,8 @@ def read_openpose(folder: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
     """Keypoints of each person in a folder of OpenPose JSON.
 
     The frame number is the last number in each file name. BODY_25 and BODY_25B have as many joints; which one it is
-    shows in the places of the joints, and is logged. Joints with an x or y of exactly 0 were not seen.
+    shows in the places of the joints, and is logged. Joints with an x or y of exactly 0 were not seen. `person_id`
+    says who it is, if it tells people apart.
 
     Args:
         folder: Holds `*_keypoints.json`, or else any `*.json`, one a frame.
@@ -34,6 +35,7 @@ def read_openpose(folder: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
     if not files:
         raise FormatError(f"{folder} holds no .json files; wanted OpenPose's, one a frame")
     frames: dict[int, np.ndarray] = {}
+    ids: dict[int, list[int | None]] = {}
     names: dict[int, str] = {}
     for file in files:
         number = frame_number(file.stem) if len(files) > 1 else 0
@@ -46,17 +48,19 @@ def read_openpose(folder: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
                 f"{folder} holds two files for frame {number}: {names[number]} and {file.name}; "
                 "put each camera into its own folder"
             )
-        frames[number], names[number] = people_of(read_json(file), str(file)), file.name
-    return _follow(frames, str(folder), wish)
+        frames[number], ids[number] = people_of(read_json(file), str(file))
+        names[number] = file.name
+    return _follow(frames, ids, str(folder), wish)
 
 
 def read_openpose_frame(content: dict[str, Any], name: str, wish: Wish) -> tuple[Keypoints2D, ...]:
     """Clips of one frame from one OpenPose file's content; errors as `read_openpose`."""
-    return _follow({0: people_of(content, name)}, name, wish)
+    people, ids = people_of(content, name)
+    return _follow({0: people}, {0: ids}, name, wish)
 
 
-def people_of(content: Any, name: str) -> np.ndarray:
-    """(P, J, 3) x, y, confidence of the people in one file; (0, 0, 3) when it shows nobody.
+def people_of(content: Any, name: str) -> tuple[np.ndarray, list[int | None]]:
+    """(P, J, 3) x, y, confidence of the people in one file, and their numbers; (0, 0, 3) when it shows nobody.
 
     Raises:
         FormatError: It is not OpenPose's layout.
@@ -64,16 +68,17 @@ def people_of(content: Any, name: str) -> np.ndarray:
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
         raise FormatError(f"{name} is not OpenPose JSON; wanted a list 'people' of objects with '{_PEOPLE}'")
-    found = []
+    found, ids = [], []
     for person in people:
         flat = numbers(person.get(_PEOPLE, []), _PEOPLE, name)
         if flat.ndim != 1 or flat.size % 3:
             raise FormatError(f"{name}: wanted x, y, confidence of each joint in {_PEOPLE}, got {flat.shape} numbers")
         if flat.size:
             found.append(_without_edge(flat.reshape(-1, 3)))
+            ids.append(person_id(person.get("person_id")))
     if len({len(person) for person in found}) > 1:
         raise FormatError(f"{name}: its people have different numbers of joints")
-    return np.stack(found) if found else np.empty((0, 0, 3))
+    return np.stack(found) if found else np.empty((0, 0, 3)), ids
 
 
 def _without_edge(person: np.ndarray) -> np.ndarray:
@@ -81,11 +86,13 @@ def _without_edge(person: np.ndarray) -> np.ndarray:
     return np.where((person[:, :2] == 0).any(-1, keepdims=True), 0.0, person)
 
 
-def _follow(frames: dict[int, np.ndarray], name: str, wish: Wish) -> tuple[Keypoints2D, ...]:
+def _follow(
+    frames: dict[int, np.ndarray], ids: dict[int, list[int | None]], name: str, wish: Wish
+) -> tuple[Keypoints2D, ...]:
     joints = next((people.shape[1] for people in frames.values() if len(people)), 0)
     if wish.skeleton is None and joints in _UNKNOWN_MODELS:
         raise SkeletonError(
             f"{name}: {joints} joints are OpenPose's {_UNKNOWN_MODELS[joints]} model, which is not read; "
             "run OpenPose with --model_pose BODY_25, or put the joints into a known order and name that with --skeleton"
         )
-    return follow(frames, Source(name), wish)
+    return follow(frames, ids, Source(name), wish)

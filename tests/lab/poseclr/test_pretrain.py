@@ -202,7 +202,7 @@ def test_every_lifter_is_pretrained_and_its_encoder_taken_up(run, name, monkeypa
     training = run(recipe)
     start = {key: value.clone() for key, value in training.model.lifter.state_dict().items()}
     training.pretrain()
-    got = load_weights(training.weights).state_dict()
+    got = load_weights(training.weights, lifter=name).state_dict()
     for key, value in training.model.lifter.state_dict().items():
         assert torch.equal(value, got[key]), key
         assert not key.startswith("head.") or torch.equal(value, start[key]), key
