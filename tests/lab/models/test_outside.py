@@ -67,7 +67,7 @@ def test_a_failing_import_inside_the_module_is_told_as_it_is(tmp_path, monkeypat
     ("spoil", "message"),
     [
         (lambda m: delattr(m, "fps"), r"lacks fps \(frames per second\)"),
-        (lambda m: delattr(m, "head"), r"lacks head \(features to joints\)"),
+        (lambda m: delattr(m, "head"), r"lacks head \(maps features to joints\)"),
         (lambda m: setattr(m, "skeleton", "H36M_17"), "wanted skeleton: a poselift Skeleton, got 'H36M_17'"),
         (lambda m: setattr(m, "in_channels", 4), "wanted in_channels"),
         (lambda m: setattr(m, "in_frames", 0), "wanted in_frames"),
