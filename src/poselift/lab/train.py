@@ -115,7 +115,7 @@ class Run(Engine[Batch]):
         """
         return self._run(progress, max_minutes, signals)
 
-    def _trained(self) -> list[nn.Parameter]:
+    def _trainable(self) -> list[nn.Parameter]:
         return list(self.model.parameters())
 
     def _draw(self, share: Share) -> Batch:
@@ -127,7 +127,7 @@ class Run(Engine[Batch]):
         pred = self.model.head(features.float())  # bfloat16 would round a metre to 4 mm
         return {"loss": pose_loss(pred, drawn.targets, self.model.skeleton, self.recipe.loss)}
 
-    def _moved(self) -> None:
+    def _after_step(self) -> None:
         decay = min(self.recipe.optim.ema, (1 + self.step) / (10 + self.step))
         _move_average(self.average, self.model, 1 - decay)
 

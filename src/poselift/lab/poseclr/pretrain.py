@@ -134,7 +134,7 @@ class Pretraining(Engine[Views]):
             "retrieval_rank": found.median_rank,
         }
 
-    def _trained(self) -> list[nn.Parameter]:
+    def _trainable(self) -> list[nn.Parameter]:
         return [parameter for _, parameter in self.model.trained()]
 
     def _draw(self, share: Share) -> Views:
@@ -146,7 +146,7 @@ class Pretraining(Engine[Views]):
         self._keys.append((contrast.keys, drawn.moments))
         return {"loss": contrast.loss} | contrast.measures
 
-    def _moved(self) -> None:
+    def _after_step(self) -> None:
         size = self.recipe.batch_size
         place = slice(self._shares[0].of(size).start, self._shares[-1].of(size).stop)
         keys, clips, spans = (
@@ -162,7 +162,7 @@ class Pretraining(Engine[Views]):
     def _scores(self) -> dict[str, float]:
         return self.retrieve()
 
-    def _saved(self) -> None:
+    def _after_checkpoint(self) -> None:
         self.folder.write("curves.svg", curves_svg(self.recipe.name, self.folder.lines(), _PANELS))
 
     def _write_encoder(self) -> None:
