@@ -24,7 +24,7 @@ import workers
 
 from poselift.lab.models import build
 from poselift.lab.poseclr.pretrain import Pretraining, PretrainRecipe
-from poselift.lab.poseclr.retrieval import Embed, features_of, keypoints_themselves, retrieve
+from poselift.lab.poseclr.retrieval import Embed, features_of, raw_keypoints, retrieve
 from poselift.lab.poseclr.views import MocapViews, MocapViewTask, as_recorded
 from poselift.lab.run.recipe import TrainRecipe
 from poselift.lab.tasks import MocapTask
@@ -231,7 +231,7 @@ def found_before_and_after(run: Pretraining) -> dict[str, Any]:
     torch.manual_seed(run.recipe.seed)
     fresh = build(run.recipe.lifter, **run.recipe.model)  # the very weights that the run began with
     embeds = {
-        "keypoints": keypoints_themselves,
+        "keypoints": raw_keypoints,
         "before": features_of(fresh.eval()),
         "after": features_of(run.model.eval().lifter),
         "projector": run.model.embed,
