@@ -174,15 +174,7 @@ class Engine(ABC, Generic[D]):
         return means
 
     def _over_ranks(self, measured: dict[str, Tensor], windows: int) -> dict[str, Tensor]:
-        """Turn sums over this process's windows into means over the whole batch, of the gradients and the measures.
-
-        Args:
-            measured: Sums of the measures over this process's windows.
-            windows: Number of these windows.
-
-        Returns:
-            Means of the measures over the batch; the parameters' gradients are changed in place.
-        """
+        """Turn sums over this process's windows into means over the batch: gradients in place, measures as returned."""
         count = torch.full((), float(windows), device=self.device)
         sums = torch.stack([*measured.values(), count])
         parameters = self._trainable()
