@@ -99,6 +99,7 @@ def own() -> TrainRecipe:
 
 
 def _nanohtnet(name: str, frames: int, *, live: bool = False, lr: float = 2e-3, steps: int = 30000) -> TrainRecipe:
+    """Return a recipe of NanoHTNet with the options of the shipped weights, for a window of so many frames."""
     still = {"spatial_dropout": 0.0, "temporal_dropout": 0.0, "projection_dropout": 0.0, "drop_path": (0.0, 0.0)}
     ours = {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True}
     model = {"in_frames": frames, "keep_frames": 9} | ours | still
@@ -109,6 +110,7 @@ def _recipe(
     name: str, lifter: str, model: dict[str, Any], *, lr: float = 2e-3, ema: float = 0.9995, steps: int = 30000,
     precision: Literal["auto", "bf16"] = "bf16",
 ) -> TrainRecipe:  # fmt: skip
+    """Return a recipe with what all recipes of this file have in common."""
     return TrainRecipe(
         name=name,
         lifter=lifter,
