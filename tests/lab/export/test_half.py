@@ -8,7 +8,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from poselift.errors import OutputError, OutputExistsError
-from poselift.lab.export.half import fits_half, halve, strip_debug_info, store_half
+from poselift.lab.export.half import fits_half, halve, store_half, strip_debug_info
 
 WEIGHT = np.random.default_rng(0).normal(size=(48, 48)).astype(np.float32)
 

@@ -3,7 +3,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from poselift.lab.poseclr.bank import Moments
-from poselift.lab.poseclr.retrieval import raw_keypoints, match_ranks, retrieve
+from poselift.lab.poseclr.retrieval import match_ranks, raw_keypoints, retrieve
 from poselift.lab.poseclr.views import Views
 
 
