@@ -1,15 +1,15 @@
-"""What each part of the default weights' recipe is worth: one change at a time, short runs, the split dev.
+"""Measure what each part of the default weights' recipe is worth: short runs with one change each, on the split dev.
 
 Usage: python benchmarks/ablations.py --data mocap17.npz --out DIR [--minutes-per-run 2] [--recording RECORDING.npz]
 
-Every row is the recipe `nanohtnet_mocap`, shorter, with one option changed. All rows take the same steps, as many as
-the recipe itself does in the minutes given: a step is 32 windows whatever their length, so all see as many windows and
-as many updates, and the result does not depend on the machine. Rows that cost more (long windows, many frames out) show
-it in the column of milliseconds. The recipe itself runs with several seeds; their spread is the luck that the rows are
-measured against, by a 95 % interval. Of forty rows two are expected to look better or worse than they are, and the
-order may change in long runs.
+Every row is the recipe `nanohtnet_mocap`, shorter and with one option changed. All rows take as many steps as the
+recipe itself does in the given minutes. A step is 32 windows of any length, so all rows see the same number of windows
+and updates, and the result does not depend on the machine. Rows that cost more (long windows, many returned frames)
+show it in the column of milliseconds. The recipe itself runs with several seeds, and the rows are compared with their
+spread by a 95 % interval. Of forty rows two are expected to look better or worse than they are, and the order may
+change in long runs.
 
-What is stopped goes on when the same command is given again; DIR/table.md holds what is there.
+The same command resumes runs that were stopped; DIR/table.md shows the results so far.
 """
 
 import argparse
@@ -30,20 +30,20 @@ from poselift.lab.run.recipe import TrainRecipe
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One change."""
+    """A row of the table: the recipe with one change."""
 
     group: str
-    """The question."""
+    """The part of the recipe that is changed."""
     name: str
     change: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the recipe that differ."""
+    """Options that differ from the recipe's."""
     centre: bool = False
-    """Whether only the middle frame is trained, and so scored."""
+    """Whether only the middle frame is trained, and therefore scored."""
 
 
 BASE = Row("", "the recipe")
 FLIP = Row("test", "flip averaging")
-"""The recipe's own weights, scored in another way."""
+"""The recipe's weights, scored with flip averaging."""
 ROWS = (
     BASE,
     Row("detector", "exact 2D alone", {"data": {"exact": 1.0, "own_joints": 0.0}}),
@@ -70,12 +70,12 @@ ROWS = (
     Row("frames seen", "T = 27", {"model": {"in_frames": 27}}),
     Row("frames seen", "T = 243", {"model": {"in_frames": 243}}),
 )
-"""What is worth most first, within a seed."""
+"""The rows, in the order in which they are run for each seed: the most informative first."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A run of a row."""
+    """A run of a row with one seed."""
 
     row: Row
     seed: int
@@ -86,19 +86,19 @@ class Trial:
 
 
 def base_recipe(steps: int, args: argparse.Namespace, seed: int = 0) -> TrainRecipe:
-    """The recipe of the default weights, shorter."""
+    """Return the recipe of the default weights, with fewer steps and smaller batches."""
     recipe = short_runs.changed(get_recipe("nanohtnet_mocap"), {"seed": seed, "batch_size": 32, "model": args.model})
     return short_runs.short(recipe, steps, args.train)
 
 
 def trials(seeds: int, base_seeds: int) -> list[Trial]:
-    """Every run: the recipe's own seeds first, since nothing can be said without their spread."""
+    """Return every run: the recipe's own seeds first, since their spread is needed to judge the rows."""
     first = [Trial(BASE, seed) for seed in range(max(seeds, base_seeds))]
     return first + [Trial(row, seed) for seed in range(seeds) for row in ROWS if row is not BASE]
 
 
 def jobs(everything: Sequence[Trial], steps: int, args: argparse.Namespace) -> list[short_runs.Job]:
-    """The runs as jobs."""
+    """Return the runs as jobs."""
     return [
         short_runs.Job(
             trial.name,
@@ -111,7 +111,7 @@ def jobs(everything: Sequence[Trial], steps: int, args: argparse.Namespace) -> l
 
 
 def table(everything: Sequence[Trial], out: Path) -> str:
-    """What is there, as Markdown."""
+    """Return the results so far as a table in Markdown."""
     found = workers.results(everything, out)
     by_row: dict[Row, list[dict[str, Any]]] = {}
     for trial, run in found.items():
@@ -148,11 +148,11 @@ def _cell(runs: Sequence[dict], seen: str, metric: str, digits: int = 1) -> str:
 
 
 def _gap(row: Row, runs: Sequence[dict], base: Sequence[dict], seen: str) -> tuple[str, str]:
-    """Difference in P-MPJPE from the recipe, and what may be said of it."""
+    """Return the difference in P-MPJPE from the recipe, and its verdict."""
     if row is BASE or not base:
         return "", ""
     one, other = ([run[seen]["p_mpjpe"] for run in some] for some in (runs, base))
-    if row is FLIP:  # the same networks, so each with itself
+    if row is FLIP:  # the same networks are scored twice, so the differences are paired
         gap = differences.paired([a - b for a, b in zip(one, other, strict=True)])
     else:
         gap = differences.against(one, other)

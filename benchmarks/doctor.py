@@ -1,10 +1,11 @@
-"""How often the doctor finds planted faults, and how often it finds what is not there; and the fit of its odds.
+"""Measure how often the doctor finds planted faults, and how often it reports faults that are not there.
 
-python benchmarks/doctor.py MOCAP17.npz [--views 2] [--fit]
+Usage: python benchmarks/doctor.py MOCAP17.npz [--views 2] [--fit]
 
-Each clip (at most 250 frames from a random place) is seen by cameras all around, 10 degrees below to 35 above,
-with 2 pixels of noise in each joint. `--fit` prints the constants of `poselift.doctor.sides` and `.pace`,
-each subject with the weight of the root of its clips, and what they would give on subjects left out of the fit.
+Each clip (at most 250 frames from a random start) is seen by cameras all around, 10 degrees below to 35 above the
+person, with 2 pixels of noise in each joint. `--fit` fits and prints the constants of `poselift.doctor.sides` and
+`poselift.doctor.pace` instead, with each subject weighted by the root of its number of clips, and prints how well they
+do on subjects left out of the fit.
 """
 
 import argparse
@@ -31,6 +32,7 @@ FRAMES = 250
 
 
 def views(clip: MocapClip, seed: int) -> Iterator[Keypoints2D]:
+    """Yield noisy keypoints of a part of a clip from each camera, in the orders H36M_17 and COCO_17."""
     rng = np.random.default_rng((seed, zlib.crc32(clip.name.encode())))
     start = rng.integers(max(1, len(clip) - FRAMES + 1))
     part = replace(clip, xyz=clip.xyz[start : start + FRAMES])
@@ -41,7 +43,7 @@ def views(clip: MocapClip, seed: int) -> Iterator[Keypoints2D]:
 
 
 def as_coco(xyz: np.ndarray) -> np.ndarray:
-    """COCO joints of H36M_17 poses (z up), with a face made up between nose and head top."""
+    """Return COCO joints (T, 17, 3) of H36M_17 poses (T, 17, 3), z up, with a face between nose and head top."""
 
     def joint(name: str) -> np.ndarray:
         return xyz[:, H36M_17.index(name)]
@@ -87,10 +89,11 @@ FAULTS: dict[str, tuple[str, Callable[[Keypoints2D], Keypoints2D]]] = {
     "25 fps claimed as 50": ("rate", lambda k: replace(k, xy=k.xy[::2])),
     "50 fps claimed as 25": ("rate", lambda k: replace(k, fps=25.0)),
 }
-"""Fault: name of the check that should find it, and how it is planted."""
+"""Fault: name of the check that should find it, and the function that plants it."""
 
 
 def measure(clips: list[MocapClip], lifter: Lifter, seeds: int) -> None:
+    """Print the shares of views in which each planted fault was found, and in which each check found one without it."""
     counts: Counter[tuple[str, str]] = Counter()
     for clip in clips:
         for seed in range(seeds):
@@ -103,9 +106,9 @@ def measure(clips: list[MocapClip], lifter: Lifter, seeds: int) -> None:
                     kind = " hint" if finding.severity == "info" else ""
                     counts[name, f"false {finding.check}{kind}"] += 1
                 for fault, (check, plant) in FAULTS.items():
-                    told = {f.severity for f in check_keypoints(Body(plant(seen)), lifter) if f.check == check}
-                    counts[name, fault] += bool(told - {"info"})
-                    counts[name, f"{fault}, or a hint"] += bool(told)
+                    severities = {f.severity for f in check_keypoints(Body(plant(seen)), lifter) if f.check == check}
+                    counts[name, fault] += bool(severities - {"info"})
+                    counts[name, f"{fault}, or a hint"] += bool(severities)
     for name in (H36M_17.name, COCO_17.name):
         print(f"{name}: {counts[name, 'clips']} views")
         for (owner, what), count in counts.items():
@@ -114,6 +117,7 @@ def measure(clips: list[MocapClip], lifter: Lifter, seeds: int) -> None:
 
 
 def fit(clips: list[MocapClip], lifter: Lifter, seeds: int) -> None:
+    """Fit the constants of the checks of sides and rate, and print them with their error rates on other subjects."""
     near, paces, who = [], [], []
     for clip in clips:
         for seed in range(100, 100 + seeds):
@@ -146,6 +150,7 @@ def fit(clips: list[MocapClip], lifter: Lifter, seeds: int) -> None:
 
 
 def logistic(right: np.ndarray, wrong: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the weights (F,) of a logistic regression that separates features `right` from `wrong`, (N, F) each."""
     x = np.concatenate([right, wrong])
     y, weight = np.repeat([1.0, 0.0], [len(right), len(wrong)]), np.concatenate([weight, weight])
     w = np.zeros(x.shape[1])

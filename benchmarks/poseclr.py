@@ -1,20 +1,20 @@
-"""Does PoseCLR help? Fine-tuning from scratch against fine-tuning from a pre-trained encoder, all else alike.
+"""Measure whether PoseCLR helps: fine-tuning from a pre-trained encoder against training from scratch, all else equal.
 
 Usage: python benchmarks/poseclr.py --data mocap17.npz --out DIR [--minutes-per-run 4] [--pretrain-minutes 4]
 
-NanoHTNet with 10, 1 and 100 % of the labels and three seeds, PoseSSM and HTNet with 10 % and two. A seed is its own
-part of the labels, its own fresh weights (pre-training begins with the ones that "scratch" begins with), its own
+NanoHTNet is trained with 10, 1 and 100 % of the labels and three seeds, PoseSSM and HTNet with 10 % and two seeds. Each
+seed has its own part of the labels, its own fresh weights (pre-training begins with those of "scratch"), its own
 batches and its own pre-training, so the starts are compared seed by seed. "longer" is from scratch too, but with the
-processor time of pre-training added to its own: what helps must also help more than that. Pre-training sees all clips
-of the split train, and never a 3D joint as a target.
+processor time of pre-training added to its own: pre-training is worth its time only if it beats that. Pre-training sees
+all clips of the split train, and never a 3D joint as a target.
 
-The first call measures what a step costs and keeps it in DIR/plan.json: all runs of a lifter and kind take the same
-steps, whatever else the machine does. What is stopped goes on when the same command is given again. Runs come in the
-order of their worth, and DIR/table.md always holds what is there: after the first 15 runs NanoHTNet's verdicts for 10
-and 1 % of the labels, after 21 the ones against "longer".
+The first call measures what a step costs and keeps it in DIR/plan.json, so that all runs of a lifter and kind take the
+same steps, whatever else the machine does. The same command resumes runs that were stopped. The most informative runs
+come first, and DIR/table.md always shows the results so far: after the first 15 runs NanoHTNet's verdicts for 10 and
+1 % of the labels, after 21 those against "longer".
 
 The verdict is on P-MPJPE with exact 2D, by a 95 % interval of the differences between runs of the same seed (Student's
-t: with three seeds 2.5 times their standard deviation, with two 9 times, so two seeds hardly ever say anything).
+t: with three seeds 2.5 times their standard deviation, with two 9 times, so two seeds hardly ever give a verdict).
 """
 
 import argparse
@@ -42,7 +42,7 @@ TIERS = (
     (("nanohtnet",), 3, ("poseclr", "scratch"), (1.0,)),
     (("posessm", "htnet"), 2, ("poseclr", "scratch"), (0.1,)),
 )
-"""Lifters, most seeds, starts, shares of the labels; what is worth most comes first."""
+"""Groups of runs, the most informative first: lifters, number of seeds at most, starts, shares of the labels."""
 PAIRS = (("poseclr", "scratch"), ("poseclr", "longer"), ("longer", "scratch"))
 SCORES = (("exact", "mpjpe"), ("exact", "p_mpjpe"), ("noisy", "mpjpe"), ("noisy", "p_mpjpe"))
 MEANING = (
@@ -74,7 +74,7 @@ class Arm:
 
 
 def arms(lifters: Sequence[str] = LIFTERS, seeds: int = 3) -> list[Arm]:
-    """Every run, what is worth most first, and what it needs before it."""
+    """Return every run, the most informative first, and each after the pre-training that it needs."""
     found: dict[Arm, None] = {}
     for named, most, starts, fractions in TIERS:
         for seed in range(min(seeds, most)):
@@ -86,7 +86,7 @@ def arms(lifters: Sequence[str] = LIFTERS, seeds: int = 3) -> list[Arm]:
 
 
 def train_recipe(arm: Arm, steps: int, args: argparse.Namespace) -> TrainRecipe:
-    """The shipped recipe, shorter; the starts are alike but for their weights and, for "longer", their steps."""
+    """Return the shipped recipe, shorter; starts differ in their weights alone, and "longer" in its steps."""
     options = {
         "name": f"{arm.lifter}.{arm.start}", "seed": arm.seed, "precision": "bf16", "batch_size": 32,
         "data": {"fraction": arm.fraction, "fraction_seed": arm.seed},
@@ -96,7 +96,7 @@ def train_recipe(arm: Arm, steps: int, args: argparse.Namespace) -> TrainRecipe:
 
 
 def pretrain_recipe(lifter: str, seed: int, steps: int, args: argparse.Namespace) -> PretrainRecipe:
-    """The same lifter and observation model, all clips."""
+    """Return the pre-training of the same lifter with the same observation model, on all clips."""
     like = train_recipe(Arm(lifter, seed, "pretrain"), 100, args)
     recipe = PretrainRecipe(
         name=f"{lifter}.poseclr", lifter=lifter, model=like.model, data=like.data, batch_size=64, seed=seed,
@@ -106,7 +106,7 @@ def pretrain_recipe(lifter: str, seed: int, steps: int, args: argparse.Namespace
 
 
 def recipe_of(arm: Arm, cost: dict[str, float], args: argparse.Namespace) -> TrainRecipe | PretrainRecipe:
-    """Of a run, as long as its minutes are at these costs (seconds of a step) of both kinds of step."""
+    """Return the recipe of a run, with as many steps as fit into its minutes; `cost` is seconds of a step by kind."""
     minutes = {"pretrain": args.pretrain_minutes, "longer": args.pretrain_minutes + args.minutes_per_run}
     kind = "pretrain" if arm.start == "pretrain" else "train"
     steps = short_runs.steps_in(minutes.get(arm.start, args.minutes_per_run), cost[f"{arm.lifter}-{kind}"])
@@ -116,7 +116,7 @@ def recipe_of(arm: Arm, cost: dict[str, float], args: argparse.Namespace) -> Tra
 
 
 def jobs(everything: list[Arm], cost: dict[str, float], args: argparse.Namespace) -> list[short_runs.Job]:
-    """The runs as jobs."""
+    """Return the runs as jobs."""
     return [
         short_runs.Job(arm.name, recipe_of(arm, cost, args), arm.pretraining.name if arm.start == "poseclr" else "")
         for arm in everything
@@ -124,13 +124,13 @@ def jobs(everything: list[Arm], cost: dict[str, float], args: argparse.Namespace
 
 
 def table(everything: list[Arm], out: Path) -> str:
-    """What is there, as Markdown."""
+    """Return the results so far as tables in Markdown."""
     found = workers.results(everything, out)
     return "\n\n".join([_scores(found), _verdicts(found), _retrieval(found)]) + "\n"
 
 
 def _cells(found: dict[Arm, Result]) -> dict[tuple[str, float], dict[str, dict[int, Result]]]:
-    """(lifter, share): start: seed: result, in the order of the tables."""
+    """Return the results by (lifter, share of the labels), start and seed, in the order of the tables."""
     cells: dict[tuple[str, float], dict[str, dict[int, Result]]] = {}
     for arm in sorted(found, key=lambda arm: (LIFTERS.index(arm.lifter), -arm.fraction, arm.seed)):
         if arm.start != "pretrain":
@@ -161,9 +161,9 @@ def _verdicts(found: dict[Arm, Result]) -> str:
             place = _by_seed(starts.get(one, {}), starts.get(other, {}), "mpjpe")
             aligned = _by_seed(starts.get(one, {}), starts.get(other, {}), "p_mpjpe")
             if aligned:
-                said = [differences.paired([*values.values()]) for values in (place, aligned)]
+                gaps = [differences.paired([*values.values()]) for values in (place, aligned)]
                 about = f"{lifter} | {100 * fraction:g} % | {one} − {other} | {len(aligned)}"
-                lines.append(f"| {about} | {said[0]} | {said[1]} | {said[1].verdict} |")
+                lines.append(f"| {about} | {gaps[0]} | {gaps[1]} | {gaps[1].verdict} |")
             if lifter == "nanohtnet" and (one, other) == PAIRS[0]:
                 for seed, value in aligned.items():
                     by_seed.setdefault(seed, {})[fraction] = value
@@ -171,22 +171,22 @@ def _verdicts(found: dict[Arm, Result]) -> str:
 
 
 def _by_seed(one: dict[int, Result], other: dict[int, Result], metric: str) -> dict[int, float]:
-    """Differences with exact 2D, of the seeds that both have."""
+    """Return the differences of a metric with exact 2D by seed, for the seeds that both starts have."""
     return {seed: one[seed]["exact"][metric] - other[seed]["exact"][metric] for seed in one if seed in other}
 
 
 def _pooled(by_seed: dict[int, dict[float, float]]) -> list[str]:
-    """NanoHTNet over all shares of the labels: each seed counts once, as its shares have one pre-training."""
+    """Return a verdict on NanoHTNet over all shares of the labels; a seed counts once, as it has one pre-training."""
     shares = set.intersection(*map(set, by_seed.values())) if by_seed else set()
-    said = ["Differences between runs of the same seed, in millimetres, with 95 % intervals; below zero is better."]
+    notes = ["Differences between runs of the same seed, in millimetres, with 95 % intervals; below zero is better."]
     if len(shares) > 1:
         whole = differences.paired([sum(d[share] for share in shares) / len(shares) for d in by_seed.values()])
         which = ", ".join(f"{100 * share:g}" for share in sorted(shares, reverse=True))
-        said.append(
+        notes.append(
             f"NanoHTNet, mean over {which} % of the labels, {whole.seeds} seeds: poseclr − scratch {whole} mm P-MPJPE:"
             f" {whole.verdict}."
         )
-    return said
+    return notes
 
 
 def _retrieval(found: dict[Arm, Result]) -> str:
@@ -205,7 +205,7 @@ def _retrieval(found: dict[Arm, Result]) -> str:
 
 
 def add_options(parser: argparse.ArgumentParser, minutes: float = 4.0) -> None:
-    """The options that the sweep has as well."""
+    """Add the options that `poseclr_sweep.py` has as well."""
     short_runs.add_options(parser)
     parser.add_argument(
         "--minutes-per-run", type=float, default=minutes, help="processor time of each training's steps"
@@ -216,7 +216,7 @@ def add_options(parser: argparse.ArgumentParser, minutes: float = 4.0) -> None:
 
 
 def settings(args: argparse.Namespace) -> dict[str, Any]:
-    """What must stay as it is within a folder."""
+    """Return the options that must not change within a folder."""
     names = ("minutes_per_run", "pretrain_minutes", "model", "train", "pretrain", "cameras")
     return {name: getattr(args, name) for name in names}
 

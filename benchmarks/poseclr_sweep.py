@@ -1,12 +1,12 @@
-"""What PoseCLR's paper leaves open, one change at a time: retrieval, and the lifting that comes of it.
+"""Measure the choices that PoseCLR's paper leaves open, one at a time: by retrieval, and by lifting after fine-tuning.
 
 Usage: python benchmarks/poseclr_sweep.py --data mocap17.npz --out DIR [--minutes-per-run 1.5] [--pretrain-minutes 1.5]
 
 Each row pre-trains NanoHTNet with one option changed and fine-tunes it with 10 % of the labels, the same ones in all
-rows; all pre-trainings take the same processor time, so that four views of a moment are worth fewer steps than two.
-"defaults" and "from scratch" have more seeds: their spread is the luck that the other rows are measured against. With
-twenty rows, one is expected to look better or worse than it is. What is stopped goes on when the same command is given
-again; DIR/table.md holds what is there.
+rows. All pre-trainings take the same processor time, so rows with four views of a moment take fewer steps than rows
+with two. "defaults" and "from scratch" have more seeds, and the other rows are compared with their spread. Of twenty
+rows, one is expected to look better or worse than it is. The same command resumes runs that were stopped; DIR/table.md
+shows the results so far.
 """
 
 import argparse
@@ -26,13 +26,13 @@ FRACTION = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """One change."""
+    """A row of the table: the defaults with one change."""
 
     name: str
     pretrain: Mapping[str, Any] | None = field(default_factory=dict)
-    """Of `PretrainRecipe`; None for no pre-training."""
+    """Changed options of `PretrainRecipe`; None for no pre-training."""
     train: Mapping[str, Any] = field(default_factory=dict)
-    """Of `TrainRecipe`."""
+    """Changed options of `TrainRecipe`."""
 
 
 BASE, SCRATCH = Row("defaults"), Row("from scratch", None)
@@ -54,12 +54,12 @@ ROWS = (
     Row("no margin", {"contrast": {"margin_s": 0.0}}),
     Row("margin 1 s", {"contrast": {"margin_s": 1.0}}),
 )
-"""What is worth most first."""
+"""The rows, the most informative first."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A fine-tuning of a row, and the pre-training that it needs."""
+    """A fine-tuning of a row with one seed, and the pre-training that it needs."""
 
     row: Row
     seed: int
@@ -70,7 +70,7 @@ class Trial:
 
     @property
     def pretraining(self) -> str:
-        """Name of its pre-training, the one of the first row with the same options; empty without."""
+        """Name of the pre-training, which rows with the same options share; empty without pre-training."""
         if self.row.pretrain is None:
             return ""
         first = next(row for row in ROWS if row.pretrain == self.row.pretrain)
@@ -78,13 +78,13 @@ class Trial:
 
 
 def trials(seeds: int, base_seeds: int, rows: Sequence[Row] = ROWS) -> list[Trial]:
-    """Every fine-tuning, a seed at a time."""
+    """Return every fine-tuning, one seed after another."""
     most = {BASE: max(seeds, base_seeds), SCRATCH: max(seeds, base_seeds)}
     return [Trial(row, seed) for seed in range(max(seeds, base_seeds)) for row in rows if seed < most.get(row, seeds)]
 
 
 def jobs(everything: Sequence[Trial], cost: Mapping[str, float], args: argparse.Namespace) -> list[short_runs.Job]:
-    """The runs, each after what it needs."""
+    """Return the runs as jobs, each after the one that it needs."""
     found: dict[str, short_runs.Job] = {}
     for trial in everything:
         arm = poseclr.Arm("nanohtnet", trial.seed, "poseclr", FRACTION)
@@ -100,7 +100,7 @@ def jobs(everything: Sequence[Trial], cost: Mapping[str, float], args: argparse.
 
 
 def table(everything: Sequence[Trial], out: Path) -> str:
-    """What is there, as Markdown."""
+    """Return the results so far as a table in Markdown."""
     found = workers.results(everything, out)
     lines = [HEADER, "|" + "---|" * (HEADER.count("|") - 1)]
     base = [run["exact"]["p_mpjpe"] for trial, run in found.items() if trial.row == BASE]

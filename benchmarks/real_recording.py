@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/real_recording.py RECORDING.npz [LIFTER] [--keypoints CAMERA1.npz CAMERA3.npz]
 
-`poselift.measure.recording` says what the recording holds. Printed is P-MPJPE in millimetres over the valid ones of the
-twelve limb joints, frames with nine or more of them.
+`poselift.measure.recording` describes the recording's file. The script prints P-MPJPE in millimetres over those of the
+twelve limb joints that are valid, in frames with nine or more of them.
 """
 
 import argparse

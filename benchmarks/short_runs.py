@@ -1,6 +1,6 @@
-"""Short trainings that are compared with each other: their recipes, what a step costs, and how they are scored.
+"""Short trainings that are compared with each other: their recipes, the cost of a step, and their scores.
 
-Used by poseclr.py, poseclr_sweep.py and ablations.py. A run that is stopped goes on from its last checkpoint.
+Used by poseclr.py, poseclr_sweep.py and ablations.py. A run that was stopped resumes from its last checkpoint.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import workers
 
 from poselift.lab.models import build
 from poselift.lab.poseclr.pretrain import Pretraining, PretrainRecipe
-from poselift.lab.poseclr.retrieval import Embed, features_of, keypoints_themselves, retrieve
+from poselift.lab.poseclr.retrieval import Embed, features_of, raw_keypoints, retrieve
 from poselift.lab.poseclr.views import MocapViews, MocapViewTask, as_recorded
 from poselift.lab.run.recipe import TrainRecipe
 from poselift.lab.tasks import MocapTask
@@ -40,19 +40,19 @@ class Job:
     """One run."""
 
     name: str
-    """Its folder."""
+    """Name of the run's folder."""
     recipe: TrainRecipe | PretrainRecipe
-    """What is run."""
+    """Recipe of the run."""
     needs: str = ""
-    """Name of the pre-training whose encoder it starts from."""
+    """Name of the pre-training whose encoder the run starts from; empty for none."""
     centre: bool = False
-    """Score only the middle one of the frames that it yields, because no other was trained."""
+    """Score only the middle one of the frames that the lifter returns, because no other was trained."""
     flip: bool = False
-    """Score it with flip averaging as well."""
+    """Score the lifter with flip averaging as well."""
 
 
 def changed(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
-    """A recipe, or a part of one, with other values: `{"data": {"camera": {"roll_rad": 0}}, "model": {"width": 144}}`.
+    """Return a recipe with other values, such as `{"data": {"camera": {"roll_rad": 0}}, "model": {"width": 144}}`.
 
     Raises:
         TypeError: There is no such option.
@@ -69,22 +69,22 @@ def changed(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
 
 
 def short(recipe: Recipe, steps: int, options: Mapping[str, Any]) -> Recipe:
-    """A recipe for a short run on one core: at most a tenth of it is warm-up, nothing is evaluated on the way."""
+    """Return a recipe for a short run on one core: at most a tenth of it is warm-up, and it evaluates nothing."""
     quiet = {"steps": steps, "evaluate_every": 0, "log_every": 50, "checkpoint_every": 250, "device": "cpu"}
     recipe = changed(changed(recipe, quiet), options)
     return changed(recipe, {"optim": {"warmup_steps": min(recipe.optim.warmup_steps, steps // 10)}})
 
 
 def folder_name(words: str) -> str:
-    """A name for a folder: letters, digits, dots, and dashes between."""
+    """Return a name for a folder made of the words' letters, digits and dots, with dashes between the words."""
     return re.sub(r"[^\w.]+", "-", words).strip("-.")
 
 
 def step_seconds(recipe: TrainRecipe | PretrainRecipe, archive: Path, count: int = 10) -> float:
-    """Processor time of a step on this machine, in the median, so that what else runs here changes it little."""
+    """Return the median processor time of a step in seconds, which other programs on the machine change little."""
     times: list[float] = []
     options = {"steps": count, "log_every": 1, "checkpoint_every": count, "evaluate_every": 0}
-    recipe = changed(recipe, options | {"data": {"rare": 0.0}})  # finding rare poses takes a while, and no step does it
+    recipe = changed(recipe, options | {"data": {"rare": 0.0}})  # rare poses are searched for once, not in each step
     with tempfile.TemporaryDirectory() as folder:
         _train(_start(recipe, archive, Path(folder) / "run"), lambda *_: times.append(time.process_time()))
     return statistics.median(np.diff(times[1:]).tolist())
@@ -93,13 +93,13 @@ def step_seconds(recipe: TrainRecipe | PretrainRecipe, archive: Path, count: int
 def make_plan(
     path: Path, settings: dict[str, Any], recipes: Mapping[str, TrainRecipe | PretrainRecipe], archive: Path
 ) -> dict[str, float]:
-    """Seconds of a step by name, measured once and kept, so that all runs of a folder go by the same.
+    """Return the seconds of a step by name; they are measured once and kept, so that all runs of a folder use the same.
 
     Args:
-        path: Where they are kept.
-        settings: What must not change within a folder.
-        recipes: What is measured.
-        archive: Motion capture.
+        path: File that keeps them.
+        settings: Options that must not change within a folder.
+        recipes: Recipes to measure, by name.
+        archive: Archive of motion capture.
 
     Raises:
         SystemExit: The folder holds runs with other settings.
@@ -116,33 +116,36 @@ def make_plan(
 
 
 def steps_in(minutes: float, seconds: float) -> int:
-    """Steps that take so many minutes when each takes so many seconds."""
+    """Return how many steps take `minutes` when each takes `seconds`."""
     return max(round(60 * minutes / seconds), 2)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options that all of these benchmarks have."""
+    """Add the options that all of these benchmarks have."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, required=True, help="folder of the runs and of table.md")
     parser.add_argument("--data", type=Path, default=Path("mocap17.npz"), help="archive with the splits train and dev")
-    parser.add_argument("--recording", type=Path, help="recording of real_recording.py, to be measured as well")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="runs at a time")
-    parser.add_argument("--cameras", type=int, default=2, help="of each clip of the split dev")
+    parser.add_argument("--recording", type=Path, help="recording of real_recording.py to measure on as well")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="number of runs at the same time")
+    parser.add_argument("--cameras", type=int, default=2, help="number of cameras for each clip of the split dev")
     parser.add_argument("--model", type=json.loads, default={}, metavar="JSON",
-        help='other options of NanoHTNet, in all its runs, such as {"width": 144}')  # fmt: skip
+        help='changed options of NanoHTNet in all its runs, such as {"width": 144}')  # fmt: skip
     parser.add_argument("--train", type=json.loads, default={}, metavar="JSON",
-        help='of TrainRecipe, in all runs, such as {"batch_size": 64, "optim": {"lr": 1e-3}}')  # fmt: skip
-    parser.add_argument("--table", action="store_true", help="only write the table of what is there")
+        help='changed options of TrainRecipe, in all runs, as {"batch_size": 64, "optim": {"lr": 1e-3}}')  # fmt: skip
+    parser.add_argument("--table", action="store_true", help="only write the table of the results so far")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
 
 
 def run(jobs: Sequence[Job], args: argparse.Namespace, table: Callable[[], str]) -> int:
-    """Do what is not done yet, so many jobs at a time, and write the table; the exit status.
+    """Do the jobs that are not done yet, several at a time, and write the table.
 
     Args:
-        jobs: All jobs, what is needed before what needs it.
-        args: What `add_options` reads.
-        table: Makes the table of what is there.
+        jobs: All jobs, each after the one that it needs.
+        args: The parsed options of `add_options`.
+        table: Returns the table of the results so far.
+
+    Returns:
+        The exit status: 1 when a job failed.
     """
 
     def write_table() -> None:
@@ -169,10 +172,10 @@ def do(job: Job, out: Path, archive: Path, cameras: int, recording: Path | None 
     """Run a job to its end.
 
     Returns:
-        `steps`, `step_s` (processor time of a step), and what `scores` or `found_before_and_after` say.
+        `steps`, `step_s` (processor time of a step), and the values of `scores` or `found_before_and_after`.
 
     Raises:
-        RuntimeError: It was stopped before its last step.
+        RuntimeError: The job was stopped before its last step.
     """
     recipe = job.recipe
     if job.needs:
@@ -182,38 +185,38 @@ def do(job: Job, out: Path, archive: Path, cameras: int, recording: Path | None 
     _train(run)
     cost = {"steps": run.step, "step_s": round((time.process_time() - began) / max(run.step - first, 1), 4)}
     if run.step < recipe.steps:
-        raise RuntimeError(f"stopped at step {run.step} of {recipe.steps}; the same command goes on")
+        raise RuntimeError(f"stopped at step {run.step} of {recipe.steps}; give the same command again to resume")
     if isinstance(run, Pretraining):
         return cost | found_before_and_after(run)
     return cost | scores(job, run, cameras, recording)
 
 
 def scores(job: Job, run: Run, cameras: int, recording: Path | None) -> dict[str, Any]:
-    """Millimetres on the split dev and on a real recording, and the share of moments that the features find.
+    """Return errors in mm on the split dev and on a real recording, and the share of moments that the features find.
 
     Returns:
         "exact" and "noisy" (metric: mean), "real" (P-MPJPE of each camera) and "retrieval"; for `job.flip` also
         "flip_exact", "flip_noisy" and "flip_real".
     """
     lifter = CentreFrame(run.lifter) if job.centre else run.lifter
-    said = {
+    result = {
         "exact": run.task.measure(lifter, cameras=cameras).mean,
         "noisy": run.task.measure(lifter, cameras=cameras, noisy=True).mean,
         "retrieval": _found(features_of(run.average.eval()), run.task, run.recipe, 0.25),
     }
     if job.flip:
-        said["flip_exact"] = run.task.measure(lifter, cameras=cameras, flip_average=True).mean
-        said["flip_noisy"] = run.task.measure(lifter, cameras=cameras, flip_average=True, noisy=True).mean
+        result["flip_exact"] = run.task.measure(lifter, cameras=cameras, flip_average=True).mean
+        result["flip_noisy"] = run.task.measure(lifter, cameras=cameras, flip_average=True, noisy=True).mean
     if recording:
         seen = Recording(recording)
         for name, flip in (("real", False), ("flip_real", True))[: 1 + job.flip]:
             scores = [seen.score(lifter, camera, flip_average=flip) for camera in seen.people]
-            said[name] = [score.mean["p_mpjpe"] for score in scores]
-    return said
+            result[name] = [score.mean["p_mpjpe"] for score in scores]
+    return result
 
 
 class CentreFrame(TorchLifter):
-    """A lifter that gives out the middle one of the frames that its network yields."""
+    """A lifter that returns only the middle one of the frames that its network returns."""
 
     def __init__(self, lifter: TorchLifter) -> None:
         super().__init__(lifter.model, lifter.normalization)
@@ -221,17 +224,17 @@ class CentreFrame(TorchLifter):
         self.out_frames = (lifter.out_frames[self._middle],)
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """(B, T, J, C) to (B, 1, J, 3)."""
+        """Map keypoints (B, T, J, C) to joints (B, 1, J, 3)."""
         return super().__call__(windows)[:, self._middle : self._middle + 1]
 
 
 def found_before_and_after(run: Pretraining) -> dict[str, Any]:
-    """Shares of unseen moments found again from another camera, by what; and whether the embedding collapsed."""
+    """Return the shares of unseen moments found from another camera, by embedding, and measures of its collapse."""
     margin = run.recipe.contrast.margin_s
     torch.manual_seed(run.recipe.seed)
-    fresh = build(run.recipe.lifter, **run.recipe.model)  # the very weights that the run began with
+    fresh = build(run.recipe.lifter, **run.recipe.model)  # the same seed gives the weights that the run began with
     embeds = {
-        "keypoints": keypoints_themselves,
+        "keypoints": raw_keypoints,
         "before": features_of(fresh.eval()),
         "after": features_of(run.model.eval().lifter),
         "projector": run.model.embed,
@@ -259,7 +262,7 @@ def _train(run: Run | Pretraining, progress: Callable[[int, int, dict], None] | 
 
 
 def remember_rarity(folder: Path) -> None:
-    """Look up how rare each pose is instead of finding it out in every run; the same clips give the same file."""
+    """Keep the rarity of poses in files by the clips' digest, so that it is computed once and not in every run."""
     find = lab_data.rarity
 
     def remembered(frames: np.ndarray, skeleton: Any) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Frames a second and memory of lifting a long clip of keypoints, and latency of the network alone.
+"""Measure frames per second and memory when a long clip of keypoints is lifted, and the latency of the network alone.
 
 Usage: OMP_WAIT_POLICY=PASSIVE python benchmarks/throughput.py [LIFTER] [--frames 10000] [--threads 2]
 """
@@ -14,7 +14,7 @@ import poselift as pl
 
 
 def clip(frames: int) -> pl.Keypoints2D:
-    """A wandering BODY_25B figure with one joint in twenty missing, 50 fps."""
+    """Return a wandering BODY_25B figure at 50 fps, with one joint in twenty missing."""
     rng = np.random.default_rng(0)
     figure = rng.normal(0, 100, (1, 25, 2))
     sway = np.cumsum(rng.normal(0, 2, (frames, 25, 2)), 0)

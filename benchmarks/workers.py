@@ -1,8 +1,8 @@
-"""Jobs for the workers of one machine: each in a folder of its own, in the order in which they are worth most.
+"""Run jobs by several workers on one machine; each job has a folder of its own.
 
-`run_all` starts workers of one thread; each takes the first job that nobody has and that lacks nothing, until all are
-done. A job that is done is not done again when the same command is given again. Claims are locks on files, which end
-with their process, so workers may be killed, and more may be started.
+`run_all` starts workers with one thread each. A worker takes the first job that no other worker has and whose needs are
+done, until none is left. Jobs that are done are not done again when the same command is given again. Workers claim jobs
+by locks on files, which end with the process, so workers may be killed, and more may be started.
 """
 
 import fcntl
@@ -22,15 +22,15 @@ from poselift.files import written_whole
 
 
 class Job(Protocol):
-    """Anything to do."""
+    """A job."""
 
     @property
     def name(self) -> str:
-        """Its folder."""
+        """Name of the job, and of its folder."""
 
     @property
     def needs(self) -> str:
-        """Name of the job that must be done before; empty for none."""
+        """Name of the job that must be done before this one; empty for none."""
 
 
 AnyJob = TypeVar("AnyJob", bound=Job)
@@ -44,41 +44,41 @@ def write(path: Path, text: str) -> None:
 
 
 def result(out: Path, name: str) -> dict[str, Any] | None:
-    """What a job gave; None when it is not done."""
+    """Return the result of a job; None when it is not done."""
     path = out / name / "result.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def results(jobs: Sequence[AnyJob], out: Path) -> dict[AnyJob, dict[str, Any]]:
-    """What the jobs gave that are done."""
+    """Return the results of the jobs that are done."""
     return {job: found for job in jobs if (found := result(out, job.name)) is not None}
 
 
-def next_job(jobs: Sequence[AnyJob], out: Path, mine: Callable[[AnyJob], bool]) -> tuple[AnyJob | None, bool]:
-    """The first job that can be done, and when there is none, whether one is left that waits for another.
+def next_job(jobs: Sequence[AnyJob], out: Path, claim: Callable[[AnyJob], bool]) -> tuple[AnyJob | None, bool]:
+    """Return the first job that can be done, or None; and for None, whether a job is left that waits for another.
 
     Args:
-        jobs: All jobs, what is needed before what needs it.
+        jobs: All jobs, each after the one that it needs.
         out: The benchmark's folder.
-        mine: Tries to claim a job.
+        claim: Tries to claim a job; returns whether it could.
     """
     done = {job.name for job in jobs if result(out, job.name) is not None}
-    hopeless: set[str] = set()
+    failed: set[str] = set()
     waits = False
     for job in jobs:
         if job.name in done:
             continue
-        if error(out, job.name) or job.needs in hopeless:
-            hopeless.add(job.name)
+        if error(out, job.name) or job.needs in failed:
+            failed.add(job.name)
         elif job.needs and job.needs not in done:
             waits = True
-        elif mine(job):
+        elif claim(job):
             return job, False
     return None, waits
 
 
 def error(out: Path, name: str) -> Path | None:
-    """Where it stands why a job failed; None when it did not."""
+    """Return the path of the file with a job's traceback; None when the job has not failed."""
     path = out / name / "error.txt"
     return path if path.exists() else None
 
@@ -89,12 +89,12 @@ def work(jobs: Sequence[AnyJob], out: Path, do: Callable[[AnyJob], dict[str, Any
     Args:
         jobs: All jobs.
         out: The benchmark's folder.
-        do: Does one, and gives its result.
-        after: Called after each.
+        do: Does a job and returns its result.
+        after: Called after each job.
     """
     while True:
-        with _claims(out) as mine:
-            job, waits = next_job(jobs, out, mine)
+        with _claims(out) as claim:
+            job, waits = next_job(jobs, out, claim)
             if job is None and not waits:
                 return
             if job is None:
@@ -112,12 +112,12 @@ def work(jobs: Sequence[AnyJob], out: Path, do: Callable[[AnyJob], dict[str, Any
 
 
 def run_all(jobs: Sequence[Job], out: Path, processes: int) -> None:
-    """Start workers with this program's own arguments, and wait; what stops this process stops them.
+    """Start workers with this program's own arguments, and wait for them; stopping this process stops them too.
 
     Args:
         jobs: All jobs; those that failed before are tried again.
         out: The benchmark's folder.
-        processes: Workers.
+        processes: Number of workers.
     """
     for job in jobs:
         (out / job.name / "error.txt").unlink(missing_ok=True)
@@ -136,10 +136,10 @@ def run_all(jobs: Sequence[Job], out: Path, processes: int) -> None:
 
 @contextmanager
 def _claims(out: Path) -> Iterator[Callable[[Job], bool]]:
-    """A function that claims a job; what it has claimed is free again at the end."""
+    """Yield a function that claims a job; the claims end with the context."""
     held = []
 
-    def mine(job: Job) -> bool:
+    def claim(job: Job) -> bool:
         (out / job.name).mkdir(parents=True, exist_ok=True)
         lock = (out / job.name / "claim").open("w")
         try:
@@ -148,10 +148,10 @@ def _claims(out: Path) -> Iterator[Callable[[Job], bool]]:
             lock.close()
             return False
         held.append(lock)
-        return result(out, job.name) is None  # another may have done it since we looked
+        return result(out, job.name) is None  # another worker may just have done it
 
     try:
-        yield mine
+        yield claim
     finally:
         for lock in held:
             lock.close()

@@ -1,4 +1,4 @@
-"""A lifter of your own: forty lines that train, evaluate, export and lift like the ones inside.
+"""A lifter of your own: forty lines that train, evaluate, export and lift like poselift's own lifters.
 
     poselift train mocap --lifter graph_lifter:GraphLifter --data mocap17.npz -o run --model.width 96
     poselift evaluate run/lifter.mocap.onnx --data mocap17.npz
@@ -14,7 +14,7 @@ from poselift.skeleton import H36M_17
 
 
 class GraphLifter(nn.Module):
-    """Every joint's whole path is one token; tokens mix along the bones, three times."""
+    """Each joint's whole path is one token, and three layers mix tokens along the bones."""
 
     def __init__(self, in_frames: int = 27, width: int = 64, layers: int = 3) -> None:
         super().__init__()
@@ -27,12 +27,12 @@ class GraphLifter(nn.Module):
         self.head = nn.Linear(width, 3)
 
     def encode(self, x: Tensor) -> Tensor:
-        """(B, T, J, C) keypoints to features (B, 1, J, width)."""
+        """Map keypoints (B, T, J, C) to features (B, 1, J, width)."""
         tokens = self.embed(x.transpose(1, 2).flatten(2))
         for layer in self.mix:
             tokens = tokens + torch.relu(layer(torch.cat((tokens, self.graph @ tokens), 2)))
         return tokens.unsqueeze(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, J, C) keypoints to joints (B, 1, J, 3)."""
+        """Map keypoints (B, T, J, C) to joints (B, 1, J, 3), root-relative metres."""
         return self.head(self.encode(x))

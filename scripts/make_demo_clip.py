@@ -1,4 +1,4 @@
-"""Write the bundled demo clip: the keypoints our detector finds in a stretch of a sample video.
+"""Write the bundled demo clip: the keypoints that our detector finds in a part of a sample video.
 
     python scripts/make_demo_clip.py sports2d_demo.mp4 --first 9 --last 66
 

@@ -2,11 +2,11 @@
 
     python scripts/make_h36m_like.py mocap17.npz --out h36m_like
 
-With them the recipes and the evaluation can be tried by those who do not hold Human3.6M. Numbers measured on them say
-nothing about Human3.6M: people, motions and joints are others, the actions are names only, and the "detector" is noise.
+They let those who do not have Human3.6M try the recipes and the evaluation. Numbers measured on them say nothing about
+Human3.6M: people, motions and joints are different, the actions are names only, and the "detector" is noise.
 
 The dev subjects become S9 and S11, the others S1, S5, S6, S7 and S8. Recordings are cut where people leave the space
-that all four cameras see, and every piece is moved to the middle of it, heading anywhere.
+that all four cameras see; each piece is moved to the middle of that space and turned to a random heading.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from poselift.geometry.studio import studio_cameras
 from poselift.skeleton import H36M_17
 
 REACH_M = 1.0
-"""How far the pelvis may go from the middle."""
+"""Greatest distance of the pelvis from the middle, in metres."""
 SHORTEST = 50
 """Frames of the shortest piece that is kept."""
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def cast(mocap: Path, most_frames: int | None, seed: int) -> dict[str, dict[str, np.ndarray]]:
-    """World joints (T, 17, 3) by subject of Human3.6M and recording: people and motions in the roles of others."""
+    """Return world joints (T, 17, 3), metres, by subject and recording of Human3.6M: our people in those roles."""
     rng = np.random.default_rng(seed)
     cameras = studio_cameras("h36m")
     world: dict[str, dict[str, np.ndarray]] = {}
@@ -72,7 +72,7 @@ def cast(mocap: Path, most_frames: int | None, seed: int) -> dict[str, dict[str,
 
 
 def share(clips: list[MocapClip], roles: tuple[str, ...]) -> dict[str, str]:
-    """{subject: role}: the longest recorded first, each to the role with the fewest frames."""
+    """Return the role of each person: the longest recorded come first, each gets the role with the fewest frames."""
     total: dict[str, int] = {}
     for clip in clips:
         total[clip.subject] = total.get(clip.subject, 0) + len(clip)
@@ -85,7 +85,7 @@ def share(clips: list[MocapClip], roles: tuple[str, ...]) -> dict[str, str]:
 
 
 def pieces(xyz: np.ndarray, cameras: tuple[Camera, ...], rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Stretches of a recording that stay in reach of a middle, moved to the studio's and turned about the vertical."""
+    """Yield pieces of a recording that stay within `REACH_M`, moved to the studio's middle and randomly turned."""
     start = 0
     ground = xyz[:, H36M_17.root, :2].astype(np.float64)
     while start < len(xyz):
@@ -105,14 +105,14 @@ def pieces(xyz: np.ndarray, cameras: tuple[Camera, ...], rng: np.random.Generato
 
 
 def sees(camera: Camera, world: np.ndarray) -> bool:
-    """Whether all joints of all frames are in the picture."""
+    """Return whether all joints of all frames are in the camera's picture."""
     points = camera.to_camera(world)
     pixels = project_h36m(points, camera)
     return bool((points[..., 2] > 1).all() and (pixels >= 0).all() and (pixels < camera.image_size).all())
 
 
 def observe(world: dict[str, dict[str, np.ndarray]], noise_px: float, seed: int) -> tuple[dict, dict]:
-    """Exact keypoints and a detector's, by subject and recording: a list of (T, 17, 2) for each camera."""
+    """Return exact and noisy keypoints by subject and recording: for each camera (T, 17, 2), pixels."""
     rng = np.random.default_rng((seed, 1))
     cameras = studio_cameras("h36m")
     exact: dict[str, dict[str, list[np.ndarray]]] = {}
@@ -127,7 +127,7 @@ def observe(world: dict[str, dict[str, np.ndarray]], noise_px: float, seed: int)
 
 
 def as_32(xyz: np.ndarray) -> np.ndarray:
-    """(T, 32, 3) of (T, 17, 3); the joints that no one uses are at the pelvis."""
+    """Return Human3.6M's 32 joints (T, 32, 3) of 17 joints (T, 17, 3); the unused ones are at the pelvis."""
     full = np.repeat(xyz[:, H36M_17.root, None], len(JOINTS_32), axis=1)
     full[:, list(KEPT)] = xyz
     return full

@@ -1,8 +1,8 @@
-"""Make finished runs ready to ship: files for src/poselift/weights and weights, with cards measured on those files.
+"""Release finished runs: write files into src/poselift/weights and weights, with cards measured on those files.
 
 Usage: python scripts/release_weights.py RUN/NAME.onnx ... --data mocap17.npz --recording RECORDING.npz
 
-Afterwards: `python scripts/weights_table.py`, which brings the README's table up to date.
+Run `python scripts/weights_table.py` afterwards, to bring the README's table up to date.
 """
 
 import argparse

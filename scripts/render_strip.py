@@ -1,4 +1,4 @@
-"""Shoot a strip of still pictures from a viewer page, with a headless Chromium: 2D above, 3D below, one column a frame.
+"""Take a strip of pictures of a viewer page with a headless Chromium: 2D above, 3D below, one column for each frame.
 
 Usage: python scripts/render_strip.py result.html strip.png --frames 0 40 80 [--yaw 30 --pitch 10 --theme dark]
 """
@@ -17,7 +17,7 @@ FLAGS = ("--headless", "--disable-gpu", "--no-first-run", "--disable-background-
 
 
 def chromium(*arguments: str, timeout_s: float = 60) -> str:
-    """Run a headless Chromium to its end with a profile of its own; what it printed."""
+    """Run a headless Chromium with a profile of its own until it ends, and return what it printed."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         sys.exit(f"wanted a Chromium to take the pictures, found none of {', '.join(NAMES)}; install one")
@@ -28,7 +28,7 @@ def chromium(*arguments: str, timeout_s: float = 60) -> str:
 
 
 def strip_page(page: Path, columns: list[str], width: int, height: int) -> str:
-    """A page with one frame of the viewer beside the other."""
+    """Return a page that shows the viewer page once for each column, side by side."""
     frames = "".join(
         f'<iframe src="{html.escape(page.resolve().as_uri())}#{column}" width="{width}" height="{height}"></iframe>'
         for column in columns

@@ -25,7 +25,7 @@ COLUMNS = {
 
 
 def table(cards: Sequence[Card]) -> str:
-    """The Markdown table."""
+    """Return the table of the cards in Markdown."""
     heads = ["weights", "network", *COLUMNS.values()]
     lines = [heads, ["---"] * len(heads)]
     for card in cards:
@@ -36,7 +36,7 @@ def table(cards: Sequence[Card]) -> str:
 
 
 def with_table(readme: str, cards: Sequence[Card]) -> str:
-    """The README with the table of these cards."""
+    """Return the README's text with the table of these cards."""
     before, found, rest = readme.partition(f"{BEGIN}\n")
     _, ended, after = rest.partition(END)
     if not (found and ended):
@@ -46,7 +46,7 @@ def with_table(readme: str, cards: Sequence[Card]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; status 1 when the README is behind")
+    parser.add_argument("--check", action="store_true", help="change nothing; status 1 when the README is out of date")
     check = parser.parse_args().check
     readme = README.read_text(encoding="utf-8")
     wanted = with_table(readme, shipped_cards())

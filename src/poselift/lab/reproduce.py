@@ -1,7 +1,7 @@
-"""A paper's table again: each row trained and measured by its recipe, and the paper's numbers beside ours.
+"""Reproduce a paper's table: train and measure each row by its recipe, and show the paper's numbers beside ours.
 
-A row is a folder: the run (see `poselift.lab.train`) and `scores.json`, once it is measured. Rows that have theirs are
-not trained again; rows that were stopped go on; a row that fails leaves the others alone.
+A row is a folder with the run (see `poselift.lab.train`) and, once it is measured, `scores.json`. Rows that have this
+file are not trained again; rows that were stopped are resumed; when a row fails, the others go on.
 """
 
 import json
@@ -30,30 +30,30 @@ _SILENT = ("device", "log_every", "evaluate_every", "checkpoint_every")
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What is done otherwise than the recipes say, in all rows."""
+    """Changes to the recipes of all rows; None keeps what the recipe says."""
 
     steps: int | None = None
-    """Train so many steps, for a try-out."""
+    """Number of steps, to try a table out."""
     epochs: int | None = None
-    """Train so many epochs."""
+    """Number of epochs."""
     batch_size: int | None = None
     """Windows in a batch."""
     lr: float | None = None
-    """Greatest learning rate; smaller batches want a smaller one."""
+    """Greatest learning rate; smaller batches need a smaller one."""
     device: str = "auto"
     """"cpu", "cuda", or "auto" for a GPU where there is one."""
     keypoints: str | None = None
     """Which 2D of the benchmark, in training and test: the end of the archive's name, such as gt."""
     truth: Literal["annot3", "univ_annot3"] | None = None
-    """Which ground truth MPI-INF-3DHP's archive was made from."""
+    """Ground truth that MPI-INF-3DHP's archive was made from."""
     as_published: bool = False
     """Choose the weights on the test subjects, as the papers' code does, after measuring every epoch."""
 
     def apply(self, recipe: TrainRecipe) -> TrainRecipe:
-        """The recipe with these changes.
+        """Return the recipe with these changes.
 
         Raises:
-            RecipeError: It is of no benchmark, or a number is out of range.
+            RecipeError: The recipe does not train on a benchmark, or a number is out of range.
         """
         data = recipe.data
         if not isinstance(data, BenchmarkConfig):
@@ -72,28 +72,28 @@ class Changes:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one recipe."""
+    """The result of one recipe, or why it failed."""
 
     scores: Scores | None = None
-    """The result; None when it failed."""
+    """The scores; None when the recipe failed."""
     parameters: int = 0
-    """Weights of the network."""
+    """Number of the network's parameters."""
     changed: str = ""
-    """How the training differed from the recipe's, in words; empty when it did not."""
+    """How the training differed from the recipe, in words; empty when it did not."""
     error: str = ""
-    """Why it failed."""
+    """Why the recipe failed; empty when it did not."""
 
 
 Tick = Callable[..., None]
-"""Called with (done, in all, note)."""
+"""Called with (steps or clips done, their total, a note)."""
 
 
 def choose(table: str, rows: Sequence[str] = ()) -> tuple[PaperTable, list[str]]:
-    """A table by name, and the recipes of some of its rows.
+    """Return a table by name, and the names of the recipes of some of its rows, in the table's order.
 
     Args:
         table: A key of `TABLES`.
-        rows: Labels of rows or names of recipes; all when empty.
+        rows: Labels of rows or names of recipes; all rows when empty.
 
     Raises:
         RecipeError: There is no such table or row.
@@ -117,13 +117,13 @@ def reproduce_row(name: str, data: Path, out: Path, changes: Changes, *, commit:
         name: Name of the recipe.
         data: Folder of the archives.
         out: Folder of the row.
-        changes: What is done otherwise.
+        changes: Changes to the recipe.
         commit: Commit of the code.
-        date: The day.
-        tick: Told how far it is.
+        date: Day of the measurement.
+        tick: Called with the progress.
 
     Returns:
-        What came of it; errors are in it, and logged.
+        The result. An error does not end the call: the result holds its message, and unexpected ones are logged.
     """
     try:
         recipe = changes.apply(get_recipe(name))
@@ -136,15 +136,15 @@ def reproduce_row(name: str, data: Path, out: Path, changes: Changes, *, commit:
         return Outcome(
             scores=scores, parameters=content["parameters"], changed=_changed(recipe, get_recipe(name), content)
         )
-    except (PoseliftError, OSError, MemoryError, RuntimeError) as error:  # torch tells of memory by RuntimeError
-        if not isinstance(error, PoseliftError):  # nobody has written these words for users
+    except (PoseliftError, OSError, MemoryError, RuntimeError) as error:  # torch raises RuntimeError for lack of memory
+        if not isinstance(error, PoseliftError):  # the message was not written for users, so the traceback is logged
             logger.exception("%s failed", name)
         return Outcome(error=str(error) or type(error).__name__)
 
 
 def _measured(recipe: TrainRecipe, data: Path, out: Path, tick: Tick) -> dict[str, Any]:
-    """Train to the end and measure."""
-    assert isinstance(recipe.data, BenchmarkConfig)  # `Changes.apply` has looked
+    """Train to the end, measure, and return the content of `scores.json`."""
+    assert isinstance(recipe.data, BenchmarkConfig)  # `Changes.apply` has checked it
     task = BenchmarkTask(recipe, recipe.data, data, out)
     run = Run(recipe, task, out)
     run.train(lambda step, steps, line: tick(step, steps, f"loss {line['loss_mm']:.1f} mm"))
@@ -162,10 +162,10 @@ def _measured(recipe: TrainRecipe, data: Path, out: Path, tick: Tick) -> dict[st
 
 
 def _stored(path: Path, recipe: TrainRecipe) -> dict[str, Any] | None:
-    """What a finished row has left, None when there is nothing.
+    """Return the content of a finished row's `scores.json`; None when there is no such file.
 
     Raises:
-        CheckpointError: It is of another recipe, or no scores at all.
+        CheckpointError: The file is of another recipe, or holds no scores.
     """
     if not path.exists():
         return None
@@ -180,7 +180,7 @@ def _stored(path: Path, recipe: TrainRecipe) -> dict[str, Any] | None:
 
 
 def _changed(recipe: TrainRecipe, full: TrainRecipe, content: dict[str, Any]) -> str:
-    """How a recipe differs from the one of the table."""
+    """Say in words how a recipe differs from the table's, `full`; empty when it does not."""
     ours, theirs = _flat(recipe), _flat(full)
     found = []
     if recipe.epochs != full.epochs:
@@ -192,7 +192,7 @@ def _changed(recipe: TrainRecipe, full: TrainRecipe, content: dict[str, Any]) ->
 
 
 def _flat(recipe: TrainRecipe) -> dict[str, Any]:
-    """Options by name, those of the parts among them."""
+    """Return all options of a recipe by name, including those of its groups."""
     options: dict[str, Any] = {}
     for name, value in recipe_json(recipe).items():
         options |= value if isinstance(value, dict) else {name: value}
@@ -204,30 +204,31 @@ class Sheet:
     """A part of a table with the paper's numbers and ours, as text."""
 
     title: str
-    """What it shows; says when its rows were measured differently."""
+    """Title of the part; it says so when the rows were measured differently."""
     heads: list[str]
-    """What stands above the columns."""
+    """Heads of the columns."""
     lines: list[list[str]]
-    """For each row the paper's line, and ours where it was asked for."""
+    """The cells of each line: for each row the paper's line, then ours if the row was asked for."""
     notes: list[str]
-    """What a reader should know."""
+    """Notes below the part, such as how it was measured."""
 
 
 def sheets(table: PaperTable, outcomes: dict[str, Outcome]) -> list[Sheet]:
-    """A table with the paper's numbers and ours, part by part.
+    """Put our numbers beside the paper's, part by part.
 
     Args:
         table: The table.
-        outcomes: Recipe: what came of it; rows of other recipes show the paper's numbers alone.
+        outcomes: Results by the name of the recipe; rows of other recipes show the paper's numbers alone.
 
     Returns:
-        The parts in which there is something of ours.
+        The parts of the table in which a row has a result.
     """
     blocks = [block for block in table.blocks if any(row.recipe in outcomes for row in block.rows)]
     return [_sheet(table, block, outcomes) for block in blocks]
 
 
 def _sheet(table: PaperTable, block: Block, outcomes: dict[str, Outcome]) -> Sheet:
+    """Return one part of a table with the paper's numbers and ours."""
     found = [o.scores for row in block.rows if (o := outcomes.get(row.recipe)) is not None and o.scores is not None]
     differing = compare(found) if found else {}
     title = f"{table.title}: {block.title}"
@@ -250,7 +251,7 @@ def _sheet(table: PaperTable, block: Block, outcomes: dict[str, Outcome]) -> She
 
 
 def _ours(outcome: Outcome, block: Block) -> list[str]:
-    """Our line: whose it is, and a number for each column."""
+    """Return the cells of our line after its label: "ours", and a number for each column."""
     scores = outcome.scores
     if scores is None:
         return ["failed", *["-"] * len(block.columns)]
@@ -260,13 +261,14 @@ def _ours(outcome: Outcome, block: Block) -> list[str]:
 
 
 def _remarks(row: Row, outcome: Outcome) -> list[str]:
+    """Return a note if a row failed, or if its recipe was changed."""
     if outcome.error:
         return [f"{row.label} failed: {outcome.error}"]
     return [f"{row.label}: {outcome.changed}"] if outcome.changed else []
 
 
 def markdown(found: Sequence[Sheet]) -> str:
-    """The sheets as a page of Markdown."""
+    """Return the sheets as a page of Markdown."""
     parts = []
     for sheet in found:
         rows = [sheet.heads, ["---"] * len(sheet.heads), *sheet.lines]
@@ -276,7 +278,7 @@ def markdown(found: Sequence[Sheet]) -> str:
 
 
 def as_json(table: PaperTable, found: Sequence[Sheet], outcomes: dict[str, Outcome]) -> dict[str, Any]:
-    """The sheets and every result behind them, in plain containers."""
+    """Return the sheets and the results behind them in JSON's containers."""
     return {
         "table": table.title,
         "sheets": [vars(sheet) for sheet in found],

@@ -1,4 +1,4 @@
-"""What recipes are trained on and scored by: motion capture seen by virtual cameras, a benchmark, one's own."""
+"""The data that recipes train on and are scored by: motion capture with virtual cameras, a benchmark, or your own."""
 
 import pickle
 from collections.abc import Callable
@@ -30,22 +30,26 @@ from poselift.measure.scores import Scores
 
 
 class MeasuredTask(Task, Protocol):
-    """A task that can also say what stands on the card of the weights that came out."""
+    """A task that can also fill in the card of the trained weights."""
 
     data: str
-    """What the weights are trained and measured on."""
+    """Description of the data that the weights are trained and measured on."""
     license: str
-    """Licence that follows from it."""
+    """Licence of the weights, which follows from the data."""
 
     def finish(self, run: Run) -> dict[str, Score]:
-        """Put the weights that are kept into `run.average`; scores for the card, by how they were measured."""
+        """Put the weights to keep into `run.average`, and return their scores by how they were measured."""
 
 
 class MocapTask:
     """An archive of motion capture with the splits train and dev."""
 
     def __init__(self, config: DataConfig, archive: Path) -> None:
-        """Read it.
+        """Read the archive.
+
+        Args:
+            config: How windows are drawn and observed.
+            archive: Path of the archive.
 
         Raises:
             MissingData: There is no such archive; and everything else that `load_mocap` raises.
@@ -56,26 +60,26 @@ class MocapTask:
         self.data, self.license = f"{archive.name}, split train; scores on split dev", license_of(archive)
 
     def source(self, model: Lifter, device: torch.device) -> MocapWindows:
-        """Windows of the split train, observed anew each time."""
+        """Return windows of the split train, which are observed anew each time."""
         return MocapWindows(
             self.clips, in_frames=model.in_frames, out_frames=model.out_frames,
             in_channels=model.in_channels, fps=model.fps, config=self.config, device=device,
         )  # fmt: skip
 
     def evaluate(self, lifter: TorchLifter) -> dict[str, float]:
-        """Dev scores with one camera for each clip."""
+        """Return scores on the split dev, in mm, with one camera for each clip."""
         return {f"dev_{name}": value for name, value in self.measure(lifter, cameras=1).mean.items()}
 
     def measure(
         self, lifter: TorchLifter, *, cameras: int = 4, noisy: bool = False, flip_average: bool = False
     ) -> Scores:
-        """Dev scores."""
+        """Return scores on the split dev; `noisy` adds the simulated detector's errors."""
         protocol = MocapProtocol(cameras=cameras, flip_average=flip_average)
         observe = SimulatedDetector(self.config.noise) if noisy else None
         return evaluate_mocap(lifter, self.dev, protocol, observe=observe)
 
     def finish(self, run: Run) -> dict[str, Score]:
-        """Dev scores of the averaged weights, all that stand on a card."""
+        """Return all scores on the split dev that a card has, for the averaged weights."""
         detector = SimulatedDetector(self.config.noise)
         return {
             name: mocap_score(run.lifter, self.dev, self.archive, "dev", protocol, detector if noisy else None)
@@ -84,34 +88,34 @@ class MocapTask:
 
 
 class BenchmarkTask:
-    """A benchmark's training subjects, and its test subjects."""
+    """A benchmark, with its training subjects and its test subjects."""
 
     license = OTHER_LICENSE
 
     def __init__(self, recipe: TrainRecipe, config: BenchmarkConfig, folder: Path, out: Path) -> None:
-        """Name the parts; archives are read when they are needed.
+        """Store the arguments; archives are read when they are needed.
 
         Args:
             recipe: The recipe.
-            config: Its `data`.
-            folder: Where the archives are.
-            out: The run's folder, for the best weights where the recipe asks for them.
+            config: The recipe's `data`.
+            folder: Folder of the archives.
+            out: Folder of the run, where the best weights are kept if the recipe asks for them.
         """
         self.recipe, self.config, self.folder, self.out = recipe, config, folder, out
         self.data = f"{config.dataset}, {config.keypoints}: training subjects; scores on the test subjects"
 
     @cached_property
     def test(self) -> BenchmarkSet:
-        """The test subjects."""
+        """The clips of the test subjects."""
         return self.config.load(self.folder, "test")
 
     def source(self, model: Lifter, device: torch.device) -> BenchmarkWindows:
-        """Every window of the training subjects."""
+        """Return every window of the training subjects."""
         clips = self.config.load(self.folder, "train").clips
         return BenchmarkWindows(clips, model, mirror=self.config.mirror, seed=self.recipe.seed, device=device)
 
     def evaluate(self, lifter: TorchLifter) -> dict[str, float]:
-        """Test scores; where the recipe does as published, the weights are kept when they are the best so far."""
+        """Return test scores, in mm; with `as_published`, also keep the weights if their MPJPE is the best so far."""
         mean = self.measure(lifter).mean
         if self.config.as_published and mean["mpjpe"] < self._best().get("mpjpe", float("inf")):
             content = {"recipe": recipe_json(self.recipe), "mpjpe": mean["mpjpe"], "model": lifter.model.state_dict()}
@@ -120,22 +124,22 @@ class BenchmarkTask:
         return {f"test_{name}": value for name, value in mean.items()}
 
     def measure(self, lifter: TorchLifter, progress: Callable[[int, int], None] | None = None) -> Scores:
-        """Test scores by the recipe's protocol."""
+        """Return test scores by the recipe's protocol."""
         return evaluate_benchmark(lifter, self.test, self.config.choices(), progress=progress)
 
     def keep(self, run: Run) -> None:
-        """Put the weights that are kept into `run.average`: the last ones, or as published those best on the test."""
+        """Put the weights to keep into `run.average`: the last ones, or with `as_published` the best on the test."""
         best = self._best() if self.config.as_published else {}
         if best:
             run.average.load_state_dict(best["model"])
 
     def finish(self, run: Run) -> dict[str, Score]:
-        """Test scores of the weights that are kept."""
+        """Return the test scores of the weights to keep."""
         self.keep(run)
         return as_on_card(self.config.dataset, self.measure(run.lifter))
 
     def _best(self) -> dict[str, Any]:
-        """What `evaluate` has kept for this recipe; empty when nothing."""
+        """Return what `evaluate` has kept for this recipe; empty when there is nothing."""
         path = self.out / "best.pt"
         if not path.exists():
             return {}
@@ -147,12 +151,12 @@ class BenchmarkTask:
 
 
 class OwnTask:
-    """One's own recordings: some to train on, some to score."""
+    """Recordings of your own, some to train on and some to score by."""
 
     license = OTHER_LICENSE
 
     def __init__(self, recipe: TrainRecipe, config: OwnConfig, folder: Path) -> None:
-        """Read them.
+        """Read the recordings of a folder.
 
         Raises:
             DatasetError: There is nothing to train on or to score; and everything else that `load_own` raises.
@@ -162,39 +166,39 @@ class OwnTask:
         self.data = f"{self.train.name}: {len(self.train)} clips; scores on {self.test.notes['test']}"
 
     def source(self, model: Lifter, device: torch.device) -> OwnWindows:
-        """Every window of what is trained on."""
+        """Return every window of the recordings to train on."""
         return OwnWindows(self.train.clips, model, mirror=self.config.mirror, seed=self.recipe.seed, device=device)
 
     def evaluate(self, lifter: TorchLifter) -> dict[str, float]:
-        """Test scores."""
+        """Return test scores, in mm, for the log."""
         return {f"test_{name}": value for name, value in self.measure(lifter).mean.items()}
 
     def measure(self, lifter: TorchLifter) -> Scores:
-        """Test scores, at the lifter's frame rate."""
+        """Return test scores at the lifter's frame rate."""
         clips = [at_rate(clip, lifter.fps) for clip in self.test.clips]
         return evaluate_benchmark(lifter, replace(self.test, clips=clips), PROTOCOLS[self.config.protocol]())
 
     def finish(self, run: Run) -> dict[str, Score]:
-        """Test scores of the averaged weights."""
+        """Return test scores of the averaged weights."""
         return as_on_card(self.train.name, self.measure(run.lifter))
 
 
 def as_on_card(data: str, scores: Scores) -> dict[str, Score]:
-    """Test scores on a data set as they stand on a card."""
+    """Return test scores on a data set in the form that a card has."""
     frames = scores.counts["frames"]
     return {"test": Score(kind=BENCHMARK, data=data, protocol=scores.choices, frames=frames, mean=scores.mean)}
 
 
 def make_task(recipe: TrainRecipe, data: Path, out: Path) -> MeasuredTask:
-    """What a recipe is trained on.
+    """Return the task of a recipe.
 
     Args:
         recipe: The recipe.
-        data: The archive of motion capture, or the folder of the benchmark's archives or of one's own recordings.
-        out: The run's folder.
+        data: Path of the motion capture archive, or folder of the benchmark's archives or of your own recordings.
+        out: Folder of the run.
 
     Raises:
-        MissingData: A file is not there; and everything else that the loaders raise.
+        MissingData: A file is missing; and everything else that the loaders raise.
     """
     if isinstance(recipe.data, BenchmarkConfig):
         return BenchmarkTask(recipe, recipe.data, data, out)

@@ -1,8 +1,8 @@
-"""The training path: windows -> model -> loss -> evaluate -> card, ONNX, whatever the windows come from.
+"""The training path: windows -> model -> loss -> evaluate -> card and ONNX file, whatever data the windows come from.
 
-A run is a folder: `recipe.json`, `log.jsonl` (a line every so many steps), `checkpoint.pt` (weights, optimiser, step: a
-stopped run goes on exactly where the last checkpoint was), and at the end NAME.onnx with its card. `engine` has what
-pre-training shares: the loop, accumulation, many processes, stopping.
+A run is a folder: `recipe.json`, `log.jsonl` (a line every `log_every` steps), `checkpoint.pt` (weights, optimizer and
+step, from which a stopped run resumes exactly), and at the end NAME.onnx with its card. `poselift.lab.run.engine` holds
+what pre-training shares: the loop, accumulation, many processes, stopping.
 """
 
 import copy
@@ -33,55 +33,60 @@ class Source(Protocol):
     """Where a training's windows come from."""
 
     normalization: str
-    """How the keypoints are normalised, one of `poselift.prepare.normalize.NORMALIZATIONS`."""
+    """Name of the keypoints' normalisation, one of `poselift.prepare.normalize.NORMALIZATIONS`."""
 
     @property
     def windows(self) -> int:
-        """Windows in an epoch."""
+        """Number of windows in an epoch."""
 
     def batch(self, size: int, generator: torch.Generator, step: int = 0, share: Share = WHOLE) -> Batch:
-        """A share of a step's windows, which are `size` at most; the same step and generator state give the same."""
+        """Draw a share of the `size` windows of a step; the same step and generator state give the same windows."""
 
 
 class Task(Protocol):
-    """What a run is trained on and scored by."""
+    """The data that a run trains on, and how the run is scored."""
 
     def source(self, model: Lifter, device: torch.device) -> Source:
-        """The windows for this model."""
+        """Return the windows that this model trains on."""
 
     def evaluate(self, lifter: "TorchLifter") -> dict[str, float]:
-        """Scores for the log, by name."""
+        """Return scores for the log, by name."""
 
 
 class TorchLifter:
-    """A torch lifter with the numpy contract of `poselift.lifters.contract.Lifter`."""
+    """A torch lifter that fulfils the numpy contract of `poselift.lifters.contract.Lifter`."""
 
     def __init__(self, model: Lifter, normalization: str = PERSON_SCALE) -> None:
-        """Wrap a model that keeps the lab's contract; it is put into evaluation mode."""
+        """Wrap a model that fulfils the lab's contract, and put it into evaluation mode."""
         self.model, self.normalization = model.eval(), normalization
         self.skeleton, self.fps, self.in_channels = model.skeleton, model.fps, model.in_channels
         self.in_frames, self.out_frames = model.in_frames, model.out_frames
 
     @torch.no_grad()
     def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """(B, T, J, C) to (B, S, J, 3), both float32."""
+        """Map keypoints (B, T, J, C) to joints (B, S, J, 3), root-relative metres, both float32."""
         device = next(self.model.parameters()).device
         return self.model(torch.from_numpy(np.ascontiguousarray(windows, np.float32)).to(device)).float().cpu().numpy()
 
 
 class Run(Engine[Batch]):
-    """One training, in one folder."""
+    """One training in one folder."""
 
     recipe: TrainRecipe
     model: Lifter
     average: Lifter
 
     def __init__(self, recipe: TrainRecipe, task: Task, out: Path) -> None:
-        """Build everything, and go on from the folder's checkpoint when there is one.
+        """Build everything, and resume from the folder's checkpoint if there is one.
+
+        Args:
+            recipe: The options of the training.
+            task: The data to train on and to score by.
+            out: Path of the folder.
 
         Raises:
-            CheckpointError: The folder holds a run of another recipe, or a broken checkpoint; or `recipe.init` holds no
-                weights that fit.
+            CheckpointError: The folder holds a run of another recipe, or a broken checkpoint; or the weights of
+                `recipe.init` do not fit.
             RecipeError: There is no such lifter or device, or the batch is too small for so many processes.
         """
         super().__init__(recipe, out, lambda: build(recipe.lifter, **recipe.model))
@@ -97,50 +102,56 @@ class Run(Engine[Batch]):
 
     @property
     def lifter(self) -> TorchLifter:
-        """The averaged weights, for evaluation."""
+        """The lifter with the averaged weights, for evaluation."""
         return TorchLifter(self.average, self.source.normalization)
 
     def train(
         self, progress: Progress | None = None, *, max_minutes: float | None = None, signals: bool = False
     ) -> bool:
-        """Train to the last step.
+        """Train up to the last step.
 
         Args:
             progress: Called with (step, steps, log line) at every log line.
-            max_minutes: Stop with a checkpoint after so long; the next call goes on.
-            signals: Do so on SIGTERM and SIGINT too, instead of ending at once.
+            max_minutes: Stop with a checkpoint after so many minutes; the next call resumes.
+            signals: Stop with a checkpoint on SIGTERM and SIGINT too, instead of ending at once.
 
         Returns:
             Whether the last step was reached.
         """
         return self._run(progress, max_minutes, signals)
 
-    def _trained(self) -> list[nn.Parameter]:
+    def _trainable(self) -> list[nn.Parameter]:
+        """Return all parameters of the model."""
         return list(self.model.parameters())
 
     def _draw(self, share: Share) -> Batch:
+        """Draw a share of the step's windows."""
         return self.source.batch(self.recipe.batch_size, self.generator, self.step, share)
 
     def _forward(self, drawn: Batch) -> dict[str, Tensor]:
+        """Return the loss of a share, in metres."""
         with self._autocast():
             features = self.model.encode(drawn.inputs)
         pred = self.model.head(features.float())  # bfloat16 would round a metre to 4 mm
         return {"loss": pose_loss(pred, drawn.targets, self.model.skeleton, self.recipe.loss)}
 
-    def _moved(self) -> None:
+    def _after_step(self) -> None:
+        """Move the averaged weights; the first steps move them faster than `optim.ema` says."""
         decay = min(self.recipe.optim.ema, (1 + self.step) / (10 + self.step))
         _move_average(self.average, self.model, 1 - decay)
 
     def _describe(self, means: dict[str, float]) -> dict[str, Any]:
+        """Return the loss in millimetres."""
         return {"loss_mm": round(1000 * means["loss"], 3)}
 
     def _scores(self) -> dict[str, float]:
+        """Return the task's scores of the averaged weights."""
         return self.task.evaluate(self.lifter)
 
 
 @torch.no_grad()
 def _move_average(average: nn.Module, model: nn.Module, share: float) -> None:
-    """Move averaged weights and running statistics towards the model's by a share of the way; counts are copied."""
+    """Move averaged weights and running statistics by a share of the way to the model's; integer buffers are copied."""
     torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), share)
     for mean, now in zip(average.buffers(), model.buffers(), strict=True):
         if mean.is_floating_point():
@@ -154,8 +165,8 @@ def write_weights(run: Run, *, scores: dict[str, Score], data: str, license: str
 
     Args:
         run: A run at its last step.
-        scores: Measured errors, with how they were measured.
-        data: What it was trained on.
+        scores: Measured errors for the card, by how they were measured.
+        data: Description of the training data, for the card.
         license: Licence of the weights.
         commit: Commit of the code.
         date: Day of the export.

@@ -8,7 +8,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from poselift.errors import OutputError, OutputExistsError
-from poselift.lab.export.half import fits_half, halve, slim, store_half
+from poselift.lab.export.half import fits_half, halve, store_half, strip_debug_info
 
 WEIGHT = np.random.default_rng(0).normal(size=(48, 48)).astype(np.float32)
 
@@ -90,7 +90,7 @@ def test_the_difference_is_told_and_files_are_kept(tmp_path):
 def test_the_exporters_notes_are_dropped():
     noted = network()
     noted.graph.node[0].metadata_props.add(key="stack", value="/home/me/model.py")
-    slim(noted)
+    strip_debug_info(noted)
     assert b"/home/me" not in noted.SerializeToString()
     assert not noted.graph.value_info
     assert len(noted.graph.node) == 2

@@ -235,7 +235,7 @@ def test_other_safetensors_are_no_weights_of_ours(theirs, tmp_path):
         load_weights(path)
     assert read_reference(path).keys() == theirs.keys()
     path.write_bytes(b"nothing of the kind")
-    with pytest.raises(CheckpointError, match="no safetensors file"):
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
         load_weights(path)
 
 

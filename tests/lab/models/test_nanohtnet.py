@@ -197,9 +197,9 @@ def test_reference_weights_load_strictly(as_reference):
         from_reference("nanohtnet", weights | {"fc.3.bias": torch.zeros(3)})
     with pytest.raises(CheckpointError, match=rf"{key}: wanted shape \(48,\), got \(9,\)"):
         from_reference("nanohtnet", weights | {key: torch.zeros(9)})
-    with pytest.raises(CheckpointError, match="no weights of nanohtnet"):
+    with pytest.raises(CheckpointError, match="not weights of nanohtnet"):
         from_reference("nanohtnet", {})
-    with pytest.raises(CheckpointError, match="no weights of htnet"):
+    with pytest.raises(CheckpointError, match="not weights of htnet"):
         from_reference("htnet", weights)
 
 

@@ -56,7 +56,7 @@ def test_names_that_lead_nowhere_are_errors():
     ("spoil", "message"),
     [
         (lambda m: delattr(m, "fps"), r"lacks fps \(frames per second\)"),
-        (lambda m: delattr(m, "head"), r"lacks head \(features to joints\)"),
+        (lambda m: delattr(m, "head"), r"lacks head \(maps features to joints\)"),
         (lambda m: setattr(m, "skeleton", "H36M_17"), "wanted skeleton: a poselift Skeleton, got 'H36M_17'"),
         (lambda m: setattr(m, "in_channels", 4), "wanted in_channels"),
         (lambda m: setattr(m, "in_frames", 0), "wanted in_frames"),

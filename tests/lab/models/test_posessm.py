@@ -200,7 +200,7 @@ def swapped_gate(model):
 def no_order(model):
     for space in (block.scan.space for block in model.blocks):
         space.order = space.position = torch.arange(17)
-        space.until = space.position <= space.position[:, None]
+        space.causal = space.position <= space.position[:, None]
 
 
 def transposed_graph(model):

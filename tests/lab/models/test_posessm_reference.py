@@ -103,5 +103,5 @@ def test_authors_weights_load_strictly(as_reference):
     for extra in ("blocks.1.pose_ssm.norm_in.weight", "pose_ssm.norm_out.weight", "blocks.0.pose_ssm.ssm.x_proj.bias"):
         with pytest.raises(CheckpointError, match=f"unknown: {extra}"):
             from_reference("posessm", weights | {extra: torch.zeros(24)})
-    with pytest.raises(CheckpointError, match="no weights of posessm: patch_embed.weight is missing"):
+    with pytest.raises(CheckpointError, match="not weights of posessm: patch_embed.weight is missing"):
         from_reference("posessm", {})

@@ -75,7 +75,7 @@ def test_the_aim_moves_the_person_and_turning_undoes_it(body):
 
 
 def test_the_aim_turns_but_does_not_roll():
-    turn = cameras._turn(torch.tensor([[0.1, 0.0], [0.0, 0.1]]))
+    turn = cameras._pan_and_tilt(torch.tensor([[0.1, 0.0], [0.0, 0.1]]))
     person = torch.tensor([0.0, 0, 1]) @ turn
     expected = torch.tensor([[-math.sin(0.1), 0, math.cos(0.1)], [0, math.sin(0.1), math.cos(0.1)]])
     torch.testing.assert_close(person, expected)

@@ -11,7 +11,7 @@ from torch import nn
 from poselift.errors import RecipeError
 from poselift.lab.models import LIFTERS, build
 from poselift.lab.poseclr.bank import Moments
-from poselift.lab.poseclr.network import PoseCLR, PoseCLRConfig, Projector, info_nce, similarities, watch
+from poselift.lab.poseclr.network import PoseCLR, PoseCLRConfig, Projector, diagnostics, info_nce, similarities
 
 MIXER = {"mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
 SMALL = {
@@ -241,24 +241,24 @@ def test_the_projector_is_the_published_one_for_any_number_of_frames():
 def test_collapse_is_seen():
     usable = torch.ones(4, 2, dtype=torch.bool)
     same = torch.eye(4)[:1].repeat(4, 1)
-    collapsed = watch(same, torch.ones(4, 1), torch.ones(4, 2), usable)
+    collapsed = diagnostics(same, torch.ones(4, 1), torch.ones(4, 2), usable)
     assert collapsed["spread"] == 0
     assert collapsed["accuracy"] == 0  # a tie is no success
     assert (collapsed["positive"], collapsed["negative"]) == (1, 1)
     corners = torch.cat([torch.eye(4), -torch.eye(4)])
-    even = watch(corners, torch.ones(8, 1), torch.zeros(8, 2), torch.ones(8, 2, dtype=torch.bool))
+    even = diagnostics(corners, torch.ones(8, 1), torch.zeros(8, 2), torch.ones(8, 2, dtype=torch.bool))
     assert even["spread"] == pytest.approx(1)
     assert even["accuracy"] == 1
     line = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
-    assert watch(line, torch.ones(2, 1), torch.zeros(2, 2), usable[:2])["spread"] == pytest.approx(math.sqrt(0.5))
+    assert diagnostics(line, torch.ones(2, 1), torch.zeros(2, 2), usable[:2])["spread"] == pytest.approx(math.sqrt(0.5))
 
 
-def test_masked_entries_are_not_watched():
+def test_masked_entries_are_not_counted():
     usable = torch.tensor([[True, False], [True, True]])
-    found = watch(torch.eye(2), torch.tensor([[0.5], [0.5]]), torch.tensor([[0.1, 0.9], [0.2, 0.9]]), usable)
+    found = diagnostics(torch.eye(2), torch.tensor([[0.5], [0.5]]), torch.tensor([[0.1, 0.9], [0.2, 0.9]]), usable)
     assert found["negative"] == pytest.approx((0.1 + 0.2 + 0.9) / 3)
     assert found["accuracy"] == 0.5
-    nothing = watch(torch.eye(2), torch.ones(2, 1), torch.ones(2, 2), torch.zeros(2, 2, dtype=torch.bool))
+    nothing = diagnostics(torch.eye(2), torch.ones(2, 1), torch.ones(2, 2), torch.zeros(2, 2, dtype=torch.bool))
     assert (nothing["negative"], nothing["accuracy"]) == (0, 1)
 
 

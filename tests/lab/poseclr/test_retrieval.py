@@ -3,7 +3,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from poselift.lab.poseclr.bank import Moments
-from poselift.lab.poseclr.retrieval import keypoints_themselves, ranks_of_own, retrieve
+from poselift.lab.poseclr.retrieval import match_ranks, raw_keypoints, retrieve
 from poselift.lab.poseclr.views import Views
 
 
@@ -23,14 +23,14 @@ class Codes:
 def test_ranks_by_hand():
     similarity = torch.tensor([[0.9, 0.1, 0.2], [0.5, 0.4, 0.6], [0.3, 0.3, 0.3]])
     own = torch.eye(3, dtype=torch.bool)
-    assert ranks_of_own(similarity, own).tolist() == [1, 3, 2]  # the last one's ties are counted half
+    assert match_ranks(similarity, own).tolist() == [1, 3, 2]  # the last one's ties are counted half
     near = own.clone()
     near[1, 2] = near[2, 1] = True
-    assert ranks_of_own(similarity, near).tolist() == [1, 2, 1.5]
+    assert match_ranks(similarity, near).tolist() == [1, 2, 1.5]
 
 
 def test_what_can_be_told_is_found():
-    found = retrieve(keypoints_themselves, Codes(), candidates=50)
+    found = retrieve(raw_keypoints, Codes(), candidates=50)
     assert (found.top1, found.top5, found.median_rank, found.candidates) == (1, 1, 1, 50)
 
 
@@ -52,16 +52,16 @@ def test_by_default_there_are_500_candidates():
 
 
 def test_noise_makes_it_harder():
-    easy, hard = (retrieve(keypoints_themselves, Codes(noise), candidates=100) for noise in (0.3, 2.0))
+    easy, hard = (retrieve(raw_keypoints, Codes(noise), candidates=100) for noise in (0.3, 2.0))
     assert hard.top1 < easy.top1 < 1
     assert easy.top1 < easy.top5
     assert hard.median_rank > easy.median_rank
 
 
 def test_the_same_moment_does_not_compete_with_itself():
-    assert retrieve(keypoints_themselves, Codes(5.0, clips=7), candidates=50).top1 == 1
+    assert retrieve(raw_keypoints, Codes(5.0, clips=7), candidates=50).top1 == 1
 
 
 def test_the_seed_decides():
-    one, same, other = (retrieve(keypoints_themselves, Codes(1.0), candidates=60, seed=s) for s in (0, 0, 1))
+    one, same, other = (retrieve(raw_keypoints, Codes(1.0), candidates=60, seed=s) for s in (0, 0, 1))
     assert one == same != other

@@ -45,7 +45,7 @@ def test_the_log_forgets_what_the_checkpoint_does_not_know(folder):
         folder.log({"step": step})
     with (folder.path / "log.jsonl").open("a") as log:
         log.write('{"step": 4, "lo')
-    folder.forget_after(2)
+    folder.drop_after(2)
     assert folder.lines() == [{"step": 1}, {"step": 2}]
 
 
@@ -57,7 +57,7 @@ def test_a_process_that_does_not_write_leaves_the_folder_alone(folder):
     assert other.open(CPU, same)["step"] == 2
     other.save({"step": 3})
     other.log({"step": 3})
-    other.forget_after(1)
+    other.drop_after(1)
     other.write("recipe.json", "{}")
     other.remove("log.jsonl")
     assert {file.name: file.read_bytes() for file in folder.path.iterdir()} == before

@@ -29,7 +29,7 @@ def test_a_signal_is_noted_and_what_was_before_comes_back(number):
 
 
 def test_a_later_signal_does_what_it_always_did(monkeypatch):
-    monkeypatch.setattr(stop, "_SAME_S", -1.0)
+    monkeypatch.setattr(stop, "_SAME_SIGNAL_S", -1.0)
     with Stop(signals=True):
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""From a model to weights that can be used: an ONNX file, its card, and the weights in torch."""
+"""Make cards of lifters, and import the authors' weights as an ONNX file, its card, and weights for torch."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -19,22 +19,22 @@ from poselift.prepare.normalize import SCREEN
 CMU_LICENSE = "MIT; trained on the CMU motion capture data (see NOTICE)"
 """Licence of weights trained on the CMU Graphics Lab Motion Capture Database."""
 OTHER_LICENSE = "not stated: it follows from the training data"
-"""What stands on a card when the data does not say that it is CMU's."""
+"""Licence on a card when the data does not say that it is CMU's."""
 
 
 FOREIGN_LICENSE = "not stated: that of the imported weights and of the data they were trained on"
-"""What stands on the card of weights that are not ours."""
+"""Licence on the card of weights that are not ours."""
 
 
 def license_of(data: Path) -> str:
-    """Licence of weights trained on an archive: MIT where its `notice` names CMU's database, else not stated."""
+    """Return the licence of weights trained on an archive: MIT if its notice names CMU's database, else not stated."""
     with np.load(data, allow_pickle=False) as archive:
         notice = str(archive["notice"]) if "notice" in archive else ""
     return CMU_LICENSE if "mocap.cs.cmu.edu" in notice else OTHER_LICENSE
 
 
 def card_of(model: Any, name: str, **rest: Any) -> Card:
-    """The card of a lifter: what the model tells of itself, and the `rest` of its fields."""
+    """Return the card of a lifter: fields that the model has, its sizes, and the `rest` of the card's fields."""
     return Card(
         name=name,
         skeleton=model.skeleton.name,
@@ -48,15 +48,15 @@ def card_of(model: Any, name: str, **rest: Any) -> Card:
 
 
 def sizes(model: Any) -> dict[str, Any]:
-    """Parameters as trained, and multiply-accumulates of a window in the authors' steps."""
+    """Return the number of trained parameters, and the multiply-accumulates of a window in the authors' steps."""
     return {"parameters": count_parameters(model), "macs": count_macs(published(model), example(model, 1))}
 
 
 def sizes_of(recipe: dict[str, Any], *, lifter: str | None = None) -> dict[str, Any]:
-    """The same of the lifter that a card's recipe builds.
+    """Return the `sizes` of the lifter that a card's recipe builds.
 
     Args:
-        recipe: What the card says.
+        recipe: The recipe on the card.
         lifter: The lifter that the user has named; a lifter from elsewhere (`module:Class`) is only built when it is
             this one.
 
@@ -69,12 +69,12 @@ def sizes_of(recipe: dict[str, Any], *, lifter: str | None = None) -> dict[str, 
 
 
 def import_weights(name: str, path: str | Path, out: str | Path, *, date: str, overwrite: bool = False) -> Path:
-    """The authors' weights as ours: `NAME.safetensors`, `NAME.onnx` and the card `NAME.json`.
+    """Import the authors' weights: write `NAME.safetensors`, `NAME.onnx` and the card `NAME.json`.
 
     Args:
         name: Key of `poselift.lab.models.LIFTERS`.
         path: The authors' file.
-        out: Folder for the results; they are called after the lifter and the file, `posessm.model_29_4813`.
+        out: Folder for the results, whose NAME is that of the lifter and of the file: `posessm.model_29_4813`.
         date: Day of the import, for the card.
         overwrite: Replace results that exist.
 
@@ -95,7 +95,7 @@ def import_weights(name: str, path: str | Path, out: str | Path, *, date: str, o
     model = from_reference(name, read_reference(path))
     config = {field.name: getattr(model.config, field.name) for field in fields(model.config)}
     reference = LIFTERS[name].reference
-    assert reference is not None  # from_reference has looked
+    assert reference is not None  # `from_reference` has checked it
     save_weights(model, targets["safetensors"], lifter=name, config=config, overwrite=overwrite)
     export_onnx(model, targets["onnx"], overwrite=overwrite)
     card = card_of(

@@ -1,6 +1,6 @@
-"""What each lifter costs to run: in the authors' steps, in ours, folded, and in ONNX Runtime.
+"""Measure what each lifter costs to run: in the authors' steps, in ours, folded, and in ONNX Runtime.
 
-Speeds are compared within one run: the forms take turns, so that whatever else the machine does hits all of them.
+Speeds are compared within one run: the forms take turns, so that other load on the machine affects all of them alike.
 """
 
 import os
@@ -24,7 +24,7 @@ from poselift.lab.models import build, options
 from poselift.measure.speed import machine
 
 FORMS = ("published", "eager", "folded", "onnx")
-"""The authors' steps in torch; ours; ours folded; the folded graph in ONNX Runtime."""
+"""The forms: the authors' steps in torch, our steps, our folded network, and the folded graph in ONNX Runtime."""
 
 CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("posessm", {}),
@@ -34,23 +34,23 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("convformer", {"in_frames": 27}),
     ("convformer", {"in_frames": 81}),
 )
-"""Lifters of the table: name, and options that differ from the authors'."""
+"""Lifters of the table: the name, and the options that differ from the authors'."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EfficiencyConfig:
-    """How it is measured."""
+    """How lifters are measured."""
 
     threads: int = 1
     """Threads of torch and of ONNX Runtime."""
     batch: int = 256
-    """Windows at a time for bulk work."""
+    """Windows in a batch, when bulk speed is measured."""
     rounds: int = 8
-    """Turns of each form."""
+    """Number of turns of each form."""
     turn_s: float = 0.15
-    """Seconds of a turn, three calls or more where they are quick; long enough for weights to be in the cache."""
+    """Seconds of a turn, which is long enough for the weights to be in the cache."""
     budget_s: float = 60.0
-    """Seconds after which slow forms get no more turns; two at least."""
+    """Seconds after which no more turns are taken; every form has two at least."""
     train_batch: int = 64
     """Windows in a training step."""
 
@@ -67,60 +67,60 @@ class EfficiencyConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What one lifter costs."""
+    """The cost of one lifter."""
 
     lifter: str
-    """Its name, with the options that differ from the authors'."""
+    """Name of the lifter, with the options that differ from the authors'."""
     parameters: int
-    """Weights that are trained."""
+    """Number of trained parameters."""
     out_frames: int
-    """Frames that a window yields."""
+    """Frames that the lifter returns for a window."""
     macs: int
     """Multiply-accumulates of a window in the authors' steps."""
     folded_macs: int
-    """Multiply-accumulates of a window, folded."""
+    """Multiply-accumulates of a window in the folded form."""
     latency_ms: dict[str, float]
-    """Form: median milliseconds of one window."""
+    """Median milliseconds of one window, by form."""
     bulk_ms: dict[str, float]
-    """Form: median milliseconds of a window in a batch."""
+    """Median milliseconds of a window in a batch, by form."""
     train_ms: float
-    """Milliseconds of a window in a training step, forward and backward, float32."""
+    """Milliseconds of a window in a training step, forward and backward, in float32."""
     difference: float
-    """Largest difference between any form and the authors' steps, metres."""
+    """Largest difference between any form and the authors' steps, in metres."""
 
     def frames_per_s(self, form: str) -> float:
-        """Frames that come out in bulk."""
+        """Return the frames per second that a form returns in bulk."""
         return 1000 * self.out_frames / self.bulk_ms[form]
 
     def speedup(self, form: str, *, bulk: bool = False) -> float:
-        """How many times faster than the authors' steps."""
+        """Return how many times faster a form is than the authors' steps, for one window or in bulk."""
         times = self.bulk_ms if bulk else self.latency_ms
         return times["published"] / times[form]
 
 
-def measure(name: str, config: dict[str, Any], how: EfficiencyConfig) -> Row:
+def measure(name: str, config: dict[str, Any], settings: EfficiencyConfig) -> Row:
     """Measure one lifter with fresh weights.
 
     Args:
-        name: As for `poselift.lab.models.build`.
-        config: Options that differ from its defaults.
-        how: Threads, batch, turns.
+        name: The lifter's name, as for `poselift.lab.models.build`.
+        config: Options that differ from the lifter's defaults.
+        settings: How to measure.
 
     Raises:
         RecipeError: There is no such lifter.
         OutputError: ONNX Runtime does not agree with torch.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(how.threads)
+    torch.set_num_threads(settings.threads)
     try:
         torch.manual_seed(0)
         model = build(name, **config).eval()
         with tempfile.TemporaryDirectory() as folder:
             export_onnx(model, Path(folder) / "lifter.onnx")
-            session = _session(Path(folder) / "lifter.onnx", how.threads)
+            session = _session(Path(folder) / "lifter.onnx", settings.threads)
             forms = {"published": published(model), "eager": model, "folded": fold(model)}
             difference = _difference(forms, session, example(model, 4))
-            one, many = (_times(forms, session, example(model, batch), how) for batch in (1, how.batch))
+            one, many = (_times(forms, session, example(model, batch), settings) for batch in (1, settings.batch))
         changed = [f"{key}={value}" for key, value in config.items()]
         return Row(
             lifter=" ".join((name, *changed)),
@@ -129,8 +129,8 @@ def measure(name: str, config: dict[str, Any], how: EfficiencyConfig) -> Row:
             macs=count_macs(forms["published"], example(model, 1)),
             folded_macs=count_macs(forms["folded"], example(model, 1)),
             latency_ms=one,
-            bulk_ms={form: milliseconds / how.batch for form, milliseconds in many.items()},
-            train_ms=_train_ms(build(name, **config), how),
+            bulk_ms={form: milliseconds / settings.batch for form, milliseconds in many.items()},
+            train_ms=_train_ms(build(name, **config), settings),
             difference=difference,
         )
     finally:
@@ -138,14 +138,16 @@ def measure(name: str, config: dict[str, Any], how: EfficiencyConfig) -> Row:
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    wish = onnxruntime.SessionOptions()
-    wish.intra_op_num_threads = threads
-    wish.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, wish, providers=["CPUExecutionProvider"])
+    """Open an ONNX file on the CPU, with so many threads."""
+    session_options = onnxruntime.SessionOptions()
+    session_options.intra_op_num_threads = threads
+    session_options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, session_options, providers=["CPUExecutionProvider"])
 
 
 @torch.no_grad()
 def _difference(forms: dict[str, nn.Module], session: onnxruntime.InferenceSession, x: Tensor) -> float:
+    """Return the largest difference in metres between any form and the authors' steps, for windows (B, T, J, C)."""
     wanted = forms["published"](x).numpy()
     others = [form(x).numpy() for form in forms.values()] + [session.run(None, {"keypoints": x.numpy()})[0]]
     return max(float(np.abs(other - wanted).max()) for other in others)
@@ -153,9 +155,9 @@ def _difference(forms: dict[str, nn.Module], session: onnxruntime.InferenceSessi
 
 @torch.no_grad()
 def _times(
-    forms: dict[str, nn.Module], session: onnxruntime.InferenceSession, x: Tensor, how: EfficiencyConfig
+    forms: dict[str, nn.Module], session: onnxruntime.InferenceSession, x: Tensor, settings: EfficiencyConfig
 ) -> dict[str, float]:
-    """Form: median milliseconds of a call, all forms taking turns; the first calls of a turn do not count."""
+    """Return the median milliseconds of a call by form; forms take turns, whose first calls do not count."""
     feed = {"keypoints": x.numpy()}
 
     def torch_call(form: nn.Module) -> Callable[[], Any]:
@@ -164,16 +166,16 @@ def _times(
     calls = {name: torch_call(form) for name, form in forms.items()} | {"onnx": lambda: session.run(None, feed)}
     taken: dict[str, list[float]] = {name: [] for name in calls}
     began = time.perf_counter()
-    for turn in range(how.rounds):
+    for turn in range(settings.rounds):
         for name, call in calls.items():
-            taken[name] += _turn(call, how.turn_s)
-        if turn and time.perf_counter() - began > how.budget_s:
+            taken[name] += _turn(call, settings.turn_s)
+        if turn and time.perf_counter() - began > settings.budget_s:
             break
     return {name: 1000 * float(np.median(turns)) for name, turns in taken.items()}
 
 
 def _turn(call: Callable[[], Any], seconds: float) -> list[float]:
-    """Seconds of each call of a turn, without the first one where that leaves some."""
+    """Return the seconds of each call of a turn, without the first call unless it is the only one."""
     taken: list[float] = []
     while sum(taken[1:]) < seconds and sum(taken) < 4 * seconds or len(taken) < 2 and not sum(taken) > 1:
         began = time.perf_counter()
@@ -182,38 +184,39 @@ def _turn(call: Callable[[], Any], seconds: float) -> list[float]:
     return taken[1:] or taken
 
 
-def _train_ms(model: Any, how: EfficiencyConfig) -> float:
-    x, taken = example(model, how.train_batch), []
-    for _ in range(max(how.rounds // 2, 2) + 1):
+def _train_ms(model: Any, settings: EfficiencyConfig) -> float:
+    """Return the median milliseconds of a window in a training step, forward and backward."""
+    x, taken = example(model, settings.train_batch), []
+    for _ in range(max(settings.rounds // 2, 2) + 1):
         began = time.perf_counter()
         model(x).square().mean().backward()
         model.zero_grad()
         taken.append(time.perf_counter() - began)
-    return 1000 * float(np.median(taken[1:])) / how.train_batch
+    return 1000 * float(np.median(taken[1:])) / settings.train_batch
 
 
 def cases(names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-    """The table's lifters, or those named, each with its defaults and the table's variants.
+    """Return the named lifters, or all of the table, each with its defaults and the table's variants.
 
     Raises:
         RecipeError: There is no lifter of a name.
     """
     found = []
     for name in names or dict.fromkeys(name for name, _ in CASES):
-        options(name)  # an unknown name is an error here, before anything is measured
+        options(name)  # raises for an unknown name, before anything is measured
         found += [case for case in CASES if case[0] == name] or [(name, {})]
     return found
 
 
-def markdown(rows: Sequence[Row], how: EfficiencyConfig, *, command: str, commit: str, date: str) -> str:
-    """The dated page of a run: machine, versions, and two tables."""
+def markdown(rows: Sequence[Row], settings: EfficiencyConfig, *, command: str, commit: str, date: str) -> str:
+    """Return the dated page of a run in Markdown, with the machine, the versions and two tables."""
     versions = f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}"
     waiting = os.environ.get("OMP_WAIT_POLICY", "not set")
     lines = [
         f"# Efficiency of the lifters, {date}",
         "",
         f"`{command}` at commit {commit}.",
-        f"{how.threads} thread(s) of {machine()}, load average {os.getloadavg()[0]:.1f};",
+        f"{settings.threads} thread(s) of {machine()}, load average {os.getloadavg()[0]:.1f};",
         f"{versions}; float32; OMP_WAIT_POLICY {waiting}.",
         "",
         "Fresh weights; medians of calls. The forms take turns of many calls, so a network finds its weights in the",
@@ -232,7 +235,7 @@ def markdown(rows: Sequence[Row], how: EfficiencyConfig, *, command: str, commit
     lines += [
         "",
         (
-            f"| lifter | one window, ms: {', '.join(FORMS)} | onnx is faster by | batch of {how.batch}, frames/s: "
+            f"| lifter | one window, ms: {', '.join(FORMS)} | onnx is faster by | batch of {settings.batch}, frames/s: "
             f"{', '.join(FORMS)} | onnx is faster by |"
         ),
         "|---|---|---|---|---|",

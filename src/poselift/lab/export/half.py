@@ -1,6 +1,6 @@
-"""How networks are stored: without the exporter's notes, and with weights in half precision where that is asked for.
+"""Store networks with their weights in half precision, and without the exporter's notes.
 
-Half precision makes files half as large, and all arithmetic stays float32: a large tensor is kept as float16 and
+Half precision makes files half as large, while all arithmetic stays float32: a large tensor is stored as float16 and
 followed by a cast to float32, which ONNX Runtime does once, when it opens the file.
 """
 
@@ -14,18 +14,18 @@ from onnx import TensorProto, helper, numpy_helper
 from poselift.errors import OutputError
 from poselift.files import written_whole
 
-LEAST = 1024
-"""Elements from which on a tensor is worth it."""
+LEAST_ELEMENTS = 1024
+"""Number of elements from which a tensor is stored as float16; smaller ones save too little."""
 ROUNDING = 2.0**-11
-"""Largest rounding of a tensor, as a share of its norm: what no float16 within range exceeds. Beyond it, values are too
-large, or many so small that float16 keeps only some of their digits."""
+"""Largest rounding error of a tensor, as a share of its norm: float16 within its range never exceeds it. A larger error
+means that values are too large, or many so small that float16 keeps only some of their digits."""
 HALF_TOLERANCE = 1e-3
 """Largest difference allowed between the network before and after, metres, on random windows; the mean is near 4e-5."""
 
 
 def fits_half(values: np.ndarray) -> bool:
-    """Whether float16 keeps a float32 tensor to `ROUNDING`, and it is large enough to be worth it."""
-    if values.dtype != np.float32 or values.size < LEAST:
+    """Return whether float16 keeps a float32 tensor to `ROUNDING`, and the tensor has `LEAST_ELEMENTS`."""
+    if values.dtype != np.float32 or values.size < LEAST_ELEMENTS:
         return False
     with np.errstate(over="ignore"):
         error = values.astype(np.float16).astype(np.float64) - values
@@ -33,10 +33,10 @@ def fits_half(values: np.ndarray) -> bool:
 
 
 def halve(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of a network whose large float32 weights are stored as float16.
+    """Return a copy of a network whose large float32 weights are stored as float16.
 
     Args:
-        model: The network. Tensors that do not fit (`fits_half`) are left as they are.
+        model: The network. Tensors that do not fit (`fits_half`) stay as they are.
 
     Returns:
         The copy, with the same inputs, outputs and names.
@@ -56,8 +56,8 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     return halved
 
 
-def slim(model: onnx.ModelProto) -> None:
-    """Drop what the exporter notes of where it ran (traces with its folders' names) and shapes inside; in place."""
+def strip_debug_info(model: onnx.ModelProto) -> None:
+    """Drop the exporter's traces, which name folders of its machine, and the shapes of inner tensors; in place."""
     del model.graph.value_info[:]
     for node in model.graph.node:
         del node.metadata_props[:]
@@ -65,15 +65,15 @@ def slim(model: onnx.ModelProto) -> None:
 
 
 def store_half(source: str | Path, target: str | Path, *, overwrite: bool = False) -> float:
-    """An ONNX file of ours with its weights in half precision, checked against the one it is made from.
+    """Copy an ONNX file of ours with its weights in half precision, and check the copy against the original.
 
     Args:
-        source: The file as `poselift.lab.export.onnx.export_onnx` writes it.
+        source: A file that `poselift.lab.export.onnx.export_onnx` has written.
         target: The file to write.
         overwrite: Replace an existing file.
 
     Returns:
-        The largest difference on random windows, metres.
+        The largest difference of joints on random windows, metres.
 
     Raises:
         OutputExistsError: `target` exists and `overwrite` is off.
@@ -81,7 +81,7 @@ def store_half(source: str | Path, target: str | Path, *, overwrite: bool = Fals
             written then.
     """
     halved = halve(onnx.load(source))
-    slim(halved)
+    strip_debug_info(halved)
     with written_whole(target, overwrite=overwrite) as temporary:
         onnx.save(halved, temporary)
         exact, rounded = (

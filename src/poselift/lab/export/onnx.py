@@ -1,6 +1,6 @@
-"""A trained lifter to one ONNX file, checked against torch before it gets its name.
+"""Export a trained lifter to one ONNX file, which is checked against torch before it gets its name.
 
-What is written is the folded form (`poselift.lab.export.forms`), so the file holds only what must be run.
+The folded form is written (`poselift.lab.export.forms`), so the file holds only what inference needs.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from poselift.errors import MissingExtraError, OutputError, install_hint
 from poselift.files import written_whole
 from poselift.lab.export.forms import example, fold
-from poselift.lab.export.half import HALF_TOLERANCE, halve, slim
+from poselift.lab.export.half import HALF_TOLERANCE, halve, strip_debug_info
 
 OPSET = 20
 TOLERANCE = 1e-5
@@ -32,7 +32,7 @@ def export_onnx(model: nn.Module, path: str | Path, *, half: bool = False, overw
     """Write a lifter as one ONNX file with any batch size: `keypoints` (B, T, J, C) to `joints` (B, S, J, 3), float32.
 
     Args:
-        model: A lifter, with `in_frames`, `out_frames`, `skeleton`, `in_channels` and `fps`. Left as it is.
+        model: A lifter, with `in_frames`, `out_frames`, `skeleton`, `in_channels` and `fps`. It is not changed.
         path: The file to write.
         half: Store large weights as float16, for a file half as large (`poselift.lab.export.half`); arithmetic stays
             float32.
@@ -41,8 +41,8 @@ def export_onnx(model: nn.Module, path: str | Path, *, half: bool = False, overw
     Raises:
         MissingExtraError: onnxscript is not installed.
         OutputExistsError: `path` exists and `overwrite` is off.
-        OutputError: The file cannot be written, or a weight is not finite, or ONNX Runtime does not give what torch
-            gives to `TOLERANCE`, or to `poselift.lab.export.half.HALF_TOLERANCE` with `half`; nothing is written then.
+        OutputError: The file cannot be written, a weight is not finite, or ONNX Runtime differs from torch by more than
+            `TOLERANCE` (with `half`: `poselift.lab.export.half.HALF_TOLERANCE`). Nothing is written then.
     """
     broken = [name for name, value in model.state_dict().items() if not value.isfinite().all()]
     if broken:
@@ -57,18 +57,19 @@ def export_onnx(model: nn.Module, path: str | Path, *, half: bool = False, overw
 
 
 class _Wrapped(nn.Module):
-    """Keeps a lifter's names apart from the exporter's own: a buffer called `graph` would clash at the top."""
+    """Puts a lifter one level down: at the top a buffer called `graph` would clash with the exporter's own name."""
 
     def __init__(self, lifter: nn.Module) -> None:
         super().__init__()
         self.lifter = lifter
 
     def forward(self, keypoints: Tensor) -> Tensor:
-        """(B, T, J, C) to (B, S, J, 3)."""
+        """Map keypoints (B, T, J, C) to joints (B, S, J, 3)."""
         return self.lifter(keypoints)
 
 
 def _write(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str]) -> None:
+    """Write a network as an ONNX file with any batch size, traced with example windows (B, T, J, C)."""
     with _quiet():
         try:
             program = torch.onnx.export(
@@ -83,17 +84,17 @@ def _write(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, st
             )
         except ImportError as error:
             raise MissingExtraError(f"export needs onnxscript; run: {install_hint('lab')}") from error
-    assert program is not None  # always so with dynamo=True
+    assert program is not None  # with dynamo=True it never is
     program.model.metadata_props.update(metadata)
     program.save(path, external_data=False)
     network = onnx.load(path)
-    slim(network)
+    strip_debug_info(network)
     onnx.save(network, path)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what torch's exporter says about itself and no caller can act on."""
+    """Suppress messages of torch's exporter that no caller can act on."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
 
     def unrelated(record: logging.LogRecord) -> bool:
@@ -109,6 +110,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _verify(model: nn.Module, path: Path, tolerance: float) -> None:
+    """Raise an OutputError unless the file gives what the model gives, to `tolerance` metres, at two batch sizes."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     for batch in (1, 5):
         x = example(model, batch)
@@ -118,7 +120,7 @@ def _verify(model: nn.Module, path: Path, tolerance: float) -> None:
             raise OutputError(f"ONNX gives joints {joints.shape} where torch gives {wanted.shape}; nothing was written")
         error = float(np.abs(joints - wanted).max())
         if not error <= tolerance:
-            hint = "leave out half" if tolerance > TOLERANCE else "check that no branch of the model depends on values"
+            hint = "leave out half" if tolerance > TOLERANCE else "check that no branch in the model depends on values"
             raise OutputError(
                 f"ONNX differs from torch by {error:.1e} at batch {batch}, more than {tolerance:.0e}; nothing was "
                 f"written; {hint}"
@@ -126,5 +128,6 @@ def _verify(model: nn.Module, path: Path, tolerance: float) -> None:
 
 
 def _metadata(model: Any) -> dict[str, str]:
+    """Return the lifter's contract as the strings that stand in the file's metadata."""
     values = {name: getattr(model, name) for name in ("in_frames", "out_frames", "in_channels", "fps")}
     return {name: json.dumps(value) for name, value in values.items()} | {"skeleton": model.skeleton.name}

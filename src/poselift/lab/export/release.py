@@ -1,4 +1,4 @@
-"""From a finished run to weights that ship: half precision, and a card with what was measured on that very file."""
+"""Turn a finished run into weights that ship: in half precision, with a card of scores measured on that very file."""
 
 import shutil
 import tempfile
@@ -18,31 +18,31 @@ from poselift.measure.claims import MEASURES, Sources, mocap_score
 from poselift.measure.speed import measure_speed
 
 SPLIT = "dev"
-"""Part of the motion capture that is measured on."""
+"""Split of the motion capture that scores are measured on."""
 
 
 def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
     """Make weights ready to ship.
 
     Args:
-        run: `NAME.onnx` of a finished run, its weights exact, with its card beside it.
-        out: Folder for the ONNX file in half precision and its card; what is there is replaced.
-        training_out: Folder for the weights to train on from, in half precision, where the run has them.
-        sources: What to measure on.
+        run: Path of the `NAME.onnx` of a finished run, in full precision, with its card beside it.
+        out: Folder for the ONNX file in half precision and its card; existing ones are replaced.
+        training_out: Folder for the torch weights in half precision, if the run has any.
+        sources: Paths of the motion capture and the recording to measure on.
 
     Returns:
         The new card.
 
     Raises:
-        CheckpointError: The run's card is broken.
-        OutputError: Half precision does not do, or a file cannot be written.
+        CheckpointError: The run's card is broken, or says that the weights were not trained here.
+        OutputError: Half precision changes the joints too much, or a file cannot be written.
         MissingData: There is no motion capture or recording at the sources' paths.
     """
     card = Card.read(run.with_suffix(".json"))
     training = card.training
     if training is None:
-        raise CheckpointError(f"{run} was not trained here, and may not be ours to ship")
-    training = replace(training, recipe=training.recipe | {"init": training.init or ""})  # no paths of this machine
+        raise CheckpointError(f"{run} was not trained here, so its licence may not allow a release; release own runs")
+    training = replace(training, recipe=training.recipe | {"init": training.init or ""})  # drops this machine's paths
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / run.name
         store_half(run, made)
@@ -61,13 +61,18 @@ def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
 
 
 def measure_all(lifter: OnnxLifter, sources: Sources, noise: NoiseConfig) -> dict[str, Score]:
-    """Every score of a card: motion capture five ways, and each camera of the real recording.
+    """Measure every score of a card: motion capture by each protocol of `MEASURES`, and each camera of the recording.
+
+    Args:
+        lifter: The lifter.
+        sources: Paths of the motion capture and the recording.
+        noise: Errors of the simulated detector.
 
     Raises:
-        MissingData: One of the two is not named, or not there.
+        MissingData: A path is not given, or there is no file.
     """
     clips, detector = sources.clips(SPLIT), SimulatedDetector(noise)
-    assert sources.mocap is not None  # clips has looked
+    assert sources.mocap is not None  # `clips` has checked it
     scores = {
         name: mocap_score(lifter, clips, sources.mocap.name, SPLIT, protocol, detector if noisy else None)
         for name, (protocol, noisy) in MEASURES.items()

@@ -1,4 +1,4 @@
-"""Weights on disk: ours as safetensors, the authors' as they saved them. Nothing in a file is ever run."""
+"""Read and write weights: ours as safetensors, the authors' as they saved them. Code in a file is never run."""
 
 import json
 import pickle
@@ -37,26 +37,26 @@ def save_weights(
     Args:
         model: The lifter.
         path: The file to write.
-        lifter: Name that `build` knows it by.
-        config: Options it was built with.
+        lifter: The lifter's name, as for `poselift.lab.models.build`.
+        config: Options that the lifter was built with.
         overwrite: Replace an existing file.
-        part: What of the weights is worth keeping: with "encoder", the head is as fresh as it was.
+        part: Which weights are trained: "encoder" says that the head is still fresh.
 
     Raises:
         OutputExistsError: `path` exists and `overwrite` is off.
         OutputError: The file cannot be written.
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    options = json.dumps(dict(config), default=lambda value: value.name)  # a skeleton by its name
+    options = json.dumps(dict(config), default=lambda value: value.name)  # a skeleton is stored by its name
     with written_whole(path, overwrite=overwrite) as temporary:
         safetensors.torch.save_file(tensors, temporary, {"lifter": lifter, "config": options, "part": part})
 
 
 def halve_weights(source: str | Path, target: str | Path, *, overwrite: bool = False) -> None:
-    """A file of `save_weights` with its large tensors as float16; all that reads such files turns them back.
+    """Copy a file of `save_weights` with its large tensors as float16; readers of such files convert them to float32.
 
     Args:
-        source: The file.
+        source: The file to copy.
         target: The file to write, about half as large.
         overwrite: Replace an existing file.
 
@@ -72,7 +72,7 @@ def halve_weights(source: str | Path, target: str | Path, *, overwrite: bool = F
 
 
 def load_weights(path: str | Path, *, lifter: str | None = None) -> Lifter:
-    """The lifter that `save_weights` has written, in evaluation mode.
+    """Build the lifter that `save_weights` has written, in evaluation mode.
 
     Args:
         path: The file. It says which lifter it is of.
@@ -88,8 +88,8 @@ def load_weights(path: str | Path, *, lifter: str | None = None) -> Lifter:
     tensors, metadata = _read_safetensors(path)
     if not {"lifter", "config"} <= set(metadata):
         raise CheckpointError(
-            f"{path} does not say which lifter it is of; wanted weights that poselift wrote; for the authors' own "
-            "files use poselift import-weights"
+            f"{path} does not say which lifter it is of; wanted weights that poselift wrote; import the authors' own "
+            "files by poselift import-weights"
         )
     check_typed(metadata["lifter"], lifter, str(path))
     model = build(metadata["lifter"], **_options(metadata))
@@ -106,16 +106,15 @@ def load_weights(path: str | Path, *, lifter: str | None = None) -> Lifter:
 
 
 def load_initial(model: Lifter, path: str | Path) -> None:
-    """Give a lifter weights to start from: an encoder that was pre-trained, or all of them, the head's too.
+    """Load weights to start a training from: those of a pre-trained encoder, or all of them with the head's.
 
-    Which of the two is in the file's metadata. The options of the file's lifter must be the model's, but for dropout,
-    and for those in which the lifter can make weights fit: a lifter may have `resizable`, names of such options, and
-    `resized(tensors, config)`, which turns weights of another config (of a lifter from elsewhere: its options) into its
-    own.
+    The file's metadata says which of the two it holds. The file's options must equal the model's, except for dropout
+    and for options to which the lifter can fit weights. Such a lifter has `resizable`, the names of these options, and
+    `resized(tensors, config)`, which fits weights of another config (of a lifter from elsewhere: of other options).
 
     Args:
-        model: The lifter.
-        path: A file of `save_weights`, such as pre-training and training write.
+        model: The lifter, which is changed in place.
+        path: A file of `save_weights`, as pre-training and training write it.
 
     Raises:
         CheckpointError: There is no such file, it is broken, or of another lifter; or a weight is missing, unknown, or
@@ -123,9 +122,9 @@ def load_initial(model: Lifter, path: str | Path) -> None:
     """
     path = Path(path)
     tensors, metadata = _read_safetensors(path)
-    there = _checked_config(model, path, metadata)
+    saved = _checked_config(model, path, metadata)
     if resized := getattr(model, "resized", None):
-        tensors = resized(tensors, there)
+        tensors = resized(tensors, saved)
     kept = _encoder if metadata.get("part") == "encoder" else dict
     wanted, got = kept(model.state_dict()), kept(tensors)
     misfits = [
@@ -142,18 +141,19 @@ def load_initial(model: Lifter, path: str | Path) -> None:
 
 
 def _encoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights that are not the head's."""
+    """Return the weights without the head's."""
     return {name: value for name, value in tensors.items() if not name.startswith("head.")}
 
 
 def _shape(tensor: Tensor | None) -> str:
+    """Return a tensor's shape for a message, "nothing" for None."""
     return "nothing" if tensor is None else str(tuple(tensor.shape))
 
 
 def _checked_config(model: Lifter, path: Path, metadata: Mapping[str, str]) -> Any:
-    """The config of the file's lifter; its options when it is one from elsewhere, of which nothing is known.
+    """Return the config of the file's lifter, or its options when it is a lifter from elsewhere.
 
-    Options change what weights mean without changing their shapes, so that those of ours are compared.
+    Options can change what weights mean without changing their shapes, so those of our lifters must equal the model's.
     """
     if not {"lifter", "config"} <= set(metadata):
         raise CheckpointError(f"{path} does not say which lifter it is of; wanted weights that poselift wrote")
@@ -162,32 +162,34 @@ def _checked_config(model: Lifter, path: Path, metadata: Mapping[str, str]) -> A
         return options
     config = getattr(model, "config", None)
     if not isinstance(config, entry.config):
-        raise CheckpointError(f"{path} is of {metadata['lifter']}, and not of {type(model).__name__}")
+        raise CheckpointError(
+            f"{path} is of {metadata['lifter']}, and not of {type(model).__name__}; name other weights"
+        )
     if "skeleton" in options:
         options["skeleton"] = get_skeleton(options["skeleton"])
-    there = entry.config(**options)
+    saved = entry.config(**options)
     resizable = getattr(model, "resizable", ())
-    for field in fields(there):
-        want, got = getattr(config, field.name), getattr(there, field.name)
+    for field in fields(saved):
+        want, got = getattr(config, field.name), getattr(saved, field.name)
         if want != got and "drop" not in field.name and field.name not in resizable:
             can = f"; only {' and '.join(resizable)} may differ" if resizable else ""
             message = f"{path} was made with {field.name}={got!r}; wanted {want!r}, as this lifter has it{can}"
             raise CheckpointError(message)
-    return there
+    return saved
 
 
 def _options(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The options a lifter was built with."""
+    """Return the options that the file's lifter was built with."""
     config = json.loads(metadata["config"])
     return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
 
 
 def read_reference(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of an authors' checkpoint: a `.pth` file with a state dict, or safetensors.
+    """Read the tensors of an authors' checkpoint: a `.pth` file with a state dict, or safetensors.
 
     Raises:
-        CheckpointError: There is no such file, it is broken, or holds anything but tensors by name; a pickle that would
-            run code is refused and runs nothing.
+        CheckpointError: There is no such file, it is broken, or holds anything but tensors by name. A pickle that would
+            run code is refused, and nothing in it is run.
     """
     path = Path(path)
     if path.suffix == ".safetensors":
@@ -196,7 +198,7 @@ def read_reference(path: str | Path) -> dict[str, Tensor]:
         raise CheckpointError(f"no weights at {path}")
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # it is refused or read all the same
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # torch reads or refuses it anyway
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
@@ -204,7 +206,7 @@ def read_reference(path: str | Path) -> dict[str, Tensor]:
             "that the authors' code saves: torch.save(model.state_dict(), path)"
         ) from error
     except (RuntimeError, OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} is no checkpoint, or is broken: {error}") from error
+        raise CheckpointError(f"{path} is not a checkpoint, or is broken: {error}") from error
     if isinstance(content, Mapping) and len(content) == 1 and isinstance(next(iter(content.values())), Mapping):
         (content,) = content.values()  # {"state_dict": {...}} and the like
     if not isinstance(content, Mapping) or not all(
@@ -219,10 +221,11 @@ def read_reference(path: str | Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors by name and the metadata of a safetensors file."""
     if not path.is_file():
         raise CheckpointError(f"no weights at {path}")
     try:
         with safetensors.safe_open(path, "pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
     except safetensors.SafetensorError as error:
-        raise CheckpointError(f"{path} is no safetensors file, or is broken: {error}") from error
+        raise CheckpointError(f"{path} is not a safetensors file, or is broken: {error}") from error

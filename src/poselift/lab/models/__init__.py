@@ -1,4 +1,4 @@
-"""The lifters, in torch: `build` a fresh one, or take the authors' weights `from_reference`."""
+"""The lifters in torch: `build` makes a fresh one, `from_reference` one with the authors' weights."""
 
 from poselift.lab.models.registry import LIFTERS, Entry, build, from_reference, options
 

@@ -1,4 +1,4 @@
-"""What every lifter checks: its config when made, its input when run."""
+"""Checks that the lifters share: of a config when it is made, and of the input when the network runs."""
 
 from dataclasses import fields
 from typing import Any
@@ -16,10 +16,10 @@ _COUNTS = (
 
 
 def check_input(model: Any, x: Tensor) -> None:
-    """Check that a batch of windows is (B, T, J, C) as the model wants it; nothing is checked while compiling.
+    """Check that a batch of windows has the model's shape (B, T, J, C); nothing is checked while compiling.
 
     Raises:
-        ShapeError: It is not.
+        ShapeError: The batch has another shape.
     """
     wanted = (model.in_frames, len(model.skeleton), model.in_channels)
     if not torch.compiler.is_compiling() and (x.ndim != 4 or tuple(x.shape[1:]) != wanted):
@@ -27,12 +27,12 @@ def check_input(model: Any, x: Tensor) -> None:
 
 
 def single_frames(model: Any, x: Tensor) -> Tensor:
-    """Keypoints of single frames (B, J, C) for a lifter of one frame.
+    """Return keypoints of single frames, (B, J, C), for a lifter that sees one frame.
 
     Args:
         model: The lifter.
-        x: (B, 1, J, C). More frames than one are windows of their own, as in the authors' code of HTNet and PoseSSM:
-            (B, T, J, C) counts as (B * T, 1, J, C).
+        x: (B, 1, J, C) keypoints. With T > 1 frames each frame is a window of its own, as in the authors' code of HTNet
+            and PoseSSM: (B, T, J, C) counts as (B * T, 1, J, C).
 
     Raises:
         ShapeError: `x` has another shape.
@@ -44,11 +44,11 @@ def single_frames(model: Any, x: Tensor) -> Tensor:
 
 
 def check_common(config: Any, *, chunks: int) -> None:
-    """Check the fields that several models have.
+    """Check the fields that several models' configs have.
 
     Args:
         config: The config of a model.
-        chunks: Every `width / chunks` must be a multiple of the heads.
+        chunks: `width` must be a multiple of `chunks * heads`.
 
     Raises:
         RecipeError: A field is out of range; the message names it.
@@ -70,7 +70,7 @@ def check_common(config: Any, *, chunks: int) -> None:
 
 
 def check_limbs(skeleton: Skeleton) -> None:
-    """Check that both arms and both legs are there.
+    """Check that a skeleton has both arms and both legs.
 
     Raises:
         SkeletonError: The skeleton lacks a limb.

@@ -6,13 +6,13 @@ released no code; this is the first public implementation, written from the pape
 Differs: the n filters run as one convolution, and frames are averaged before the head's projection: the same sums.
 
 Each choice is marked. [known]: the paper states it. [fitted]: only this gives its parameter counts, all 5 by frames
-(Table 5) and all 14 by kernels (Table 4), to the digits printed. [inferred]: neither; from PoseFormer (Zheng et al.,
-ICCV 2021), which the paper extends, or chosen here. Of the counts by width and depth (Table 3), 4 of 7 agree: at width
-16 ours are 0.659 M and 1.266 M where 0.65 and 1.26 are printed, at width 64 10.13 M where 9.97 is.
+(Table 5) and all 14 by kernels (Table 4), to the digits printed. [inferred]: neither; it comes from PoseFormer (Zheng
+et al., ICCV 2021), which the paper extends, or was chosen here. Of the counts by width and depth (Table 3), 4 of 7
+agree: at width 16 ours are 0.659 M and 1.266 M where 0.65 and 1.26 are printed, at width 64 10.13 M where 9.97 is.
 
 Glossary (paper, here): T = `in_frames`; J joints; d = `width`; B_sp, B_temp = `num_spatial_blocks`,
 `num_temporal_blocks`; h = `heads`; kappa_1..kappa_n = `kernels`, the widths of n filters; eta = softmax of `mix`;
-E_pos, E_temp = `joint_position`, `frame_position`. N tokens of F features: (J, d) in a spatial block and (T, J * d) in
+E_pos, E_temp = `embed.position`, `frame_position`. N tokens of F features: (J, d) in a spatial block and (T, J * d) in
 a temporal one. C, L: channels of a convolution, and the axis its filter slides over.
 """
 
@@ -29,7 +29,7 @@ from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import H36M_17, Skeleton
 
 _EPS = 1e-6
-"""Of every norm [inferred]."""
+"""Epsilon of every layer norm [inferred]."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +75,7 @@ class ConvFormerConfig:
 
 
 class JointEmbedding(nn.Module):
-    """x_i = P_i W + E_pos (eq. 1); with a bias, and E_pos zero at first [inferred]."""
+    """Eq. 1: x_i = P_i W + E_pos, with a bias, and with E_pos starting at zero [inferred]."""
 
     def __init__(self, config: ConvFormerConfig) -> None:
         super().__init__()
@@ -83,30 +83,32 @@ class JointEmbedding(nn.Module):
         self.position = nn.Parameter(torch.zeros(1, len(config.skeleton), config.width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, C) to (B, J, d)."""
+        """Embed the joints of a frame: (B, J, C) to (B, J, d)."""
         return F.linear(x, self.linear.weight) + (self.linear.bias + self.position)
 
 
 class DynamicConvolution(nn.Module):
-    """Queries, keys and values, each the weighted average of what n filters give (eq. 3-6).
+    """Eq. 3-6: queries, keys and values, each a weighted average of the outputs of n filters.
 
-    Every filter is dense and pads with zeros [inferred] to keep L, and has a bias [fitted]. The weights eta are learned
-    and do not depend on the input [known]; they are a softmax [inferred], so that they always sum to 1.
+    Eq. 4 is one filter, a convolution over L. It is dense and pads with zeros [inferred] to keep L, and has a bias
+    [fitted]. Eq. 6 is the average. Its weights eta are learned and do not depend on the input [known]; they are a
+    softmax [inferred], so that they always sum to 1.
     """
 
     def __init__(self, channels: int, kernels: tuple[int, ...]) -> None:
         super().__init__()
-        filters = [nn.Conv1d(channels, 3 * channels, width) for width in kernels]  # Q, K, V in one; started as apart
+        # One convolution holds Q, K and V; its fan-in is that of three separate ones, so its weights start alike.
+        filters = [nn.Conv1d(channels, 3 * channels, width) for width in kernels]
         self.weights = nn.ParameterList(conv.weight for conv in filters)
         self.biases = nn.ParameterList(conv.bias for conv in filters)
         self.mix = nn.Parameter(torch.zeros(3, len(kernels)))
 
     def eta(self) -> Tensor:
-        """(3, n) weights of the filters, for Q, K and V."""
+        """Return the filters' weights of Eq. 6, (3, n): a row each for Q, K and V."""
         return self.mix.softmax(1)
 
     def merged(self) -> tuple[Tensor, Tensor]:
-        """(3C, C, widest) weight and (3C) bias of the one convolution that does the same, as all of it is linear."""
+        """Return weight (3C, C, widest) and bias (3C) of one convolution that equals Eq. 4 and 6; both are linear."""
         widest = max(weight.shape[2] for weight in self.weights)
         etas = self.eta().repeat_interleave(len(self.biases[0]) // 3, 0).T  # (n, 3C)
         margins = [(widest - weight.shape[2]) // 2 for weight in self.weights]
@@ -115,15 +117,15 @@ class DynamicConvolution(nn.Module):
         return weight, torch.stack([eta * bias for eta, bias in zip(etas, self.biases, strict=True)]).sum(0)
 
     def forward(self, z: Tensor) -> Tensor:
-        """(B, C, L) to (B, 3C, L): Q, K, V."""
+        """Map (B, C, L) to (B, 3C, L): Q, K and V one after another."""
         weight, bias = self.merged()
         return F.conv1d(z, weight, bias, padding=weight.shape[2] // 2)
 
 
 class DMHCSA(nn.Module):
-    """Dynamic multi-headed convolutional self-attention between N tokens of F features.
+    """Dynamic multi-headed convolutional self-attention between N tokens of F features (Eq. 3-7).
 
-    Between joints (C = F = d), the filters slide over the joints. Between frames (C = N = T) they slide over the
+    Between joints (C = F = d) the filters slide over the joints. Between frames (C = N = T) they slide over the
     features, and their channels are the frames: each query, key and value already sees all frames [known].
     """
 
@@ -136,52 +138,52 @@ class DMHCSA(nn.Module):
         self.dropout = layers.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, F), same shape."""
-        qkv = self.dropout(self.qkv(self.turned(x)))  # where the paper's dropout sits exactly: [inferred]
-        # Heads cut F, as T is no multiple of h [fitted]; the scale is one over the root of a head's width [inferred].
-        q, k, v = (self.turned(part).unflatten(2, (self.heads, -1)).transpose(1, 2) for part in qkv.chunk(3, 1))
-        mixed = layers.attend(q, k, v).transpose(1, 2).flatten(2)  # eq. 7
-        return self.turned(self.proj(self.turned(mixed)))  # on the filters' channels: d * d or T * T [fitted]
+        """Mix tokens (B, N, F); returns the same shape, without the residual."""
+        qkv = self.dropout(self.qkv(self.swap_layout(x)))  # Eq. 3-6; the dropout's exact place is [inferred]
+        # The heads split F, as T is no multiple of h [fitted]; the scale is 1 / sqrt(width of a head) [inferred].
+        q, k, v = (self.swap_layout(part).unflatten(2, (self.heads, -1)).transpose(1, 2) for part in qkv.chunk(3, 1))
+        mixed = layers.attend(q, k, v).transpose(1, 2).flatten(2)  # Eq. 7
+        return self.swap_layout(self.proj(self.swap_layout(mixed)))  # weights of d * d or T * T [fitted]
 
     def published(self) -> nn.Module:
-        """The same as the paper writes it, to be timed against."""
+        """Return this layer in the paper's steps, which ours is timed against."""
         return PublishedDMHCSA(self)
 
     def folded(self) -> nn.Module:
-        """The same for inference."""
+        """Return this layer folded for inference."""
         return FoldedFrameAttention(self) if self.frames else FoldedJointAttention(self)
 
-    def turned(self, x: Tensor) -> Tensor:
-        """(B, N, F) to what a convolution takes, (B, C, L), or back."""
+    def swap_layout(self, x: Tensor) -> Tensor:
+        """Turn tokens (B, N, F) into a convolution's input (B, C, L), or back: both ways are the same transpose."""
         return x if self.frames else x.transpose(1, 2)
 
 
 class PublishedDMHCSA(nn.Module):
-    """A `DMHCSA` in evaluation mode as the paper writes it, filters apart: what ours is held to and timed against."""
+    """A `DMHCSA` in the paper's steps, each filter apart, without dropout: ours is tested and timed against it."""
 
     def __init__(self, layer: DMHCSA) -> None:
         super().__init__()
         self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, F), same shape."""
+        """Mix tokens (B, N, F); returns the same shape, without the residual."""
         layer = self.layer
         q, k, v = (self.aggregate(x, role).unflatten(2, (layer.heads, -1)).transpose(1, 2) for role in range(3))
-        attention = (q @ k.mT / q.shape[3] ** 0.5).softmax(3)  # eq. 7: (B, H, N, N)
+        attention = (q @ k.mT / q.shape[3] ** 0.5).softmax(3)  # Eq. 7: (B, H, N, N)
         mixed = (attention @ v).transpose(1, 2).flatten(2)
-        return layer.turned(layer.proj(layer.turned(mixed)))
+        return layer.swap_layout(layer.proj(layer.swap_layout(mixed)))
 
     def aggregate(self, x: Tensor, role: int) -> Tensor:
-        """Q, K or V (role 0, 1, 2), (B, N, F): what the n filters give (eq. 4), then its weighted sum (eq. 6)."""
-        z, qkv = self.layer.turned(x), self.layer.qkv
+        """Return Q, K or V (role 0, 1 or 2) of tokens (B, N, F), in the same shape."""
+        z, qkv = self.layer.swap_layout(x), self.layer.qkv
         weights, biases = ([part.chunk(3)[role] for part in parts] for parts in (qkv.weights, qkv.biases))
-        filtered = [F.conv1d(z, w, b, padding=w.shape[2] // 2) for w, b in zip(weights, biases, strict=True)]
+        filtered = [F.conv1d(z, w, b, padding=w.shape[2] // 2) for w, b in zip(weights, biases, strict=True)]  # Eq. 4
         weighted = [eta * part for eta, part in zip(qkv.eta()[role], filtered, strict=True)]
-        return self.layer.turned(functools.reduce(torch.add, weighted))
+        return self.layer.swap_layout(functools.reduce(torch.add, weighted))  # Eq. 6
 
 
 class FoldedDMHCSA(nn.Module):
-    """A `DMHCSA` for inference: one convolution, which also scales the queries."""
+    """A `DMHCSA` for inference: one merged convolution, whose weights also hold the scale of the queries."""
 
     weight: Tensor
     bias: Tensor
@@ -197,20 +199,23 @@ class FoldedDMHCSA(nn.Module):
 
 
 class FoldedFrameAttention(FoldedDMHCSA):
-    """Between frames."""
+    """A folded `DMHCSA` between frames."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, F), same shape."""
+        """Mix frames (B, T, F) by Eq. 3-7; returns the same shape, without the residual."""
         qkv = F.conv1d(x, self.weight, self.bias, padding=self.weight.shape[2] // 2).split(self.in_frames, 1)
         q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in qkv)  # (B, H, T, F / H)
         return self.proj(((q @ k.mT).softmax(3) @ v).transpose(1, 2).flatten(2))
 
 
 class FoldedJointAttention(FoldedDMHCSA):
-    """Between joints. The frames of a window are the rows of one image: one large product instead of T small ones."""
+    """A folded `DMHCSA` between joints.
+
+    The frames of a window are the rows of one image, which makes one large product out of T small ones.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B * T, J, d), same shape."""
+        """Mix the joints of each frame, (B * T, J, d), by Eq. 3-7; returns the same shape, without the residual."""
         image = x.unflatten(0, (-1, self.in_frames)).permute(0, 3, 1, 2)  # (B, d, T, J)
         qkv = F.conv2d(image, self.weight[:, :, None], self.bias, padding=(0, self.weight.shape[2] // 2))
         q, k, v = qkv.unflatten(1, (3 * self.heads, -1)).transpose(2, 3).split(self.heads, 1)  # (B, H, T, d / H, J)
@@ -219,7 +224,7 @@ class FoldedJointAttention(FoldedDMHCSA):
 
 
 class ConvFormerBlock(nn.Module):
-    """Attention, then an MLP, both on the normalized input and with a residual (eq. 8)."""
+    """Eq. 8: attention and then an MLP, each on the normalized input and with a residual."""
 
     def __init__(self, attention: DMHCSA, width: int, mlp_ratio: int, drop_path: float) -> None:
         super().__init__()
@@ -230,31 +235,32 @@ class ConvFormerBlock(nn.Module):
         self.drop_path = layers.DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, F), same shape."""
-        x = x + self.drop_path(self.attention(self.norm1(x)))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
+        """Map tokens (B, N, F) to the same shape."""
+        x = x + self.drop_path(self.attention(self.norm1(x)))  # Eq. 8: X' = DMHCSA(LN(X)) + X
+        return x + self.drop_path(self.mlp(self.norm2(x)))  # and FFN(LN(X')) + X'
 
 
 class PoseHead(nn.Module):
-    """The average frame to joints.
+    """The regression head: maps the average frame to joints.
 
-    The paper projects each frame z_t, then averages with a convolution w, b of one output channel [known]:
-    sum_t w_t (W z_t + c) + b. Here the average comes first, which is the same: W (sum_t w_t z_t) + (sum_t w_t) c + b.
+    The paper projects each frame z_t and then averages with a convolution w, b of one output channel [known; number of
+    the Eq. not known]: sum_t w_t (W z_t + c) + b. Here the average comes first, which is the same:
+    W (sum_t w_t z_t) + (sum_t w_t) c + b.
     """
 
     def __init__(self, average: nn.Linear, width: int, joints: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, 3 * joints)
-        self._average = (average,)  # in a tuple: its weights are the encoder's, and stored once
+        self._average = (average,)  # a tuple hides it from the state dict, since the encoder stores its weights
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 1, J, d) to (B, 1, J, 3)."""
+        """Map the average frame's features (B, 1, J, d) to joints (B, 1, J, 3), root-relative metres."""
         (average,) = self._average
         bias = average.weight.sum() * self.linear.bias + average.bias
         return F.linear(x.flatten(2), self.linear.weight, bias).unflatten(2, (-1, 3))
 
     def folded(self) -> nn.Module:
-        """The same for inference, its bias worked out."""
+        """Return the head for inference, with its bias computed once."""
         (average,) = self._average
         linear = nn.Linear(self.linear.in_features, self.linear.out_features).to(self.linear.weight)
         linear.weight.data.copy_(self.linear.weight)
@@ -263,7 +269,7 @@ class PoseHead(nn.Module):
 
 
 class ConvFormer(Lifter):
-    """Keypoints (B, T, J, C) in normalized screen coordinates to joints (B, 1, J, 3), root-relative camera metres."""
+    """Maps keypoints (B, T, J, C) on the normalized screen to joints (B, 1, J, 3), root-relative camera metres."""
 
     def __init__(self, config: ConvFormerConfig | None = None) -> None:
         config = config or ConvFormerConfig()
@@ -274,20 +280,20 @@ class ConvFormer(Lifter):
         self.spatial_norm = nn.LayerNorm(width, eps=_EPS)  # this norm and the next two [fitted]
         self.frame_position = nn.Parameter(torch.zeros(1, frames, joints * width))
         self.temporal = _stack(config, config.num_temporal_blocks, joints * width, frames=True)
-        # Two norms of a whole pose in a row, as in PoseFormer.
+        # Two norms of a whole pose follow each other, as in PoseFormer.
         self.temporal_norm = nn.LayerNorm((joints, width), eps=_EPS)
         self.head_norm = nn.LayerNorm((joints, width), eps=_EPS)
         self.average = nn.Linear(frames, 1)  # the paper's convolution of T channels to one, kernel 1 [inferred]
         self.head = PoseHead(self.average, joints * width, joints)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Features of each joint in the middle frame.
+        """Return the features of each joint in the middle frame.
 
         Args:
             x: (B, T, J, C) normalized keypoints.
 
         Returns:
-            (B, 1, J, width).
+            (B, 1, J, width) features.
 
         Raises:
             ShapeError: `x` has another shape.
@@ -301,6 +307,7 @@ class ConvFormer(Lifter):
 
 
 def _stack(config: ConvFormerConfig, count: int, width: int, *, frames: bool) -> nn.Sequential:
+    """Return `count` blocks whose tokens have `width` features: of frames if `frames`, else of joints."""
     channels = config.in_frames if frames else width
     blocks = [
         ConvFormerBlock(DMHCSA(channels, config, frames=frames), width, config.mlp_ratio, rate)

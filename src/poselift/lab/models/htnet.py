@@ -4,8 +4,10 @@ Paper: Cai, H. Liu, Ding, Li, Wu, Ban, "HTNet: Human Topology Aware Network for 
 arXiv 2302.09790. Official code: github.com/vefalun/HTNet at 8c5f9f3 (MIT).
 Differs: a window is always one frame (the official code folds several into the batch); no refine module, which needs
 the true depth of the root. Same sums as the authors' code to float noise, and its weights load. Licence: MIT.
+Eq. LJC, Eq. IPC, Eq. GBI and Eq. mixer are in `htnet_mixers`, Eq. MGC is in `htnet_graph`. They are read from the code
+and named by their modules; the paper's numbers for them are not known.
 
-Glossary (paper, here): C = `width`; L = `num_blocks`; D_hid = `mlp_width`; LJC, IPC, GBI: see `mixers`.
+Glossary (paper, here): C = `width`; L = `num_blocks`; D_hid = `mlp_width`; LJC, IPC, GBI: see `htnet_mixers`.
 """
 
 from dataclasses import dataclass
@@ -36,7 +38,7 @@ class HTNetConfig:
     gcn_width: int = 384
     """Hidden width of the graph convolutions."""
     num_blocks: int = 3
-    """Number of blocks (L)."""
+    """Blocks in a row (L)."""
     heads: int = 8
     """Attention heads."""
     dropout: float = 0.1
@@ -62,7 +64,7 @@ class HTNetConfig:
 
 
 class HTNet(Lifter):
-    """Keypoints (B, 1, J, C) in normalized screen coordinates to joints (B, 1, J, 3), root-relative camera metres."""
+    """Maps keypoints (B, 1, J, C) on the normalized screen to joints (B, 1, J, 3), root-relative camera metres."""
 
     def __init__(self, config: HTNetConfig | None = None) -> None:
         config = config or HTNetConfig()
@@ -80,7 +82,7 @@ class HTNet(Lifter):
         self.head = nn.Linear(config.width, 3)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Features of each joint: (B, 1, J, C) keypoints to (B, 1, J, width); see `checks.single_frames`.
+        """Map normalized keypoints (B, 1, J, C) to features (B, 1, J, width) of each joint; see `checks.single_frames`.
 
         Raises:
             ShapeError: `x` has another shape.
@@ -96,17 +98,17 @@ KEYS_FROM_REFERENCE = (
     (r"^head\.", r"fcn."),
     *mixers.KEYS_FROM_REFERENCE,
 )
-"""What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
+"""Regular expressions that turn our names of weights into the authors', applied in this order."""
 
 
 def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-    """Fields of the config that the shapes of the authors' weights tell; `heads` cannot be told and stays 8.
+    """Derive fields of the config from the shapes of the authors' weights; `heads` does not show there and stays 8.
 
     Args:
         shapes: Shape of each weight, by the authors' names.
 
     Raises:
-        KeyError: A weight that must be there is not.
+        KeyError: A weight is missing.
     """
     return mixers.config_from_reference(shapes, "Hiremixer") | {"in_channels": shapes["patch_embed.weight"][1]}
 

@@ -1,8 +1,9 @@
-"""The mixers of HTNet and NanoHTNet: local joints, limbs, and the whole body.
+"""The mixers of HTNet and NanoHTNet: between neighboring joints, within limbs, and over the whole body.
 
-A mixer works on (B, N, D) and cuts D into chunks: three for joints, two for frequencies. `LJC`, `IPC`, `GBI` and the
-two mixers are HTNet's (Cai et al., ICASSP 2023). What differs from the official code: the same sums in fewer and larger
-operations; `published` has them in the authors' steps.
+A mixer works on (B, N, D) and splits D into chunks: three for joints, two for frequencies. LJC, IPC and GBI and the two
+mixers are HTNet's (Cai et al., ICASSP 2023). Differs from the official code: the same sums take fewer and larger
+operations; `published` has them in the authors' steps. The equations are read from that code and named by their
+modules; the papers' numbers for them are not known. LN is a layer norm, DP is `DropPath`.
 """
 
 from typing import Any
@@ -17,7 +18,10 @@ from poselift.skeleton import Skeleton
 
 
 class LocalJointConnection(nn.Module):
-    """LJC: two graph convolutions between neighbors, with a residual."""
+    """Local joint-level connection: two graph convolutions between neighbors, with a residual.
+
+    Eq. LJC (from the code): LJC(x) = x + DP(LN(MGC(GELU(MGC(LN(x)))))).
+    """
 
     def __init__(self, graph: Tensor, width: int, hidden: int, drop_path: float) -> None:
         super().__init__()
@@ -28,12 +32,12 @@ class LocalJointConnection(nn.Module):
         self.drop_path = layers.DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, width), same shape."""
+        """Map tokens (B, N, width) to the same shape by Eq. LJC."""
         return x + self.drop_path(self.norm2(self.gcn2(F.gelu(self.gcn1(self.norm1(x))))))
 
 
 class LimbBranch(nn.Module):
-    """One half of IPC: mixes the joints of each limb and writes the result over its far joints."""
+    """One half of Eq. IPC: mixes the joints of each limb and writes the result over all of them but the first."""
 
     gathered: Tensor
     written: Tensor
@@ -55,7 +59,7 @@ class LimbBranch(nn.Module):
         self.drop_path = layers.DropPath(drop_path)
 
     def forward(self, u: Tensor) -> Tensor:
-        """(B, J, width), same shape."""
+        """Return r of Eq. IPC for joints u, (B, J, width), in the same shape."""
         z = self.norm(u)
         y = z.index_select(1, self.gathered).unflatten(1, (self.parts, -1)).flatten(2)  # (B, P, limb * width)
         y = self.drop_path(F.gelu(self.mix(y)))
@@ -63,12 +67,12 @@ class LimbBranch(nn.Module):
         return torch.cat((z, y), 1).index_select(1, self.written)
 
     def published(self) -> "PublishedLimbBranch":
-        """The same in the authors' steps."""
+        """Return the branch in the authors' steps."""
         return PublishedLimbBranch(self)
 
 
 class PublishedLimbBranch(nn.Module):
-    """A `LimbBranch` in the authors' steps: a convolution over gathered joints, and a write for each limb."""
+    """A `LimbBranch` in the authors' steps: a convolution over the gathered joints, and a write for each joint."""
 
     def __init__(self, branch: LimbBranch) -> None:
         super().__init__()
@@ -80,7 +84,7 @@ class PublishedLimbBranch(nn.Module):
         self.kernel = nn.Parameter(branch.mix.weight.unflatten(1, (-1, width)).transpose(1, 2).contiguous())
 
     def forward(self, u: Tensor) -> Tensor:
-        """(B, J, width), same shape."""
+        """Return r of Eq. IPC for joints u, (B, J, width), in the same shape."""
         branch = self.branch
         z = branch.norm(u)
         parts = z[:, self.gathered].transpose(1, 2)
@@ -94,7 +98,12 @@ class PublishedLimbBranch(nn.Module):
 
 
 class IntraPartConstraint(nn.Module):
-    """IPC: each limb's far joints from the whole limb, and its last joint from the last two."""
+    """Intra-part constraint: the far joints of each limb from the whole limb, and its last joint from the last two.
+
+    Eq. IPC (from the code): with u = x + before, IPC = r1 + r2 + u. In r1 = LN(u) the second and third joint of each
+    limb are replaced by y + DP(MLP(LN(y))), where y = DP(GELU(a linear layer of the limb's three joints in LN(u))).
+    r2 is made alike, by weights of its own, from each limb's last two joints, and only the last one is replaced.
+    """
 
     def __init__(self, skeleton: Skeleton, width: int, hidden: int, dropout: float, drop_path: float) -> None:
         super().__init__()
@@ -103,47 +112,50 @@ class IntraPartConstraint(nn.Module):
         self.end = LimbBranch(tuple(limb[1:] for limb in limbs), joints, width, hidden, rates)
 
     def forward(self, before: Tensor, x: Tensor) -> Tensor:
-        """(B, J, width) of the module before and of the own chunk; same shape."""
+        """Map the module before's output and this module's chunk, both (B, J, width), to the same shape by Eq. IPC."""
         u = x + before
         return self.limb(u) + self.end(u) + u
 
 
 class GlobalBodyInteraction(layers.SelfAttention):
-    """GBI: attention between all tokens, with a residual."""
+    """Global body-level interaction: attention between all tokens, with a residual.
+
+    Eq. GBI (from the code): with s = x + before, GBI = s + DP(MSA(LN(s))).
+    """
 
     def __init__(self, width: int, heads: int, dropout: float, drop_path: float) -> None:
         super().__init__(width, heads, dropout)
         self.drop_path = layers.DropPath(drop_path)
 
     def forward(self, before: Tensor, x: Tensor) -> Tensor:
-        """(B, N, width) of the module before and of the own chunk; same shape."""
+        """Map the module before's output and this module's chunk, both (B, N, width), to the same shape by Eq. GBI."""
         s = x + before
         return s + self.drop_path(self.mix(s))
 
     def folded(self) -> "ResidualAttention":
-        """The same for inference."""
+        """Return the module for inference."""
         return ResidualAttention(layers.FoldedSelfAttention(self))
 
     def published(self) -> "ResidualAttention":
-        """The same in the authors' steps."""
+        """Return the module in the authors' steps."""
         return ResidualAttention(layers.PublishedSelfAttention(self))
 
 
 class ResidualAttention(nn.Module):
-    """Another form of a `GlobalBodyInteraction`, from one of its attention."""
+    """Another form of a `GlobalBodyInteraction`, made from another form of its attention."""
 
     def __init__(self, attention: nn.Module) -> None:
         super().__init__()
         self.attention = attention
 
     def forward(self, before: Tensor, x: Tensor) -> Tensor:
-        """(B, N, width) of the module before and of the own chunk; same shape."""
+        """Map the module before's output and this module's chunk, both (B, N, width), to the same shape by Eq. GBI."""
         s = x + before
         return s + self.attention(s)
 
 
 class MixerBlock(nn.Module):
-    """What both mixers end with: the chunks side by side again, then a residual MLP."""
+    """The end of both mixers: the chunks are joined again and pass a residual MLP."""
 
     def __init__(self, width: int, hidden: int, dropout: float, drop_path: float) -> None:
         super().__init__()
@@ -152,12 +164,16 @@ class MixerBlock(nn.Module):
         self.drop_path = layers.DropPath(drop_path)
 
     def _merge(self, chunks: tuple[Tensor, ...]) -> Tensor:
+        """Join chunks (B, N, D / count) to Y, (B, N, D), and return Y + DP(MLP(LN(Y))), the end of Eq. mixer."""
         y = torch.cat(chunks, 2)
         return y + self.drop_path(self.mlp(self.norm(y)))
 
 
 class SpatialMixerBlock(MixerBlock):
-    """Joints mix with neighbors, then within the limb, then with all; each chunk takes the result before it."""
+    """Mixes joints with their neighbors, then within limbs, then with all; each chunk is added to the result before it.
+
+    Eq. mixer (from the code): y1 = LJC(x1), y2 = IPC(y1, x2), y3 = GBI(y2, x3), Y = [y1, y2, y3], Y + DP(MLP(LN(Y))).
+    """
 
     def __init__(
         self, skeleton: Skeleton, width: int, hidden: int, drop_path: float, *, gcn_width: int, heads: int,
@@ -170,7 +186,7 @@ class SpatialMixerBlock(MixerBlock):
         self.gbi = GlobalBodyInteraction(chunk, heads, projection_dropout, drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, D), same shape."""
+        """Map joints (B, J, D) to the same shape by Eq. mixer."""
         x1, x2, x3 = x.chunk(3, 2)
         y1 = self.ljc(x1)
         y2 = self.ipc(y1, x2)
@@ -178,7 +194,7 @@ class SpatialMixerBlock(MixerBlock):
 
 
 class TemporalMixerBlock(MixerBlock):
-    """Frequencies mix with their neighbors, then with all."""
+    """Mixes frequencies with their neighbors, then with all: Eq. mixer with two chunks and without IPC."""
 
     def __init__(
         self, count: int, width: int, hidden: int, drop_path: float, *, gcn_width: int, heads: int,
@@ -190,14 +206,14 @@ class TemporalMixerBlock(MixerBlock):
         self.gbi = GlobalBodyInteraction(chunk, heads, projection_dropout, drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, K, D), same shape."""
+        """Map frequencies (B, K, D) to the same shape."""
         x1, x2 = x.chunk(2, 2)
         y1 = self.ljc(x1)
         return self._merge((y1, self.gbi(y1, x2)))
 
 
 class Mixer(nn.Module):
-    """Blocks in a row, then a norm."""
+    """A stack of blocks with a layer norm at its end."""
 
     def __init__(self, blocks: list[MixerBlock], width: int) -> None:
         super().__init__()
@@ -205,17 +221,17 @@ class Mixer(nn.Module):
         self.norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, D), same shape."""
+        """Map tokens (B, N, D) to the same shape."""
         for block in self.blocks:
             x = block(x)
         return self.norm(x)
 
 
 def config_from_reference(shapes: dict[str, tuple[int, ...]], stack: str) -> dict[str, Any]:
-    """Width, hidden widths and depth, from the shapes of the authors' weights; `stack` is their spatial mixer's name.
+    """Derive widths and depth from the shapes of the authors' weights; `stack` is their name of the spatial mixer.
 
     Raises:
-        KeyError: A weight that must be there is not.
+        KeyError: A weight is missing.
     """
     blocks = {key.split(".")[2] for key in shapes if key.startswith(f"{stack}.blocks.")}
     return {
@@ -245,17 +261,17 @@ KEYS_FROM_REFERENCE = (
     (r"\.gbi\.Temporal_norm\.", r".gbi.norm_attn."),
     (r"\.gbi\.(qkv|proj)\.", r".gbi.attn.\1."),
 )
-"""What a mixer's weights are called here, and in the authors' files: patterns, applied in this order to our names."""
+"""Regular expressions that turn our names of a mixer's weights into the authors', applied in this order."""
 
 
 def from_convolution(key: str, value: Tensor) -> Tensor:
-    """Our layout of the authors' weight `value`: their convolutions over a limb's joints are linear layers here.
+    """Convert the authors' tensor `value` to our layout: their convolutions over limbs are linear layers here.
 
-    (out, in, limb) of the convolution becomes (out, limb * in), which does the same.
+    The convolution's (out, in, limb) becomes (out, limb * in), which computes the same.
     """
     return value.transpose(1, -1).flatten(1) if key.endswith(".mix.weight") else value
 
 
 def to_convolution(key: str, value: Tensor) -> Tensor:
-    """The authors' layout of our weight `value`: the inverse of `from_convolution`."""
+    """Convert our tensor `value` to the authors' layout: the inverse of `from_convolution`."""
     return value.unflatten(1, (-1, len(value))).transpose(1, 2) if key.endswith(".mix.weight") else value

@@ -15,7 +15,7 @@ class Dropout(nn.Dropout):
     """`torch.nn.Dropout`, several times faster on a CPU: one draw of 64 random bits decides on four elements."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
+        """Zero elements of a tensor of any shape with probability `p` in training, and scale up the others."""
         if not self.training or self.p == 0 or x.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(x)
         words = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
@@ -24,14 +24,14 @@ class Dropout(nn.Dropout):
 
 
 class DropPath(nn.Module):
-    """Stochastic depth: in training, zeroes whole samples and scales the others up."""
+    """Stochastic depth: in training, zero whole samples and scale up the others."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape; the first axis is the batch."""
+        """Zero samples of (B, ...) with probability `rate` in training; the shape stays."""
         if not self.training or self.rate == 0:
             return x
         keep = 1 - self.rate
@@ -39,12 +39,12 @@ class DropPath(nn.Module):
 
 
 def drop_path_rates(first: float, last: float, count: int) -> list[float]:
-    """Rate of each block, rising evenly; a single block gets the first."""
+    """Return the drop-path rate of each of `count` blocks, which rises evenly; a single block gets `first`."""
     return [first + (last - first) * block / max(count - 1, 1) for block in range(count)]
 
 
 class Mlp(nn.Module):
-    """Two linear layers with GELU between and dropout after each."""
+    """Two linear layers with a GELU between them and dropout after each."""
 
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -53,21 +53,21 @@ class Mlp(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Same shape."""
+        """Map (*, width) to the same shape, without a residual."""
         return self.dropout(self.fc2(self.dropout(F.gelu(self.fc1(x)))))
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention of (B, H, N, width) queries, keys and values, the same shape."""
+    """Return softmax(Q K^T / sqrt(width)) V for (B, H, N, width) queries, keys and values, in the same shape."""
     if q.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
-        # So few tokens: the CPU kernel takes twice as long in bfloat16 as in float32.
+        # With so few tokens the CPU kernel takes twice as long in bfloat16 as in float32.
         with torch.autocast("cpu", enabled=False):
             return F.scaled_dot_product_attention(q.float(), k.float(), v.float())
     return F.scaled_dot_product_attention(q, k, v)
 
 
 class SelfAttention(nn.Module):
-    """Attention between all tokens, after a norm."""
+    """Multi-head attention between all tokens, after a layer norm."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -78,14 +78,14 @@ class SelfAttention(nn.Module):
         self.dropout = Dropout(dropout)
 
     def mix(self, x: Tensor) -> Tensor:
-        """(B, N, width), same shape; without a residual."""
+        """Mix tokens (B, N, width) by attention; returns the same shape, without a residual."""
         qkv = self.qkv(self.norm(x)).unflatten(2, (3, self.heads, -1))  # (B, N, 3, H, width / H)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # (B, H, N, width / H) each
         return self.dropout(self.proj(attend(q, k, v).transpose(1, 2).flatten(2)))
 
 
 class FoldedSelfAttention(nn.Module):
-    """A `SelfAttention` for inference: queries scaled by their weights, heads told apart in one step."""
+    """A `SelfAttention` for inference: the weights hold the scale of the queries, and one split separates the heads."""
 
     def __init__(self, layer: SelfAttention) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class FoldedSelfAttention(nn.Module):
             self.qkv.bias[:width] *= self.head_width**-0.5
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, width), same shape; without a residual."""
+        """Mix tokens (B, N, width) by attention; returns the same shape, without a residual."""
         tokens, width = x.shape[1:]
         qkv = self.qkv(self.norm(x)).reshape(-1, tokens, 3 * self.heads, self.head_width)
         q, k, v = qkv.transpose(1, 2).split(self.heads, 1)  # (B, H, N, width / H) each
@@ -106,14 +106,14 @@ class FoldedSelfAttention(nn.Module):
 
 
 class PublishedSelfAttention(nn.Module):
-    """A `SelfAttention` in the authors' steps: two products with a softmax between."""
+    """A `SelfAttention` in the authors' steps: two products with a softmax between them."""
 
     def __init__(self, layer: SelfAttention) -> None:
         super().__init__()
         self.layer = layer
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, N, width), same shape; without a residual."""
+        """Mix tokens (B, N, width) by attention; returns the same shape, without a residual."""
         layer = self.layer
         batch, tokens, width = x.shape
         qkv = layer.qkv(layer.norm(x)).reshape(batch, tokens, 3, layer.heads, width // layer.heads)

@@ -1,4 +1,4 @@
-"""What every lifter in the lab is: a torch module that knows its window."""
+"""The base class of the lab's lifters: a torch module that knows the window it needs."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -9,32 +9,32 @@ from poselift.skeleton import Skeleton
 
 
 class Lifter(nn.Module, ABC):
-    """Base of the lifters; a lifter from elsewhere needs only the same attributes and methods.
+    """Base class of the lifters; a lifter from elsewhere need not inherit, only have these attributes and methods.
 
-    `forward` is `head(encode(x))`, so that pre-training can attach at the seam.
+    `forward` is `head(encode(x))`, so that pre-training can train the encoder without the head.
     """
 
     config: Any
-    """The frozen dataclass it was made from."""
+    """The frozen dataclass that the lifter was made from."""
     skeleton: Skeleton
-    """Joints in and out."""
+    """Joints of the input and of the output."""
     fps: float
-    """Frames per second it is fed."""
+    """Frames per second of the input."""
     in_frames: int
     """Frames in a window (T)."""
     in_channels: int
-    """2 (x, y), or 3 with confidence."""
+    """Numbers for each keypoint: 2 (x, y), or 3 with confidence."""
     out_frames: tuple[int, ...]
-    """Places in the window that it yields (S of them)."""
+    """Indices of the window's frames that the lifter returns (S of them)."""
     head: nn.Module
-    """Features to joints."""
+    """The layer that maps features to joints."""
 
     def __init__(self, config: Any, out_frames: tuple[int, ...]) -> None:
-        """Say of the lifter what its config says.
+        """Copy the attributes that every lifter has from its config.
 
         Args:
-            config: With `skeleton`, `fps`, `in_frames` and `in_channels`.
-            out_frames: Places in the window that it yields.
+            config: A config with `skeleton`, `fps`, `in_frames` and `in_channels`.
+            out_frames: Indices of the window's frames that the lifter returns.
         """
         super().__init__()
         self.config, self.out_frames = config, out_frames
@@ -43,12 +43,12 @@ class Lifter(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:
-        """(B, T, J, C) normalised keypoints to features (B, S, J, D).
+        """Map normalised keypoints (B, T, J, C) to features (B, S, J, D).
 
         Raises:
             ShapeError: `x` has another shape.
         """
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, J, C) normalised keypoints to joints (B, S, J, 3), root-relative metres in camera axes."""
+        """Map normalised keypoints (B, T, J, C) to joints (B, S, J, 3), root-relative metres in camera axes."""
         return self.head(self.encode(x))

@@ -1,4 +1,4 @@
-"""NanoHTNet: a window of keypoints to the joints of its middle frames, through two small streams of tokens.
+"""NanoHTNet lifts a window of keypoints to the joints of its middle frames, through two small streams of tokens.
 
 Paper: Cai, M. Liu, H. Liu, Zhou, Li, "NanoHTNet: Nano Human Topology Network for Efficient 3D Human Pose Estimation",
 IEEE TIP 2025, arXiv 2501.15763. Official code: github.com/vefalun/NanoHTNet at 901020e (MIT).
@@ -6,10 +6,12 @@ Differs: the cosine transform is one constant matrix product; the graph convolut
 options the paper does not have, each off by default: `in_channels`, `dct`, `inverse_dct`, `live`, `skip`, other
 skeletons.
 Same sums as the authors' code to float noise, and its weights load. Licence: MIT.
+Eq. DCT and Eq. fusion are here, those of the mixers are in `htnet_mixers`. They are read from the code and named by
+what they do; the paper's numbers for them are not known.
 
-Glossary (paper, here): F or T = `in_frames`; K = `keep_frames`, both the frequencies kept and the frames given out;
-C = `width`; L = `num_blocks`; D_hid = `mlp_width`; h = `head_width`. ETST: the temporal stream sees K low
-frequencies of all joints at once, the spatial stream one token for each joint, its whole path over T frames.
+Glossary (paper, here): F or T = `in_frames`; K = `keep_frames`, both the frequencies kept and the frames returned;
+C = `width`; L = `num_blocks`; D_hid = `mlp_width`; h = `head_width`. ETST: the temporal stream has one token for each
+of K low frequencies, of all joints at once; the spatial stream has one for each joint, its whole path over T frames.
 """
 
 import math
@@ -35,7 +37,7 @@ class NanoHTNetConfig:
     in_frames: int = 243
     """Frames the network sees (T); odd."""
     keep_frames: int = 9
-    """Frequencies kept and frames given out (K); odd, at most `in_frames`."""
+    """Frequencies kept and frames returned (K); odd, at most `in_frames`."""
     in_channels: int = 2
     """Numbers for each keypoint: 2 (x, y) or 3 (with confidence)."""
     width: int = 240
@@ -63,9 +65,9 @@ class NanoHTNetConfig:
     inverse_dct: bool = False
     """Turn frequencies back into frames before the head, instead of leaving that to the network."""
     live: bool = False
-    """Give out the last frames of the window instead of the middle ones: the newest pose comes without delay."""
+    """Return the last frames of the window instead of the middle ones, so that the newest pose comes without delay."""
     skip: bool = False
-    """Hand each joint's own keypoint in the frame to the head, beside the features."""
+    """Give the head each joint's own keypoint in the frame, beside the features."""
     fps: float = 50.0
     """Frames per second the network is fed."""
     skeleton: Skeleton = H36M_17
@@ -91,16 +93,17 @@ class NanoHTNetConfig:
 
 
 def first_frame(config: NanoHTNetConfig) -> int:
-    """The first frame given out; `keep_frames` in all are, one after another."""
+    """Return the index in the window of the first frame returned; `keep_frames` consecutive frames are."""
     rest = config.in_frames - config.keep_frames
     return rest if config.live else rest // 2
 
 
 def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw") -> Tensor:
-    """(keep, in_frames) float64 type-II cosine transform, lowest frequencies first.
+    """Return the type-II cosine transform as a matrix, (keep, in_frames) float64, lowest frequencies first.
 
-    "raw" is 2 cos(pi (2t + 1) k / 2T), the un-normalized convention of the authors' library. "ortho" is the orthonormal
-    transform divided by sqrt(T): its rows are orthogonal and of one length, and the lowest coefficient is the mean.
+    Eq. DCT (from the code): X_k = 2 sum_t x_t cos(pi (2t + 1) k / 2T), for k < K. That is "raw", the un-normalized
+    convention of the authors' library. "ortho" is the orthonormal transform divided by sqrt(T): its rows are orthogonal
+    and of one length, and the lowest coefficient is the mean.
     """
     time = torch.arange(in_frames, dtype=torch.float64)
     order = torch.arange(keep, dtype=torch.float64)[:, None]
@@ -112,7 +115,7 @@ def dct_matrix(in_frames: int, keep: int, scale: Literal["raw", "ortho"] = "raw"
 
 
 class CosineTransform(nn.Module):
-    """The low frequencies of each coordinate's path: the ideal low-pass filter that gives the temporal stream."""
+    """Eq. DCT: the low frequencies of each coordinate's path, an ideal low-pass filter, for the temporal stream."""
 
     matrix: Tensor
 
@@ -122,38 +125,42 @@ class CosineTransform(nn.Module):
         self.register_buffer("matrix", dct_matrix(in_frames, keep, scale).float(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, N) paths to (B, K, N) coefficients."""
+        """Map paths (B, T, N) to coefficients (B, K, N)."""
         return self.matrix @ x
 
     def published(self) -> nn.Module:
-        """The same in the authors' steps, for their scale."""
+        """Return the transform in the authors' steps, or itself for the scale that they do not have."""
         return self if self.scale == "ortho" else PublishedCosineTransform(len(self.matrix))
 
 
 class PublishedCosineTransform(nn.Module):
-    """`CosineTransform` as the authors' library computes it: Fourier, all frequencies, then a cut."""
+    """`CosineTransform` as the authors' library computes it: all frequencies by a Fourier transform, then a cut."""
 
     def __init__(self, keep: int) -> None:
         super().__init__()
         self.keep = keep
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, T, N) paths to (B, K, N) coefficients."""
+        """Map paths (B, T, N) to coefficients (B, K, N)."""
         x = x.transpose(1, 2)
         frames = x.shape[2]
         folded = torch.cat((x[..., ::2], x[..., 1::2].flip(2)), 2)
         spectrum = torch.view_as_real(torch.fft.fft(folded, dim=2))
-        turn = -torch.arange(frames, dtype=x.dtype, device=x.device)[None, None] * math.pi / (2 * frames)
-        coefficients = 2 * (spectrum[..., 0] * turn.cos() - spectrum[..., 1] * turn.sin())
+        phase = -torch.arange(frames, dtype=x.dtype, device=x.device)[None, None] * math.pi / (2 * frames)
+        coefficients = 2 * (spectrum[..., 0] * phase.cos() - spectrum[..., 1] * phase.sin())
         return coefficients.transpose(1, 2)[:, : self.keep]
 
 
 class NanoHTNet(Lifter):
-    """Keypoints (B, T, J, C) in normalized screen coordinates to joints (B, S, J, 3), root-relative camera metres."""
+    """Maps keypoints (B, T, J, C) on the normalized screen to joints (B, S, J, 3), root-relative camera metres.
+
+    Eq. fusion (from the code): joints = Linear([spatial features, temporal features]), the same for every frame and
+    joint.
+    """
 
     resizable = ("in_frames", "live")
     inverse_dct: Tensor | None
-    placed: Tensor | None
+    not_root: Tensor | None
 
     def __init__(self, config: NanoHTNetConfig | None = None) -> None:
         config = config or NanoHTNetConfig()
@@ -161,7 +168,7 @@ class NanoHTNet(Lifter):
         first = first_frame(config)
         super().__init__(config, tuple(range(first, first + keep)))
         self.dct = CosineTransform(config.in_frames, keep, config.dct)
-        # Rows of unit scale, whatever `dct` is: features are no coefficients of the input.
+        # The rows have unit scale whatever `dct` is, because the features are not coefficients of the input.
         inverse = config.in_frames * dct_matrix(config.in_frames, keep, "ortho")[:, list(self.out_frames)].T
         self.register_buffer("inverse_dct", inverse.float() if config.inverse_dct else None, persistent=False)
 
@@ -174,16 +181,16 @@ class NanoHTNet(Lifter):
         self.temporal = _temporal_mixer(config)
         self.temporal_out = nn.Linear(width, joints * config.head_width)
         self.head = nn.Linear(2 * config.head_width + (config.in_channels if config.skip else 0), 3)
-        # The root's slot holds its path (`poselift.prepare.normalize`), which is no place of a joint.
-        placed = (torch.arange(joints) != config.skeleton.root).float()[:, None]
-        self.register_buffer("placed", placed if config.skip else None, persistent=False)
+        # The root's slot holds its path (`poselift.prepare.normalize`), which is not the position of a joint.
+        not_root = (torch.arange(joints) != config.skeleton.root).float()[:, None]
+        self.register_buffer("not_root", not_root if config.skip else None, persistent=False)
 
     def resized(self, tensors: Mapping[str, Tensor], config: NanoHTNetConfig) -> dict[str, Tensor]:
-        """Weights of a window of another length, or with its frames given out elsewhere, for this one.
+        """Fit weights of a lifter with another window length, or other returned frames, to this lifter.
 
-        The spatial stream's weights go with their frames, by the place relative to the first one given out; those of
-        frames that were not seen are zero. So that stream is the same function of the frames that both see. All other
-        weights are taken as they are.
+        In the spatial stream the weights of each frame move with it, by its offset from the first frame returned; those
+        of frames that the other lifter did not see are zero. So the stream is the same function of the frames that both
+        lifters see. All other weights stay as they are.
 
         Args:
             tensors: Weights of a lifter with `config`, by name.
@@ -193,36 +200,38 @@ class NanoHTNet(Lifter):
         shift = first_frame(self.config) - first_frame(config)
         if name not in tensors or (shift == 0 and config.in_frames == self.in_frames):
             return dict(tensors)
-        there = tensors[name].unflatten(1, (config.in_frames, -1))
-        placed = there.new_zeros(len(there), self.in_frames, there.shape[2])
+        old = tensors[name].unflatten(1, (config.in_frames, -1))
+        moved = old.new_zeros(len(old), self.in_frames, old.shape[2])
         begin, end = max(shift, 0), min(config.in_frames + shift, self.in_frames)
-        placed[:, begin:end] = there[:, begin - shift : end - shift]
-        return dict(tensors) | {name: placed.flatten(1)}
+        moved[:, begin:end] = old[:, begin - shift : end - shift]
+        return dict(tensors) | {name: moved.flatten(1)}
 
     def encode(self, x: Tensor) -> Tensor:
-        """Features of each joint in each frame given out.
+        """Return the features of each joint in each frame returned.
 
         Args:
             x: (B, T, J, C) normalized keypoints.
 
         Returns:
-            (B, S, J, 2 * head_width), and C more with `skip`.
+            (B, S, J, 2 * head_width) features; with `skip`, C more.
 
         Raises:
             ShapeError: `x` has another shape.
         """
         checks.check_input(self, x)
         features: tuple[Tensor, ...] = (self._encode_joints(x), self._encode_frequencies(x))
-        if self.placed is not None:
-            features = (*features, x[:, self.out_frames[0] : self.out_frames[-1] + 1] * self.placed)
-        return torch.cat(features, 3)
+        if self.not_root is not None:
+            features = (*features, x[:, self.out_frames[0] : self.out_frames[-1] + 1] * self.not_root)
+        return torch.cat(features, 3)  # Eq. fusion, the spatial features first
 
     def _encode_joints(self, x: Tensor) -> Tensor:
+        """Return the spatial stream's features of keypoints (B, T, J, C)."""
         tokens = self.spatial_embed(x.transpose(1, 2).flatten(2)) + self.spatial_position  # (B, J, D)
         features = self.spatial_out(self.spatial(tokens))
         return features.unflatten(2, (self.config.keep_frames, -1)).transpose(1, 2)  # (B, S, J, h)
 
     def _encode_frequencies(self, x: Tensor) -> Tensor:
+        """Return the temporal stream's features of keypoints (B, T, J, C)."""
         tokens = self.temporal_embed(self.dct(x.flatten(2))) + self.temporal_position  # (B, K, D)
         features = self.temporal_out(self.temporal(tokens))
         if self.inverse_dct is not None:
@@ -231,6 +240,7 @@ class NanoHTNet(Lifter):
 
 
 def _spatial_mixer(config: NanoHTNetConfig) -> mixers.Mixer:
+    """Return the mixer of the spatial stream, whose tokens are joints."""
     blocks: list[mixers.MixerBlock] = [
         mixers.SpatialMixerBlock(
             config.skeleton, config.width, config.mlp_width, rate, gcn_width=config.gcn_width, heads=config.heads,
@@ -242,6 +252,7 @@ def _spatial_mixer(config: NanoHTNetConfig) -> mixers.Mixer:
 
 
 def _temporal_mixer(config: NanoHTNetConfig) -> mixers.Mixer:
+    """Return the mixer of the temporal stream, whose tokens are frequencies."""
     blocks: list[mixers.MixerBlock] = [
         mixers.TemporalMixerBlock(
             config.keep_frames, config.width, config.mlp_width, rate, gcn_width=config.gcn_width, heads=config.heads,
@@ -264,17 +275,17 @@ KEYS_FROM_REFERENCE = (
     (r"^head\.", r"fc."),
     *mixers.KEYS_FROM_REFERENCE,
 )
-"""What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
+"""Regular expressions that turn our names of weights into the authors', applied in this order."""
 
 
 def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-    """Fields of the config that the shapes of the authors' weights tell; `heads` cannot be told and stays 8.
+    """Derive fields of the config from the shapes of the authors' weights; `heads` does not show there and stays 8.
 
     Args:
         shapes: Shape of each weight, by the authors' names.
 
     Raises:
-        KeyError: A weight that must be there is not.
+        KeyError: A weight is missing.
     """
     channels = shapes["tem_patch_embed.weight"][1] // len(H36M_17)
     return mixers.config_from_reference(shapes, "Transformer") | {

@@ -1,4 +1,4 @@
-"""Lifters from elsewhere, named `module:Class`: any torch module that keeps the contract of `Lifter`."""
+"""Lifters from elsewhere, named `module:Class`: any torch module that fulfils the contract of `Lifter`."""
 
 import inspect
 from typing import Any
@@ -15,18 +15,18 @@ _ATTRIBUTES = {
     "fps": "frames per second",
     "in_frames": "frames in a window",
     "in_channels": "2, or 3 with confidence",
-    "out_frames": "places in the window that it yields",
-    "encode": "keypoints to features",
-    "head": "features to joints",
+    "out_frames": "indices of the window's frames that it returns",
+    "encode": "maps keypoints to features",
+    "head": "maps features to joints",
 }
 
 
 def outside_class(name: str) -> type[nn.Module]:
-    """The class that `module:Class` names; its module is imported, and so run.
+    """Return the class that `module:Class` names; importing its module runs the module's code.
 
     Raises:
         CheckpointError: There is no such module or class.
-        RecipeError: The class is no torch module.
+        RecipeError: The class is not a `torch.nn.Module`.
     """
     found = import_class(name)
     if not issubclass(found, nn.Module):
@@ -35,27 +35,27 @@ def outside_class(name: str) -> type[nn.Module]:
 
 
 def outside_options(name: str) -> dict[str, Any]:
-    """Options of a lifter from elsewhere, the named arguments of its class, with their defaults.
+    """Return the options of a lifter from elsewhere: its class's arguments that have a default, with the default.
 
     Raises:
         CheckpointError: There is no such class.
-        RecipeError: The class is no torch module.
+        RecipeError: The class is not a `torch.nn.Module`.
     """
     parameters = inspect.signature(outside_class(name)).parameters.values()
     return {p.name: p.default for p in parameters if p.default is not p.empty}
 
 
 def build_outside(name: str, config: dict[str, Any]) -> Any:
-    """A lifter from elsewhere, checked against the contract.
+    """Build a lifter from elsewhere and check that it fulfils the contract.
 
     Args:
         name: `module:Class`.
-        config: Named arguments of the class.
+        config: Keyword arguments of the class.
 
     Raises:
         CheckpointError: There is no such class.
-        RecipeError: An option is unknown, or it lacks a part of the contract.
-        ShapeError: It takes or gives other shapes than it announces.
+        RecipeError: The class has no such argument, or lacks a part of the contract.
+        ShapeError: The lifter returns other shapes than it announces.
     """
     kind = outside_class(name)
     known = list(inspect.signature(kind).parameters)
@@ -65,13 +65,14 @@ def build_outside(name: str, config: dict[str, Any]) -> Any:
     model = kind(**config)
     missing = [f"{part} ({what})" for part, what in _ATTRIBUTES.items() if not hasattr(model, part)]
     if missing:
-        raise RecipeError(f"{name} is no lifter: it lacks {', '.join(missing)}; see docs/own_lifter.md")
+        raise RecipeError(f"{name} is not a lifter: it lacks {', '.join(missing)}; see docs/own_lifter.md")
     _check_values(name, model)
     _check_shapes(name, model)
     return model
 
 
 def _check_values(name: str, model: Any) -> None:
+    """Raise a RecipeError that names the first attribute whose value is not allowed, if there is one."""
     places = tuple(model.out_frames)
     consecutive = places == tuple(range(places[0], places[0] + len(places))) if places else False
     for good, wanted, got in (
@@ -79,13 +80,14 @@ def _check_values(name: str, model: Any) -> None:
         (model.in_channels in (2, 3), "in_channels: 2, or 3 with confidence", model.in_channels),
         (model.in_frames >= 1, "in_frames: 1 or more", model.in_frames),
         (model.fps > 0, "fps: above 0", model.fps),
-        (consecutive and places[0] >= 0 and places[-1] < model.in_frames, "out_frames: consecutive places", places),
+        (consecutive and places[0] >= 0 and places[-1] < model.in_frames, "out_frames: consecutive indices", places),
     ):
         if not good:
             raise RecipeError(f"{name}: wanted {wanted}, got {got!r}")
 
 
 def _check_shapes(name: str, model: Any) -> None:
+    """Raise a ShapeError unless `forward` returns (B, S, J, 3) and equals `head(encode(x))`, in evaluation mode."""
     training = model.training
     x = torch.zeros(2, model.in_frames, len(model.skeleton), model.in_channels)
     try:
@@ -98,4 +100,4 @@ def _check_shapes(name: str, model: Any) -> None:
     if tuple(joints.shape) != wanted:
         raise ShapeError(f"{name}: wanted joints {wanted} for keypoints {tuple(x.shape)}, got {tuple(joints.shape)}")
     if not torch.allclose(joints, again):
-        raise ShapeError(f"{name}: wanted forward(x) to be head(encode(x)), and they differ")
+        raise ShapeError(f"{name}: wanted forward(x) to equal head(encode(x)), but they differ")

@@ -2,16 +2,18 @@
 
 Paper: Yin, You, Han, Chen, "Sequential Joint Dependency Aware Human Pose Estimation with State Space Model", AAAI 2025,
 39(9), doi 10.1609/aaai.v39i9.33029. Official code: github.com/yinhanxi/PoseSSM at 6051770.
-As released, not as printed: the scan runs in one direction and its step size belongs to a channel, where Algorithm 1
-has one for each joint and channel (`step_size`); gate and skip, which Algorithm 1 lacks, are there; every residual is
-doubled, x <- 2 x + f(x).
+This is the network as released, which differs from the paper: the scan runs in one direction and has one step size for
+each channel, where Algorithm 1 has one for each joint and channel (`step_size`); it has a gate and a skip, which
+Algorithm 1 lacks; and every residual is doubled, x <- 2 x + f(x).
 Differs: weights that the released code saves and never uses are left out (30,720 of 2,448,251); the scan is computed as
 the matrix it amounts to; a window is always one frame; options the paper does not have, each off by default:
 `in_channels`, other skeletons. Same sums as the authors' code to float noise, and its weights load. Licence: MIT; the
 authors' repository carries none, and this was written from the equations.
+Eq. 2 and Algorithm 1, the scan, are in `posessm_scan`. The graph convolution (`posessm_graph`) and the attention are
+written from the released code; their equations' numbers in the paper are not known.
 
 Glossary (paper, here): D = `width`; K = `expand`; N = `state_dim`; L = J, the joints; A, B, C, Delta: see
-`state_space`; hop-wise order = `Skeleton.topological`.
+`posessm_scan`; hop-wise order = `Skeleton.topological`.
 """
 
 import copy
@@ -42,16 +44,16 @@ class PoseSSMConfig:
     width: int = 160
     """Width of a token (D); a multiple of `heads`. The graph convolutions go to twice that."""
     num_blocks: int = 3
-    """Number of blocks, each of a graph, a scan and an attention module."""
+    """Blocks, each with a graph, a scan and an attention module."""
     heads: int = 8
     """Attention heads."""
     state_dim: int = 4
-    """States of a channel in the scan (N)."""
+    """States of each channel in the scan (N)."""
     expand: int = 2
-    """Channels of the scan for each one of a token (K)."""
+    """Channels of the scan for each feature of a token (K)."""
     step_size: StepSize = "channel"
-    """What the scan's step size (Delta) belongs to: "channel", one for each channel, as in the released code; "joint",
-    one for each joint and channel, (L, K D), as in the paper's Algorithm 1. The authors' weights are of the first."""
+    """How many step sizes (Delta) the scan has: "channel", one for each channel, as in the released code; "joint", one
+    for each joint and channel, (L, K D), as in the paper's Algorithm 1. The authors' weights need "channel"."""
     graph_dropout: float = 0.05
     """Dropout in the graph convolutions."""
     projection_dropout: float = 0.1
@@ -76,19 +78,19 @@ class PoseSSMConfig:
 
 
 class AttentionModule(layers.SelfAttention):
-    """Attention between all joints, after an embedding of the joint and a norm."""
+    """Attention between all joints, after an embedding of the joint is added and a norm."""
 
     def __init__(self, joints: int, width: int, heads: int, dropout: float) -> None:
         super().__init__(width, heads, dropout)
         self.position = nn.Parameter(torch.zeros(1, joints, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, width), same shape; without the residual."""
+        """Mix joints (B, J, width); returns the same shape, without the residual."""
         return self.mix(x + self.position)
 
 
 class PoseSSMBlock(nn.Module):
-    """Three modules in a row, each with a doubled residual: the released code adds its input twice."""
+    """A graph, a scan and an attention module, each with a doubled residual: the released code adds its input twice."""
 
     def __init__(self, config: PoseSSMConfig, drop_path: float) -> None:
         super().__init__()
@@ -101,18 +103,18 @@ class PoseSSMBlock(nn.Module):
         self.drop_path = layers.DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, width), same shape."""
+        """Map joints (B, J, width) to the same shape."""
         for module in (self.graph, self.scan, self.attention):
-            x = 2 * x + self.drop_path(module(x))
+            x = 2 * x + self.drop_path(module(x))  # in the released code, not in the paper
         return x
 
     def published(self) -> PublishedBlock:
-        """The same in the authors' steps."""
+        """Return the block in the authors' steps."""
         return PublishedBlock(self)
 
 
 class PoseSSM(Lifter):
-    """Keypoints (B, 1, J, C) in normalized screen coordinates to joints (B, 1, J, 3), root-relative camera metres."""
+    """Maps keypoints (B, 1, J, C) on the normalized screen to joints (B, 1, J, 3), root-relative camera metres."""
 
     def __init__(self, config: PoseSSMConfig | None = None) -> None:
         config = config or PoseSSMConfig()
@@ -124,7 +126,7 @@ class PoseSSM(Lifter):
         self.head = nn.Linear(config.width, 3)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Features of each joint: (B, 1, J, C) keypoints to (B, 1, J, width); see `checks.single_frames`.
+        """Map normalized keypoints (B, 1, J, C) to features (B, 1, J, width) of each joint; see `checks.single_frames`.
 
         Raises:
             ShapeError: `x` has another shape.
@@ -133,7 +135,7 @@ class PoseSSM(Lifter):
         return self.norm(self.blocks(self.embed(frames))).unsqueeze(1)
 
     def folded(self) -> "PoseSSM":
-        """The same for inference: `posessm_forms` tells how."""
+        """Return the network folded for inference, as `posessm_forms` explains."""
         folded = copy.deepcopy(self).eval().requires_grad_(False)
         folded.blocks, folded.norm.eps = fold_blocks(folded.blocks, folded.norm.eps)
         return folded
@@ -163,24 +165,24 @@ KEYS_FROM_REFERENCE = (
     (r"\.attention\.norm\.", r".pose_transformer.norm_attn."),
     (r"\.attention\.(qkv|proj)\.", r".pose_transformer.attn.\1."),
 )
-"""What each weight is called here, and in the authors' files: patterns, applied in this order to our names."""
+"""Regular expressions that turn our names of weights into the authors', applied in this order."""
 
 IGNORED_IN_REFERENCE = (
     r"^blocks\.\d+\.pose_ssm\.ssm\.(conv1d|dt_proj)\.(weight|bias)$",
     r"^blocks\.\d+\.pose_ssm\.ssm\.x_proj\.weight$",
     r"^blocks\.\d+\.pose_ssm\.norm_out\.(weight|bias)$",
 )
-"""The authors' names of weights that their code saves and never uses, 10,240 of them in a block."""
+"""Regular expressions for the authors' names of weights that their code saves and never uses, 10,240 in a block."""
 
 
 def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-    """Fields of the config that the shapes of the authors' weights tell; `heads` cannot be told and stays 8.
+    """Derive fields of the config from the shapes of the authors' weights; `heads` does not show there and stays 8.
 
     Args:
         shapes: Shape of each weight, by the authors' names.
 
     Raises:
-        KeyError: A weight that must be there is not.
+        KeyError: A weight is missing.
     """
     width, channels = shapes["patch_embed.weight"]
     scan_width, state_dim = shapes["blocks.0.pose_ssm.ssm.A_log"]
@@ -194,12 +196,12 @@ def _config_from_reference(shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]
 
 
 def weight_from_reference(key: str, value: Tensor) -> Tensor:
-    """Our name and the authors' tensor to ours: their 1x1 convolutions are linear layers here."""
+    """Convert the authors' tensor `value` to our layout: their 1x1 convolutions are linear layers here."""
     return value.flatten(1) if value.ndim == 4 else value
 
 
 def weight_to_reference(key: str, value: Tensor) -> Tensor:
-    """The inverse of `weight_from_reference`."""
+    """Convert our tensor `value`, of our name `key`, to the authors' layout: the inverse of `weight_from_reference`."""
     return value[:, :, None, None] if key.endswith((".kernels.weight", ".mix.weight")) else value
 
 

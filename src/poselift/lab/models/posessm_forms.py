@@ -1,10 +1,10 @@
 """PoseSSM's two other forms: folded for inference, and in the steps of the authors' code.
 
-Folding, all exact. The doubled residual: with x_k = 2^k y_k, x <- 2 x + f(x) is y <- y + f(2^k y) / 2^(k + 1), and as
-every f starts with a norm, 2^k goes into that norm's epsilon (over 4^k) and into what is added before it. The graph
-convolution: batch norms go into the weights next to them, the sum over sources comes before the weights where that is
-narrower, and the biases of all kernels become one for each joint and channel. The scan: its matrix. Embeddings: by
-joint.
+Folding is exact. The doubled residual: with x_k = 2^k y_k, x <- 2 x + f(x) is y <- y + f(2^k y) / 2^(k + 1), and as
+every f starts with a norm, 2^k goes into that norm's epsilon (divided by 4^k) and into the embedding added before it.
+The graph convolution: batch norms go into the weights next to them, the sum over sources comes before the weights where
+that is narrower, and the biases of all kernels become one for each joint and channel. The scan becomes its matrix, and
+the embeddings are looked up once for each joint.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ class FoldedGraphConv(nn.Module):
         self.mix.bias.mul_(scale).add_(shift)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, in_width) to (B, J, out_width)."""
+        """Map joints (B, J, in_width) to (B, J, out_width)."""
         if self.sum_first:
             y = (self.graph @ x).reshape(self.shape) @ self.weight
         else:
@@ -56,7 +56,7 @@ class FoldedGraphConv(nn.Module):
 
 
 class FoldedGraph(nn.Module):
-    """A `GraphModule` for inference, after a number of doublings, with its residual."""
+    """A `GraphModule` for inference, with its residual; `doublings` modules precede it."""
 
     def __init__(self, module: Any, doublings: int) -> None:
         super().__init__()
@@ -66,12 +66,12 @@ class FoldedGraph(nn.Module):
         _scale(self.norm_out, 0.5 ** (doublings + 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, width), same shape."""
+        """Map joints (B, J, width) to the same shape."""
         return x + self.norm_out(self.narrow(self.widen(self.norm_in(x))))
 
 
 class FoldedScan(nn.Module):
-    """A `ScanModule` for inference, after a number of doublings, with its residual."""
+    """A `ScanModule` for inference, with its residual; `doublings` modules precede it."""
 
     embed: Tensor
     matrix: Tensor
@@ -86,14 +86,14 @@ class FoldedScan(nn.Module):
         _scale(self.out_proj, 0.5 ** (doublings + 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, width), same shape."""
+        """Map joints (B, J, width) to the same shape."""
         signal, gate = F.silu(self.in_proj(self.norm(x + self.embed))).chunk(2, 2)
         y = (signal.permute(2, 0, 1) @ self.matrix).permute(1, 2, 0)
         return x + self.out_proj(y * gate)
 
 
 class FoldedAttention(nn.Module):
-    """An `AttentionModule` for inference, after a number of doublings, with its residual."""
+    """An `AttentionModule` for inference, with its residual; `doublings` modules precede it."""
 
     embed: Tensor
 
@@ -105,12 +105,12 @@ class FoldedAttention(nn.Module):
         _scale(self.attention.proj, 0.5 ** (doublings + 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, width), same shape."""
+        """Map joints (B, J, width) to the same shape."""
         return x + self.attention(x + self.embed)
 
 
 def fold_blocks(blocks: nn.Module, eps: float) -> tuple[nn.Sequential, float]:
-    """Blocks for inference, and the epsilon of the norm after them. The blocks given are used up."""
+    """Return the blocks folded for inference, and the epsilon for the norm after them; changes the given blocks."""
     modules: list[nn.Module] = []
     for block in blocks.children():
         modules.append(FoldedGraph(block.graph, len(modules)))
@@ -120,24 +120,26 @@ def fold_blocks(blocks: nn.Module, eps: float) -> tuple[nn.Sequential, float]:
 
 
 def _as_affine(norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
+    """Return scale and shift, both (width,), that do what a batch norm does in evaluation mode."""
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     return scale, norm.bias - norm.running_mean * scale
 
 
 def _halved(norm: nn.LayerNorm, times: int) -> nn.LayerNorm:
-    """The norm of an input that was halved so many times."""
+    """Adapt a layer norm, in place, to an input that was halved so many times."""
     norm.eps /= 4**times
     return norm
 
 
 def _scale(layer: Any, factor: float) -> None:
+    """Multiply all parameters of a layer by a factor, in place."""
     for parameter in layer.parameters():
         parameter.mul_(factor)
 
 
 class PublishedBlock(nn.Module):
-    """A `PoseSSMBlock` in the authors' steps: a module adds its input, the block adds it again."""
+    """A `PoseSSMBlock` in the authors' steps: a module adds its input, and the block adds it again."""
 
     def __init__(self, block: Any) -> None:
         super().__init__()
@@ -147,12 +149,13 @@ class PublishedBlock(nn.Module):
         self.register_buffer("adjacency", graph.unflatten(1, (len(graph), KERNELS)).permute(2, 1, 0).contiguous())
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, width), same shape."""
+        """Map joints (B, J, width) to the same shape."""
         x = x + (x + self._graph(x))
         x = x + (x + self._scan(x))
         return x + (x + self.attention(x + self.position))
 
     def _graph(self, x: Tensor) -> Tensor:
+        """Return the graph module of joints (B, J, width), in the same shape, without the residual."""
         x = self.graph.norm_in(x).permute(0, 2, 1).unsqueeze(2).contiguous()  # (B, width, 1, J)
         for conv in (self.graph.widen, self.graph.narrow):
             x = F.conv2d(x, conv.kernels.weight[:, :, None, None], conv.kernels.bias)
@@ -164,6 +167,7 @@ class PublishedBlock(nn.Module):
         return self.graph.norm_out(x.squeeze(2).permute(0, 2, 1))
 
     def _scan(self, x: Tensor) -> Tensor:
+        """Return the scan module (Algorithm 1) of joints (B, J, width), in the same shape, without the residual."""
         module, space = self.scan, self.scan.space
         x = module.norm(x[:, space.order] + module.part_embed[:, module.parts[space.order]])
         u, z = (module.in_proj.weight @ x.transpose(1, 2)).chunk(2, 1)  # (B, width, L) each
@@ -173,14 +177,15 @@ class PublishedBlock(nn.Module):
         step = step.T.expand(batch, -1, -1)
         inputs, outputs = (value.expand(batch, -1, -1) for value in (space.input_map, space.output_map))
         decay = torch.exp(torch.einsum("bdl,dn->bdln", step, -torch.exp(space.decay_log)))
-        heard = torch.einsum("bdl,bnl,bdl->bdln", step, inputs, u)
-        state, ys = heard.mean(2), []
+        driven = torch.einsum("bdl,bnl,bdl->bdln", step, inputs, u)
+        state, ys = driven.mean(2), []  # Eq. 2: h_0
         for place in range(joints):
-            state = decay[:, :, place] * state + heard[:, :, place]
+            state = decay[:, :, place] * state + driven[:, :, place]
             ys.append(torch.einsum("bdn,bn->bd", state, outputs[:, :, place]))
         y = (torch.stack(ys, 2) + u * space.skip[:, None]) * F.silu(z)
         return F.linear(y.transpose(1, 2), module.out_proj.weight)[:, space.position]
 
 
 def _batch_norm(norm: nn.BatchNorm1d, x: Tensor) -> Tensor:
+    """Return (B, width, 1, J) after a batch norm in evaluation mode."""
     return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)

@@ -3,11 +3,12 @@
 The layer is Mamba's (Gu & Dao 2023) with every parameter a plain weight, so that nothing in the scan depends on the
 input. With channel d, state n, and joint l at scan position 1 to L (paper's letters: A, B, C, Delta, D):
 
-    Delta_l = softplus(step)                              the same at every joint, or one of its own
-    h_0     = mean over l of Delta_l B_l u_l              not causal: the first joint already sees all
-    h_l     = exp(Delta_l A) h_{l-1} + Delta_l B_l u_l    A = -exp(decay_log)
-    y_l     = sum over n of C_l h_l + D u_l
+    Delta_l = softplus(step)                              Algorithm 1: one for each joint; in the code, one for all
+    h_0     = mean over l of Delta_l B_l u_l              Eq. 2; not causal: the first joint already sees all
+    h_l     = exp(Delta_l A) h_{l-1} + Delta_l B_l u_l    Algorithm 1, with A = -exp(decay_log)
+    y_l     = sum over n of C_l h_l + D u_l               Algorithm 1; the skip D is in the code alone
 
+Eq. 2 says only that h_0 is made from B and the sequence; that it is the mean is read from the released code.
 Unrolled, y_i = sum over j of M_ij u_j, a J x J matrix for each channel: with S_l = Delta_1 + ... + Delta_l,
 
     M_ij    = sum over n of C_i Delta_j B_j ([j <= i] exp(A (S_i - S_j)) + exp(A S_i) / L) + [i = j] D
@@ -30,7 +31,7 @@ class JointStateSpace(nn.Module):
 
     order: Tensor
     position: Tensor
-    until: Tensor
+    causal: Tensor
 
     def __init__(self, skeleton: Skeleton, width: int, state_dim: int, step_size: StepSize) -> None:
         super().__init__()
@@ -39,40 +40,40 @@ class JointStateSpace(nn.Module):
         position = order.argsort()
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("position", position, persistent=False)
-        self.register_buffer("until", position <= position[:, None], persistent=False)
+        self.register_buffer("causal", position <= position[:, None], persistent=False)
         decay = torch.arange(1, state_dim + 1, dtype=torch.float32).log()
         self.decay_log = nn.Parameter(decay.repeat(width, 1))
-        """(width, N): log of -A."""
+        """(width, N), the logarithm of -A."""
         self.input_map = nn.Parameter(torch.randn(state_dim, joints))
-        """(N, J): B, by scan position."""
+        """(N, J), B by scan position."""
         self.output_map = nn.Parameter(torch.randn(state_dim, joints))
-        """(N, J): C, by scan position."""
+        """(N, J), C by scan position."""
         self.skip = nn.Parameter(torch.randn(width))
-        """(width,): D."""
+        """(width,), the skip D."""
         step = torch.empty((width,) if step_size == "channel" else (joints, width))
         step = step.uniform_(math.log(1e-3), math.log(0.1)).exp().clamp(min=1e-4)
         self.step = nn.Parameter(step + (-torch.expm1(-step)).log())
-        """(width,), or (J, width) by scan position: Delta before its softplus."""
+        """(width,), or (J, width) by scan position, Delta before its softplus."""
 
     def forward(self, u: Tensor) -> Tensor:
-        """(B, J, width) by joint, same shape: the faster of the two."""
+        """Run the scan as a matrix product, which is faster: (B, J, width) by joint to the same shape."""
         return torch.einsum("dij,bjd->bid", self.matrix().to(u.dtype), u)
 
     def recurrence(self, u: Tensor) -> Tensor:
-        """The scan step by step: the reference for `matrix`. Same shapes as `forward`."""
+        """Run the scan step by step, in the same shapes as `forward`; tests hold `matrix` to it."""
         u = u[:, self.order]
         step = F.softplus(self.step).expand(u.shape[1:])  # (L, width)
         decay = torch.exp(-self.decay_log.exp() * step[:, :, None])  # (L, width, N)
-        heard = (step * u)[..., None] * self.input_map.T[:, None]  # (B, L, width, N)
-        state = heard.mean(1)
-        given = []
-        for place in range(u.shape[1]):
-            state = decay[place] * state + heard[:, place]
-            given.append(state @ self.output_map[:, place] + self.skip * u[:, place])
-        return torch.stack(given, 1)[:, self.position]
+        driven = (step * u)[..., None] * self.input_map.T[:, None]  # (B, L, width, N): Delta_l B_l u_l
+        state = driven.mean(1)  # Eq. 2: h_0
+        outputs = []
+        for place in range(u.shape[1]):  # Algorithm 1: h_l, then y_l
+            state = decay[place] * state + driven[:, place]
+            outputs.append(state @ self.output_map[:, place] + self.skip * u[:, place])
+        return torch.stack(outputs, 1)[:, self.position]
 
     def matrix(self) -> Tensor:
-        """(width, J, J): what each joint (row) takes from each joint (column), by joint and not by scan position."""
+        """Return M, (width, J, J), what each joint (row) takes from each joint (column), in the skeleton's order."""
         step = F.softplus(self.step).expand(len(self.order), -1)
         elapsed = step.cumsum(0).T[:, self.position]  # (width, J), S above
         gap = (elapsed[:, :, None] - elapsed[:, None, :]).clamp(min=0)
@@ -80,8 +81,8 @@ class JointStateSpace(nn.Module):
         outputs = self.output_map[:, self.position]
         result = torch.diag_embed(self.skip[:, None].expand(-1, len(self.order)))
         for state, rate in enumerate(-self.decay_log.exp().T):
-            kept = torch.exp(rate[:, None, None] * gap) * self.until
-            start = torch.exp(rate[:, None] * elapsed) / len(self.order)
+            kept = torch.exp(rate[:, None, None] * gap) * self.causal
+            start = torch.exp(rate[:, None] * elapsed) / len(self.order)  # what is left of h_0 (Eq. 2)
             result = result + (kept + start[:, :, None]) * outputs[state, :, None] * inputs[:, state, None, :]
         return result
 
@@ -102,15 +103,15 @@ class ScanModule(nn.Module):
         self.out_proj = nn.Linear(expand * width, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, J, width), same shape; without the residual."""
+        """Map joints (B, J, width) to the same shape, without the residual."""
         signal, gate = F.silu(self.in_proj(self.norm(x + self.part_embed[:, self.parts]))).chunk(2, 2)
         return self.out_proj(self.space(signal) * gate)
 
 
 def body_parts(skeleton: Skeleton) -> list[int]:
-    """Part of each joint: 0 for torso and head, then 1 + the place of its limb in `Skeleton.limbs`.
+    """Return the body part of each joint: 0 for torso and head, else 1 + the index of its limb in `Skeleton.limbs`.
 
-    What hangs from a limb belongs to it: feet and hands.
+    Joints below a limb, such as feet and hands, belong to the limb.
     """
     parts = {joint: part for part, limb in enumerate(skeleton.limbs, 1) for joint in limb}
     for joint in skeleton.topological:

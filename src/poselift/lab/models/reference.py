@@ -1,4 +1,4 @@
-"""The authors' weights into our models: names, shapes, and what to leave out, strictly."""
+"""Load the authors' weights into our models; every weight must have its place, and every shape must fit."""
 
 import logging
 import re
@@ -22,39 +22,39 @@ class Reference:
     """How the authors' code saves its weights."""
 
     keys: tuple[tuple[str, str], ...]
-    """Patterns from our names of the weights to the authors', applied in this order."""
+    """Regular expressions that turn our names of weights into the authors', applied in this order."""
     config: Callable[[Shapes], dict[str, Any]]
-    """Fields of the config that the shapes of the authors' weights tell; it raises KeyError where one is missing."""
+    """Derives fields of the config from the shapes of the authors' weights; raises KeyError if a weight is missing."""
     convert: Callable[[str, Tensor], Tensor] = lambda key, value: value
-    """Our name and their tensor to ours, where they are laid out differently."""
+    """Converts the authors' tensor to our layout, given our name of it."""
     restore: Callable[[str, Tensor], Tensor] = lambda key, value: value
-    """Our name and tensor to theirs: the inverse of `convert`."""
+    """Converts our tensor to the authors' layout, given our name of it: the inverse of `convert`."""
     unused: tuple[str, ...] = ()
-    """Patterns of the authors' names of weights that their code saves and never uses."""
+    """Regular expressions for the authors' names of weights that their code saves and never uses."""
     code: str = ""
-    """The authors' code, with its commit."""
+    """Where the authors' code is, with its commit."""
 
     def name(self, key: str) -> str:
-        """The authors' name of our weight `key`."""
+        """Return the authors' name of our weight `key`."""
         for ours, theirs in self.keys:
             key = re.sub(ours, theirs, key)
         return key
 
     def is_unused(self, key: str) -> bool:
-        """Whether the authors' code never uses its weight `key`."""
+        """Return whether the authors' code saves its weight `key` and never uses it."""
         return any(re.search(pattern, key) for pattern in self.unused)
 
 
 def load_reference(
     name: str, reference: Reference, make: Callable[[dict[str, Any]], Lifter], state_dict: Mapping[str, Tensor]
 ) -> Lifter:
-    """A lifter with the authors' weights.
+    """Build a lifter with the authors' weights.
 
     Args:
         name: Name of the lifter, for messages.
-        reference: How its authors save it.
-        make: The lifter from fields of its config.
-        state_dict: Weights by the authors' names; `module.` before them is dropped.
+        reference: How the authors' code saves the weights.
+        make: Makes the lifter from fields of its config.
+        state_dict: Weights by the authors' names; a prefix `module.` is dropped.
 
     Returns:
         The lifter, in evaluation mode.
@@ -67,9 +67,9 @@ def load_reference(
     try:
         model = make(reference.config(shapes))
     except KeyError as error:
-        raise CheckpointError(f"these are no weights of {name}: {error.args[0]} is missing; check the file") from error
+        raise CheckpointError(f"these are not weights of {name}: {error.args[0]} is missing; check the file") from error
     except (IndexError, ValueError, ZeroDivisionError, RecipeError) as error:
-        raise CheckpointError(f"these are no weights of {name}: {error}; check the name and the file") from error
+        raise CheckpointError(f"these are not weights of {name}: {error}; check the name and the file") from error
     ours = model.state_dict()
     names = {reference.name(key): key for key in ours}
     unused = {key for key in given if reference.is_unused(key)}
@@ -89,6 +89,7 @@ def load_reference(
 
 
 def _check_keys(name: str, wanted: set[str], given: set[str]) -> None:
+    """Raise a CheckpointError that lists the first weights that are missing or unknown, if there are any."""
     problems = [
         f"{len(keys)} {what}: {', '.join(sorted(keys)[:5])}{', ...' if len(keys) > 5 else ''}"
         for what, keys in (("missing", wanted - given), ("unknown", given - wanted))

@@ -1,4 +1,4 @@
-"""The one table of lifters that can be built by name, and the two ways to build one."""
+"""The table of lifters that can be built by name, and two ways to build one: fresh, or with the authors' weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
@@ -17,14 +17,14 @@ from poselift.skeleton import Skeleton, get_skeleton
 
 @dataclass(frozen=True)
 class Entry:
-    """A lifter that can be built."""
+    """A lifter that can be built by name."""
 
     model: Callable[[Any], Lifter]
-    """The network, made from its config."""
+    """Makes the network from its config."""
     config: type
-    """Its config, a dataclass."""
+    """The dataclass of the lifter's options."""
     reference: Reference | None
-    """How the authors' code saves it; None where there is no such code."""
+    """How the authors' code saves the weights; None where the authors released no code."""
 
 
 LIFTERS: dict[str, Entry] = {
@@ -37,18 +37,18 @@ LIFTERS: dict[str, Entry] = {
 
 
 def build(name: str, **config: Any) -> Lifter:
-    """A freshly initialized lifter, in training mode.
+    """Build a lifter with freshly initialized weights, in training mode.
 
     Args:
         name: A key of `LIFTERS`, or `module:Class` for a lifter from elsewhere, whose module is imported and so run:
             a name that the user typed, not one that a file holds (`poselift.lifters.outside.check_typed`).
-        **config: Fields of its config, or arguments of the class; `skeleton` may be a name.
+        **config: Fields of the lifter's config, or arguments of the class; `skeleton` may be a skeleton's name.
 
     Raises:
         CheckpointError: There is no class `module:Class`.
-        RecipeError: The name or a field is unknown, or a value out of range.
+        RecipeError: The name or a field is unknown, or a value is out of range.
         SkeletonError: The skeleton is unknown, or lacks a limb.
-        ShapeError: A lifter from elsewhere does not give what it announces.
+        ShapeError: A lifter from elsewhere returns another shape than it announces.
     """
     if isinstance(config.get("skeleton"), str):
         config["skeleton"] = get_skeleton(config["skeleton"])
@@ -63,10 +63,10 @@ def build(name: str, **config: Any) -> Lifter:
 
 
 def options(name: str) -> dict[str, Any]:
-    """Every option of a lifter with its default; a skeleton by its name.
+    """Return every option of a lifter with its default; a skeleton is given by its name.
 
     Args:
-        name: As for `build`.
+        name: The lifter's name, as for `build`.
 
     Raises:
         CheckpointError: There is no class `module:Class`.
@@ -80,27 +80,28 @@ def options(name: str) -> dict[str, Any]:
 
 
 def from_reference(name: str, state_dict: Mapping[str, Tensor]) -> Lifter:
-    """A lifter with weights that the authors' code has saved, in evaluation mode.
+    """Build a lifter with weights that the authors' code has saved, in evaluation mode.
 
-    Depth, widths, frames and channels are read from the shapes. `module.` before the names is dropped.
+    Depth, widths, frames and channels are read from the weights' shapes. The prefix `module.` is dropped from names.
 
     Args:
         name: A key of `LIFTERS`.
         state_dict: Weights by the authors' names.
 
     Raises:
-        CheckpointError: A weight is missing, unknown, or of the wrong shape; the message names it. Or there is no
-            authors' code for this lifter.
+        CheckpointError: A weight is missing, unknown, or of the wrong shape; the message names it. Or this lifter's
+            authors released no code.
         RecipeError: The name is unknown.
     """
     entry = _entry(name)
     if entry.reference is None:
         has = ", ".join(key for key, other in LIFTERS.items() if other.reference)
-        raise CheckpointError(f"the authors of {name} have published no code and no weights; those of {has} have")
+        raise CheckpointError(f"the authors of {name} have published no weights; weights can be imported for {has}")
     return load_reference(name, entry.reference, lambda config: entry.model(entry.config(**config)), state_dict)
 
 
 def _entry(name: str) -> Entry:
+    """Look a lifter up by name; the error for an unknown name suggests the nearest one."""
     if name not in LIFTERS:
         raise RecipeError(f"unknown lifter '{name}'; {did_you_mean(name, LIFTERS)}; or module:Class for your own")
     return LIFTERS[name]

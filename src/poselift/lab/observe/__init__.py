@@ -1,1 +1,1 @@
-"""What a camera and a 2D detector make of a moving body."""
+"""Synthetic observations: what a camera and a 2D detector see of a moving body."""

@@ -1,7 +1,8 @@
-"""More bodies and poses than were recorded: other limb lengths, mirror images, limbs exchanged or turned, a lean.
+"""Augmentation of bodies and poses: other limb lengths, mirror images, limbs exchanged or turned, bent trunks.
 
-World axes are z up. Changes but the mirror's are made to bones (B, T, J, 3): each joint minus its parent, while the
-root's place holds the root itself. Between joints and bones lies one matrix product (`bones_of`, `joints_of`).
+World axes are z up, lengths are metres. All changes but the mirror image are made to bones (B, T, J, 3): each joint
+minus its parent, and at the root's index the root itself. One matrix product turns joints into bones, and one turns
+them back (`bones_of`, `joints_of`).
 """
 
 from collections.abc import Sequence
@@ -16,17 +17,17 @@ from poselift.skeleton import Skeleton
 
 
 def bones_of(xyz: Tensor, skeleton: Skeleton) -> Tensor:
-    """Joints (B, T, J, 3) to bones."""
+    """Return the bones (B, T, J, 3) of joints (B, T, J, 3)."""
     return (xyz.flatten(2) @ _tree(skeleton, xyz.device)[0]).view_as(xyz)
 
 
 def joints_of(bones: Tensor, skeleton: Skeleton) -> Tensor:
-    """Bones to joints (B, T, J, 3)."""
+    """Return the joints (B, T, J, 3) of bones (B, T, J, 3)."""
     return (bones.flatten(2) @ _tree(skeleton, bones.device)[1]).view_as(bones)
 
 
 def scale_bones(bones: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
-    """Make each bone longer or shorter, keeping its direction and the root's place.
+    """Make each bone longer or shorter, keeping its direction and the root's position.
 
     Args:
         bones: (B, T, J, 3) bones.
@@ -34,33 +35,33 @@ def scale_bones(bones: Tensor, factors: Tensor, skeleton: Skeleton) -> Tensor:
         skeleton: Joint order and tree.
 
     Returns:
-        (B, T, J, 3).
+        (B, T, J, 3) bones.
     """
     is_root = named(skeleton, (skeleton.joints[skeleton.root],), bones.device)
     return bones * torch.where(is_root, 1, factors)[:, None, :, None]
 
 
 def mirror(xyz: Tensor, chosen: Tensor, skeleton: Skeleton) -> Tensor:
-    """Mirror the chosen windows (B,) of joints about the world's yz plane, exchanging left and right."""
+    """Mirror the chosen windows (B,) of joints (B, T, J, 3) at the world's yz plane, and exchange left and right."""
     negated = torch.where(torch.arange(3, device=xyz.device) == 0, -1.0, 1.0)
     mirrored = xyz.index_select(2, indices(skeleton.flipped, xyz.device)) * negated
     return torch.where(chosen[:, None, None, None], mirrored, xyz)
 
 
 def mix_parts(bones: Tensor, legs: Tensor, arms: Tensor, skeleton: Skeleton) -> Tensor:
-    """Give windows the legs or arms of the window before them in the batch, the first one those of the last.
+    """Give windows the legs or arms of the window before them in the batch; the first window gets those of the last.
 
     Legs keep their angle to the ground and turn with the pelvis about the vertical; arms move with the trunk. The
-    pelvis comes along with both legs. The bones' lengths are the other body's, so scale them afterwards.
+    pelvis is exchanged when both legs are. The bones' lengths are the other body's, so scale them afterwards.
 
     Args:
         bones: (B, T, J, 3) bones.
-        legs: (B, 2) bool, windows whose left and right legs change.
-        arms: (B, 2) bool, windows whose left and right arms change.
+        legs: (B, 2) bool, windows whose left and right legs are exchanged.
+        arms: (B, 2) bool, windows whose left and right arms are exchanged.
         skeleton: Joint order and tree; with both arms and legs.
 
     Returns:
-        (B, T, J, 3).
+        (B, T, J, 3) bones.
     """
     hips, trunk = _frames(bones, skeleton)
     yaw = _yaw(hips)
@@ -82,7 +83,7 @@ def mix_parts(bones: Tensor, legs: Tensor, arms: Tensor, skeleton: Skeleton) -> 
 
 
 def turn_limbs(bones: Tensor, turns: Tensor, skeleton: Skeleton) -> Tensor:
-    """Turn bones and all that hangs on them, by one rotation for the whole window.
+    """Turn bones, with all bones below them in the tree, by one rotation for the whole window.
 
     Args:
         bones: (B, T, J, 3) bones.
@@ -91,7 +92,7 @@ def turn_limbs(bones: Tensor, turns: Tensor, skeleton: Skeleton) -> Tensor:
         skeleton: Joint order and tree.
 
     Returns:
-        (B, T, J, 3).
+        (B, T, J, 3) bones.
     """
     own = _rotations(turns).unbind(1)
     total = [torch.eye(3, device=bones.device).expand(len(bones), 3, 3)] * len(skeleton)
@@ -102,17 +103,17 @@ def turn_limbs(bones: Tensor, turns: Tensor, skeleton: Skeleton) -> Tensor:
 
 
 def bend_trunk(bones: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Tensor, skeleton: Skeleton) -> Tensor:
-    """Lean all above the legs over, by one angle for the whole window; thighs and shins keep their directions.
+    """Bend the trunk, arms and head, by one angle for the whole window; thighs and shins keep their directions.
 
     Args:
         bones: (B, T, J, 3) bones.
-        angle_rad: (B,) how far.
+        angle_rad: (B,) angle to bend by.
         heading_rad: (B,) direction of the horizontal axis to turn about.
         tilted: (B,) bool, whether the pelvis tilts with the trunk; else the hips stay level.
         skeleton: Joint order and tree.
 
     Returns:
-        (B, T, J, 3).
+        (B, T, J, 3) bones.
     """
     x, y, zero = heading_rad.cos(), heading_rad.sin(), torch.zeros_like(heading_rad)
     cos, sin = angle_rad.cos()[:, None, None], angle_rad.sin()[:, None, None]
@@ -127,16 +128,16 @@ def bend_trunk(bones: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Te
 
 
 def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sample: int = 10000) -> np.ndarray:
-    """How common each pose is, as the share of frames in its cluster of alike poses.
+    """Return how common each pose is: the share of all frames in its cluster of similar poses. Rare poses are low.
 
     Args:
-        frames: (N, J, 3) world joints, z up.
+        frames: (N, J, 3) joints in the world, metres, z up.
         skeleton: Joint order.
         clusters: Number of clusters; fewer when there are fewer frames.
-        sample: Frames that the clusters are found from.
+        sample: Number of frames that the clusters are computed from.
 
     Returns:
-        (N,) in (0, 1]; the same for the same frames.
+        (N,) shares in (0, 1]; the same frames always give the same shares.
     """
     points = torch.from_numpy(frames)[None]
     left, right = skeleton.indices(("left_hip", "right_hip"))
@@ -152,27 +153,28 @@ def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sampl
 
 @cache
 def indices(joints: Sequence[int], device: torch.device) -> Tensor:
-    """Joint numbers (a tuple) as a tensor on the device, made once."""
+    """Return joint numbers (a tuple) as a tensor on the device, which is made once and kept."""
     return torch.tensor(joints, device=device)
 
 
 @cache
 def named(skeleton: Skeleton, parts: tuple[str, ...], device: torch.device) -> Tensor:
-    """(J,) bool on the device, made once: joints whose names have one of these parts."""
+    """Return a mask (J,) on the device, made once and kept, of the joints whose names contain one of these parts."""
     found = _with(skeleton, parts)
     return torch.tensor([joint in found for joint in range(len(skeleton))], device=device)
 
 
 def _with(skeleton: Skeleton, parts: tuple[str, ...]) -> tuple[int, ...]:
-    """Joints whose names have one of these parts."""
+    """Return the numbers of the joints whose names contain one of these parts."""
     return tuple(j for j, name in enumerate(skeleton.joints) if any(part in name for part in parts))
 
 
 @cache
 def _tree(skeleton: Skeleton, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Factors from the right: joints to bones, bones to joints, both (3 J, 3 J), and bones to vectors (3 J, 9).
+    """Return matrices to multiply from the right: joints to bones and bones to joints, both (3 J, 3 J), and (3 J, 9).
 
-    These go from the right to the left hip, from the right to the left shoulder, and from the root to the thorax.
+    The last one turns bones into three vectors: from the right to the left hip, from the right to the left shoulder,
+    and from the root to the thorax.
     """
     size = len(skeleton)
     to_bones, to_joints = torch.eye(size), torch.eye(size)
@@ -188,7 +190,7 @@ def _tree(skeleton: Skeleton, device: torch.device) -> tuple[Tensor, Tensor, Ten
 
 
 def _rotations(vectors: Tensor) -> Tensor:
-    """(*, 3, 3) rotations by vectors (*, 3): along the axis, in radians."""
+    """Return the rotation matrices (*, 3, 3) of rotation vectors (*, 3), in radians."""
     x, y, z = vectors.unbind(-1)
     zero = torch.zeros_like(x)
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
@@ -198,7 +200,7 @@ def _rotations(vectors: Tensor) -> Tensor:
 
 
 def _frames(bones: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
-    """The line of the hips (B, T, 3), and left, up and front of the trunk (B, T, 3 axes, 3)."""
+    """Return the line from right to left hip (B, T, 3), and the trunk's left, up and front axes (B, T, 3 axes, 3)."""
     normalize = torch.nn.functional.normalize
     hips, side, spine = (bones.flatten(2) @ _tree(skeleton, bones.device)[2]).unflatten(2, (3, 3)).unbind(2)
     up = normalize(spine, dim=-1)
@@ -207,7 +209,7 @@ def _frames(bones: Tensor, skeleton: Skeleton) -> tuple[Tensor, Tensor]:
 
 
 def _yaw(hips: Tensor) -> Tensor:
-    """(B, T, 3, 3) turns about the vertical that bring the hips' line (B, T, 3) onto x: `points @ turn`."""
+    """Return rotations about the vertical (B, T, 3, 3) that bring the hips' line (B, T, 3) onto x: `points @ turn`."""
     x, y = torch.nn.functional.normalize(hips[..., :2], dim=-1).unbind(-1)
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     return torch.stack([x, -y, zero, y, x, zero, zero, zero, one], -1).unflatten(-1, (3, 3))

@@ -1,6 +1,6 @@
-"""Random cameras around a moving person, many at a time.
+"""Random cameras around moving people, one for each window of a batch; the first half of the synthetic observation.
 
-World axes are z up; camera axes are OpenCV's (x right, y down, z forward). Part of the synthetic observation model.
+World axes are z up; camera axes are OpenCV's (x right, y down, z forward). Lengths are metres.
 """
 
 import math
@@ -12,38 +12,40 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CameraConfig:
-    """Where the cameras stand and how they look. Angles in radians, lengths in metres."""
+    """Where the cameras stand and where they look. Angles in radians, lengths in metres."""
 
     elevation_rad: tuple[float, float] = (0.2, 0.28)
     """Mean and standard deviation of the camera's angle above the person's pelvis (height and pitch)."""
     elevation_limits_rad: tuple[float, float] = (-0.5, 1.1)
-    """Clipped to these."""
+    """Least and greatest elevation; what is drawn beyond them is clipped."""
     roll_rad: float = 0.35
-    """Standard deviation of the turn about the optical axis."""
+    """Standard deviation of the camera's rotation about its optical axis."""
     distance: tuple[float, float] = (1.8, 8.0)
     """Least and greatest distance to the person, drawn log-uniformly; grows with the space the person crosses."""
     aim_rad: float = 0.08
-    """Standard deviation of how far from the picture's centre the person stands, each way."""
+    """Standard deviation of the person's angle from the optical axis, horizontally and vertically."""
 
 
 def _uniform(low: float, high: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw uniformly from [low, high), on the generator's device."""
     return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)
 
 
 def _normal(mean: float, std: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw from a normal distribution, on the generator's device."""
     return mean + std * torch.randn(shape, generator=generator, device=generator.device)
 
 
 def look_at(position: Tensor, target: Tensor, roll_rad: Tensor) -> Tensor:
-    """Rotations of cameras at `position` that look at `target`, world z up.
+    """Return the rotations of cameras at `position` that look at `target`, in a world with z up.
 
     Args:
-        position: (B, 3).
-        target: (B, 3), not straight above or below.
-        roll_rad: (B,) turn about the optical axis.
+        position: (B, 3) positions of the cameras in the world.
+        target: (B, 3) points to look at, in the world; not straight above or below the camera.
+        roll_rad: (B,) rotation about the optical axis.
 
     Returns:
-        (B, 3, 3), world to camera.
+        (B, 3, 3) rotations from world to camera axes.
     """
     forward = torch.nn.functional.normalize(target - position, dim=-1)
     up = torch.zeros_like(forward)
@@ -55,18 +57,18 @@ def look_at(position: Tensor, target: Tensor, roll_rad: Tensor) -> Tensor:
 
 
 def view(world: Tensor, root: int, config: CameraConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """See each window from a camera of its own.
+    """View each window from a random camera of its own.
 
     Args:
-        world: (B, T, J, 3) metres, z up.
+        world: (B, T, J, 3) joints in the world, metres, z up.
         root: Index of the root joint.
         config: Ranges of the cameras.
         generator: Source of randomness, on the device of `world`.
 
     Returns:
         Points in camera axes (B, T, J, 3), and the rotation (B, 3, 3) from camera axes to those of a camera at the same
-        place that looks straight at the person: a lifter does not know where in the picture the person stands, so its
-        output is in the latter.
+        place that looks straight at the person. A lifter does not know where in the picture the person stands, so its
+        output is in the latter axes.
     """
     batch = len(world)
     centre = world[:, :, root].mean(1)
@@ -79,13 +81,13 @@ def view(world: Tensor, root: int, config: CameraConfig, generator: torch.Genera
     position = centre + distance[:, None] * torch.cat([flat, elevation.sin()[:, None]], -1)
     straight = look_at(position, centre, _normal(0, config.roll_rad, (batch,), generator))
     aim = _normal(0, config.aim_rad, (batch, 2), generator).clip(-3 * config.aim_rad, 3 * config.aim_rad)
-    turn = _turn(aim)
+    turn = _pan_and_tilt(aim)
     points = (world - position[:, None, None]).flatten(1, 2) @ (straight.transpose(1, 2) @ turn)
     return points.view_as(world), turn
 
 
-def _turn(aim_rad: Tensor) -> Tensor:
-    """Rotations (B, 3, 3) by pan and tilt (B, 2)."""
+def _pan_and_tilt(aim_rad: Tensor) -> Tensor:
+    """Return the rotations (B, 3, 3) by a pan and a tilt, (B, 2) radians."""
     (cp, ct), (sp, st) = aim_rad.cos().T, aim_rad.sin().T
     zero, one = torch.zeros_like(cp), torch.ones_like(cp)
     pan = torch.stack([cp, zero, sp, zero, one, zero, -sp, zero, cp], -1).view(-1, 3, 3)
@@ -94,5 +96,5 @@ def _turn(aim_rad: Tensor) -> Tensor:
 
 
 def project(points: Tensor) -> Tensor:
-    """Camera-axes points (*, 3) to the image plane at distance 1, (*, 2); depth under 0.1 m is taken as 0.1 m."""
+    """Project points in camera axes (*, 3) to the image plane at distance 1, (*, 2); depth < 0.1 m counts as 0.1."""
     return points[..., :2] / points[..., 2:].clip(min=0.1)

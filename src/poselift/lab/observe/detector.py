@@ -19,44 +19,43 @@ _WINDOW = 100
 
 @dataclass(frozen=True)
 class SimulatedDetector:
-    """Sees camera-axes joints as a detector's keypoints, with a detector's errors."""
+    """Turns joints in camera axes into a detector's keypoints, with a detector's errors."""
 
     config: NoiseConfig = field(default_factory=NoiseConfig)
-    """How bad it is."""
+    """How large the detector's errors are."""
 
     @property
     def description(self) -> str:
-        """What is printed with the scores."""
+        """The detector's description, which is printed with the scores."""
         return f"simulated {DETECTOR_SKELETON.name} detector"
 
     @property
     def errors(self) -> dict[str, Any]:
-        """How bad it is, for a protocol."""
+        """The fields of `config`, which are recorded with the scores."""
         return asdict(self.config)
 
     def __call__(self, joints: np.ndarray, fps: float, seed: int) -> Keypoints2D:
-        """Detect.
+        """Detect the keypoints of a clip.
 
         Args:
-            joints: (T, 17, 3) metres, camera axes, `H36M_17`.
-            fps: Frame rate.
+            joints: (T, 17, 3) metres, camera axes, in the order of `H36M_17`.
+            fps: Frames per second.
             seed: The same seed gives the same errors.
 
         Returns:
-            Keypoints in pixels of a 1000 by 1000 picture, NaN where lost.
+            Keypoints in pixels of a 1000 by 1000 picture, NaN where the detector finds none.
         """
         generator = torch.Generator().manual_seed(seed)
         points = torch.from_numpy(np.ascontiguousarray(joints, np.float32))
-        parts = [
-            detect(part[None], self.config, generator) for part in points.split(_WINDOW)
-        ]  # errors change every 2 s
+        # Errors change every two seconds.
+        parts = [detect(part[None], self.config, generator) for part in points.split(_WINDOW)]
         xy, confidence = (torch.cat(found, 1)[0] for found in zip(*parts, strict=True))
         xy = torch.where(confidence[..., None] > 0, 1000 * xy + 500, torch.nan)
         return Keypoints2D(xy.numpy(), confidence.numpy(), DETECTOR_SKELETON, fps, (1000, 1000))
 
 
 def detect(points: Tensor, config: NoiseConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """What a 2D detector makes of people: the one observation that both training and evaluation use.
+    """Detect people as a 2D detector would: the one observation that both training and evaluation use.
 
     Args:
         points: (B, T, 17, 3) metres, camera axes, `H36M_17`.
@@ -75,12 +74,17 @@ def detect(points: Tensor, config: NoiseConfig, generator: torch.Generator) -> t
 
 
 def simulated_detector(errors: dict[str, Any]) -> SimulatedDetector:
-    """The simulated detector with the errors that a card names.
+    """Return the simulated detector with the errors that a card records.
+
+    Args:
+        errors: Fields of `NoiseConfig`.
 
     Raises:
-        RecipeError: They are not those of this version.
+        RecipeError: A field is unknown to this version of poselift.
     """
     try:
         return SimulatedDetector(NoiseConfig(**errors))
     except TypeError as error:
-        raise RecipeError(f"detector errors of another version of poselift: {error}") from error
+        raise RecipeError(
+            f"these detector errors are of another version of poselift ({error}); measure with that version"
+        ) from error

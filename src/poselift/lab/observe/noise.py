@@ -1,8 +1,8 @@
-"""What a 2D detector makes of a person: its own joints, its errors, its confidence.
+"""A simulated 2D detector: its own joints, its errors and its confidence; the second half of the synthetic observation.
 
-The other half of the synthetic observation model. `detector_joints` turns mocap joints into the keypoints a detector
-looks for (face, shifted hips and shoulders); `corrupt` adds the errors: jitter, correlated drift, swapped sides, joints
-missing for a frame or many, people cut by the picture's edge, and a confidence that tells, imperfectly, of all this.
+`detector_joints` turns mocap joints into the keypoints that a detector looks for (face, shifted hips and shoulders).
+`corrupt` adds the errors: jitter, correlated drift, swapped sides, joints missing for one frame or many, people cut by
+the picture's edge, and a confidence that reflects all of these imperfectly.
 
 Everything works on batches of windows on the generator's device.
 """
@@ -17,45 +17,45 @@ from poselift.lab.observe.bodies import indices, named
 from poselift.skeleton import BODY_25B, H36M_17, Skeleton
 
 DETECTOR_SKELETON = BODY_25B
-"""COCO's joints with upper neck and head top; its feet are never seen, since no lifter here uses them."""
+"""COCO's joints with upper neck and head top. Feet are never found, since no lifter here uses them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NoiseConfig:
-    """How bad the detector is. Lengths are metres at the person; shares are of windows unless said otherwise."""
+    """How large the detector's errors are. Lengths are metres at the person."""
 
     level: float = 0.010
-    """Median of the windows' error level."""
+    """Median over windows of the error level."""
     level_spread: float = 0.6
     """Standard deviation of the level's logarithm."""
     shift: float = 0.025
-    """Standard deviation of each joint type's displacement, equal on both sides: detectors mean other hips than we."""
+    """Standard deviation of each joint's displacement, equal on both sides: its hips lie elsewhere than ours."""
     swaps: float = 0.06
-    """Share in which arms, legs or both change sides for a while."""
+    """Share of windows in which left and right arms, legs or both are exchanged for a while."""
     misses: float = 0.02
-    """Share of joints that are not seen in a single frame."""
+    """Share of joints that are not found in a single frame."""
     spans: float = 0.5
-    """Share in which some joints are occluded for a while: missing, or guessed badly with low confidence."""
+    """Share of windows in which some joints are occluded for a while: missing, or guessed with low confidence."""
     cuts: float = 0.08
-    """Share in which the lower body lies outside the picture."""
+    """Share of windows in which the lower body lies outside the picture."""
     blackouts: float = 0.08
-    """Share in which the person is lost altogether for a while."""
+    """Share of windows in which the whole person is not found for a while."""
     spikes: float = 0.003
     """Share of joints that jump for a single frame."""
     turned_faces: float = 0.7
-    """Share in which nose and eyes are lost or doubtful while the person looks away from the camera."""
+    """Share of windows in which nose and eyes are lost or doubtful while the person looks away from the camera."""
 
 
 def detector_joints(points: Tensor, config: NoiseConfig, generator: torch.Generator) -> Tensor:
-    """The 3D points that a detector looks for on a body of `H36M_17` joints.
+    """Return the 3D points that a detector looks for on a body of `H36M_17` joints.
 
     Args:
-        points: (B, T, 17, 3) metres in any frame that is not mirrored.
+        points: (B, T, 17, 3) metres in any right-handed frame.
         config: Sizes of the displacements.
         generator: Source of randomness.
 
     Returns:
-        (B, T, 25, 3) in `DETECTOR_SKELETON`'s order; the feet are copies of the ankles.
+        (B, T, 25, 3) metres, same frame, in `DETECTOR_SKELETON`'s order; the feet are copies of the ankles.
     """
     joint = {name: points[:, :, i] for i, name in enumerate(H36M_17.joints)}
     normalize = torch.nn.functional.normalize
@@ -73,7 +73,7 @@ def detector_joints(points: Tensor, config: NoiseConfig, generator: torch.Genera
 
 
 def _face(joint: dict[str, Tensor], axes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-    """Nose, eyes, ears and crown on a head that looks somewhere ahead, each (B, T, 3)."""
+    """Return nose, eyes, ears and head top of a head that looks somewhere ahead, each (B, T, 3), by name."""
     batch, frames = axes.shape[:2]
     yaw = 0.5 * smooth_noise((batch, frames, 1), 40, generator)[..., 0] + 0.2 * _randn((batch, 1), generator)
     cos, sin = yaw.cos()[..., None], yaw.sin()[..., None]
@@ -88,7 +88,7 @@ def _face(joint: dict[str, Tensor], axes: Tensor, generator: torch.Generator) ->
 
 
 def _symmetric_shifts(batch: int, config: NoiseConfig, generator: torch.Generator) -> Tensor:
-    """(B, J, 3) displacements along (left, up, front), mirrored between the sides."""
+    """Draw displacements (B, J, 3) along left, up and front, in metres; those of left and right joints are mirrored."""
     shifts = config.shift * _randn((batch, len(DETECTOR_SKELETON), 3), generator)
     left, right = (indices(side, shifts.device) for side in zip(*DETECTOR_SKELETON.pairs, strict=True))
     other = torch.where(torch.arange(3, device=shifts.device) == 0, -1.0, 1.0) * shifts.index_select(1, left)
@@ -98,13 +98,13 @@ def _symmetric_shifts(batch: int, config: NoiseConfig, generator: torch.Generato
 def corrupt(
     xy: Tensor, metre: Tensor, skeleton: Skeleton, config: NoiseConfig, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Detect keypoints as a detector would.
+    """Add a detector's errors to exact keypoints.
 
     Args:
         xy: (B, T, J, 2) true positions, any unit.
         metre: (B,) length of a metre at the person in that unit.
         skeleton: Joint order.
-        config: How bad the detector is.
+        config: How large the detector's errors are.
         generator: Source of randomness.
 
     Returns:
@@ -112,16 +112,16 @@ def corrupt(
     """
     batch, frames, joints, _ = xy.shape
     level = config.level * (config.level_spread * _randn((batch, 1, 1), generator)).exp()
-    trouble = level * _effort(skeleton, xy.device) * (0.5 * _randn((batch, 1, joints), generator)).exp()
-    trouble = trouble * (0.7 * smooth_noise((batch, frames, joints), 20, generator)).exp()
+    expected = level * _difficulty(skeleton, xy.device) * (0.5 * _randn((batch, 1, joints), generator)).exp()
+    expected = expected * (0.7 * smooth_noise((batch, frames, joints), 20, generator)).exp()
     guessed, lost = _occlusions(xy, config, generator)
-    trouble = trouble + guessed * 0.08
+    expected = expected + guessed * 0.08  # (B, T, J), size of the error to expect in metres
     drift = smooth_noise((batch, frames, 2 * joints), 10, generator).view(batch, frames, joints, 2)
     spiked = _rand((batch, frames, joints), generator) < config.spikes
-    jitter = ((0.5 * trouble) ** 2 + (0.15 * spiked) ** 2).sqrt()  # of both together: they know nothing of each other
-    error = 0.8 * trouble[..., None] * drift + jitter[..., None] * _randn((batch, frames, joints, 2), generator)
+    jitter = ((0.5 * expected) ** 2 + (0.15 * spiked) ** 2).sqrt()  # two independent errors, so their variances add
+    error = 0.8 * expected[..., None] * drift + jitter[..., None] * _randn((batch, frames, joints, 2), generator)
     xy = xy + error * metre[:, None, None, None]
-    confidence = _confidence(trouble + 0.05 * spiked, generator)
+    confidence = _confidence(expected + 0.05 * spiked, generator)
     xy, confidence = _swap_sides(xy, confidence, skeleton, config, generator)
     lost = lost | (_rand((batch, frames, joints), generator) < config.misses)
     return xy, confidence * ~lost
@@ -130,17 +130,17 @@ def corrupt(
 def hide_faces(
     confidence: Tensor, points: Tensor, skeleton: Skeleton, config: NoiseConfig, generator: torch.Generator
 ) -> Tensor:
-    """Lose nose and eyes of people who look away, or see them with little confidence.
+    """Multiply the confidence of nose and eyes by 0 or 0.3 where people look away from the camera.
 
     Args:
-        confidence: (B, T, J) of a detector's keypoints.
-        points: (B, T, 17, 3) the `H36M_17` joints in camera axes.
+        confidence: (B, T, J) confidence of a detector's keypoints.
+        points: (B, T, 17, 3) the `H36M_17` joints in camera axes, any unit.
         skeleton: Joint order of the confidence.
-        config: How bad the detector is.
+        config: How large the detector's errors are.
         generator: Source of randomness.
 
     Returns:
-        (B, T, J).
+        (B, T, J) confidence.
     """
     batch = len(points)
     left, right, top, bottom = H36M_17.indices(("left_shoulder", "right_shoulder", "thorax", "pelvis"))
@@ -148,14 +148,14 @@ def hide_faces(
     away = torch.nn.functional.normalize(front, dim=-1)[..., 2]  # 1 when seen from behind
     angle, chosen, kept = _rand((3, batch, 1), generator)
     hidden = (away > 0.6 * angle - 0.1) & (chosen < config.turned_faces)
-    doubtful = 0.3 * (kept < 0.4)  # else lost
+    doubtful = 0.3 * (kept < 0.4)  # the others are lost
     face = named(skeleton, ("nose", "eye"), points.device)
     return torch.where(hidden[..., None] & face, confidence * doubtful[..., None], confidence)
 
 
 @cache
-def _effort(skeleton: Skeleton, device: torch.device) -> Tensor:
-    """(J,) how much harder than others each joint is to place."""
+def _difficulty(skeleton: Skeleton, device: torch.device) -> Tensor:
+    """Return the factor (J,) by which each joint's errors are larger than those of most joints."""
     harder = {"hip": 1.5, "ankle": 1.2, "wrist": 1.2, "pelvis": 1.3, "spine": 1.3}
     easier = {"eye": 0.5, "ear": 0.5, "nose": 0.5, "head": 0.8}
     factors = harder | easier
@@ -163,17 +163,17 @@ def _effort(skeleton: Skeleton, device: torch.device) -> Tensor:
     return torch.tensor([factors.get(name, 1.0) for name in names], device=device)
 
 
-def _confidence(trouble: Tensor, generator: torch.Generator) -> Tensor:
-    """Scores that fall with the error to expect; every detector has its own best score and its own honesty."""
-    batch = len(trouble)
+def _confidence(expected: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw confidence (B, T, J) that falls with the expected error; best value and slope are drawn for each window."""
+    batch = len(expected)
     best = 0.5 + 0.5 * _rand((batch, 1, 1), generator).sqrt()
-    honesty = 10 + 20 * _rand((batch, 1, 1), generator)
-    told = best * (-honesty * trouble).exp() + 0.04 * _randn(trouble.shape, generator)
-    return told.clip(0.02, 1)
+    slope = 10 + 20 * _rand((batch, 1, 1), generator)
+    confidence = best * (-slope * expected).exp() + 0.04 * _randn(expected.shape, generator)
+    return confidence.clip(0.02, 1)
 
 
 def _occlusions(xy: Tensor, config: NoiseConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Where joints are guessed, and where they are lost: two (B, T, J) masks."""
+    """Draw where joints are guessed and where they are lost: two masks (B, T, J)."""
     batch, frames, joints, _ = xy.shape
     some = _rand((batch, 1, 1), generator) < config.spans
     hidden = _interval((batch, joints), frames, generator) & (_rand((batch, 1, joints), generator) < 0.15) & some
@@ -203,7 +203,7 @@ def _swap_sides(
 
 
 def _interval(shape: tuple[int, int], frames: int, generator: torch.Generator, longest: float = 1.2) -> Tensor:
-    """(B, T, N) masks, each true over one random stretch of at most `longest` windows, short ones more often."""
+    """Draw masks (B, T, N), each true in one stretch of at most `longest` times the window; short ones are likelier."""
     length = longest * _rand(shape, generator) ** 2 * frames
     start = _rand(shape, generator) * (frames + length) - length
     time = torch.arange(frames, device=generator.device)[None, :, None]
@@ -211,11 +211,11 @@ def _interval(shape: tuple[int, int], frames: int, generator: torch.Generator, l
 
 
 def smooth_noise(shape: tuple[int, int, int], period: int, generator: torch.Generator) -> Tensor:
-    """(B, T, N) noise of unit variance at its knots that wanders from one random value to the next.
+    """Draw noise (B, T, N) that goes along straight lines from one normal random value to the next.
 
     Args:
         shape: B windows, T frames, N signals.
-        period: Frames between the random values.
+        period: Frames between the random values, which have unit variance.
         generator: Source of randomness.
     """
     batch, frames, signals = shape
@@ -229,8 +229,10 @@ def smooth_noise(shape: tuple[int, int, int], period: int, generator: torch.Gene
 
 
 def _rand(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw uniformly from [0, 1), on the generator's device."""
     return torch.rand(shape, generator=generator, device=generator.device)
 
 
 def _randn(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Draw from the standard normal distribution, on the generator's device."""
     return torch.randn(shape, generator=generator, device=generator.device)

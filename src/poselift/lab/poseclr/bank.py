@@ -1,6 +1,6 @@
-"""The memory bank of contrastive learning, whose entries know of which moment they are.
+"""The memory bank of contrastive learning, which stores with each embedding the moment that it shows.
 
-Shapes: `B` anchors, `N` places in the bank, `E` width of an embedding.
+Shapes: `B` anchors, `N` entries of the bank, `E` width of an embedding.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Who and when: what tells that two windows show the same thing, whatever camera saw them."""
+    """The recording and the time of windows, by which views of the same moment are recognized."""
 
     clip: Tensor
     """(B,) number of the recording; the same for all its cameras."""
     span_s: Tensor
-    """(B, 2) first and last moment of the window, seconds from the recording's beginning."""
+    """(B, 2) times of the window's first and last frame, seconds from the recording's beginning."""
 
     def overlap(self, other: "Moments", margin_s: float) -> Tensor:
-        """Which windows share a moment, or miss it by `margin_s` at most: (B, N) bool for N others."""
+        """Return which windows overlap N others, or lie at most `margin_s` seconds apart from them: (B, N) bool."""
         begins, ends = self.span_s[:, None].unbind(-1)
         starts, stops = other.span_s.unbind(-1)
         near = (begins <= stops + margin_s) & (starts <= ends + margin_s)
@@ -27,7 +27,7 @@ class Moments:
 
 
 class MemoryBank(nn.Module):
-    """The last embeddings, first in, first out. Its state is buffers, so that a checkpoint holds it."""
+    """A queue of the last embeddings, first in, first out; it is made of buffers, so that checkpoints contain it."""
 
     embeddings: Tensor
     clip: Tensor
@@ -37,7 +37,7 @@ class MemoryBank(nn.Module):
     time: Tensor
 
     def __init__(self, size: int, width: int) -> None:
-        """An empty bank of `size` places for embeddings of this width."""
+        """Make an empty bank with `size` entries for embeddings of this width."""
         super().__init__()
         self.register_buffer("embeddings", torch.zeros(size, width))
         self.register_buffer("clip", torch.full((size,), -1))
@@ -48,16 +48,16 @@ class MemoryBank(nn.Module):
 
     @property
     def filled(self) -> Tensor:
-        """(N,) bool: places that hold an embedding."""
+        """(N,) bool, the entries that hold an embedding."""
         return self.born >= 0
 
     @property
     def age(self) -> Tensor:
-        """Mean age of what it holds, in calls of `push` since; 0 when empty."""
+        """Mean age of the embeddings, in calls of `push` since they were stored; 0 when the bank is empty."""
         return ((self.time - self.born) * self.filled).sum() / self.filled.sum().clip(min=1)
 
     def push(self, embeddings: Tensor, moments: Moments) -> None:
-        """Take in embeddings (B, E) of these moments, in place of the oldest; the last ones when they are too many."""
+        """Replace the oldest entries by embeddings (B, E) of B moments; of more than N only the last N are stored."""
         size = len(self.embeddings)
         kept = slice(max(len(embeddings) - size, 0), None)
         embeddings, clip, span_s = embeddings[kept].detach(), moments.clip[kept], moments.span_s[kept]
@@ -70,5 +70,5 @@ class MemoryBank(nn.Module):
         self.next.copy_((self.next + len(embeddings)) % size)
 
     def usable(self, moments: Moments, margin_s: float) -> Tensor:
-        """(B, N) bool: which entries may be negatives of these anchors; no view of an anchor's own moment is."""
+        """Return which entries may be negatives of B anchors, (B, N) bool; views of an anchor's own moment may not."""
         return self.filled & ~moments.overlap(Moments(self.clip, self.span_s), margin_s)

@@ -1,7 +1,7 @@
 """The pre-training path: views of moments -> encode -> projector -> InfoNCE -> encoder weights for `poselift train`.
 
-A run is a folder: `recipe.json`, `log.jsonl`, `checkpoint.pt` (with the memory bank: a stopped run goes on exactly
-where the last checkpoint was), `curves.svg`, and at the end NAME.safetensors with the encoder.
+A run is a folder: `recipe.json`, `log.jsonl`, `checkpoint.pt` (which includes the memory bank, so that a stopped run
+resumes exactly), `curves.svg`, and at the end NAME.safetensors with the encoder.
 """
 
 from dataclasses import dataclass, field
@@ -35,24 +35,24 @@ _PANELS = (
 
 
 def _optim() -> OptimConfig:
-    """Adam at 1e-3 as released (`lr_pre`); the warm-up, the cosine and the clipping are ours."""
+    """Return Adam at 1e-3, as released (`lr_pre`); the warm-up, the cosine and the clipping are ours."""
     return OptimConfig(method="adam", lr=1e-3, warmup_steps=100, betas=(0.9, 0.999), weight_decay=0.0, ema=0.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PretrainRecipe(RunRecipe):
-    """Everything a pre-training needs but the data's place."""
+    """Everything that a pre-training needs, except the path of the data."""
 
     contrast: PoseCLRConfig = field(default_factory=PoseCLRConfig)
     """The embedding and the loss."""
     views: int = 2
-    """Views of each moment, one of them the anchor: 2 for one positive (ours), 4 for three as the paper draws it."""
+    """Views of each moment, one of them the anchor: 2 for one positive (ours), 4 for three as in the paper's figure."""
     optim: OptimConfig = field(default_factory=_optim)
-    """How the weights are moved."""
+    """The optimizer and its learning rate."""
     steps: int = 10000
-    """Batches."""
+    """Number of steps; each trains on one batch."""
     candidates: int = 500
-    """Moments that are told apart by retrieval among unseen people, which is the score in the log."""
+    """Moments of unseen people among which retrieval, the score in the log, must find the right one."""
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -70,9 +70,9 @@ class PretrainRecipe(RunRecipe):
 
 
 class Pretraining(Engine[Views]):
-    """One pre-training, in one folder.
+    """One pre-training in one folder.
 
-    The bank is the same in all processes: each is told the keys of all.
+    The bank is the same in all processes, because each receives the keys of all.
     """
 
     recipe: PretrainRecipe
@@ -81,7 +81,12 @@ class Pretraining(Engine[Views]):
     measures = ("loss", "positive", "negative", "accuracy", "spread", "bank_fill", "bank_age")
 
     def __init__(self, recipe: PretrainRecipe, task: ViewTask, out: Path) -> None:
-        """Build everything, and go on from the folder's checkpoint when there is one.
+        """Build everything, and resume from the folder's checkpoint if there is one.
+
+        Args:
+            recipe: The options of the pre-training.
+            task: The views to train on and to score by.
+            out: Path of the folder.
 
         Raises:
             CheckpointError: The folder holds a run of another recipe, or a broken checkpoint.
@@ -97,18 +102,18 @@ class Pretraining(Engine[Views]):
 
     @property
     def weights(self) -> Path:
-        """Where the encoder's weights are, once the run is at its last step."""
+        """Path of the encoder's weights, which exist once the run is at its last step."""
         return self.folder.path / f"{self.recipe.name}.safetensors"
 
     def pretrain(
         self, progress: Progress | None = None, *, max_minutes: float | None = None, signals: bool = False
     ) -> bool:
-        """Pre-train to the last step, and write the encoder.
+        """Pre-train up to the last step, and write the encoder.
 
         Args:
             progress: Called with (step, steps, log line) at every log line.
-            max_minutes: Stop with a checkpoint after so long; the next call goes on.
-            signals: Do so on SIGTERM and SIGINT too, instead of ending at once.
+            max_minutes: Stop with a checkpoint after so many minutes; the next call resumes.
+            signals: Stop with a checkpoint on SIGTERM and SIGINT too, instead of ending at once.
 
         Returns:
             Whether the last step was reached.
@@ -121,7 +126,7 @@ class Pretraining(Engine[Views]):
         return done
 
     def retrieve(self) -> dict[str, float]:
-        """How well the encoder's features find unseen moments from another camera."""
+        """Return how well the encoder's features find the moments of unseen people again from another camera."""
         assert self.unseen is not None
         found = retrieve(
             features_of(self.model.lifter.eval()), self.unseen, candidates=self.recipe.candidates,
@@ -134,19 +139,23 @@ class Pretraining(Engine[Views]):
             "retrieval_rank": found.median_rank,
         }
 
-    def _trained(self) -> list[nn.Parameter]:
+    def _trainable(self) -> list[nn.Parameter]:
+        """Return the parameters of the encoder and the projector."""
         return [parameter for _, parameter in self.model.trained()]
 
     def _draw(self, share: Share) -> Views:
+        """Draw the views of a share of the step's moments."""
         return self.source.batch(share.size(self.recipe.batch_size), self.generator)
 
     def _forward(self, drawn: Views) -> dict[str, Tensor]:
+        """Return the loss and the measures of a share, and keep its keys for `_after_step`."""
         with self._autocast():
             contrast = self.model(drawn.inputs, drawn.moments)
         self._keys.append((contrast.keys, drawn.moments))
         return {"loss": contrast.loss} | contrast.measures
 
-    def _moved(self) -> None:
+    def _after_step(self) -> None:
+        """Move the copies, and put the keys of all processes into the bank."""
         size = self.recipe.batch_size
         place = slice(self._shares[0].of(size).start, self._shares[-1].of(size).stop)
         keys, clips, spans = (
@@ -157,15 +166,19 @@ class Pretraining(Engine[Views]):
         self.model.update(keys, Moments(clips, spans))
 
     def _describe(self, means: dict[str, float]) -> dict[str, Any]:
+        """Return the means, rounded."""
         return {name: round(value, 5) for name, value in means.items()}
 
     def _scores(self) -> dict[str, float]:
+        """Return the scores of the retrieval."""
         return self.retrieve()
 
-    def _saved(self) -> None:
+    def _after_checkpoint(self) -> None:
+        """Draw the curves of the log."""
         self.folder.write("curves.svg", curves_svg(self.recipe.name, self.folder.lines(), _PANELS))
 
     def _write_encoder(self) -> None:
+        """Write the lifter's weights, marked as those of an encoder."""
         recipe = self.recipe
         save_weights(
             self.model.lifter, self.weights, lifter=recipe.lifter, config=recipe.model, part="encoder", overwrite=True

@@ -1,7 +1,7 @@
-"""Views of one moment: what contrastive pre-training compares. Nothing here looks at 3D joints as labels.
+"""Views of one moment, which contrastive pre-training compares; 3D joints are never used as labels here.
 
-From motion capture they are seen by virtual cameras and detectors (`MocapWindows.views`), from a benchmark by its own
-synchronised cameras.
+Motion capture is viewed by virtual cameras and detectors (`MocapWindows.views`), a benchmark by its own synchronised
+cameras.
 """
 
 from collections.abc import Sequence
@@ -30,14 +30,14 @@ class Views:
     inputs: Tensor
     """(B, V, T, J, C) normalised keypoints."""
     moments: Moments
-    """Of each of the B."""
+    """The B moments."""
 
 
 class ViewSource(Protocol):
-    """Where views come from."""
+    """A source of views."""
 
     def batch(self, size: int, generator: torch.Generator) -> Views:
-        """Views of `size` random moments; the same generator state gives the same ones."""
+        """Draw views of `size` random moments; the same generator state gives the same views."""
 
 
 class MocapViews:
@@ -49,11 +49,11 @@ class MocapViews:
         """Put all clips on the device.
 
         Args:
-            clips: Motion capture, all of one skeleton and rate.
-            model: What the windows are for.
+            clips: Motion capture, all of one skeleton and frame rate.
+            model: The lifter that the windows are for.
             count: Views of each moment (V).
             config: How windows are drawn and observed, as in training.
-            device: Where views are made.
+            device: The device that views are made on.
         """
         self._count = count
         self._windows = MocapWindows(
@@ -62,7 +62,7 @@ class MocapViews:
         )  # fmt: skip
 
     def batch(self, size: int, generator: torch.Generator) -> Views:
-        """Views of `size` random moments."""
+        """Draw views of `size` random moments."""
         inputs, clip, span_s = self._windows.views(size, self._count, generator)
         return Views(inputs, Moments(clip, span_s))
 
@@ -79,18 +79,18 @@ class CameraViews:
         mirror: bool = True,
         device: str | torch.device = "cpu",
     ) -> None:
-        """Find which clips are one recording: same subject and sequence.
+        """Group the clips into recordings, by subject and sequence.
 
         Args:
             clips: The clips.
-            model: What the windows are for.
-            count: Views of each moment (V), from different cameras, drawn anew each time.
+            model: The lifter that the windows are for.
+            count: Views of each moment (V), from different cameras that are drawn anew each time.
             mirror: Mirror half of the moments, in all their views.
-            device: Where views are made.
+            device: The device that views are made on.
 
         Raises:
-            DatasetError: No recording has so many cameras, or cameras of one differ in length; and all that
-                `BenchmarkWindows` raises.
+            DatasetError: No recording has so many cameras, or cameras of a recording differ in length or frame rate;
+                and all that `BenchmarkWindows` raises.
         """
         groups: dict[tuple[str, str], list[BenchmarkClip]] = {}
         for clip in clips:
@@ -116,15 +116,15 @@ class CameraViews:
         )
 
     def batch(self, size: int, generator: torch.Generator) -> Views:
-        """Views of `size` random moments."""
+        """Draw views of `size` random moments."""
         device = generator.device
         ends = self._lengths.cumsum(0)
         chosen = (torch.rand(size, generator=generator, device=device) * ends[-1]).long().clip(max=int(ends[-1]) - 1)
         recording = torch.searchsorted(ends, chosen, right=True)
         frame = chosen - (ends - self._lengths)[recording]
-        lots = torch.rand((size, int(self._cameras.max())), generator=generator, device=device)
-        absent = torch.arange(lots.shape[1], device=device) >= self._cameras[recording, None]
-        cameras = lots.masked_fill(absent, 2).argsort(1)[:, : self._count]
+        random = torch.rand((size, int(self._cameras.max())), generator=generator, device=device)
+        absent = torch.arange(random.shape[1], device=device) >= self._cameras[recording, None]
+        cameras = random.masked_fill(absent, 2).argsort(1)[:, : self._count]
         length = self._lengths[recording, None]
         inputs = self._windows.around(self._first[recording, None] + cameras * length + frame[:, None])
         if self._mirror:
@@ -135,23 +135,23 @@ class CameraViews:
 
 
 class ViewTask(Protocol):
-    """What a pre-training sees, and what it is watched on."""
+    """The data that a pre-training learns from, and the data that it is scored by."""
 
     data: str
-    """What it is, in words."""
+    """Description of the data."""
 
     def views(self, model: Lifter, count: int, device: torch.device) -> ViewSource:
-        """Views to learn from."""
+        """Return a source of `count` views of each moment to learn from."""
 
     def unseen(self, model: Lifter, device: torch.device) -> ViewSource:
-        """Two views each of people it does not learn from."""
+        """Return a source of two views of each moment, of people that the pre-training does not see."""
 
 
 class MocapViewTask:
     """An archive of motion capture with the splits train and dev."""
 
     def __init__(self, config: DataConfig, archive: Path) -> None:
-        """Read it.
+        """Read the archive.
 
         Raises:
             MissingData: There is no such archive; and everything else that `load_mocap` raises.
@@ -161,47 +161,47 @@ class MocapViewTask:
         self.data = f"{archive.name}, split train"
 
     def views(self, model: Lifter, count: int, device: torch.device) -> MocapViews:
-        """Views of the split train, observed as in training."""
+        """Return views of the split train, observed as in training."""
         return MocapViews(self.clips, model, count, self.config, device)
 
     def unseen(self, model: Lifter, device: torch.device) -> MocapViews:
-        """Two views each of the split dev, as it was recorded and without detector errors."""
+        """Return two views of each moment of the split dev, as it was recorded and without detector errors."""
         return MocapViews(self.dev, model, 2, as_recorded(self.config), device)
 
 
 class BenchmarkViewTask:
-    """A benchmark's training subjects; it is watched on its test subjects."""
+    """A benchmark: the training subjects to learn from, and the test subjects to score by."""
 
     def __init__(self, config: BenchmarkConfig, folder: Path) -> None:
-        """Name the parts; archives are read when they are needed."""
+        """Store the arguments; the archives in `folder` are read when they are needed."""
         self.config, self.folder = config, folder
         self.data = f"{config.dataset}, {config.keypoints}: training subjects"
 
     def views(self, model: Lifter, count: int, device: torch.device) -> CameraViews:
-        """Views of the training subjects."""
+        """Return views of the training subjects."""
         clips = self.config.load(self.folder, "train").clips
         return CameraViews(clips, model, count, mirror=self.config.mirror, device=device)
 
     def unseen(self, model: Lifter, device: torch.device) -> CameraViews:
-        """Two views each of the test subjects."""
+        """Return two views of each moment of the test subjects."""
         return CameraViews(self.config.load(self.folder, "test").clips, model, 2, mirror=False, device=device)
 
 
 def make_view_task(config: DataConfig | BenchmarkConfig | OwnConfig, data: Path) -> ViewTask:
-    """The task of a config: `data` is the archive of motion capture, or the folder of the benchmark's archives.
+    """Return the task of a config: `data` is the archive of motion capture, or the folder of the benchmark's archives.
 
     Raises:
-        RecipeError: There is none of one's own recordings.
+        RecipeError: The config is of recordings of your own, for which there is no pre-training.
     """
     if isinstance(config, OwnConfig):
-        raise RecipeError("recordings of one's own are not pre-trained on; name a recipe of motion capture")
+        raise RecipeError("your own recordings are not pre-trained on; name a recipe of motion capture or a benchmark")
     if isinstance(config, BenchmarkConfig):
         return BenchmarkViewTask(config, data)
     return MocapViewTask(config, data)
 
 
 def as_recorded(config: DataConfig) -> DataConfig:
-    """The same cameras, but bodies, poses and speeds as they were recorded, seen whole and exactly."""
+    """Return a config with the same cameras, but with bodies, poses and speeds as recorded, and exact whole windows."""
     return replace(
         config, exact=1.0, own_joints=0.0, short=0.0, bone_scale=0.0, speed=(1.0, 1.0), mirror=False,
         mix=0.0, turn=0.0, bend=0.0, rare=0.0, fraction=1.0,

@@ -1,4 +1,4 @@
-"""Recipes: one function for each result, returning everything a training needs."""
+"""Recipes: one function for each result, which returns everything that a training needs."""
 
 from poselift.errors import RecipeError, did_you_mean
 from poselift.lab.recipes import convformer, mocap, nanohtnet, posessm
@@ -12,10 +12,10 @@ RECIPES: dict[str, Recipe] = {
 
 
 def get_recipe(name: str) -> TrainRecipe:
-    """The recipe of this name.
+    """Return the recipe of this name.
 
     Raises:
-        RecipeError: There is none.
+        RecipeError: There is no such recipe.
     """
     if name not in RECIPES:
         raise RecipeError(f"unknown recipe '{name}'; {did_you_mean(name, RECIPES)}")

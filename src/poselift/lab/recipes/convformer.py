@@ -1,4 +1,4 @@
-"""ConvFormer (The Visual Computer 2024). There is no released code: what the paper does not say is VideoPose3D's."""
+"""ConvFormer (The Visual Computer 2024). No code was released; what the paper leaves open is VideoPose3D's."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ HUMANEVA = BenchmarkConfig(dataset="humaneva", keypoints="detectron_pt_coco", pr
 def convformer(
     name: str, title: str, data: BenchmarkConfig, frames: int, paper: str, says: str = "", **model: Any
 ) -> Recipe:
-    """A row of ConvFormer: data, frames and shape differ, and nothing about the training."""
+    """Return the recipe of a row of ConvFormer: rows differ in data, frames and shape, and not in the training."""
     return row(
         name, f"ConvFormer, {title}", data=data, optim=by_epochs(lr=1e-3, factor=0.95), epochs=60, batch_size=1024,
         model={"in_frames": frames} | model, hardware=HARDWARE, paper=paper, says=f"{SAYS} {says}".strip(),
@@ -28,7 +28,7 @@ def convformer(
 
 
 def h36m(keypoints: str, frames: str, mpjpe: str) -> Recipe:
-    """Human3.6M by keypoints and frames."""
+    """Return the recipe for Human3.6M with these keypoints and frames."""
     title = f"Human3.6M, {'CPN' if keypoints == 'cpn' else 'exact'} keypoints, T = {frames}"
     data = BenchmarkConfig(dataset="h36m", keypoints=H36M[keypoints], protocol="convformer")
     paper = mpjpe if mpjpe.startswith("not") else f"MPJPE {mpjpe} mm"
@@ -36,7 +36,7 @@ def h36m(keypoints: str, frames: str, mpjpe: str) -> Recipe:
 
 
 def humaneva(frames: int, mean: str) -> Recipe:
-    """HumanEva-I by frames: 15 joints at 60 frames a second."""
+    """Return the recipe for HumanEva-I with so many frames: 15 joints at 60 frames per second."""
     says = (
         "The paper does not name its keypoints; Mask R-CNN's are VideoPose3D's (exact ones: `--data.keypoints gt`). It "
         "has 16 mm for Walking of S3 where others have 46, and does not say how: do not expect it."
@@ -48,19 +48,19 @@ def humaneva(frames: int, mean: str) -> Recipe:
 
 
 def ablation(name: str, title: str, mpjpe: str, **model: Any) -> Recipe:
-    """A shape other than the paper's final one: Human3.6M, CPN keypoints, T = 9."""
+    """Return the recipe for a shape other than the paper's final one, on Human3.6M with CPN keypoints and T = 9."""
     data = BenchmarkConfig(dataset="h36m", keypoints=H36M["cpn"], protocol="convformer")
     return convformer(f"convformer_{name}", f"Human3.6M, CPN, T = 9, {title}", data, 9, f"MPJPE {mpjpe} mm", **model)
 
 
 def kernels(widths: str, mpjpe: str) -> Recipe:
-    """A row of Table 4 by the widths of its filters."""
+    """Return the recipe of a row of Table 4, given by the widths of its filters."""
     numbers = tuple(map(int, widths.split(",")))
     return ablation(f"kernels_{widths.replace(',', '_')}", f"kernels {widths}", mpjpe, kernels=numbers)
 
 
 def depth(width: int, spatial: int, temporal: int, mpjpe: str) -> Recipe:
-    """A row of Table 3 by width and numbers of blocks."""
+    """Return the recipe of a row of Table 3, given by width and numbers of blocks."""
     return ablation(
         f"depth_{width}_{spatial}_{temporal}", f"d = {width}, {spatial} spatial and {temporal} temporal blocks", mpjpe,
         width=width, num_spatial_blocks=spatial, num_temporal_blocks=temporal,
@@ -97,4 +97,4 @@ ROWS = (
     ablation("heads_2", "2 heads", "51.0", heads=2),
     ablation("heads_4", "4 heads", "49.6", heads=4),
 )
-"""Every row; `convformer_h36m_cpn_9` is also kernels 7,7,7, width 32 with 2 and 2 blocks, and 8 heads."""
+"""Every row; `convformer_h36m_cpn_9` is also the row of kernels 7,7,7, of width 32 with 2 and 2 blocks, of 8 heads."""

@@ -1,8 +1,8 @@
 """Weights that may ship: trained on the CMU motion capture data through the observation model.
 
-There are no published numbers: the papers train on Human3.6M. Ours stand on the cards beside the weights, each with the
-very recipe of the file; docs/log.md has what led here. Regularisation is off: at this length it costs more than it
-gives.
+There are no published numbers, since the papers train on Human3.6M. Ours are on the cards beside the weights, each with
+the exact recipe of the file; docs/log.md tells how we came to them. Regularisation is off, because in trainings as
+short as these it costs more accuracy than it gives.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from poselift.lab.windows.own import OwnConfig
 
 
 def mocap() -> TrainRecipe:
-    """Any lifter on motion capture; name it with `--lifter`, `module:Class` for your own.
+    """Train any lifter on motion capture; name it by `--lifter`, with `module:Class` for your own.
 
     Command: `poselift train mocap --lifter htnet --data mocap17.npz --out DIR`. Cost: minutes to hours, by the lifter.
     """
@@ -24,17 +24,17 @@ def mocap() -> TrainRecipe:
 
 
 def nanohtnet_mocap() -> TrainRecipe:
-    """The default weights, `nanohtnet.mocap-81`.
+    """Train the default weights, `nanohtnet.mocap-81`.
 
     Command: `poselift train nanohtnet_mocap --data mocap17.npz --out DIR`. Cost: 1.2 hours on one core with bfloat16
-    (AMD EPYC, Zen 5); on a core without it, `--precision fp32` and about twice the time. The shipped ones then took
-    4,000 steps more, `--init` from the first ones with `--steps 4000 --optim.lr 8e-4`.
+    (AMD EPYC, Zen 5); on a core without it, use `--precision fp32` and expect about twice the time. The shipped weights
+    were then trained for 4,000 more steps: `--init` from the first ones with `--steps 4000 --optim.lr 8e-4`.
     """
     return _nanohtnet("nanohtnet.mocap-81", 81)
 
 
 def nanohtnet_mocap_243() -> TrainRecipe:
-    """`nanohtnet.mocap-243`, for clips of a second or more.
+    """Train `nanohtnet.mocap-243`, for clips of a second or more.
 
     Command: `poselift train nanohtnet_mocap_243 --data mocap17.npz --out DIR --init
     weights/nanohtnet.mocap-81.safetensors`. Cost: an hour on one such core; from a fresh start `--steps 45000`, 2.6.
@@ -43,7 +43,7 @@ def nanohtnet_mocap_243() -> TrainRecipe:
 
 
 def nanohtnet_mocap_27() -> TrainRecipe:
-    """`nanohtnet.mocap-27`, for short clips and little delay.
+    """Train `nanohtnet.mocap-27`, for short clips and little delay.
 
     Command: `poselift train nanohtnet_mocap_27 --data mocap17.npz --out DIR --init
     weights/nanohtnet.mocap-81.safetensors`. Cost: ten minutes on one such core; from a fresh start `--steps 30000`.
@@ -52,7 +52,7 @@ def nanohtnet_mocap_27() -> TrainRecipe:
 
 
 def nanohtnet_mocap_live() -> TrainRecipe:
-    """`nanohtnet.mocap-live`: the newest frame that comes out is the newest that went in.
+    """Train `nanohtnet.mocap-live`, whose newest output frame is the newest input frame.
 
     Command: `poselift train nanohtnet_mocap_live --data mocap17.npz --out DIR --init
     weights/nanohtnet.mocap-81.safetensors`. Cost: 13 minutes on one such core; from a fresh start `--steps 30000`.
@@ -61,7 +61,7 @@ def nanohtnet_mocap_live() -> TrainRecipe:
 
 
 def posessm_mocap() -> TrainRecipe:
-    """`posessm.mocap`, for single frames.
+    """Train `posessm.mocap`, for single frames.
 
     Command: `poselift train posessm_mocap --data mocap17.npz --out DIR`. Cost: an hour on one such core.
     """
@@ -70,7 +70,7 @@ def posessm_mocap() -> TrainRecipe:
 
 
 def htnet_mocap() -> TrainRecipe:
-    """`htnet.mocap`, for single frames.
+    """Train `htnet.mocap`, for single frames.
 
     Command: `poselift train htnet_mocap --data mocap17.npz --out DIR`. Cost: about 40 minutes on one such core.
     """
@@ -79,7 +79,7 @@ def htnet_mocap() -> TrainRecipe:
 
 
 def convformer_mocap() -> TrainRecipe:
-    """`convformer.mocap-27`.
+    """Train `convformer.mocap-27`.
 
     Command: `poselift train convformer_mocap --data mocap17.npz --out DIR`. Cost: about 5 hours on one such core.
     """
@@ -88,7 +88,7 @@ def convformer_mocap() -> TrainRecipe:
 
 
 def own() -> TrainRecipe:
-    """The default weights' network on recordings of your own, from weights that are there: docs/fine_tuning.md.
+    """Train the default weights' network on recordings of your own, from existing weights; see docs/fine_tuning.md.
 
     Command: `poselift train own --data DIR --init WEIGHTS.safetensors --out DIR`. Cost: four minutes on one such core.
     """
@@ -99,6 +99,7 @@ def own() -> TrainRecipe:
 
 
 def _nanohtnet(name: str, frames: int, *, live: bool = False, lr: float = 2e-3, steps: int = 30000) -> TrainRecipe:
+    """Return a recipe of NanoHTNet with the options of the shipped weights, for a window of so many frames."""
     still = {"spatial_dropout": 0.0, "temporal_dropout": 0.0, "projection_dropout": 0.0, "drop_path": (0.0, 0.0)}
     ours = {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True}
     model = {"in_frames": frames, "keep_frames": 9} | ours | still
@@ -109,6 +110,7 @@ def _recipe(
     name: str, lifter: str, model: dict[str, Any], *, lr: float = 2e-3, ema: float = 0.9995, steps: int = 30000,
     precision: Literal["auto", "bf16"] = "bf16",
 ) -> TrainRecipe:  # fmt: skip
+    """Return a recipe with what all recipes of this file have in common."""
     return TrainRecipe(
         name=name,
         lifter=lifter,

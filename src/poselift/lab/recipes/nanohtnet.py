@@ -1,4 +1,4 @@
-"""HTNet (ICASSP 2023) and NanoHTNet (IEEE TIP 2025), as their released code trains them."""
+"""HTNet (ICASSP 2023) and NanoHTNet (IEEE TIP 2025), trained as in their released code."""
 
 from poselift.lab.recipes.rows import H36M, Recipe, by_epochs, row
 from poselift.lab.windows.benchmark import BenchmarkConfig
@@ -19,7 +19,7 @@ NANOHTNET = (
 
 
 def htnet(keypoints: str, mpjpe: str) -> Recipe:
-    """A row of HTNet by its keypoints."""
+    """Return the recipe of a row of HTNet, given by its keypoints."""
     return row(
         f"htnet_h36m_{keypoints}", f"HTNet, Human3.6M, {'CPN' if keypoints == 'cpn' else 'exact'} keypoints",
         data=BenchmarkConfig(dataset="h36m", keypoints=H36M[keypoints], protocol="htnet"),
@@ -29,7 +29,7 @@ def htnet(keypoints: str, mpjpe: str) -> Recipe:
 
 
 def nanohtnet(keypoints: str, frames: int, keep: int, paper: str = "not obtainable") -> Recipe:
-    """A row of NanoHTNet by keypoints, frames seen and frames yielded."""
+    """Return the recipe of a row of NanoHTNet, given by keypoints, frames seen and frames returned."""
     return row(
         f"nanohtnet_h36m_{keypoints}_{frames}_{keep}",
         f"NanoHTNet, Human3.6M, {'CPN' if keypoints == 'cpn' else 'exact'} keypoints, T = {frames}, K = {keep}",

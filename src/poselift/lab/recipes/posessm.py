@@ -1,4 +1,4 @@
-"""PoseSSM (AAAI 2025), as its released code trains it."""
+"""PoseSSM (AAAI 2025), trained as in its released code."""
 
 from poselift.lab.recipes.rows import H36M, Recipe, by_epochs, row
 from poselift.lab.run.losses import LossConfig
@@ -15,7 +15,7 @@ SAYS = (
 
 
 def posessm(name: str, title: str, data: BenchmarkConfig, paper: str) -> Recipe:
-    """A row of PoseSSM: only the data differ."""
+    """Return the recipe of a row of PoseSSM; rows differ in the data alone."""
     return row(
         name, f"PoseSSM, {title}", data=data, optim=by_epochs(lr=5e-4, factor=0.95, halve_every=5), epochs=29,
         batch_size=512, model={"step_size": "channel"}, loss=LossConfig(joint_weights=True), hardware=HARDWARE,
@@ -24,7 +24,7 @@ def posessm(name: str, title: str, data: BenchmarkConfig, paper: str) -> Recipe:
 
 
 def h36m(keypoints: str) -> BenchmarkConfig:
-    """Human3.6M by the protocol of its code."""
+    """Return Human3.6M with these keypoints, by the protocol of PoseSSM's code."""
     return BenchmarkConfig(dataset="h36m", keypoints=H36M[keypoints], protocol="posessm")
 
 

@@ -1,4 +1,4 @@
-"""Recipes for rows of the papers' tables, made from what the rows have in common."""
+"""Make the recipes of rows of the papers' tables from what the rows have in common."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,13 +11,13 @@ from poselift.lab.windows.benchmark import BenchmarkConfig
 Recipe = Callable[[], TrainRecipe]
 
 H36M = {"cpn": "cpn_ft_h36m_dbb", "gt": "gt"}
-"""Human3.6M's keypoints by the papers' word: what the archive is called after."""
+"""Human3.6M's keypoints: the papers' name, and the name in the archive's file name."""
 WINDOWS = {"h36m": 2 * 1_559_752, "3dhp": 2 * 1_052_736, "humaneva": 2 * 10_041}
-"""Windows in an epoch, mirrored ones among them: two for each frame of the training subjects."""
+"""Windows in an epoch, with the mirrored ones: two for each frame of the training subjects."""
 
 
 def by_epochs(*, lr: float, factor: float, halve_every: int = 0) -> OptimConfig:
-    """Adam (amsgrad) with a factor after each epoch; no warm-up, decay, clipping or averaging, as in the papers."""
+    """Return Adam (amsgrad) with a factor after each epoch, without warm-up, decay, clipping or averaging."""
     return OptimConfig(
         method="adam", lr=lr, warmup_steps=0, schedule="epochs", epoch_factor=factor, halve_every=halve_every,
         weight_decay=0, betas=(0.9, 0.999), clip_norm=0, ema=0,
@@ -39,28 +39,28 @@ def row(
     ours: str = "not measured: data not at hand",
     says: str = "",
 ) -> Recipe:
-    """A recipe of one result.
+    """Return the recipe of one result.
 
     Args:
-        name: The recipe's name, the lifter's first.
-        title: What the result is.
+        name: The recipe's name, which begins with the lifter's.
+        title: Title of the result.
         data: The benchmark.
-        optim: How the weights are moved.
-        epochs: Times through the data.
+        optim: The optimizer and its learning rate.
+        epochs: Number of passes over the data.
         batch_size: Windows in a batch.
         model: Fields of the lifter's config that differ from its defaults.
-        loss: What is minimised; the plain mean distance when None.
-        hardware: What the paper trained on.
+        loss: The loss; the plain mean distance when None.
+        hardware: The hardware that the paper trained on.
         paper: The published number.
         ours: Our number.
-        says: What else a reader should know.
+        says: Further text for the docstring.
 
     Returns:
-        The recipe, a function with `name` and all of this in its docstring.
+        The recipe, a function called `name` whose docstring holds the command, the cost and the numbers.
     """
     lifter, tag = name.split("_", 1)
     seen = epochs * WINDOWS[data.dataset]
-    small = data.dataset == "humaneva"  # twenty steps an epoch
+    small = data.dataset == "humaneva"  # an epoch has twenty steps
 
     def recipe() -> TrainRecipe:
         return TrainRecipe(

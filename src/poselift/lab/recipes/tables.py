@@ -1,6 +1,6 @@
-"""The papers' tables: their rows and columns in their order, the numbers they print, and the recipe of each row.
+"""The papers' tables: rows and columns in the papers' order, the numbers that they print, and the recipe of each row.
 
-A number that could not be had is "-". Sources and gaps are told in docs/reproduce.md.
+"-" is a number that could not be obtained. docs/reproduce.md names the sources and the gaps.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from poselift.datasets.h36m import ACTIONS
 from poselift.measure.scores import Scores
 
 Value = Callable[[Scores, int], float | None]
-"""Scores and number of parameters to what stands in a column; None for nothing."""
+"""Returns the value in a column, given scores and the number of parameters; None leaves the cell empty."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Column:
     """A column of a table."""
 
     head: str
-    """What stands above it."""
+    """Head of the column."""
     value: Value
-    """What stands in it for one result."""
+    """Returns our value in this column."""
     digits: int = 1
-    """Digits behind the point for ours."""
+    """Decimal places of our values."""
 
 
 @dataclass(frozen=True)
@@ -30,28 +30,28 @@ class Row:
     """A row of a table."""
 
     label: str
-    """What stands before it."""
+    """Label at the beginning of the row."""
     recipe: str
-    """Name of the recipe that gives it."""
+    """Name of the recipe that reproduces the row."""
     published: str
-    """The paper's numbers, a word for each column, "-" for none; or "-" alone."""
+    """The paper's numbers, one word for each column with "-" for none; or "-" alone for a row without numbers."""
 
     def words(self, columns: int) -> list[str]:
-        """The paper's numbers, one for each column."""
+        """Return the paper's numbers, one for each column."""
         words = self.published.split()
         return words * columns if words == ["-"] else words
 
 
 @dataclass(frozen=True)
 class Block:
-    """Rows under the same columns, measured alike."""
+    """Rows with the same columns, which are measured alike."""
 
     title: str
-    """What they show."""
+    """Title of the block."""
     columns: tuple[Column, ...]
-    """The columns."""
+    """Columns, from left to right."""
     rows: tuple[Row, ...]
-    """The rows."""
+    """Rows, from top to bottom."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +59,24 @@ class PaperTable:
     """A table of a paper."""
 
     title: str
-    """The paper, and which table."""
+    """Title, with the paper and the table's number."""
     measured: str
-    """How the published numbers were measured, as far as is known."""
+    """How the published numbers were measured, as far as it is known."""
     blocks: tuple[Block, ...]
-    """Its parts."""
+    """Blocks of the table."""
 
     def recipes(self) -> list[str]:
-        """Names of the recipes of all rows, each once."""
+        """Return the names of the recipes of all rows, each once."""
         return list(dict.fromkeys(row.recipe for block in self.blocks for row in block.rows))
 
 
 def mean(metric: str, head: str, digits: int = 1) -> Column:
-    """The result itself."""
+    """Return the column of a metric's mean."""
     return Column(head, lambda scores, _: scores.mean.get(metric), digits)
 
 
 def by_action(metric: str) -> tuple[Column, ...]:
-    """Human3.6M's fifteen actions and their average."""
+    """Return the columns of a metric for Human3.6M's fifteen actions and their average."""
     heads = "Dir Disc Eat Greet Phone Photo Pose Purch Sit SitD Smoke Wait WalkD Walk WalkT".split()
 
     def of(action: str) -> Value:
@@ -86,7 +86,7 @@ def by_action(metric: str) -> tuple[Column, ...]:
 
 
 def by_cell(metric: str) -> tuple[Column, ...]:
-    """HumanEva's nine cells, an action of a subject each, and their mean."""
+    """Return the columns of a metric for HumanEva's nine cells, each an action of a subject, and their mean."""
 
     def of(cell: str) -> Value:
         return lambda scores, _: scores.per_cell.get(metric, {}).get(cell)
@@ -135,7 +135,7 @@ GT_MPJVE = Block("exact keypoints, MPJVE, mm/frame", by_action("mpjve"), (
     Row("T = 143", "convformer_h36m_gt_143", "1.2 1.3 0.9 1.4 1.0 1.2 1.3 1.5 0.7 1.1 0.9 1.1 1.7 1.4 1.2 1.2"),
 ))  # fmt: skip
 FINAL = "convformer_h36m_cpn_9"
-"""The recipe of the ablations' final row."""
+"""Name of the recipe of the ablations' final row."""
 
 TABLES: dict[str, PaperTable] = {
     "h36m_posessm": PaperTable("PoseSSM, Human3.6M", BEST_ON_TEST, (

@@ -1,4 +1,4 @@
-"""A run's log as a drawing: small panels under each other, one SVG file, nothing to install."""
+"""Draw a run's log: small panels below each other in one SVG file, without a plotting library."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,15 +9,15 @@ _COLOURS = ("#0b62a4", "#c0392b", "#1e8449", "#7d3c98")
 
 
 def curves_svg(title: str, lines: Sequence[Mapping[str, Any]], panels: Sequence[Sequence[str]]) -> str:
-    """Draw what a log tells over its steps.
+    """Draw values of a log over its steps.
 
     Args:
-        title: Stands at the top.
+        title: Title at the top of the drawing.
         lines: Lines of the log, each with "step"; a field may be missing from some.
-        panels: Names of the fields that share a panel and its scale; panels without any value are left out.
+        panels: For each panel the names of the fields that share it and its scale; panels without values are left out.
 
     Returns:
-        The SVG file's text.
+        The text of the SVG file.
     """
     shown = [names for names in panels if any(name in line for name in names for line in lines)]
     last = max((line["step"] for line in lines), default=0) or 1
@@ -34,7 +34,7 @@ def curves_svg(title: str, lines: Sequence[Mapping[str, Any]], panels: Sequence[
 
 
 def _panel(names: Sequence[str], lines: Sequence[Mapping[str, Any]], last: int, top: int) -> list[str]:
-    """One panel, its upper edge at `top`."""
+    """Return the SVG elements of one panel, whose upper edge is at `top` pixels."""
     points = {name: [(line["step"], line[name]) for line in lines if name in line] for name in names}
     values = [value for found in points.values() for _, value in found]
     low, high = min(values), max(values)

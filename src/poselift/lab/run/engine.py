@@ -1,10 +1,10 @@
-"""What training and pre-training have in common: steps of parts, the log, checkpoints, stopping, going on.
+"""The loop that training and pre-training share: steps made of parts, the log, checkpoints, stopping and resuming.
 
-The numbers of a run, and nothing else, decide its weights: what is drawn for a part of a step's batch comes from the
-seed, the step and the part (`Share`), so that it matters neither what was drawn before nor which process draws it. Two
-processes give the weights that one gives in two rounds of accumulation, to float noise; a run that goes on gives those
-of one that was not stopped, on a CPU to the bit. Batch normalisation alone sees each part by itself; its running
-statistics are averaged over the processes after each step.
+A run's weights depend on its recipe alone. What is drawn for a part of a step's batch comes from the seed, the step and
+the part (`Share`), whatever was drawn before and whichever process draws it. Two processes give the weights that one
+process gives in two rounds of accumulation, to float noise; a resumed run gives those of a run that was never stopped,
+on a CPU to the bit. Only batch normalisation sees each part by itself; its running statistics are averaged over the
+processes after each step.
 """
 
 import logging
@@ -33,39 +33,39 @@ Progress = Callable[[int, int, dict[str, Any]], None]
 """Called with (step, steps, log line) at every log line, in the first process."""
 
 
-class Drawn(Protocol):
-    """A part of a batch."""
+class BatchPart(Protocol):
+    """A part of a batch: the windows that one process makes in one round of accumulation."""
 
     @property
     def inputs(self) -> Tensor:
-        """(B, ...) what the network gets."""
+        """The network's input, (B, ...)."""
 
 
-D = TypeVar("D", bound=Drawn)
+D = TypeVar("D", bound=BatchPart)
 
 
 class Engine(ABC, Generic[D]):
-    """One run, in one folder."""
+    """One run in one folder."""
 
     recipe: RunRecipe
-    """What is done."""
+    """The run's options."""
     unit = "windows"
-    """What a batch is made of."""
+    """Name of the things that a batch holds."""
     measures: tuple[str, ...] = ("loss",)
-    """What `_forward` gives."""
+    """Names of the values that `_forward` returns."""
     average: nn.Module | None = None
-    """Averaged weights, where there are any."""
+    """The network with averaged weights; None where there is none."""
     epoch_steps = 1
-    """Steps of an epoch."""
+    """Number of steps in an epoch."""
     evaluate_steps = 0
-    """Steps between scores in the log; 0 for none."""
+    """Steps between scores in the log; 0 for no scores."""
 
     def __init__(self, recipe: RunRecipe, out: Path, build: Callable[[], nn.Module]) -> None:
-        """Meet the other processes, and make the network.
+        """Connect to the other processes, and make the network, its optimizer and the folder.
 
         Args:
-            recipe: What is done.
-            out: The folder.
+            recipe: The run's options.
+            out: Path of the folder.
             build: Makes the network.
 
         Raises:
@@ -87,54 +87,54 @@ class Engine(ABC, Generic[D]):
         self.meter = Meter(self.device)
         self.step, self.steps = 0, recipe.steps
         self.recipe = recipe
-        self._seen: dict[str, Tensor] = {}
+        self._sums: dict[str, Tensor] = {}
         self._board: Board | None = None
 
     @property
     def out(self) -> Path:
-        """The folder."""
+        """Path of the folder."""
         return self.folder.path
 
     @property
     def seconds(self) -> float:
-        """Time spent on steps."""
+        """Time spent on steps, in seconds."""
         return self.meter.seconds
 
     @abstractmethod
-    def _trained(self) -> list[nn.Parameter]:
-        """What the loss reaches."""
+    def _trainable(self) -> list[nn.Parameter]:
+        """Return the parameters that receive a gradient from the loss."""
 
     @abstractmethod
     def _draw(self, share: Share) -> D:
-        """A part of the step's batch, drawn by `self.generator`."""
+        """Draw a part of the step's batch with `self.generator`."""
 
     @abstractmethod
     def _forward(self, drawn: D) -> dict[str, Tensor]:
-        """What the network makes of a part that is not empty: the `measures`, means over its windows."""
+        """Return the `measures` of a part that is not empty, each a mean over the part's windows."""
 
     @abstractmethod
-    def _moved(self) -> None:
-        """After the optimizer's step."""
+    def _after_step(self) -> None:
+        """Do what must follow each step of the optimizer."""
 
     @abstractmethod
     def _describe(self, means: dict[str, float]) -> dict[str, Any]:
-        """What the log's line says of the means since the last one."""
+        """Return the fields of the log's line that report the means of the measures since the last line."""
 
     @abstractmethod
     def _scores(self) -> dict[str, float]:
-        """Scores for the log; only the first process asks."""
+        """Return scores for the log; only the first process calls this."""
 
-    def _saved(self) -> None:
-        """After a checkpoint; only the first process."""
+    def _after_checkpoint(self) -> None:
+        """Do what must follow each checkpoint; only the first process calls this."""
 
     def _run(self, progress: Progress | None, max_minutes: float | None, signals: bool) -> bool:
-        """Go on to the last step, or until asked to stop; whether the last step was reached."""
+        """Train up to the last step, or until asked to stop; returns whether the last step was reached."""
         recipe = self.recipe
         self.model.train()
         with Stop(max_minutes, signals=signals) as stop:
             self.meter.start()
             while self.step < self.steps:
-                self._count(self._one_step())
+                self._add_to_sums(self._one_step())
                 self.step += 1
                 last = self.step == self.steps
                 stopped = self.ranks.any(stop.asked) and not last
@@ -144,12 +144,12 @@ class Engine(ABC, Generic[D]):
                 if self.step % recipe.checkpoint_every == 0 or last or stopped:
                     self._save()
                 if stopped:
-                    self._say_stopped(stop)
+                    self._log_stop(stop)
                     return False
         return True
 
     def _one_step(self) -> dict[str, Tensor]:
-        """Move the weights once; means of what was measured over the batch."""
+        """Update the weights once; returns the means of the measures over the batch."""
         recipe = self.recipe
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.steps, self.epoch_steps, recipe.optim)
@@ -168,19 +168,19 @@ class Engine(ABC, Generic[D]):
                 windows += size
         means = self._over_ranks(measured, windows)
         if recipe.optim.clip_norm:
-            nn.utils.clip_grad_norm_(self._trained(), recipe.optim.clip_norm)
+            nn.utils.clip_grad_norm_(self._trainable(), recipe.optim.clip_norm)
         self.optimizer.step()
-        self._moved()
+        self._after_step()
         return means
 
     def _over_ranks(self, measured: dict[str, Tensor], windows: int) -> dict[str, Tensor]:
-        """Make sums over this process's windows the means over the batch: gradients, and what was measured."""
+        """Turn sums over this process's windows into means over the batch: gradients in place, measures as returned."""
         count = torch.full((), float(windows), device=self.device)
         sums = torch.stack([*measured.values(), count])
-        parameters = self._trained()
+        parameters = self._trainable()
         if self.ranks.size > 1:
             for parameter in parameters:
-                if parameter.grad is None:  # on this process; it may have one on another
+                if parameter.grad is None:  # in this process; it may have one in another
                     parameter.grad = torch.zeros_like(parameter)
             running = list(_running_statistics(self.model))
             grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -192,22 +192,22 @@ class Engine(ABC, Generic[D]):
         return dict(zip(measured, sums[:-1] / sums[-1], strict=True))
 
     def _autocast(self) -> AbstractContextManager[Any]:
-        """bfloat16 where the recipe asks for it."""
+        """Return a context that computes in bfloat16 where the recipe asks for it."""
         precision = self.recipe.precision
         bf16 = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
         return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
 
-    def _count(self, means: dict[str, Tensor]) -> None:
-        """Remember what a step gave until the next line of the log."""
+    def _add_to_sums(self, means: dict[str, Tensor]) -> None:
+        """Add a step's means to the sums for the next line of the log."""
         for name, value in (means | {"steps": torch.ones((), device=self.device)}).items():
-            self._seen[name] = self._seen[name] + value if name in self._seen else value
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
 
     def _report(self, scored: bool, progress: Progress | None) -> None:
-        """Write a line of the log, with scores if it is time for them."""
-        steps = self._seen.pop("steps").item()
-        means = {name: value.item() / steps for name, value in self._seen.items()}
-        self._seen = {}
-        if not np.isfinite(means["loss"]):  # in all processes alike
+        """Write a line of the log, with scores if `scored`."""
+        steps = self._sums.pop("steps").item()
+        means = {name: value.item() / steps for name, value in self._sums.items()}
+        self._sums = {}
+        if not np.isfinite(means["loss"]):  # the loss is the same in all processes, so all of them stop
             raise RecipeError(f"the loss is no longer finite at step {self.step}; lower optim.lr")
         rates = self.meter.line(self.unit)
         if self.ranks.first:
@@ -219,11 +219,13 @@ class Engine(ABC, Generic[D]):
         self.meter.start()
 
     def _log(self, line: dict[str, Any]) -> None:
+        """Write a line to the log and to TensorBoard."""
         self.folder.log(line)
         self._board = self._board or Board(self.out / "tensorboard", line["step"] - 1)
         self._board.add(line)
 
-    def _say_stopped(self, stop: Stop) -> None:
+    def _log_stop(self, stop: Stop) -> None:
+        """Log why the run stopped, and how to resume it."""
         if self.ranks.first:
             logger.info(
                 "stopped after step %d of %d (%s); give the same command again to go on from %s", self.step, self.steps,
@@ -231,21 +233,21 @@ class Engine(ABC, Generic[D]):
             )  # fmt: skip
 
     def _save(self) -> None:
-        """Write a checkpoint."""
+        """Write a checkpoint, in the first process."""
         self.meter.pause()
         if self.ranks.first:
             state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
             if self.average is not None:
                 state["average"] = self.average.state_dict()
-            self.folder.save(state | {"step": self.step, "seconds": self.seconds, "seen": self._seen})
-            self._saved()
+            self.folder.save(state | {"step": self.step, "seconds": self.seconds, "seen": self._sums})
+            self._after_checkpoint()
         self.meter.start()
 
     def _resume(self) -> bool:
-        """Go on from the folder's checkpoint; whether there is one.
+        """Load the folder's checkpoint, if there is one; returns whether there is.
 
         Raises:
-            CheckpointError: It is broken, of another recipe, or not the same for all processes.
+            CheckpointError: The checkpoint is broken, of another recipe, or not the same for all processes.
         """
         state = self.folder.open(self.device, lambda stored: is_recipe(stored, self.recipe))
         if state is not None:
@@ -254,24 +256,24 @@ class Engine(ABC, Generic[D]):
                 self.optimizer.load_state_dict(state["optimizer"])
                 if self.average is not None:
                     self.average.load_state_dict(state["average"])
-                self.step, self.meter.seconds, self._seen = state["step"], state["seconds"], state["seen"]
+                self.step, self.meter.seconds, self._sums = state["step"], state["seconds"], state["seen"]
             except (RuntimeError, ValueError, KeyError) as error:
                 message = f"{self.out} holds a run of an older version of this lifter; use a new --out folder"
                 raise CheckpointError(message) from error
-            self.folder.forget_after(self.step)
+            self.folder.drop_after(self.step)
         if self.ranks.any(self.ranks.any(self.step > 0) and self.step == 0):
             raise CheckpointError(f"{self.out}: not all processes see the same checkpoint; use a folder they share")
         return state is not None
 
 
 def _seeds(seed: int, step: int, part: int) -> tuple[int, int]:
-    """Seeds of what is drawn and of dropout, for a part of a step's batch."""
+    """Return the seeds of the data and of dropout, for one part of a step's batch."""
     data, network = np.random.SeedSequence((seed, step, part)).generate_state(2)
     return int(data), int(network)
 
 
 def _running_statistics(model: nn.Module) -> Iterable[Tensor]:
-    """Running means and variances of the batch normalisations that are in training mode."""
+    """Yield the running means and variances of the batch normalisations that are in training mode."""
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._NormBase) and module.training:
             yield from (value for value in (module.running_mean, module.running_var) if value is not None)

@@ -1,4 +1,4 @@
-"""The folder of a run: its recipe, its log, and the checkpoint from which it goes on exactly where it was."""
+"""The folder of a run: its recipe, its log, and the checkpoint from which it resumes exactly where it stopped."""
 
 import json
 import pickle
@@ -13,24 +13,24 @@ from poselift.files import written_whole
 
 
 class RunFolder:
-    """`recipe.json`, `log.jsonl` and `checkpoint.pt` in one folder."""
+    """The files `recipe.json`, `log.jsonl` and `checkpoint.pt` in one folder."""
 
     def __init__(self, path: Path, recipe: Mapping[str, Any], *, writes: bool = True) -> None:
-        """Name them; nothing is read or written yet.
+        """Store path and recipe; nothing is read or written yet.
 
         Args:
             path: The folder.
-            recipe: Everything the run needs to be the same run, in JSON's containers.
-            writes: Off in all processes of a run but one: they read, and what they write goes nowhere.
+            recipe: The run's recipe, in JSON's containers; another recipe may not resume the run.
+            writes: Whether this process writes. In all processes but the first this is off, and writing does nothing.
         """
         self.path, self.recipe, self._writes = path, dict(recipe), writes
 
     def open(self, device: torch.device, is_same: Callable[[Any], bool]) -> dict[str, Any] | None:
-        """The state that was saved last; None, and a fresh folder, when there is none.
+        """Return the state that was saved last; without one, start the folder anew and return None.
 
         Args:
-            device: Where the state's tensors are put.
-            is_same: Whether a recipe that was stored is this run's.
+            device: The device that the state's tensors are moved to.
+            is_same: Returns whether a stored recipe is this run's.
 
         Raises:
             CheckpointError: The checkpoint is broken, or of another recipe.
@@ -43,41 +43,41 @@ class RunFolder:
         try:
             state = torch.load(checkpoint, map_location=device, weights_only=True)
         except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-            message = f"{checkpoint} is no checkpoint of ours or is broken; use a new --out folder"
+            message = f"{checkpoint} is not a checkpoint of poselift, or is broken; use a new --out folder"
             raise CheckpointError(message) from error
         if not isinstance(state, dict) or not is_same(json.loads(state.get("recipe", "0"))):
             raise CheckpointError(f"{checkpoint} belongs to another recipe (see recipe.json); use a new --out folder")
         return state
 
     def save(self, state: Mapping[str, Any]) -> None:
-        """Write a checkpoint of containers, numbers and tensors."""
+        """Write a checkpoint; `state` holds containers, numbers and tensors only."""
         if self._writes:
             with written_whole(self.path / "checkpoint.pt", overwrite=True) as path:
                 torch.save({"recipe": json.dumps(self.recipe)} | dict(state), path)
 
     def write(self, name: str, text: str) -> None:
-        """Write a file of text."""
+        """Write a text file into the folder."""
         if self._writes:
             with written_whole(self.path / name, overwrite=True) as path:
                 path.write_text(text, encoding="utf-8")
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file from the folder, if it exists."""
         if self._writes:
             (self.path / name).unlink(missing_ok=True)
 
     def log(self, line: Mapping[str, Any]) -> None:
-        """Add a line to the log."""
+        """Append a line to the log."""
         if self._writes:
             with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
     def lines(self) -> list[dict[str, Any]]:
-        """The log; a last line that is only half there is left out."""
+        """Return the lines of the log; a last line that was only half written is left out."""
         path = self.path / "log.jsonl"
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
 
-    def forget_after(self, step: int) -> None:
-        """Drop the log's lines that the checkpoint does not know of."""
+    def drop_after(self, step: int) -> None:
+        """Drop the lines of the log that were written after `step`, the checkpoint's step."""
         self.write("log.jsonl", "".join(json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step))

@@ -1,4 +1,4 @@
-"""How fast a run is, what its time goes into, and how much memory it takes; and TensorBoard, where it is installed."""
+"""Measure a run's speed, its time spent on data and its memory; and write to TensorBoard where it is installed."""
 
 import contextlib
 import sys
@@ -13,28 +13,28 @@ import torch
 class Meter:
     """Measures the steps of a run between the lines of its log.
 
-    On a GPU, which works behind the program's back, the time spent on data is measured by the GPU itself.
+    A GPU works while the program goes on, so there the time spent on data is measured by the GPU's own events.
     """
 
     def __init__(self, device: torch.device) -> None:
-        """A meter at rest.
+        """Make a meter that is not running yet.
 
         Args:
-            device: Where batches are made.
+            device: The device that batches are made on.
         """
         self.seconds = 0.0
-        """Time spent on steps in all."""
+        """Total time spent on steps, seconds."""
         self._device = device
         self._since = time.monotonic()
         self._spent, self._data, self._made = 0.0, 0.0, 0
         self._events: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
 
     def start(self) -> None:
-        """Begin, or go on after something that is no step."""
+        """Start counting time, or continue after a pause."""
         self._since = time.monotonic()
 
     def pause(self) -> None:
-        """Count the time since `start`."""
+        """Add the time since `start`; what follows counts only after another `start`."""
         now = time.monotonic()
         self.seconds += now - self._since
         self._spent += now - self._since
@@ -42,10 +42,10 @@ class Meter:
 
     @contextlib.contextmanager
     def data(self, made: int) -> Iterator[None]:
-        """Around the making of a part of a batch.
+        """Measure the time that it takes to make a part of a batch, in a `with` block.
 
         Args:
-            made: Windows in it, with those that other processes make at the same time.
+            made: Number of windows in the part, including those that other processes make at the same time.
         """
         self._made += made
         if self._device.type != "cuda":
@@ -60,14 +60,14 @@ class Meter:
         self._events.append((began_gpu, ended_gpu))
 
     def line(self, unit: str) -> dict[str, float]:
-        """What the log's line says of the steps since the last one; counts anew.
+        """Return the measurements since the last call, for a line of the log, and start new ones.
 
         Args:
-            unit: What is made, such as "windows".
+            unit: Name of what is made, such as "windows".
 
         Returns:
-            `seconds` in all, `UNIT_per_s`, `data_share` of the time, and peaks of memory: `memory_mib` of this process,
-            where the system tells, `gpu_memory_mib` of tensors on its GPU.
+            `seconds` (total), `UNIT_per_s`, `data_share` (part of the time spent on data), and peaks of memory:
+            `memory_mib` of this process, if the system reports it, and `gpu_memory_mib` of tensors on its GPU.
         """
         self.pause()
         if self._events:
@@ -89,7 +89,7 @@ class Meter:
 
 
 def peak_memory_mib() -> float | None:
-    """Most memory that this process has held; None where the system does not tell."""
+    """Return the peak memory of this process in MiB; None where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -99,14 +99,14 @@ def peak_memory_mib() -> float | None:
 
 
 class Board:
-    """TensorBoard's files, where it is installed; else nothing happens."""
+    """Writes TensorBoard's files where TensorBoard is installed; elsewhere it does nothing."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Open them.
+        """Open the files.
 
         Args:
-            folder: Where they are put.
-            step: The step that the run is at; what an earlier part of it has written of later ones is dropped.
+            folder: The folder to write to.
+            step: The step that the run is at; what was written earlier for later steps is dropped.
         """
         self._writer: Any = None
         with contextlib.suppress(ImportError):
@@ -115,7 +115,7 @@ class Board:
             self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def add(self, line: Mapping[str, Any]) -> None:
-        """Draw a line of the log."""
+        """Add the values of a line of the log."""
         if self._writer:
             for name, value in line.items():
                 if name != "step":

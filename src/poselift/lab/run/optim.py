@@ -1,4 +1,4 @@
-"""How the weights are moved: optimizers, and learning rates by step."""
+"""Optimizers, and the learning rate of each step."""
 
 import math
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ _NORMS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OptimConfig:
-    """How the weights are moved."""
+    """The optimizer and its learning rate."""
 
     method: Literal["adamw", "adam"] = "adamw"
-    """"adam" is Adam with the greatest of its second moments so far (amsgrad), as in the papers."""
+    """"adamw", or "adam" for Adam with amsgrad (it keeps the greatest second moment so far), as in the papers."""
     lr: float = 1e-3
     """Greatest learning rate."""
     warmup_steps: int = 200
-    """Steps until it is reached."""
+    """Steps over which the learning rate rises to `lr`."""
     schedule: Literal["cosine", "epochs"] = "cosine"
     """"cosine": half a cosine down to `final_lr`. "epochs": a factor after every epoch."""
     final_lr: float = 0.01
@@ -32,15 +32,15 @@ class OptimConfig:
     halve_every: int = 0
     """Halve the rate after every so many epochs; 0 for never."""
     halving: Literal["instead", "besides"] = "instead"
-    """Whether halving takes the place of `epoch_factor` in those epochs, or comes on top of it."""
+    """In epochs with halving, use it "instead" of `epoch_factor`, or "besides" it."""
     weight_decay: float = 0.01
-    """Decay of the matrices; AdamW only."""
+    """Weight decay of the matrices; AdamW only."""
     betas: tuple[float, float] = (0.9, 0.99)
-    """Decay of Adam's moments."""
+    """Decay of Adam's first and second moments."""
     clip_norm: float = 1.0
-    """Greatest norm of the gradient; 0 for any."""
+    """Greatest norm of the gradient, to which longer ones are clipped; 0 for no clipping."""
     ema: float = 0.998
-    """Decay of the averaged weights that are evaluated and exported; 0 for none."""
+    """Decay of the averaged weights, which are evaluated and exported; 0 for no averaging."""
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -60,19 +60,19 @@ class OptimConfig:
 
 
 def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """The optimizer of a model's weights; decay falls on matrices alone."""
+    """Return the optimizer of a model's weights; only matrices decay."""
     if config.method == "adam":
         return torch.optim.Adam(model.parameters(), config.lr, config.betas, amsgrad=True)
     return torch.optim.AdamW(_groups(model, config.weight_decay), config.lr, config.betas)
 
 
 def learning_rate(step: int, steps: int, epoch_steps: int, config: OptimConfig) -> float:
-    """The rate of a step.
+    """Return the learning rate of a step.
 
     Args:
-        step: The step, from 0.
-        steps: Steps of the training.
-        epoch_steps: Steps of an epoch; only the schedule by epochs looks at it.
+        step: Number of the step, from 0.
+        steps: Number of steps of the whole training.
+        epoch_steps: Number of steps of an epoch; only the schedule by epochs uses it.
         config: The schedule.
 
     Source of "epochs": PoseSSM main.py and HTNet main.py, where every fifth epoch's factor is 0.5 and not 0.95.
@@ -86,18 +86,18 @@ def learning_rate(step: int, steps: int, epoch_steps: int, config: OptimConfig) 
 
 
 def _epoch_share(epochs: int, config: OptimConfig) -> float:
-    """What is left of the rate after so many whole epochs."""
+    """Return the share of the learning rate that is left after so many whole epochs."""
     halvings = epochs // config.halve_every if config.halve_every else 0
     others = epochs - halvings if config.halving == "instead" else epochs
     return 0.5**halvings * config.epoch_factor**others
 
 
 def _groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
-    """Parameters with and without weight decay.
+    """Return the parameters with weight decay, then those without.
 
-    What decays is what multiplies features: matrices called `weight` of linear layers, convolutions and their like.
-    What stands for something of its own, where zero means nothing in particular, goes without: biases, norms,
-    embeddings and positions, a graph's edges, the constants of a state space.
+    Parameters that multiply features decay: matrices called `weight` of linear layers, convolutions and the like. All
+    others do not, as zero has no special meaning for them: biases, norms, embeddings and positions, a graph's edges,
+    the constants of a state space.
     """
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []

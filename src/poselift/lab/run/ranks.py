@@ -1,8 +1,8 @@
-"""One run by one process or by many: which part of the work is whose, and what they tell each other.
+"""One run in one process or in many: how the work is shared, and what the processes send each other.
 
-`torchrun` starts the processes and tells each its place by environment variables; without it a run is one process.
-Batches are made in parts, one for each process and each round of accumulation (`Share`). Gradients of the parts are
-added up by one message a step, in place, so that all processes hold the same weights to the bit.
+`torchrun` starts the processes and numbers them by environment variables; without it a run is one process. Batches are
+made in parts, one for each process and each round of accumulation (`Share`). Gradients of the parts are added up by one
+message a step, in place, so that all processes hold the same weights to the bit.
 """
 
 import atexit
@@ -18,32 +18,32 @@ from torch import Tensor
 from poselift.errors import RecipeError
 from poselift.lab.windows.batch import Share
 
-_PATIENCE = datetime.timedelta(hours=2)
-"""How long the others wait while the first one evaluates."""
+_TIMEOUT = datetime.timedelta(hours=2)
+"""How long the other processes wait while the first one evaluates."""
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes of a run, seen from one of them."""
+    """The processes of a run, as one of them sees them."""
 
     device: torch.device
-    """Where this one computes."""
+    """The device that this process computes on."""
     rank: int = 0
-    """Which one this is; the first one, 0, writes files and evaluates."""
+    """Number of this process; the first one, 0, writes files and evaluates."""
     size: int = 1
-    """How many there are."""
+    """Number of processes."""
 
     @property
     def first(self) -> bool:
-        """Whether this one writes files and evaluates."""
+        """Whether this process writes files and evaluates."""
         return self.rank == 0
 
     def shares(self, rounds: int) -> list[Share]:
-        """The parts of a batch that are this process's, of `rounds` for each process."""
+        """Return the parts of a batch that this process makes, if each process makes `rounds` of them."""
         return [Share(self.rank * rounds + number, self.size * rounds) for number in range(rounds)]
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
-        """Replace tensors of one type, on the device, by their sums over all processes: one message."""
+        """Replace tensors of one type, on the device, by their sums over all processes, with one message."""
         if self.size == 1:
             return
         flat = torch.cat([tensor.flatten() for tensor in tensors])
@@ -52,7 +52,7 @@ class Ranks:
         torch._foreach_copy_(list(tensors), [part.view_as(t) for part, t in zip(sums, tensors, strict=True)])
 
     def gather(self, own: Tensor, place: slice, size: int) -> Tensor:
-        """(size, ...) what all processes have, each its rows at its place."""
+        """Return the rows of all processes as one tensor (size, ...); this process's `own` rows go to `place`."""
         if self.size == 1:
             return own
         whole = own.new_zeros((size, *own.shape[1:]))
@@ -60,20 +60,20 @@ class Ranks:
         dist.all_reduce(whole)
         return whole
 
-    def any(self, said: bool) -> bool:
-        """Whether one of the processes says so; a GPU does not wait for the answer."""
+    def any(self, value: bool) -> bool:
+        """Return whether `value` is true in any of the processes; a GPU does not wait for the answer."""
         if self.size == 1:
-            return said
-        found = torch.tensor(int(said))
-        dist.all_reduce(found, dist.ReduceOp.MAX)
-        return bool(found)
+            return value
+        greatest = torch.tensor(int(value))
+        dist.all_reduce(greatest, dist.ReduceOp.MAX)
+        return bool(greatest)
 
 
 def join(device: str) -> Ranks:
-    """Meet the other processes that `torchrun` has started; alone without it.
+    """Connect to the other processes that `torchrun` has started; without `torchrun` there is only this one.
 
     Args:
-        device: "cpu", "cuda", or "auto" for a GPU where there is one; each process takes the GPU of its own number.
+        device: "cpu", "cuda", or "auto" for a GPU where there is one; each process uses the GPU of its own number.
 
     Raises:
         RecipeError: There is no such device, or fewer GPUs than processes.
@@ -82,24 +82,25 @@ def join(device: str) -> Ranks:
     if size == 1:
         return Ranks(where)
     if where.type == "cuda":
-        place, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
-        if place >= there:
-            raise RecipeError(f"device: wanted a GPU for each process, got {there}; use --nproc-per-node {there}")
-        where = torch.device("cuda", place)
+        local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if local_rank >= gpus:
+            raise RecipeError(f"device: wanted a GPU for each process, got {gpus}; use --nproc-per-node {gpus}")
+        where = torch.device("cuda", local_rank)
         torch.cuda.set_device(where)
     if not dist.is_initialized():
-        dist.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo", timeout=_PATIENCE)
-        atexit.register(_part)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if where.type == "cuda" else "gloo", timeout=_TIMEOUT)
+        atexit.register(_disconnect)
     return Ranks(where, dist.get_rank(), size)
 
 
-def _part() -> None:
+def _disconnect() -> None:
+    """Leave the other processes, if this one is still connected to them."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of this name; "auto" is a GPU where there is one.
+    """Return the device of this name; "auto" is a GPU where there is one, else the CPU.
 
     Raises:
         RecipeError: There is no such device.

@@ -1,4 +1,4 @@
-"""What a recipe is: everything a training needs but the data's place."""
+"""Recipes: everything that a training needs, except the path of the data."""
 
 import dataclasses
 import json
@@ -16,7 +16,7 @@ from poselift.lab.windows.own import OwnConfig
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecipe:
-    """What a training and a pre-training need alike, but for the data's place."""
+    """The options that a training and a pre-training share."""
 
     name: str
     """Name of the weights, `lifter.tag`."""
@@ -25,25 +25,25 @@ class RunRecipe:
     model: dict[str, Any] = field(default_factory=dict)
     """Fields of the lifter's config that differ from its defaults."""
     data: DataConfig | BenchmarkConfig | OwnConfig = field(default_factory=DataConfig)
-    """How motion capture is drawn and observed, which benchmark is taken, or which of one's own recordings."""
+    """The data: how motion capture is drawn and observed, which benchmark is used, or which of your own recordings."""
     optim: OptimConfig = field(default_factory=OptimConfig)
-    """How the weights are moved."""
+    """The optimizer and its learning rate."""
     steps: int = 12000
-    """Batches."""
+    """Number of steps; each trains on one batch."""
     batch_size: int = 256
     """Windows in a batch (moments, in pre-training), over all processes."""
     accumulate: int = 1
-    """Parts that each process makes of its share of a batch, one after another, to save memory."""
+    """Number of parts into which each process splits its share of a batch, to save memory."""
     seed: int = 0
     """Seed of weights, data and dropout."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """bf16 is mixed precision; "auto" takes it on a GPU."""
+    """"fp32", or "bf16" for mixed precision; "auto" is bf16 on a GPU and fp32 elsewhere."""
     device: str = "auto"
     """"cpu", "cuda", or "auto" for a GPU where there is one."""
     log_every: int = 50
     """Steps between log lines."""
     evaluate_every: int = 1000
-    """Steps (epochs, for a recipe that goes by them) between scores in the log; 0 for none."""
+    """Steps between scores in the log (epochs, if the recipe sets `epochs`); 0 for no scores."""
     checkpoint_every: int = 250
     """Steps between checkpoints."""
 
@@ -58,15 +58,15 @@ class RunRecipe:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainRecipe(RunRecipe):
-    """Everything a training needs but the data's place."""
+    """Everything that a training needs, except the path of the data."""
 
     init: str = ""
-    """Weights to start from: an encoder of `poselift pretrain`, or those of a lifter with its head; fresh ones when
-    empty."""
+    """Weights to start from: an encoder written by `poselift pretrain`, or a lifter written by `poselift train`; fresh
+    weights when empty."""
     loss: LossConfig = field(default_factory=LossConfig)
-    """What is minimised."""
+    """The loss that is minimised."""
     epochs: int = 0
-    """Times through all windows, in place of `steps`; 0 to go by `steps`."""
+    """Number of passes over all windows, which replaces `steps`; with 0, `steps` counts."""
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -81,10 +81,14 @@ class TrainRecipe(RunRecipe):
 
 
 def at_least(recipe: RunRecipe, **bounds: int) -> None:
-    """Check numbers of a recipe.
+    """Check that numbers of a recipe are not below their bounds.
+
+    Args:
+        recipe: The recipe.
+        **bounds: The least value of each field, by the field's name.
 
     Raises:
-        RecipeError: One is below its bound; the message names it.
+        RecipeError: A number is below its bound; the message names it.
     """
     for name, bound in bounds.items():
         if getattr(recipe, name) < bound:
@@ -92,30 +96,30 @@ def at_least(recipe: RunRecipe, **bounds: int) -> None:
 
 
 def recipe_json(recipe: RunRecipe) -> dict[str, Any]:
-    """The recipe as plain JSON containers."""
+    """Return the recipe as dictionaries, lists, strings and numbers, ready for JSON."""
     return json.loads(json.dumps(dataclasses.asdict(recipe)))
 
 
 def is_recipe(stored: Any, recipe: RunRecipe) -> bool:
-    """Whether JSON that was stored is this recipe; options that came later had their defaults then."""
+    """Return whether stored JSON is this recipe; options that it lacks, because they are newer, count as defaults."""
     if not isinstance(stored, dict):
         return False
-    before = recipe_json(type(recipe)(name="", lifter="", data=type(recipe.data)()))
+    defaults = recipe_json(type(recipe)(name="", lifter="", data=type(recipe.data)()))
     groups = [
         field.name for field in dataclasses.fields(recipe) if dataclasses.is_dataclass(getattr(recipe, field.name))
     ]
-    parts = {name: before[name] | stored.get(name, {}) for name in groups}
-    return before | stored | parts == recipe_json(recipe)
+    parts = {name: defaults[name] | stored.get(name, {}) for name in groups}
+    return defaults | stored | parts == recipe_json(recipe)
 
 
 def shortened(recipe: TrainRecipe, *, steps: int | None = None, epochs: int | None = None) -> TrainRecipe:
-    """The recipe for a try-out: fewer steps or epochs, the rest alike. Unchanged when neither is given.
+    """Return the recipe with other steps or epochs, to try it out; unchanged when neither is given.
 
     Raises:
         RecipeError: Both are given, or one is below 1.
     """
     if steps is not None and epochs is not None:
-        raise RecipeError(f"wanted steps or epochs, got both ({steps} and {epochs})")
+        raise RecipeError(f"wanted either steps or epochs, got both ({steps} and {epochs}); leave one out")
     if epochs is not None:
         if epochs < 1:
             raise RecipeError(f"epochs: wanted 1 or more, got {epochs}")
@@ -125,6 +129,6 @@ def shortened(recipe: TrainRecipe, *, steps: int | None = None, epochs: int | No
     every = max(min(recipe.log_every, steps), 1)
     return dataclasses.replace(
         recipe, steps=steps, epochs=0, log_every=every,
-        evaluate_every=math.ceil(steps / every) * every if recipe.evaluate_every else 0,  # the last step always is
+        evaluate_every=math.ceil(steps / every) * every if recipe.evaluate_every else 0,  # the last step is evaluated
         checkpoint_every=max(recipe.checkpoint_every // every, 1) * every,
     )  # fmt: skip

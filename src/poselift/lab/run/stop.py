@@ -1,4 +1,4 @@
-"""Stopping a run before its end, so that it can go on: on a signal, or when the time is up."""
+"""Stop a run early, on a signal or when its time is up, so that it can be resumed."""
 
 import signal
 import threading
@@ -7,33 +7,34 @@ from types import FrameType, TracebackType
 from typing import Any
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_SAME_S = 2.0
-"""Signals nearer than this are one."""
+_SAME_SIGNAL_S = 2.0
+"""Signals that follow each other within this many seconds count as one."""
 
 
 class Stop:
-    """Listens while it is entered; a run asks it after each step, and leaves with a checkpoint.
+    """A context in which signals and time limits ask a run to stop; the run checks `asked` after each step.
 
-    A signal is only noted, so that the step under way is finished. One that comes seconds later does what it would have
-    done before; one that comes at once does not, because `torchrun` passes on what its processes may have got already.
+    The first signal is only noted, so that the current step is finished and a checkpoint is written. A second one,
+    seconds later, has the effect that it would have outside of the context. One that comes at once does not, because
+    `torchrun` passes on signals that its processes may already have received.
     """
 
     def __init__(self, max_minutes: float | None = None, *, signals: bool = False) -> None:
-        """Say what to listen to.
+        """Choose what asks the run to stop.
 
         Args:
-            max_minutes: Ask to stop so long after entering.
-            signals: Ask to stop on SIGTERM and SIGINT; only the main thread can.
+            max_minutes: Ask to stop so many minutes after the context is entered.
+            signals: Ask to stop on SIGTERM and SIGINT; this works in the main thread only.
         """
         self.reason = ""
-        """Why the run shall stop; empty as long as it shall not."""
+        """Why the run is asked to stop; empty while it is not."""
         self._max_minutes, self._signals = max_minutes, signals
         self._before: dict[signal.Signals, Any] = {}
         self._began = time.monotonic()
         self._noted: float | None = None
 
     def __enter__(self) -> "Stop":
-        """Begin to listen."""
+        """Start the clock and take over the signals."""
         self._began = time.monotonic()
         if self._signals and threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
@@ -42,22 +43,23 @@ class Stop:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Put back what signals did before."""
+        """Restore the signals' earlier handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
 
     @property
     def asked(self) -> bool:
-        """Whether the run shall stop."""
+        """Whether the run is asked to stop."""
         if not self.reason and self._max_minutes is not None:
             if time.monotonic() - self._began >= 60 * self._max_minutes:
                 self.reason = f"{self._max_minutes:g} minutes are up"
         return bool(self.reason)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal: note the first one, and let a later one take effect."""
         now = time.monotonic()
-        if self._noted is not None and now - self._noted > _SAME_S:
+        if self._noted is not None and now - self._noted > _SAME_SIGNAL_S:
             self.__exit__(None, None, None)
             signal.raise_signal(number)
         self._noted = self._noted or now
