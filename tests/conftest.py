@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.skeleton import H36M_17, Skeleton
 
 ROOT = Path(__file__).resolve().parents[1]

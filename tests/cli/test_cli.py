@@ -12,7 +12,7 @@ import pytest
 from poselift import __version__
 from poselift.cli import LAB_VERBS, VERBS, lifting, main
 from poselift.cli.lifting import FORMATS
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.formats import read_poses, write_keypoints
 from poselift.lifters.load import shipped_lifters
 from poselift.read import read_keypoints

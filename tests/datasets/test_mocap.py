@@ -3,7 +3,8 @@ import shutil
 import numpy as np
 import pytest
 
-from poselift.datasets.mocap import MocapClip, load_mocap, z_up_from_y_up
+from poselift.datasets.clip import MocapClip
+from poselift.datasets.mocap import load_mocap, z_up_from_y_up
 from poselift.errors import DatasetError, FormatError, MissingData, SkeletonError
 from poselift.formats.bvh import write_bvh
 from poselift.sequence import Poses3D

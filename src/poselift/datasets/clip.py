@@ -1,4 +1,4 @@
-"""What every benchmark is made of: one person's sequence, seen by one camera, with the truth."""
+"""What data sets are made of: sequences of one person, seen by one camera with the truth, or motion capture."""
 
 from dataclasses import dataclass, field
 
@@ -58,3 +58,23 @@ class BenchmarkSet:
     def __len__(self) -> int:
         """Number of clips."""
         return len(self.clips)
+
+
+@dataclass(frozen=True, eq=False)
+class MocapClip:
+    """One continuous recording of one body."""
+
+    name: str
+    """Name of the recording, unique within its data set."""
+    subject: str
+    """Who moves; clips of one subject share their limb lengths."""
+    xyz: np.ndarray
+    """(T, J, 3) float32 metres, world frame: right-handed, x and y on the ground, z up."""
+    skeleton: Skeleton
+    """Joint order of `xyz`."""
+    fps: float
+    """Frames per second."""
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.xyz)

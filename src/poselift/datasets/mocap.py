@@ -2,16 +2,16 @@
 
 import zipfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from poselift.datasets.clip import MocapClip
 from poselift.datasets.mocap_joints import h36m_joints
 from poselift.errors import DatasetError, FormatError, MissingData, SkeletonError, did_you_mean
 from poselift.formats.amc import AmcMotion, read_amc
 from poselift.formats.bvh import BvhMotion, read_bvh
-from poselift.skeleton import H36M_17, Skeleton
+from poselift.skeleton import H36M_17
 
 _NPZ_JOINTS = (
     "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow RWrist"
@@ -20,26 +20,6 @@ _NPZ_ARRAYS = ("pose", "root", "offsets", "names", "subjects", "split", "parents
 
 _LEG_M = 0.85
 _UNITS_M = (1.0, 0.01, 0.001, 0.0254, 0.0254 / 0.45)
-
-
-@dataclass(frozen=True, eq=False)
-class MocapClip:
-    """One continuous recording of one body."""
-
-    name: str
-    """Name of the recording, unique within its data set."""
-    subject: str
-    """Who moves; clips of one subject share their limb lengths."""
-    xyz: np.ndarray
-    """(T, J, 3) float32 metres, world frame: right-handed, x and y on the ground, z up."""
-    skeleton: Skeleton
-    """Joint order of `xyz`."""
-    fps: float
-    """Frames per second."""
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        return len(self.xyz)
 
 
 def z_up_from_y_up(xyz: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.errors import DatasetError, RecipeError
 from poselift.geometry.camera import Camera, look_at
 from poselift.lifters.contract import Lifter
