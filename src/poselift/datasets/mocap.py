@@ -9,8 +9,8 @@ import numpy as np
 from poselift.datasets.clip import MocapClip
 from poselift.datasets.mocap_joints import h36m_joints
 from poselift.errors import DatasetError, FormatError, MissingData, SkeletonError, did_you_mean
-from poselift.formats.amc import AmcMotion, read_amc
-from poselift.formats.bvh import BvhMotion, read_bvh
+from poselift.formats.amc import read_amc
+from poselift.formats.bvh import read_bvh
 from poselift.skeleton import H36M_17
 
 _NPZ_JOINTS = (
@@ -72,10 +72,9 @@ def load_mocap(
 
 def _load_file(path: Path, amc_fps: float, bvh_unit_m: float | None) -> MocapClip:
     """The one clip of a BVH or AMC file."""
-    motion: AmcMotion | BvhMotion
-    unit_m: float | None
     if path.suffix.lower() == ".amc":
-        motion, unit_m = read_amc(_skeleton_file(path), path, fps=amc_fps), 1.0
+        motion = read_amc(_skeleton_file(path), path)
+        unit_m = motion.unit_m
     elif path.suffix.lower() == ".bvh":
         motion, unit_m = read_bvh(path), bvh_unit_m
     else:
@@ -89,7 +88,7 @@ def _load_file(path: Path, amc_fps: float, bvh_unit_m: float | None) -> MocapCli
     xyz = xyz * (_unit_m(path, rest) if unit_m is None else unit_m)
     world = z_up_from_y_up(xyz) if "xyz"[up] == "y" else xyz
     subject = path.stem.rpartition("_")[0] or path.stem
-    return MocapClip(path.stem, subject, world.astype(np.float32), H36M_17, motion.fps)
+    return MocapClip(path.stem, subject, world.astype(np.float32), H36M_17, motion.fps or amc_fps)
 
 
 def _skeleton_file(path: Path) -> Path:

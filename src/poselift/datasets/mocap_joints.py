@@ -1,11 +1,11 @@
 """Where the joints of `H36M_17` are in a motion capture file's own skeleton."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
 from poselift.errors import FormatError, SkeletonError
+from poselift.formats.motion import Motion
 from poselift.skeleton import H36M_17
 
 _LIMB_JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
@@ -24,30 +24,6 @@ _SPINE_HEIGHT = 0.45
 _NOSE = np.array([0.0, 0.0895, 0.0413])
 _HEAD_TOP = np.array([0.0, 0.2780, -0.0685])
 """Left, up and forward of the base of the head, in trunk lengths (hips to spine to thorax)."""
-
-
-class Motion(Protocol):
-    """What the readers give, whatever the format."""
-
-    @property
-    def joints(self) -> tuple[str, ...]:
-        """Joint names."""
-
-    @property
-    def parents(self) -> tuple[int, ...]:
-        """Index of each joint's parent, before the joint itself; -1 for the root."""
-
-    @property
-    def offsets(self) -> np.ndarray:
-        """(J, 3) position against the parent at rest."""
-
-    @property
-    def xyz(self) -> np.ndarray:
-        """(T, J, 3) world positions."""
-
-    @property
-    def rotations(self) -> np.ndarray:
-        """(T, J, 3, 3) world rotations; the identity at rest."""
 
 
 def h36m_joints(motion: Motion) -> tuple[np.ndarray, np.ndarray, int]:
@@ -69,9 +45,7 @@ def h36m_joints(motion: Motion) -> tuple[np.ndarray, np.ndarray, int]:
         SkeletonError: Joints are missing.
         FormatError: The rest pose does not stand.
     """
-    rest = np.zeros((1, len(motion.joints), 3))
-    for joint, parent in enumerate(motion.parents):
-        rest[:, joint] = motion.offsets[joint] + (rest[:, parent] if parent >= 0 else 0)
+    rest = motion.at_rest().xyz
     if set(H36M_17.joints) <= set(motion.joints):
         order = [list(motion.joints).index(name) for name in H36M_17.joints]
         at_rest = rest[0, order]
