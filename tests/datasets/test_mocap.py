@@ -105,7 +105,17 @@ def test_an_unknown_split_is_named(tmp_path):
         ({"offsets": np.int32([0, 5])}, "do not fit together"),
         ({"root": np.zeros((4, 3))}, "do not fit together"),
         ({"root": np.full((5, 3), np.nan)}, "NaN"),
-        ({"names": np.array(["a", None], dtype=object)}, "not a readable npz archive"),
+        ({"names": np.array(["a", None], dtype=object)}, r"wanted 'names' as text of 1 dimensions, got O\(2,\)"),
+        ({"pose": np.zeros((5, 17, 3), np.int16)}, "wanted 'pose' as numbers of 3 dimensions"),
+        ({"pose": np.zeros((5, 51))}, "wanted 'pose' as numbers of 3 dimensions"),
+        ({"root": np.array("far")}, "wanted 'root' as numbers"),
+        ({"split": np.array("dev")}, "wanted 'split' as text of 1 dimensions"),
+        ({"offsets": np.float32([0, 2, 5])}, "wanted 'offsets' as numbers"),
+        ({"offsets": np.uint8([0, 9, 5])}, "do not fit together"),
+        ({"fps": np.array(0.0)}, "a positive frame rate"),
+        ({"fps": np.array(np.nan)}, "a positive frame rate"),
+        ({"fps": np.array([50.0])}, "wanted 'fps' as numbers of 0 dimensions"),
+        ({"joints": np.array({"a": 1}, dtype=object)}, "wanted 'joints' as text"),
     ],
 )
 def test_a_broken_archive_is_refused(tmp_path, change, message):
@@ -118,15 +128,36 @@ def test_a_broken_archive_is_refused(tmp_path, change, message):
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut"])
 def test_a_file_that_is_no_archive_is_refused(tmp_path, content):
     (tmp_path / "m.npz").write_bytes(content)
-    with pytest.raises(DatasetError, match="not a readable npz archive"):
+    with pytest.raises(DatasetError, match="damaged or no npz archive"):
         load_mocap(tmp_path / "m.npz")
+
+
+def test_what_is_not_used_is_not_read(tmp_path):
+    np.savez(tmp_path / "m.npz", other=np.array(print, dtype=object), **archive())
+    assert len(load_mocap(tmp_path / "m.npz")) == 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_bytes_are_refused_or_harmless(tmp_path, seed):
+    """Bytes changed here and there, headers too: an error of ours or the same shapes, never another exception."""
+    rng = np.random.default_rng(seed)
+    np.savez(tmp_path / "m.npz", **archive())
+    content = np.frombuffer((tmp_path / "m.npz").read_bytes(), np.uint8).copy()
+    content[rng.integers(0, len(content), 8)] = rng.integers(0, 256, 8)
+    (tmp_path / "m.npz").write_bytes(content.tobytes())
+    try:
+        clips = load_mocap(tmp_path / "m.npz")
+    except DatasetError as error:
+        assert str(tmp_path) in str(error)
+    else:
+        assert [clip.xyz.shape for clip in clips] == [(2, 17, 3), (3, 17, 3)]
 
 
 def test_a_truncated_archive_is_refused(tmp_path):
     np.savez(tmp_path / "m.npz", **archive())
     whole = (tmp_path / "m.npz").read_bytes()
     (tmp_path / "m.npz").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DatasetError, match="not a readable npz archive"):
+    with pytest.raises(DatasetError, match="damaged or no npz archive"):
         load_mocap(tmp_path / "m.npz")
 
 

@@ -1,11 +1,10 @@
 """Motion capture as training material: clips of world joints in the skeleton the lifters use."""
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from poselift.datasets.archive import read_archive
 from poselift.datasets.clip import MocapClip
 from poselift.datasets.mocap_joints import h36m_joints
 from poselift.errors import DatasetError, FormatError, MissingData, SkeletonError, did_you_mean
@@ -16,7 +15,11 @@ from poselift.skeleton import H36M_17
 _NPZ_JOINTS = (
     "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow RWrist"
 )
-_NPZ_ARRAYS = ("pose", "root", "offsets", "names", "subjects", "split", "parents", "joints", "fps", "up", "units")
+_NPZ_ARRAYS = {
+    # name: kinds of numpy's type codes, and dimensions
+    "pose": ("f", 3), "root": ("f", 2), "offsets": ("iu", 1), "names": ("U", 1), "subjects": ("U", 1),
+    "split": ("U", 1), "parents": ("iu", 1), "joints": ("U", 1), "fps": ("iuf", 0), "up": ("U", 0), "units": ("U", 0),
+}  # fmt: skip
 
 _LEG_M = 0.85
 _UNITS_M = (1.0, 0.01, 0.001, 0.0254, 0.0254 / 0.45)
@@ -129,18 +132,20 @@ def _load_npz(path: Path, split: str | None) -> list[MocapClip]:
 
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     """The archive's arrays, checked to fit together and to mean what `_load_npz` takes them for."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            data = {name: archive[name] for name in _NPZ_ARRAYS if name in archive.files}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DatasetError(f"{path} is not a readable npz archive ({error}); copy it again") from error
+    data = read_archive(path, only=_NPZ_ARRAYS)
     if missing := [name for name in _NPZ_ARRAYS if name not in data]:
         raise DatasetError(f"{path} lacks the arrays {', '.join(missing)}; wanted an archive like mocap17.npz")
+    for name, (kinds, dimensions) in _NPZ_ARRAYS.items():
+        kind, shape = getattr(data[name], "dtype", np.dtype(object)).kind, np.shape(data[name])
+        if kind not in kinds or len(shape) != dimensions:
+            what = "text" if kinds == "U" else "numbers"
+            raise DatasetError(f"{path}: wanted '{name}' as {what} of {dimensions} dimensions, got {kind}{shape}")
     joints = " ".join(data["joints"].tolist())
     if joints != _NPZ_JOINTS or tuple(data["parents"].tolist()) != H36M_17.parents:
         raise DatasetError(f"{path}: wanted the joints of {H36M_17.name} ({_NPZ_JOINTS}), got {joints}")
-    if (str(data["up"]), str(data["units"])) != ("y", "m"):
-        raise DatasetError(f"{path}: wanted metres with y up, got units '{data['units']}' and up '{data['up']}'")
+    if (str(data["up"]), str(data["units"])) != ("y", "m") or not 0 < float(data["fps"]) < np.inf:
+        got = f"units '{data['units']}', up '{data['up']}' and {data['fps']} fps"
+        raise DatasetError(f"{path}: wanted metres with y up and a positive frame rate, got {got}")
     frames, clips, offsets = len(data["pose"]), len(data["names"]), data["offsets"]
     if (
         data["pose"].shape != (frames, len(H36M_17), 3)
@@ -148,7 +153,7 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
         or len(data["subjects"]) != clips
         or len(data["split"]) != clips
         or offsets.shape != (clips + 1,)
-        or (np.diff(offsets) <= 0).any()
+        or (offsets[1:] <= offsets[:-1]).any()
         or (offsets[0], offsets[-1]) != (0, frames)
     ):
         raise DatasetError(f"{path}: frames, offsets and names do not fit together ({frames} frames, {clips} clips)")
