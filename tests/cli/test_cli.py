@@ -284,7 +284,8 @@ def test_evaluate_refuses_impossible_protocols(mocap, capsys, wrong):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["train", "nanohtnet_mocap"], ["evaluate", "--data", "x", "--detector-errors"], ["pretrain", "htnet"]]
+    "arguments",
+    [["train", "nanohtnet_mocap"], ["evaluate", "--data", "x.npz", "--detector-errors"], ["pretrain", "htnet"]],
 )
 def test_without_the_lab_its_verbs_say_how_to_get_it(mocap, monkeypatch, capsys, arguments):
     for name in [name for name in sys.modules if name.startswith(("poselift.lab", "poselift.cli.training"))]:

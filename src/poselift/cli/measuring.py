@@ -12,9 +12,10 @@ from rich.table import Table
 from poselift.cli.cards import check_card
 from poselift.cli.console import lab_module, progress
 from poselift.cli.console import out as console
+from poselift.cli.motion import Skipped, print_readings, readings_as_json
 from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.load import DATASETS, PROTOCOL, load_benchmark, which_benchmark
-from poselift.datasets.mocap import load_mocap
+from poselift.datasets.mocap import load_mocap, motion_files
 from poselift.doctor import doctor as look_at
 from poselift.errors import DatasetError, RecipeError, did_you_mean
 from poselift.files import check_free, written_whole
@@ -46,6 +47,10 @@ def evaluate(
     detector_errors: bool = False,
     cameras: int | None = None,
     seed: int | None = None,
+    unit: str | None = None,
+    up: str | None = None,
+    fps: float | None = None,
+    joints: Path | None = None,
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
     force: bool = False,
 ) -> int:
@@ -54,13 +59,15 @@ def evaluate(
     Args:
         lifter: Name of shipped weights, the path of an .onnx file, or module:Class.
         data: A folder with the archives of Human3.6M, MPI-INF-3DHP or HumanEva, or with recordings of your own
-            (docs/own_data.md); or motion capture: a mocap17.npz archive, BVH or ASF/AMC files.
+            (docs/own_data.md); or motion capture: a mocap17.npz archive, BVH or ASF/AMC files, or a folder of those
+            (docs/motion_files.md).
         card: Measure all that the weights' card claims again, each score by the protocol on the card, and print claim
             beside measurement; the status is 1 when one does not hold. Takes data, recording, quick and out only.
         recording: With card: the real recording (benchmarks/real_recording.py says what it holds).
         quick: With card: only the scores over few frames.
         dataset: h36m, 3dhp, humaneva, own or mocap; told by the files when not given.
-        split: Part of a benchmark: test (default), train or all; of mocap17.npz: dev (default), train or all.
+        split: Part of a benchmark: test (default), train or all; of mocap17.npz: dev (default), train or all;
+            motion files have none.
         keypoints: Benchmark: which 2D, such as gt (default) or cpn_ft_h36m_dbb.
         truth: 3DHP: which ground truth the archive holds, annot3 or univ_annot3, where it does not say.
         protocol: Benchmark: whose choices, such as videopose3d or posessm; docs/protocols.md has them all.
@@ -70,16 +77,22 @@ def evaluate(
         detector_errors: Motion capture: as a simulated detector sees it, not exactly (needs the lab extra).
         cameras: Motion capture: cameras for each clip; 4 when not given.
         seed: Motion capture: seed of cameras and errors; 0 when not given.
+        unit: Motion files: unit of length, m, dm, cm, mm, inch, ft or cmu, or the metres in it; told from the legs.
+        up: Motion files: the axis that points up, such as y or z; told from the motion.
+        fps: Motion files: frames per second; the file's own, or 120 for AMC, which does not say.
+        joints: Motion files: a file that says which of their joints is which of ours; told by their names.
         out: Also write the scores as JSON.
         force: Overwrite `out`.
     """
     if out is not None:
         check_free(out, overwrite=force)
+    motion = {"unit": unit, "up": up, "fps": fps, "joints": joints}
+    status = 0
     if card:
         others = {
             "dataset": dataset, "split": split, "keypoints": keypoints, "truth": truth, "protocol": protocol,
             "choose": choose or None, "as_published": as_published or None, "flip": flip or None,
-            "detector_errors": detector_errors or None, "cameras": cameras, "seed": seed,
+            "detector_errors": detector_errors or None, "cameras": cameras, "seed": seed, **motion,
         }  # fmt: skip
         _refuse("a card, which holds its own protocols", **others)
         return check_card(lifter, data, recording, quick=quick, out=out, force=force)
@@ -91,9 +104,9 @@ def evaluate(
         given = {"keypoints": keypoints, "truth": truth, "protocol": protocol, "choose": choose or None}
         _refuse("motion capture", **given, as_published=as_published or None)
         how = MocapProtocol(cameras=4 if cameras is None else cameras, seed=seed or 0, flip_average=flip)
-        content = _evaluate_mocap(lifter, data, split or "dev", how, detector_errors)
+        content, status = _evaluate_mocap(lifter, data, split, how, detector_errors, motion)
     else:
-        _refuse("a benchmark", detector_errors=detector_errors or None, cameras=cameras, seed=seed)
+        _refuse("a benchmark", detector_errors=detector_errors or None, cameras=cameras, seed=seed, **motion)
         rules = _protocol(protocol, kind, choose, as_published=as_published, flip=flip)
         part = None if split == "all" else split or "test"
         clips = load_benchmark(data, dataset=kind, keypoints=keypoints or "gt", split=part, truth=truth)
@@ -101,13 +114,11 @@ def evaluate(
     if out is not None:
         with written_whole(out, overwrite=force) as path:
             path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return 0
+    return status
 
 
 def _kind(data: Path) -> str:
-    if data.is_dir() and not any(data.rglob("*.bvh")) and not any(data.rglob("*.amc")):
-        return which_benchmark(data)
-    return "mocap"
+    return which_benchmark(data) if data.is_dir() and not motion_files(data) else "mocap"
 
 
 def _refuse(kind: str, **options: Any) -> None:
@@ -122,13 +133,22 @@ def _open(lifter: str) -> Lifter:
         return load_lifter(lifter)
 
 
-def _evaluate_mocap(lifter: str, data: Path, split: str, protocol: MocapProtocol, errors: bool) -> dict[str, Any]:
-    clips = load_mocap(data, split=None if split == "all" else split)
+def _evaluate_mocap(
+    lifter: str, data: Path, split: str | None, protocol: MocapProtocol, errors: bool, motion: dict[str, Any]
+) -> tuple[dict[str, Any], int]:
+    archive, skipped = data.suffix.lower() == ".npz", Skipped()
+    split = split or ("dev" if archive else "all")
+    given: dict[str, Any] = {name: value for name, value in motion.items() if value is not None}
+    given |= {} if archive else {"skipped": skipped}
+    clips = load_mocap(data, split=None if split == "all" else split, **given)
+    clips = clips if archive else skipped.without_velocity(clips, data)
+    print_readings(clips)
     observe = lab_module("observe.detector").SimulatedDetector() if errors else None
     with progress("evaluating") as tick:
         scores = evaluate_mocap(_open(lifter), clips, protocol, observe=observe, progress=tick)
     _print_scores(lifter, scores)
-    return {"lifter": lifter, "split": split} | scores.as_json()
+    content = {"lifter": lifter, "split": split} | readings_as_json(clips) | scores.as_json()
+    return content, 1 if skipped.count else 0
 
 
 def _evaluate_benchmark(lifter: str, clips: BenchmarkSet, protocol: BenchmarkProtocol) -> dict[str, Any]:
