@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from poselift.datasets.mocap import MocapClip, load_mocap
+from poselift.datasets.clip import MocapClip
+from poselift.datasets.mocap import load_mocap
 from poselift.doctor import pace, sides
 from poselift.doctor.body import Body
 from poselift.doctor.keypoints import check_keypoints

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from poselift.datasets.clip import MocapClip
 from poselift.datasets.h36m import ACTIONS, JOINTS_32, KEPT, TEST, TRAIN, project_h36m
-from poselift.datasets.mocap import MocapClip, load_mocap
+from poselift.datasets.mocap import load_mocap
 from poselift.files import written_whole
 from poselift.geometry.camera import Camera
 from poselift.geometry.studio import studio_cameras

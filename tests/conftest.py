@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.skeleton import H36M_17, Skeleton
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,14 +29,24 @@ def shared() -> Path:
     return SHARED
 
 
+def _beside_the_datasets(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "datasets" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture(scope="session")
 def archives() -> ModuleType:
     """Writers of small archives in the benchmarks' public layouts: tests/datasets/archives.py."""
-    spec = importlib.util.spec_from_file_location("archives", ROOT / "tests" / "datasets" / "archives.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["archives"] = module
-    spec.loader.exec_module(module)
-    return module
+    return _beside_the_datasets("archives")
+
+
+@pytest.fixture(scope="session")
+def figures() -> ModuleType:
+    """A standing figure as BVH text: tests/datasets/figures.py."""
+    return _beside_the_datasets("figures")
 
 
 @dataclass

@@ -49,6 +49,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli.console": {"rich", "tyro"},
     "cli.lifting": {"tyro"},
     "cli.measuring": {"tyro"},
+    "datasets.mocap_joints": {"scipy"},
     "doctor": {"rich"},
     "doctor.report": {"rich"},
     "formats.amc": {"scipy"},

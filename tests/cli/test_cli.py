@@ -13,7 +13,7 @@ import pytest
 from poselift import __version__
 from poselift.cli import LAB_VERBS, VERBS, lifting, main
 from poselift.cli.lifting import FORMATS
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.errors import install_hint
 from poselift.formats import files_of, read_poses, write_keypoints
 from poselift.lifters.load import shipped_lifters
@@ -425,7 +425,8 @@ def test_evaluate_refuses_impossible_protocols(mocap, capsys, wrong):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["train", "nanohtnet_mocap"], ["evaluate", "--data", "x", "--detector-errors"], ["pretrain", "htnet"]]
+    "arguments",
+    [["train", "nanohtnet_mocap"], ["evaluate", "--data", "x.npz", "--detector-errors"], ["pretrain", "htnet"]],
 )
 def test_without_the_lab_its_verbs_say_how_to_get_it(mocap, monkeypatch, capsys, arguments):
     class NoTorch(MetaPathFinder):

@@ -148,7 +148,7 @@ def test_the_doctor_looks_at_files_and_data_sets(h36m, tmp_path, capsys):
 def carded(fake_lifter, monkeypatch, tmp_path):
     """Weights with a card of one score, which stand in for every name."""
     from poselift.cli import cards
-    from poselift.datasets.mocap import MocapClip
+    from poselift.datasets.clip import MocapClip
     from poselift.lifters.card import Card
     from poselift.measure.claims import mocap_score
     from poselift.measure.mocap import MocapProtocol

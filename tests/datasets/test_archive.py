@@ -265,6 +265,24 @@ def test_a_plain_array_that_claims_a_huge_shape(tmp_path):
         read_archive(tmp_path / "a.npz")
 
 
+def test_text_that_no_characters_are(tmp_path):
+    """numpy turns such text into Python's by a SystemError."""
+    for order in "<>":
+        text = np.array(["ab"]).astype(f"{order}U2")
+        codes = text.view(f"{order}u4")
+        codes[1] = 0x110000
+        np.savez(tmp_path / "a.npz", data=text)
+        with pytest.raises(DatasetError, match=r"data\.npy holds text that no characters are"):
+            read_archive(tmp_path / "a.npz")
+
+
+def test_only_what_is_asked_for_is_read(tmp_path):
+    np.savez(tmp_path / "a.npz", data=np.arange(3), other=np.array(print, dtype=object))
+    assert list(read_archive(tmp_path / "a.npz", only=("data", "more"))) == ["data"]
+    with pytest.raises(UntrustedPickle, match="print"):
+        read_archive(tmp_path / "a.npz")
+
+
 def test_the_shape_in_the_header_must_be_that_of_the_pickle(tmp_path):
     path = write(tmp_path / "a.npz", dumps(boxed(1), 4, "numpy.core"), shape=(3,))
     with pytest.raises(DatasetError, match=r"claims the shape \(3,\) and holds \(\)"):

@@ -49,7 +49,6 @@ upper 0 0
 root 1 2 3 0 90 0
 upper 90 0
 """
-M = 0.0254 / 0.5
 
 
 @pytest.fixture
@@ -60,18 +59,23 @@ def files(tmp_path):
 
 
 def test_positions_pinned(files):
-    motion = read_amc(*files, fps=60)
+    motion = read_amc(*files)
     assert motion.joints == ("root", "upper", "fixed", "fixed_end")
     assert motion.parents == (-1, 0, 1, 2)
-    assert motion.fps == 60
-    root = np.array([1, 2, 3]) * M
-    np.testing.assert_allclose(
-        motion.xyz[0] - root, np.array([[0, 0, 0], [0, 0, 0], [10, 0, 0], [10, 5, 0]]) * M, atol=1e-9
-    )
+    assert (motion.fps, motion.unit_m) == (None, 0.0254 / 0.5)
+    root = [1, 2, 3]
+    np.testing.assert_allclose(motion.xyz[0] - root, [[0, 0, 0], [0, 0, 0], [10, 0, 0], [10, 5, 0]], atol=1e-9)
     # the upper bone turns by 90 about its own x, which its axis has put along the world's y; then all by 90 about y
-    np.testing.assert_allclose(
-        motion.xyz[1] - root, np.array([[0, 0, 0], [0, 0, 0], [-10, 0, 0], [-10, 5, 0]]) * M, atol=1e-9
-    )
+    np.testing.assert_allclose(motion.xyz[1] - root, [[0, 0, 0], [0, 0, 0], [-10, 0, 0], [-10, 5, 0]], atol=1e-9)
+    np.testing.assert_array_equal(motion.at_rest().xyz, [[[0, 0, 0], [0, 0, 0], [10, 0, 0], [10, 5, 0]]])
+
+
+def test_what_the_files_say_of_unit_and_rate(files):
+    asf, amc = files
+    asf.write_text(ASF.replace("  length 0.5\n", ""))
+    amc.write_text(AMC.replace(":DEGREES", ":DEGREES\n:SAMPLES-PER-SECOND 60.0"))
+    motion = read_amc(asf, amc)
+    assert (motion.fps, motion.unit_m) == (60, None)
 
 
 def test_angles_go_to_the_channels_the_skeleton_lists(files):
@@ -102,7 +106,9 @@ def test_bones_may_come_in_any_order(files):
         ("axis 0 0 90 XYZ", "axis 0 0 90", "a.asf:18: wanted an axis"),
         ("dof rx rz", "dof rx rw", "a.asf:19: wanted degrees of freedom"),
         ("dof rx rz", "dof rx rx", "a.asf:19: wanted degrees of freedom"),
-        ("name upper", "", "a.asf:22: wanted a bone with a name"),
+        ("name upper", "", "a.asf:22: wanted a bone with a name of its own"),
+        ("name upper", "name root", "a.asf:22: wanted a bone with a name of its own, got 'root'"),
+        ("name fixed", "name upper", "a.asf:29: wanted a bone with a name of its own, got 'upper'"),
         ("upper fixed", "upper fixt", "a.asf:33: wanted the name of a bone, got 'fixt'; did you mean 'fixed'"),
         ("    upper fixed\n", "", "a.asf:33: wanted every bone in the :hierarchy, below the root, got none for fixed"),
         ("upper fixed", "fixed upper", "a.asf:33: wanted one parent for each bone, got another for 'upper'"),
@@ -132,6 +138,9 @@ def test_broken_skeletons_are_named_with_their_line(files, old, new, message):
         ("upper 90 0", "upper 90 0\nupper 90 0", "a.amc:10: wanted each moving bone .* got 'upper'"),
         ("\n2\n", "\n3\n", "a.amc:7: wanted frame 2, got frame 3"),
         ("\n1\n", "\n", "a.amc:4: wanted each moving bone"),
+        ("\n1\n", "\n\u00b2\n", "a.amc:4: wanted each moving bone"),
+        ("\n1\n", "\n" + "9" * 5000 + "\n", "a.amc:4: wanted each moving bone"),
+        (":DEGREES", ":SAMPLES-PER-SECOND 0", "a.amc:9: wanted a positive number of samples"),
     ],
 )
 def test_broken_motions_are_named_with_their_line(files, old, new, message):
@@ -153,11 +162,11 @@ def test_a_real_walk(shared):
     motion = read_amc(folder / "02.asf", folder / "02_01.amc")
     assert motion.xyz.shape == (343, 31 + 7, 3)
     at = motion.joints.index
-    np.testing.assert_allclose(
-        motion.xyz[0, at("root")], np.array([10.4194, 16.7048, -30.1003]) * 0.0254 / 0.45, atol=1e-6
-    )
-    knee_to_ankle = np.linalg.norm(motion.xyz[:, at("lfoot")] - motion.xyz[:, at("ltibia")], axis=-1)
+    xyz = motion.xyz * motion.unit_m
+    assert motion.unit_m == 0.0254 / 0.45
+    np.testing.assert_allclose(motion.xyz[0, at("root")], [10.4194, 16.7048, -30.1003], atol=1e-6)
+    knee_to_ankle = np.linalg.norm(xyz[:, at("lfoot")] - xyz[:, at("ltibia")], axis=-1)
     np.testing.assert_allclose(knee_to_ankle, 7.28717 * 0.0254 / 0.45, atol=1e-6)
-    toes = motion.xyz[:, [at("ltoes_end"), at("rtoes_end")], 1].min(axis=1)
+    toes = xyz[:, [at("ltoes_end"), at("rtoes_end")], 1].min(axis=1)
     assert np.abs(toes).max() < 0.1  # one foot is always on the ground, at height 0
-    assert (motion.xyz[:, at("head_end"), 1] > 1.5).all()
+    assert (xyz[:, at("head_end"), 1] > 1.5).all()

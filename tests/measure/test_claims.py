@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.errors import DatasetError, install_hint
 from poselift.lifters.card import BENCHMARK, Card, Score
 from poselift.measure import claims

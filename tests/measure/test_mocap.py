@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.errors import DatasetError, RecipeError
 from poselift.formats.order import _FIGURE
 from poselift.measure.mocap import METRICS, MocapProtocol, clip_cameras, evaluate_mocap, exact_keypoints

@@ -9,6 +9,7 @@ import tyro
 
 from poselift.cli.console import ResultFile, lab_module, progress
 from poselift.cli.console import out as console
+from poselift.cli.motion import Skipped, describe_readings
 from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.load import DATASETS, MOCAP, PROTOCOL, load_benchmark, which_benchmark, which_data
 from poselift.datasets.mocap import load_mocap
@@ -31,7 +32,8 @@ class DataOptions:
 
     data: Path
     """A folder with the archives of Human3.6M, MPI-INF-3DHP or HumanEva, or with recordings of your own
-    (docs/own_data.md); or motion capture: a mocap17.npz archive, BVH or ASF/AMC files."""
+    (docs/own_data.md); or motion capture: a mocap17.npz archive, BVH or ASF/AMC files, or a folder of those
+    (docs/motion_files.md)."""
     dataset: str | None = None
     """h36m, 3dhp, humaneva, own or mocap; told by the files when not given."""
     split: str | None = None
@@ -64,6 +66,14 @@ class MotionOptions:
     """Seed of cameras and errors; 0 when not given."""
     detector_errors: bool = False
     """As a simulated detector sees it, not exactly (needs the lab extra)."""
+    unit: str | None = None
+    """Motion files: unit of length, m, dm, cm, mm, inch, ft or cmu, or the metres in it; guessed from the legs."""
+    up: str | None = None
+    """Motion files: the axis that points up, such as y or z; guessed from the motion."""
+    fps: float | None = None
+    """Motion files: frames per second; the file's own, or 120 for AMC, which does not say."""
+    joints: Path | None = None
+    """Motion files: a file that says which of their joints is which of ours; found by their names."""
 
 
 def evaluate(
@@ -88,9 +98,10 @@ def evaluate(
     """
     result.check(data.data)
     kind = data.dataset or which_data(data.data)
+    readings, status = tuple[str, ...](), 0
     if kind == MOCAP:
         _refuse("motion capture", benchmark)
-        scores = _evaluate_mocap(lifter, data, motion, flip)
+        scores, readings, status = _evaluate_mocap(lifter, data, motion, flip)
     else:
         _refuse("a benchmark", motion)
         protocol = _protocol(kind, benchmark, flip)
@@ -100,8 +111,8 @@ def evaluate(
         with progress("evaluating") as tick:
             scores = evaluate_benchmark(_open(lifter), clips, protocol, progress=tick)
     console.print(scores_view(scores))
-    result.write(scores.as_json())
-    return 0
+    result.write(replace(scores, remarks=(*scores.remarks, *readings)).as_json())
+    return status
 
 
 def _refuse(kind: str, options: BenchmarkOptions | MotionOptions) -> None:
@@ -116,15 +127,27 @@ def _open(lifter: str) -> Lifter:
     return load_lifter(lifter)
 
 
-def _evaluate_mocap(lifter: str, data: DataOptions, motion: MotionOptions, flip: bool) -> Scores:
+def _evaluate_mocap(
+    lifter: str, data: DataOptions, motion: MotionOptions, flip: bool
+) -> tuple[Scores, tuple[str, ...], int]:
+    """The scores, how motion files were read, and the exit status: 1 when a file could not be used."""
     cameras = 4 if motion.cameras is None else motion.cameras
     protocol = MocapProtocol(cameras=cameras, seed=motion.seed or 0, flip_average=flip)
-    split = data.split or ("dev" if data.data.suffix.lower() == ".npz" else "all")
-    clips = load_mocap(data.data, split=None if split == "all" else split)
+    archive, skipped = data.data.suffix.lower() == ".npz", Skipped()
+    split = data.split or ("dev" if archive else "all")
+    names = ("unit", "up", "fps", "joints")
+    given: dict[str, Any] = {name: value for name in names if (value := getattr(motion, name)) is not None}
+    given |= {} if archive else {"skipped": skipped}
+    clips = load_mocap(data.data, split=None if split == "all" else split, **given)
+    clips = clips if archive else skipped.without_velocity(clips, data.data)
+    readings = describe_readings(clips)
+    for line in readings:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     observe = lab_module("observe.detector").SimulatedDetector() if motion.detector_errors else None
     with progress("evaluating") as tick:
         scores = evaluate_mocap(_open(lifter), clips, protocol, observe=observe, progress=tick)
-    return replace(scores, dataset=data.data.resolve().name, choices=scores.choices | {"data: split": split})
+    scores = replace(scores, dataset=data.data.resolve().name, choices=scores.choices | {"data: split": split})
+    return scores, readings, 1 if skipped.count else 0
 
 
 def _protocol(dataset: str, options: BenchmarkOptions, flip: bool) -> BenchmarkProtocol:

@@ -8,11 +8,12 @@ are answered with the small makers below, which take the numbers out and check t
 import math
 import pickle
 import re
+import sys
 import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,12 +30,13 @@ _NUMBERS = re.compile(r"[biufc]\d{1,2}|[SU]\d{1,6}")
 _OBJECT = re.compile(r"O\d?")
 
 
-def read_archive(path: str | Path, *, owner: str = "its owner") -> dict[str, Any]:
+def read_archive(path: str | Path, *, owner: str = "its owner", only: Container[str] | None = None) -> dict[str, Any]:
     """Everything in an npz archive; arrays of objects may hold dicts, lists, tuples, scalars and arrays of numbers.
 
     Args:
         path: The archive.
         owner: Where the data is to be had, for the message when it is missing or broken.
+        only: Names of the arrays that are read, where there are others; None for all.
 
     Returns:
         Content by name. An array of one object and no dimensions is that object. Arrays may be read-only.
@@ -49,8 +51,8 @@ def read_archive(path: str | Path, *, owner: str = "its owner") -> dict[str, Any
         raise MissingData(f"no file {path}; get it from {owner}")
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".npy")]
-            return {name.removesuffix(".npy"): _member(archive, name) for name in names}
+            names = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
+            return {name: _member(archive, file) for name, file in names.items() if only is None or name in only}
     except UntrustedPickle as error:
         raise UntrustedPickle(
             f"{path}: {error}; wanted numpy arrays and plain containers only; nothing was run; get it from {owner}"
@@ -67,9 +69,15 @@ def _member(archive: zipfile.ZipFile, name: str) -> Any:
             size = math.prod(shape) * dtype.itemsize
             start = file.tell()
             if archive.getinfo(name).file_size != start + size:
-                held = archive.getinfo(name).file_size - start
-                raise ValueError(f"{name} claims the shape {shape}, {size} bytes, and holds {held}")
-            return np.ndarray(shape, dtype, buffer=file.read(), order="F" if fortran else "C")
+                there = archive.getinfo(name).file_size - start
+                raise ValueError(f"{name} claims the shape {shape}, {size} bytes, and holds {there}")
+            held = file.read()
+            if (
+                dtype.kind == "U"
+                and (np.frombuffer(held, np.dtype("u4").newbyteorder(dtype.byteorder)) > sys.maxunicode).any()
+            ):
+                raise ValueError(f"{name} holds text that no characters are")
+            return np.ndarray(shape, dtype, buffer=held, order="F" if fortran else "C")
         content = _Unpickler(file).load()
         if file.read(1):  # reading to the end also compares the checksum
             raise ValueError(f"{name} goes on behind its pickle")

@@ -1,4 +1,4 @@
-"""What every benchmark is made of: one person's sequence, seen by one camera, with the truth."""
+"""What data sets are made of: sequences of one person, seen by one camera with the truth, or motion capture."""
 
 from dataclasses import dataclass, field
 
@@ -58,3 +58,47 @@ class BenchmarkSet:
     def __len__(self) -> int:
         """Number of clips."""
         return len(self.clips)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a motion capture file was read: what it does not say was guessed, and may be overruled."""
+
+    unit: str
+    """The file's unit of length: a name (cm), or the metres in it (0.025 m)."""
+    unit_from: str
+    """What told it: the file, given (by the caller), or guessed from the length of the legs."""
+    up: str
+    """The file's axis that points up: y, z, -y, ..."""
+    up_from: str
+    """What told it: given, or how the person stands and moves."""
+    fps_from: str
+    """What told the frame rate: the file, given, or assumed."""
+    joints: str
+    """The convention of the file's joint names, or that a map was given."""
+    height_m: float
+    """Height of the person in metres, from sole to crown, standing straight."""
+    notes: tuple[str, ...] = ()
+    """What is doubtful or was estimated, a sentence each, with the argument and flag that decides it."""
+
+
+@dataclass(frozen=True, eq=False)
+class MocapClip:
+    """One continuous recording of one body."""
+
+    name: str
+    """Name of the recording, unique within its data set."""
+    subject: str
+    """Who moves; clips of one subject share their limb lengths."""
+    xyz: np.ndarray
+    """(T, J, 3) float32 metres, world frame: right-handed, x and y on the ground, z up."""
+    skeleton: Skeleton
+    """Joint order of `xyz`."""
+    fps: float
+    """Frames per second."""
+    reading: Reading | None = None
+    """How the file was read; None for archives, which say all of it."""
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.xyz)

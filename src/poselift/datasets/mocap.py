@@ -1,137 +1,125 @@
 """Motion capture as training material: clips of world joints in the skeleton the lifters use."""
 
-import zipfile
-import zlib
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from poselift.datasets.mocap_joints import h36m_joints
-from poselift.errors import DatasetError, FormatError, MissingData, SkeletonError, did_you_mean
-from poselift.formats.amc import AmcMotion, read_amc
-from poselift.formats.bvh import BvhMotion, read_bvh
-from poselift.skeleton import H36M_17, Skeleton
+from poselift.datasets.archive import read_archive
+from poselift.datasets.clip import MocapClip
+from poselift.datasets.joint_names import read_joint_map
+from poselift.datasets.motion_file import MOTION_ENDINGS, MotionOptions, load_motion_file
+from poselift.datasets.upright import z_up_from
+from poselift.errors import DatasetError, MissingData, PoseliftError, did_you_mean
+from poselift.skeleton import H36M_17
 
 _NPZ_JOINTS = (
     "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow RWrist"
 )
-_NPZ_ARRAYS = ("pose", "root", "offsets", "names", "subjects", "split", "parents", "joints", "fps", "up", "units")
-
-_LEG_M = 0.85
-_UNITS_M = (1.0, 0.01, 0.001, 0.0254, 0.0254 / 0.45)
-
-
-@dataclass(frozen=True, eq=False)
-class MocapClip:
-    """One continuous recording of one body."""
-
-    name: str
-    """Name of the recording, unique within its data set."""
-    subject: str
-    """Who moves; clips of one subject share their limb lengths."""
-    xyz: np.ndarray
-    """(T, J, 3) float32 metres, world frame: right-handed, x and y on the ground, z up."""
-    skeleton: Skeleton
-    """Joint order of `xyz`."""
-    fps: float
-    """Frames per second."""
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        return len(self.xyz)
-
-
-def z_up_from_y_up(xyz: np.ndarray) -> np.ndarray:
-    """Turn points (*, 3) of a right-handed y-up frame by +90 degrees about x: (x, y, z) to (x, -z, y), no mirror."""
-    return np.stack([xyz[..., 0], -xyz[..., 2], xyz[..., 1]], axis=-1)
+_NPZ_ARRAYS = {
+    # name: kinds of numpy's type codes, and dimensions
+    "pose": ("f", 3), "root": ("f", 2), "offsets": ("iu", 1), "names": ("U", 1), "subjects": ("U", 1),
+    "split": ("U", 1), "parents": ("iu", 1), "joints": ("U", 1), "fps": ("iuf", 0), "up": ("U", 0), "units": ("U", 0),
+}  # fmt: skip
+_PERSON = re.compile(r"(subject|subj|actor|person|s|p)\d+", re.IGNORECASE)
 
 
 def load_mocap(
-    path: str | Path, *, split: str | None = None, amc_fps: float = 120.0, bvh_unit_m: float | None = None
+    path: str | Path,
+    *,
+    split: str | None = None,
+    unit: str | float | None = None,
+    up: str | None = None,
+    fps: float | None = None,
+    joints: str | Path | None = None,
+    skipped: Callable[[Path, PoseliftError], None] | None = None,
 ) -> list[MocapClip]:
     """Motion capture clips from a `mocap17.npz` archive, a BVH or AMC file, or all of those in a folder.
 
-    The joints of other skeletons are found by `mocap_joints`. The skeleton of `02_01.amc` is `02.asf`, or the only ASF
-    file beside it.
+    An archive says all that is needed. What a motion file does not say is guessed; `MocapClip.reading` says what was
+    chosen and why (docs/motion_files.md), and `unit`, `up`, `fps` and `joints` overrule it.
 
     Args:
-        path: A file, or a folder that is searched with all below it for BVH and AMC files.
+        path: A file, or a folder that is searched with all below it for BVH and AMC files. The skeleton of `02_01.amc`
+            is `02.asf`, or the only ASF file beside it.
         split: Only the clips of this part of an archive, such as ``"train"`` or ``"dev"``; None for all.
-        amc_fps: Frames per second of AMC files, which do not hold it; nearly all of CMU has 120.
-        bvh_unit_m: Metres in a BVH file's unit, which it does not hold; None picks among m, cm, mm, inch and CMU's
-            unit the one that makes the legs nearest to 0.85 m.
+        unit: A motion file's unit of length: m, dm, cm, mm, inch, ft, cmu, or the metres in it.
+        up: The axis that points up in a motion file: x, y, z, -x, -y or -z.
+        fps: Frames per second of motion files.
+        joints: A file that says which joint of a motion file is which of ours (`joint_names.read_joint_map`).
+        skipped: Called with each file of a folder that cannot be read, and why; None to raise the first error.
 
     Returns:
         The clips as world joints of `H36M_17`, in the archive's order or by file name. Files keep their own bone
-        lengths and origin.
+        lengths and origin. A file in a folder is called after its path there: `02/walk`.
 
     Raises:
         MissingData: There is nothing at `path`, no motion in the folder, or no skeleton for an AMC file.
-        DatasetError: The archive does not hold what it should, or there is no such split.
-        FormatError: A file is broken.
-        SkeletonError: A file lacks joints.
+        DatasetError: The archive does not hold what it should, there is no such split, or no file of a folder is good.
+        FormatError: A file is broken, its unit cannot be told, or an option is wrong.
+        SkeletonError: A file lacks joints, or the map does not fit.
     """
-    path = Path(path)
-    if not path.exists():
+    path, options = Path(path), MotionOptions(unit, up, fps, None if joints is None else read_joint_map(joints))
+    try:
+        found = path.is_dir() or path.exists()
+    except OSError as error:
+        raise MissingData(f"cannot look at {path}: {error.strerror}; check its permissions") from error
+    if not found:
         raise MissingData(f"no motion capture at {path}; name a mocap17.npz archive, or BVH or AMC files")
-    if path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".npz" and not path.is_dir():
+        if options != MotionOptions():
+            raise DatasetError(
+                f"{path} says its unit, axes, rate and joints itself; leave out unit, up, fps and joints"
+            )
         return _load_npz(path, split)
     if split is not None:
         raise DatasetError(f"{path} has no splits, so no '{split}'; name the files of that part, and no split")
-    if path.is_file():
-        return [_load_file(path, amc_fps, bvh_unit_m)]
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in (".bvh", ".amc"))
-    if not files:
-        raise MissingData(f"no BVH or AMC files in {path}; name a folder that holds some, or a mocap17.npz archive")
-    twice = [file.stem for file, after in zip(files[:-1], files[1:], strict=True) if file.stem == after.stem]
-    if twice:
-        raise DatasetError(f"{path} holds {', '.join(twice)} more than once; keep one file of each recording")
-    return [_load_file(file, amc_fps, bvh_unit_m) for file in files]
+    if not path.is_dir():
+        return [load_motion_file(path, path.stem, _subject(path.stem), options)]
+    return _load_folder(path, options, skipped)
 
 
-def _load_file(path: Path, amc_fps: float, bvh_unit_m: float | None) -> MocapClip:
-    """The one clip of a BVH or AMC file."""
-    motion: AmcMotion | BvhMotion
-    unit_m: float | None
-    if path.suffix.lower() == ".amc":
-        motion, unit_m = read_amc(_skeleton_file(path), path, fps=amc_fps), 1.0
-    elif path.suffix.lower() == ".bvh":
-        motion, unit_m = read_bvh(path), bvh_unit_m
-    else:
-        raise FormatError(f"wanted mocap17.npz, BVH or AMC, got {path}; for motion in ASF and AMC name the AMC file")
+def motion_files(folder: Path) -> list[Path]:
+    """The BVH and AMC files in a folder and below it, by name.
+
+    Raises:
+        MissingData: A folder cannot be looked into.
+    """
     try:
-        xyz, rest, up = h36m_joints(motion)
-    except SkeletonError as error:
-        raise SkeletonError(f"{path}: {error}") from error
-    except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
-    xyz = xyz * (_unit_m(path, rest) if unit_m is None else unit_m)
-    world = z_up_from_y_up(xyz) if "xyz"[up] == "y" else xyz
-    subject = path.stem.rpartition("_")[0] or path.stem
-    return MocapClip(path.stem, subject, world.astype(np.float32), H36M_17, motion.fps)
+        return sorted(file for file in folder.rglob("*") if file.suffix.lower() in MOTION_ENDINGS and not file.is_dir())
+    except OSError as error:
+        raise MissingData(f"cannot look into {folder}: {error.strerror}; check its permissions") from error
 
 
-def _skeleton_file(path: Path) -> Path:
-    """The ASF file that an AMC file is of."""
-    found = [file for file in path.parent.iterdir() if file.suffix.lower() == ".asf"]
-    named = [file for file in found if file.stem == path.stem.rpartition("_")[0]] or found
-    if len(named) != 1:
-        got = ", ".join(file.name for file in found) or "no ASF file"
-        raise MissingData(f"wanted one skeleton beside {path}, such as 02.asf for 02_01.amc, got {got}")
-    return named[0]
+def _load_folder(
+    folder: Path, options: MotionOptions, skipped: Callable[[Path, PoseliftError], None] | None
+) -> list[MocapClip]:
+    files = motion_files(folder)
+    if not files:
+        raise MissingData(f"no BVH or AMC files in {folder}; name a folder that holds some, or a mocap17.npz archive")
+    names = [file.relative_to(folder).with_suffix("").as_posix() for file in files]
+    twice = {name for name, count in Counter(names).items() if count > 1}  # in several formats
+    clips = []
+    for file, name in zip(files, names, strict=True):
+        where, _, stem = name.rpartition("/")
+        try:
+            clip_name = name + file.suffix if name in twice else name
+            clips.append(load_motion_file(file, clip_name, where or _subject(stem), options))
+        except PoseliftError as error:
+            if skipped is None:
+                raise
+            skipped(file, error)
+    if not clips:
+        raise DatasetError(f"none of the {len(files)} BVH and AMC files in {folder} can be used")
+    return clips
 
 
-def _unit_m(path: Path, rest: np.ndarray) -> float:
-    """Metres in the unit of a figure at rest (17, 3), told from the length of its legs."""
-    leg = 0.0
-    for hip, knee, ankle in H36M_17.limbs:
-        if "hip" in H36M_17.joints[hip]:
-            leg += float(np.linalg.norm(rest[hip] - rest[knee]) + np.linalg.norm(rest[knee] - rest[ankle])) / 2
-    unit = min(_UNITS_M, key=lambda metres: abs(np.log(max(leg, 1e-9) * metres / _LEG_M)))
-    if not 0.5 < leg * unit / _LEG_M < 2:
-        raise FormatError(f"{path}: legs {leg:.3g} long are a human's in no unit we know; give bvh_unit_m")
-    return unit
+def _subject(stem: str) -> str:
+    """Who moves, told from a file's name: subject1 of walk1_subject1, or what is before the last _: 02 of 02_01."""
+    people = [part for part in stem.split("_") if _PERSON.fullmatch(part)]
+    return people[0] if people else stem.rpartition("_")[0] or stem
 
 
 def _load_npz(path: Path, split: str | None) -> list[MocapClip]:
@@ -139,7 +127,7 @@ def _load_npz(path: Path, split: str | None) -> list[MocapClip]:
     splits = data["split"].tolist()
     if split is not None and split not in splits:
         raise DatasetError(f"{path} has no split '{split}'; {did_you_mean(split, sorted(set(splits)))}")
-    xyz = z_up_from_y_up(data["pose"].astype(np.float32) + data["root"].astype(np.float32)[:, None])
+    xyz = z_up_from(data["pose"].astype(np.float32) + data["root"].astype(np.float32)[:, None], "y")
     offsets, names, subjects = data["offsets"].tolist(), data["names"].tolist(), data["subjects"].tolist()
     return [
         MocapClip(names[i], subjects[i], xyz[start:stop].copy(), H36M_17, float(data["fps"]))
@@ -150,18 +138,20 @@ def _load_npz(path: Path, split: str | None) -> list[MocapClip]:
 
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     """The archive's arrays, checked to fit together and to mean what `_load_npz` takes them for."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            data = {name: archive[name] for name in _NPZ_ARRAYS if name in archive.files}
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DatasetError(f"{path} is not a readable npz archive ({error}); copy it again") from error
+    data = read_archive(path, only=_NPZ_ARRAYS)
     if missing := [name for name in _NPZ_ARRAYS if name not in data]:
         raise DatasetError(f"{path} lacks the arrays {', '.join(missing)}; wanted an archive like mocap17.npz")
+    for name, (kinds, dimensions) in _NPZ_ARRAYS.items():
+        kind, shape = getattr(data[name], "dtype", np.dtype(object)).kind, np.shape(data[name])
+        if kind not in kinds or len(shape) != dimensions:
+            what = "text" if kinds == "U" else "numbers"
+            raise DatasetError(f"{path}: wanted '{name}' as {what} of {dimensions} dimensions, got {kind}{shape}")
     joints = " ".join(data["joints"].tolist())
     if joints != _NPZ_JOINTS or tuple(data["parents"].tolist()) != H36M_17.parents:
         raise DatasetError(f"{path}: wanted the joints of {H36M_17.name} ({_NPZ_JOINTS}), got {joints}")
-    if (str(data["up"]), str(data["units"])) != ("y", "m"):
-        raise DatasetError(f"{path}: wanted metres with y up, got units '{data['units']}' and up '{data['up']}'")
+    if (str(data["up"]), str(data["units"])) != ("y", "m") or not 0 < float(data["fps"]) < np.inf:
+        got = f"units '{data['units']}', up '{data['up']}' and {data['fps']} fps"
+        raise DatasetError(f"{path}: wanted metres with y up and a positive frame rate, got {got}")
     frames, clips, offsets = len(data["pose"]), len(data["names"]), data["offsets"]
     if (
         data["pose"].shape != (frames, len(H36M_17), 3)
@@ -169,7 +159,7 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
         or len(data["subjects"]) != clips
         or len(data["split"]) != clips
         or offsets.shape != (clips + 1,)
-        or (np.diff(offsets) <= 0).any()
+        or (offsets[1:] <= offsets[:-1]).any()
         or (offsets[0], offsets[-1]) != (0, frames)
     ):
         raise DatasetError(f"{path}: frames, offsets and names do not fit together ({frames} frames, {clips} clips)")

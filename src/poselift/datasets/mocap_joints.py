@@ -1,171 +1,164 @@
 """Where the joints of `H36M_17` are in a motion capture file's own skeleton."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from poselift.errors import FormatError, SkeletonError
+from poselift.datasets.joint_names import find_joints
+from poselift.datasets.upright import AXES, standing_axis
+from poselift.formats.motion import Motion
+from poselift.geometry.rotation import frame_from_axes
 from poselift.skeleton import H36M_17
 
-_LIMB_JOINTS = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
-_CONVENTIONS = (
-    # what the limb joints are called (side added), then the base of the neck and of the head
-    ("CMU ASF", ("femur", "tibia", "foot", "humerus", "radius", "hand"), "upperneck", "head"),
-    ("MotionBuilder or Mixamo", ("upleg", "leg", "foot", "arm", "forearm", "hand"), "neck", "head"),
-    ("Poser or DAZ", ("thigh", "shin", "foot", "shldr", "forearm", "hand"), "neck", "head"),
-    ("Blender", ("thigh", "shin", "foot", "upperarm", "forearm", "hand"), "neck", "head"),
-    ("Unreal", ("thigh", "calf", "foot", "upperarm", "lowerarm", "hand"), "neck01", "head"),
-    ("plain", ("hip", "knee", "ankle", "shoulder", "elbow", "wrist"), "neck", "head"),
-    ("old BVH", ("upleg", "lowleg", "foot", "uparm", "lowarm", "hand"), "neck", "head"),
-)
 _SPINE_HEIGHT = 0.45
 """Where the spine is looked for on the way from pelvis to thorax; in CMU's skeletons it is at 0.42."""
-_NOSE = np.array([0.0, 0.0895, 0.0413])
-_HEAD_TOP = np.array([0.0, 0.2780, -0.0685])
+_FACE = {"nose": np.array([0.0, 0.0895, 0.0413]), "head_top": np.array([0.0, 0.2780, -0.0685])}
 """Left, up and forward of the base of the head, in trunk lengths (hips to spine to thorax)."""
+_HEAD_ABOVE_NECK, _HEAD_ABOVE_SHOULDERS = 0.17, 0.25
+"""Height of the base of the head above the base of the neck, and above the shoulders, in trunk lengths (CMU 02)."""
 
 
-class Motion(Protocol):
-    """What the readers give, whatever the format."""
+@dataclass(frozen=True, eq=False)
+class Body:
+    """The person of a motion, in the axes and the unit of the file."""
 
-    @property
-    def joints(self) -> tuple[str, ...]:
-        """Joint names."""
-
-    @property
-    def parents(self) -> tuple[int, ...]:
-        """Index of each joint's parent, before the joint itself; -1 for the root."""
-
-    @property
-    def offsets(self) -> np.ndarray:
-        """(J, 3) position against the parent at rest."""
-
-    @property
-    def xyz(self) -> np.ndarray:
-        """(T, J, 3) world positions."""
-
-    @property
-    def rotations(self) -> np.ndarray:
-        """(T, J, 3, 3) world rotations; the identity at rest."""
+    xyz: np.ndarray
+    """(T, 17, 3) float64 joints of `H36M_17`."""
+    rest: np.ndarray
+    """(17, 3) the same in the rest pose."""
+    convention: str
+    """What told which joint is which."""
+    estimated: str
+    """What the file has no joint for, and how it is estimated; empty when nothing."""
 
 
-def h36m_joints(motion: Motion) -> tuple[np.ndarray, np.ndarray, int]:
+def h36m_joints(motion: Motion, joint_map: Mapping[str, str] | None = None) -> Body:
     """The joints of `H36M_17` in a motion.
 
     Limb joints are the file's own. The pelvis is half-way between the hips; the thorax half-way between the base of the
     neck and the middle of the shoulders; the spine the file's joint nearest to the middle of the two. Nose and head
     top, which motion capture does not mark, keep their place in the head: ahead of and above its base, in proportion to
-    the trunk. These are the rules that `mocap17.npz` was made by, measured on CMU 02_01.
+    the trunk. These are the rules that `mocap17.npz` was made by, measured on CMU 02_01. The head looks ahead in a rest
+    pose that stands; where none does, it looks where the trunk faces, on the mean over the frames.
+
+    A file without a joint at the base of the head has it in proportion to the trunk above the neck, turning with it;
+    one without a neck either, above the shoulders, turning with the joint that both hang from. Without a neck, the
+    thorax is the middle of the shoulders.
 
     Args:
-        motion: A figure whose rest pose stands upright, along y or z.
-
-    Returns:
-        (T, 17, 3) positions in the motion's frame and unit, (17, 3) the same at rest, and the index of the axis that
-        points up.
+        motion: Any figure.
+        joint_map: Our name of a joint to the file's, for names that no convention knows (`joint_names`).
 
     Raises:
-        SkeletonError: Joints are missing.
-        FormatError: The rest pose does not stand.
+        SkeletonError: Joints of the limbs are missing, or the map does not fit.
     """
-    rest = np.zeros((1, len(motion.joints), 3))
-    for joint, parent in enumerate(motion.parents):
-        rest[:, joint] = motion.offsets[joint] + (rest[:, parent] if parent >= 0 else 0)
-    if set(H36M_17.joints) <= set(motion.joints):
-        order = [list(motion.joints).index(name) for name in H36M_17.joints]
-        at_rest = rest[0, order]
-        trunk = at_rest[H36M_17.index("thorax")] - at_rest[H36M_17.index("pelvis")]
-        return motion.xyz[:, order], at_rest, _up_axis(trunk)
-    found = _find_joints(motion.joints)
-    pelvis, thorax = _trunk(rest, found)
-    spine = _spine_joint(motion.parents, rest[0], found, pelvis[0], thorax[0])
-    up = _up_axis(thorax[0] - pelvis[0])
-    head = _head_at_rest(rest[0], found, spine, up)
-    at_rest = _place(rest, np.broadcast_to(np.eye(3), (*rest.shape, 3)), found, spine, head)
-    return _place(motion.xyz, motion.rotations, found, spine, head), at_rest[0], up
+    found = find_joints(motion.joints, joint_map)
+    at, rest = found.index, motion.at_rest()
+    if set(H36M_17.joints) <= set(at):
+        xyz, at_rest = (figure.xyz[:, [at[name] for name in H36M_17.joints]] for figure in (motion, rest))
+        return Body(xyz, at_rest[0], found.convention, "")
+    anatomy = _Anatomy.of(motion, at)
+    trunk = float(np.median(_length(*anatomy.trunk(motion.xyz))))
+    axes = _upright_axes(anatomy, motion, rest)
+    face = {name: axes @ (place + (0, anatomy.rise, 0)) * trunk for name, place in _FACE.items()}
+    missing = [joint for joint in ("head", "neck") if joint not in at]
+    below = "neck" if "neck" in at else "shoulders"
+    estimated = f"no joint for {' or '.join(missing)}: estimated from the {below}" if missing else ""
+    return Body(anatomy.place(motion, face), anatomy.place(rest, face)[0], found.convention, estimated)
 
 
-def _place(
-    xyz: np.ndarray, rotations: np.ndarray, found: dict[str, int], spine: int | None, head: dict[str, np.ndarray]
-) -> np.ndarray:
-    """(T, 17, 3) joints of `H36M_17`; `head` holds the offsets (3,) of nose and head top from the base of the head."""
-    pelvis, thorax = _trunk(xyz, found)
-    points = {name: xyz[:, joint] for name, joint in found.items()}
-    points |= {"pelvis": pelvis, "thorax": thorax}
-    points["spine"] = (pelvis + thorax) / 2 if spine is None else xyz[:, spine]
-    points |= {name: xyz[:, found["head"]] + rotations[:, found["head"]] @ offset for name, offset in head.items()}
-    return np.stack([points[name] for name in H36M_17.joints], axis=1)
+@dataclass(frozen=True)
+class _Anatomy:
+    """Which joints of a file the joints of `H36M_17` are made of."""
+
+    at: Mapping[str, int]
+    """Index of the joints that are found by name."""
+    spine: int | None
+    """The joint in the middle of the trunk, where there is one."""
+    carrier: int
+    """The joint that the head turns with."""
+    rise: float
+    """Height of the base of the head above what it is placed by: head, neck or shoulders; in trunk lengths."""
+
+    @classmethod
+    def of(cls, motion: Motion, at: Mapping[str, int]) -> "_Anatomy":
+        """What a motion's joints are good for."""
+        chest = next(
+            joint for joint in _chain(motion.parents, at["left_shoulder"])
+            if joint in _chain(motion.parents, at["right_shoulder"])
+        )  # fmt: skip
+        carrier = at.get("head", at.get("neck", chest))
+        rise = 0.0 if "head" in at else _HEAD_ABOVE_NECK if "neck" in at else _HEAD_ABOVE_SHOULDERS
+        bare = cls(at, at.get("spine"), carrier, rise)
+        return bare if "spine" in at else replace(bare, spine=_spine_joint(bare, motion))
+
+    def middle(self, xyz: np.ndarray, part: str) -> np.ndarray:
+        """Half-way (T, 3) between the left and right joints of a kind."""
+        return (xyz[:, self.at[f"left_{part}"]] + xyz[:, self.at[f"right_{part}"]]) / 2
+
+    def trunk(self, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pelvis, spine and thorax (T, 3)."""
+        at, shoulders = self.at, self.middle(xyz, "shoulder")
+        pelvis = xyz[:, at["pelvis"]] if "pelvis" in at else self.middle(xyz, "hip")
+        thorax = (shoulders + xyz[:, at["neck"]]) / 2 if "neck" in at else shoulders
+        thorax = xyz[:, at["thorax"]] if "thorax" in at else thorax
+        return pelvis, (pelvis + thorax) / 2 if self.spine is None else xyz[:, self.spine], thorax
+
+    def place(self, motion: Motion, face: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(T, 17, 3) joints; `face` holds the offsets (3,) of nose and head top from what the head is placed by."""
+        xyz, at = motion.xyz, self.at
+        points = dict(zip(("pelvis", "spine", "thorax"), self.trunk(xyz), strict=True))
+        below = xyz[:, self.carrier] if "head" in at or "neck" in at else self.middle(xyz, "shoulder")
+        points |= {name: below + motion.rotations[:, self.carrier] @ offset for name, offset in face.items()}
+        points |= {name: xyz[:, joint] for name, joint in at.items()}
+        return np.stack([points[name] for name in H36M_17.joints], axis=1)
 
 
-def _trunk(xyz: np.ndarray, found: dict[str, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Pelvis and thorax (T, 3)."""
+def _chain(parents: Sequence[int], joint: int) -> list[int]:
+    """A joint, its parent, and so on to the root."""
+    chain = [joint]
+    while parents[chain[-1]] >= 0:
+        chain.append(parents[chain[-1]])
+    return chain
 
-    def middle(part: str) -> np.ndarray:
-        return (xyz[:, found[f"left_{part}"]] + xyz[:, found[f"right_{part}"]]) / 2
 
-    return middle("hip"), (middle("shoulder") + xyz[:, found["neck"]]) / 2
+def _length(pelvis: np.ndarray, spine: np.ndarray, thorax: np.ndarray) -> np.ndarray:
+    """(T,) from pelvis over spine to thorax."""
+    return np.linalg.norm(spine - pelvis, axis=-1) + np.linalg.norm(thorax - spine, axis=-1)
 
 
-def _spine_joint(
-    parents: Sequence[int], rest: np.ndarray, found: dict[str, int], pelvis: np.ndarray, thorax: np.ndarray
-) -> int | None:
-    """The joint below the neck that is nearest to the middle of the trunk; None when all are near its ends."""
+def _spine_joint(anatomy: _Anatomy, motion: Motion) -> int | None:
+    """The joint below neck or head that is nearest to the middle of the trunk; None when all are near its ends."""
     best, nearest = None, 0.25
-    joint = parents[found["neck"]]
-    while joint >= 0:
-        below, above = np.linalg.norm(rest[joint] - pelvis), np.linalg.norm(rest[joint] - thorax)
-        distance = abs(float(below / max(float(below + above), 1e-9)) - _SPINE_HEIGHT)
+    pelvis, _, thorax = anatomy.trunk(motion.xyz)
+    for joint in _chain(motion.parents, anatomy.at.get("neck", anatomy.carrier))[1:]:
+        to_ends = (np.linalg.norm(motion.xyz[:, joint] - end, axis=-1) for end in (pelvis, thorax))
+        below, above = (float(np.median(distance)) for distance in to_ends)
+        distance = abs(below / max(below + above, 1e-9) - _SPINE_HEIGHT)
         if distance < nearest:
             best, nearest = joint, distance
-        joint = parents[joint]
     return best
 
 
-def _head_at_rest(rest: np.ndarray, found: dict[str, int], spine: int | None, up: int) -> dict[str, np.ndarray]:
-    """Offsets (3,) of nose and head top from the base of the head, in the rest pose."""
-    pelvis, thorax = (ends[0] for ends in _trunk(rest[None], found))
-    middle = (pelvis + thorax) / 2 if spine is None else rest[spine]
-    trunk = np.linalg.norm(middle - pelvis) + np.linalg.norm(thorax - middle)
-    upward = np.eye(3)[up]
-    left = rest[found["left_hip"]] - rest[found["right_hip"]]
-    left = (left - left @ upward * upward) / max(np.linalg.norm(left), 1e-9)
-    axes = np.stack([left, upward, np.cross(left, upward)], axis=-1)
-    return {"nose": axes @ _NOSE * trunk, "head_top": axes @ _HEAD_TOP * trunk}
-
-
-def _up_axis(trunk: np.ndarray) -> int:
-    """Index of the axis that points from pelvis to thorax (3,)."""
-    axis = int(np.abs(trunk).argmax())
-    if axis == 0 or not trunk[axis] > 0.8 * np.linalg.norm(trunk):
-        raise FormatError(
-            f"wanted a rest pose that stands along y or z, got a trunk along {np.round(trunk, 3).tolist()}"
-        )
-    return axis
-
-
-def _find_joints(names: Sequence[str]) -> dict[str, int]:
-    """Index of both sides' limb joints, `neck` and `head`, by the first naming convention that has them all."""
-    index = {_plain(name): i for i, name in reversed(list(enumerate(names)))}
-    closest: list[str] = []
-    label = ""
-    for convention, limbs, neck, head in _CONVENTIONS:
-        wanted = {
-            f"{side}_{joint}": [form for s in (side, side[0]) for form in (s + word, word + s)]
-            for side in ("left", "right")
-            for joint, word in zip(_LIMB_JOINTS, limbs, strict=True)
-        } | {"neck": [neck], "head": [head]}
-        found = {joint: index[form] for joint, forms in wanted.items() for form in forms if form in index}
-        if len(found) == len(wanted):
-            return found
-        missing = [f"{joint} ('{forms[0]}')" for joint, forms in wanted.items() if joint not in found]
-        if not label or len(missing) < len(closest):
-            closest, label = missing, convention
-    raise SkeletonError(
-        f"no joints for {', '.join(closest)} by {label} names; the file has {', '.join(names)}; rename its joints"
+def _upright_axes(anatomy: _Anatomy, motion: Motion, rest: Motion) -> np.ndarray:
+    """(3, 3) columns left, up and forward of the upright head, in the frame of the joint that it turns with."""
+    pelvis, _, thorax = anatomy.trunk(rest.xyz)
+    hips = rest.xyz[:, anatomy.at["left_hip"]] - rest.xyz[:, anatomy.at["right_hip"]]
+    standing = standing_axis((thorax - pelvis)[0], (pelvis - anatomy.middle(rest.xyz, "ankle"))[0])
+    if standing is not None:
+        upward = AXES[standing]
+        frames, exists = frame_from_axes(hips - hips @ upward[:, None] * upward, upward[None])
+        if exists[0]:
+            return frames[0]
+    pelvis, _, thorax = anatomy.trunk(motion.xyz)
+    hips, shoulders = (
+        motion.xyz[:, anatomy.at[f"left_{part}"]] - motion.xyz[:, anatomy.at[f"right_{part}"]]
+        for part in ("hip", "shoulder")
     )
-
-
-def _plain(name: str) -> str:
-    """A joint name without namespace (`mixamorig:`), case and separators."""
-    return "".join(letter for letter in name.split(":")[-1].lower() if letter.isalnum())
+    frames, exists = frame_from_axes(hips + shoulders, thorax - pelvis)
+    if not exists.any():
+        return np.eye(3)
+    turned = np.swapaxes(motion.rotations[exists, anatomy.carrier], -1, -2) @ frames[exists]
+    return Rotation.from_matrix(turned).mean().as_matrix()

@@ -4,13 +4,13 @@ import json
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from poselift.errors import FormatError
+from poselift.formats.lines import Lines
+from poselift.formats.motion import Motion
 from poselift.geometry.kinematics import FittedRotations, fit_rotations, forward_kinematics
 from poselift.geometry.rotation import unwrap_euler
 from poselift.sequence import Poses3D, spans
@@ -21,141 +21,100 @@ _CM_PER_M = 100.0
 _FOOT = np.array([0.0, 0.0, 1.0])
 
 
-@dataclass(frozen=True, eq=False)
-class BvhMotion:
-    """A BVH file: joints, and what moves them. Lengths are in the file's unit times the scale asked for."""
-
-    joints: tuple[str, ...]
-    """Joint names in file order; an End Site is called after its joint: `Head_end`."""
-    parents: tuple[int, ...]
-    """Index of each joint's parent, -1 for the root."""
-    offsets: np.ndarray
-    """(J, 3) position of each joint in its parent's frame at rest."""
-    channels: tuple[tuple[str, ...], ...]
-    """Each joint's channels in file order, lower case (`xposition`, `zrotation`); none for an End Site."""
-    values: np.ndarray
-    """(T, channels) the channels' values in file order: lengths and degrees."""
-    fps: float
-    """Frames per second."""
-
-    @cached_property
-    def _moved(self) -> tuple[np.ndarray, np.ndarray]:
-        frames = len(self.values)
-        translations = np.repeat(self.offsets[None], frames, axis=0)
-        rotations = np.broadcast_to(np.eye(3), (frames, len(self.joints), 3, 3)).copy()
-        column = 0
-        for joint, channels in enumerate(self.channels):
-            turns = ""
-            angles = []
-            for name in channels:
-                value = self.values[:, column]
-                column += 1
-                if name.endswith("position"):
-                    translations[:, joint, "xyz".index(name[0])] = value
-                else:
-                    turns += name[0].upper()
-                    angles.append(value)
-            if turns:
-                turned = Rotation.from_euler(turns, np.stack(angles, axis=-1), degrees=True)
-                rotations[:, joint] = turned.as_matrix()
-        return forward_kinematics(self.parents, translations, rotations)
-
-    @property
-    def xyz(self) -> np.ndarray:
-        """(T, J, 3) float64 world positions. A joint's position channels replace its offset, as in Blender."""
-        return self._moved[0]
-
-    @property
-    def rotations(self) -> np.ndarray:
-        """(T, J, 3, 3) float64 world rotations; the identity is the rest pose."""
-        return self._moved[1]
-
-
-def read_bvh(path: str | Path, *, scale: float = 1.0) -> BvhMotion:
+def read_bvh(path: str | Path, *, scale: float = 1.0) -> Motion:
     """Read a BVH file.
 
-    Keywords in any case, channels in any order and number, position channels on any joint.
+    Keywords in any case, channels in any order and number, position channels on any joint (they replace its offset, as
+    in Blender). End Sites may have names, comments (`#`) are passed over, the second joint of one name is called
+    `Arm.001`, and another number of complete frames than the file says is remarked on.
 
     Args:
         path: The file.
         scale: Factor on all lengths: 0.01 for metres from a file in centimetres (the format does not name its unit).
 
     Returns:
-        The joints and their motion.
+        The joints and their motion, lengths in the file's unit times `scale`.
 
     Raises:
         FormatError: The file cannot be read, or is broken; the message names the line.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise FormatError(f"cannot read {path}: {error.strerror}") from error
-    return _Parser(path, text).motion(scale)
+    return _Parser(Lines(Path(path))).motion(scale)
 
 
 class _Parser:
     """One pass over the lines of a file."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.line = 0
-        self._lines = self._words(text)
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self._rows = self._words()
         self.joints: list[str] = []
         self.parents: list[int] = []
-        self.offsets: list[list[float]] = []
-        self.channels: list[tuple[str, ...]] = []
+        self.offsets: list[np.ndarray] = []
+        self.channels: list[tuple[str, ...]] = []  # of each joint, in file order, lower case
 
-    def _words(self, text: str) -> Iterator[list[str]]:
-        """Words of each line that has any, a brace always on a line of its own."""
-        for number, line in enumerate(text.splitlines(), start=1):
-            self.line = number
-            for part in line.replace("{", "\n{\n").replace("}", "\n}\n").split("\n"):
-                if words := part.split():
-                    yield words
-
-    def error(self, wanted: str, got: str) -> FormatError:
-        """The error that names file and line."""
-        return FormatError(f"{self.path}:{self.line}: wanted {wanted}, got {got}; the file is broken or no BVH")
+    def _words(self) -> Iterator[list[str]]:
+        """Words of each line, a brace always on a line of its own."""
+        for words in self.lines.words():
+            for part in " ".join(words).replace("{", "\n{\n").replace("}", "\n}\n").split("\n"):
+                if part.strip():
+                    yield part.split()
 
     def next(self, wanted: str) -> list[str]:
         """Words of the next line."""
-        words = next(self._lines, None)
+        words = next(self._rows, None)
         if words is None:
-            raise self.error(wanted, "the end of the file")
+            raise self.lines.error(wanted, "the end of the file")
         return words
 
-    def expect(self, *keyword: str) -> list[str]:
+    def expect(self, keyword: str) -> list[str]:
         """The words after a keyword that must come now."""
-        words = self.next(" ".join(keyword))
-        if [word.lower() for word in words[: len(keyword)]] != [word.lower() for word in keyword]:
-            raise self.error(" ".join(keyword), f"'{' '.join(words)[:60]}'")
-        return words[len(keyword) :]
+        word, *rest = self.next(keyword)
+        if word.lower() != keyword.lower():
+            raise self.lines.error(keyword, f"'{' '.join([word, *rest])[:60]}'")
+        return rest
 
-    def numbers(self, words: list[str], count: int, what: str) -> list[float]:
-        """Exactly `count` finite numbers."""
-        try:
-            found = [float(word) for word in words]
-        except ValueError:
-            raise self.error(f"{count} numbers for {what}", f"'{' '.join(words)[:60]}'") from None
-        if len(found) != count or not np.isfinite(found).all():
-            raise self.error(f"{count} finite numbers for {what}", f"'{' '.join(words)[:60]}' ({len(found)} values)")
-        return found
+    def labelled(self, label: str) -> float:
+        """The number after a label and a colon, with or without spaces between them."""
+        line = " ".join(self.next(f"{label}:"))
+        name, colon, value = line.partition(":")
+        if name.strip().lower() != label.lower() or not colon:
+            raise self.lines.error(f"{label}:", f"'{line[:60]}'")
+        return float(self.lines.numbers(value.split(), 1, f"{label}:")[0])
 
-    def motion(self, scale: float) -> BvhMotion:
+    def motion(self, scale: float) -> Motion:
         """The whole file, lengths scaled."""
         self.expect("HIERARCHY")
         self._hierarchy()
-        (frames,) = self.numbers(self.expect("Frames:"), 1, "Frames:")
-        (frame_time,) = self.numbers(self.expect("Frame", "Time:"), 1, "Frame Time:")
-        if frame_time <= 0 or frames < 1 or frames != int(frames):
-            raise self.error("a positive frame time and number of frames", f"{frames:g} frames of {frame_time:g} s")
-        values = self._frames(int(frames))
-        lengths = [name.endswith("position") for channels in self.channels for name in channels]
-        values[:, lengths] *= scale
-        joints, parents = tuple(self.joints), tuple(self.parents)
+        said, frame_time = self.labelled("Frames"), self.labelled("Frame Time")
+        if frame_time <= 0 or said < 0 or said != int(said):
+            raise self.lines.error("a positive frame time and number of frames", f"{said:g} of {frame_time:g} s")
+        columns = sum(len(channels) for channels in self.channels)
+        what = f"the {columns} channels of a frame"
+        rows = [self.lines.numbers(words, columns, what) for words in self._rows]
+        if not rows:
+            raise self.lines.error("at least one frame", "none")
+        remarks = [f"Frames: says {said:.0f}, and there are {len(rows)}; all are read"] if said != len(rows) else []
+        xyz, rotations = self._move(np.array(rows), scale)
         offsets = np.array(self.offsets) * scale
-        return BvhMotion(joints, parents, offsets, tuple(self.channels), values, _fps(frame_time))
+        joints, parents = tuple(self.joints), tuple(self.parents)
+        return Motion(joints, parents, offsets, xyz, rotations, _fps(frame_time), remarks=tuple(remarks))
+
+    def _move(self, values: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+        """World positions (T, J, 3) and rotations (T, J, 3, 3) from the channels' values (T, channels)."""
+        translations = np.repeat(np.array(self.offsets)[None] * scale, len(values), axis=0)
+        rotations = np.broadcast_to(np.eye(3), (*translations.shape, 3)).copy()
+        columns = iter(values.T)
+        for joint, channels in enumerate(self.channels):
+            angles = {}
+            for name in channels:
+                if name.endswith("position"):
+                    translations[:, joint, "xyz".index(name[0])] = next(columns) * scale
+                else:
+                    angles[name[0].upper()] = next(columns)
+            if angles:
+                turned = Rotation.from_euler("".join(angles), np.stack(list(angles.values()), axis=-1), degrees=True)
+                rotations[:, joint] = turned.as_matrix()
+        return forward_kinematics(tuple(self.parents), translations, rotations)
 
     def _hierarchy(self) -> None:
         """Everything from ROOT to MOTION."""
@@ -169,45 +128,42 @@ class _Parser:
             elif keyword == "joint":
                 self._joint(words[1:], open_joints[-1])
                 open_joints.append(len(self.joints) - 1)
-            elif [word.lower() for word in words] == ["end", "site"]:
+            elif [word.lower() for word in words[:2]] == ["end", "site"]:
                 self._end_site(open_joints[-1])
             else:
-                raise self.error("JOINT, End Site or }", f"'{' '.join(words)[:60]}'")
+                raise self.lines.error("JOINT, End Site or }", f"'{' '.join(words)[:60]}'")
         self.expect("MOTION")
 
     def _joint(self, name: list[str], parent: int) -> None:
         joint = " ".join(name)
-        if not joint or joint in self.joints:
-            raise self.error("a joint name of its own", f"'{joint}'")
+        if not joint:
+            raise self.lines.error("a joint with a name", "none")
         self.expect("{")
-        offset = self.numbers(self.expect("OFFSET"), 3, "OFFSET")
+        offset = self.lines.numbers(self.expect("OFFSET"), 3, "OFFSET")
         count, *channels = self.expect("CHANNELS") or [""]
         channels = [channel.lower() for channel in channels]
         if count != str(len(channels)) or len(set(channels)) != len(channels):
-            raise self.error("CHANNELS, their number and their names", f"'{' '.join([count, *channels])}'")
+            raise self.lines.error("CHANNELS, their number and their names", f"'{' '.join([count, *channels])}'")
         for channel in channels:
             if channel not in _CHANNELS:
-                raise self.error("channels such as Xposition or Zrotation", f"'{channel}'")
+                raise self.lines.error("channels such as Xposition or Zrotation", f"'{channel}'")
         self._add(joint, parent, offset, tuple(channels))
 
     def _end_site(self, parent: int) -> None:
         self.expect("{")
-        offset = self.numbers(self.expect("OFFSET"), 3, "OFFSET")
+        offset = self.lines.numbers(self.expect("OFFSET"), 3, "OFFSET")
         self.expect("}")
         self._add(f"{self.joints[parent]}_end", parent, offset, ())
 
-    def _add(self, joint: str, parent: int, offset: list[float], channels: tuple[str, ...]) -> None:
-        self.joints.append(joint)
+    def _add(self, joint: str, parent: int, offset: np.ndarray, channels: tuple[str, ...]) -> None:
+        name, number = joint, 0
+        while name in self.joints:
+            number += 1
+            name = f"{joint}.{number:03}"
+        self.joints.append(name)
         self.parents.append(parent)
         self.offsets.append(offset)
         self.channels.append(channels)
-
-    def _frames(self, frames: int) -> np.ndarray:
-        columns = sum(len(channels) for channels in self.channels)
-        rows = [self.numbers(words, columns, f"the {columns} channels of a frame") for words in self._lines]
-        if len(rows) != frames:
-            raise self.error(f"{frames} frames as 'Frames:' says", f"{len(rows)} (cut short, or wrongly edited)")
-        return np.array(rows).reshape(frames, columns)
 
 
 def _fps(frame_time: float) -> float:

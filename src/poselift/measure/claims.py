@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from poselift.datasets.mocap import MocapClip, load_mocap
+from poselift.datasets.clip import MocapClip
+from poselift.datasets.mocap import load_mocap
 from poselift.errors import DatasetError, MissingData, MissingExtraError, install_hint
 from poselift.files import sha256_of
 from poselift.lifters.card import MOCAP, RECORDING, Card, Score

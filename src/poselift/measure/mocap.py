@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.errors import DatasetError, RecipeError
 from poselift.geometry.camera import Camera, look_at
 from poselift.lifters.contract import Lifter

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.errors import CheckpointError, MissingData
 from poselift.lab.export import release as releasing
 from poselift.lab.export.onnx import export_onnx

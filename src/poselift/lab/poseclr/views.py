@@ -12,8 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from poselift.datasets.clip import BenchmarkClip
-from poselift.datasets.mocap import MocapClip, load_mocap
+from poselift.datasets.clip import BenchmarkClip, MocapClip
+from poselift.datasets.mocap import load_mocap
 from poselift.errors import DatasetError, RecipeError
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.poseclr.bank import Moments

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2s
 
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 
 
 def part_of(clips: Sequence[MocapClip], fraction: float, seed: int = 0) -> list[MocapClip]:

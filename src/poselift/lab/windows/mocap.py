@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poselift.datasets.mocap import MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.errors import DatasetError, RecipeError
 from poselift.lab.observe.bodies import (  # fmt: skip
     bend_trunk,

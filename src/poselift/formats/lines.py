@@ -1,0 +1,57 @@
+"""Text formats of words and numbers, read line by line, with errors that name the line."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from poselift.errors import FormatError
+
+_LARGEST = 1e9
+
+
+class Lines:
+    """The lines of a file as words."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file.
+
+        Raises:
+            FormatError: It is not there, no file, or not readable.
+        """
+        self.path = path
+        self.number = 0
+        """Number of the line that was read last, from 1."""
+        try:
+            if path.exists() and not path.is_file():
+                raise FormatError(f"cannot read {path}: it is a folder or a device; name a file")
+            self._text = path.read_text(encoding="utf-8-sig", errors="replace")
+        except OSError as error:
+            raise FormatError(f"cannot read {path}: {error.strerror}") from error
+
+    def words(self) -> Iterator[list[str]]:
+        """Words of each line that has any and is no comment (`#`)."""
+        for number, line in enumerate(self._text.splitlines(), start=1):
+            self.number = number
+            if (words := line.split()) and not words[0].startswith("#"):
+                yield words
+
+    def error(self, wanted: str, got: str) -> FormatError:
+        """The error that names file and line."""
+        return FormatError(
+            f"{self.path}:{self.number}: wanted {wanted}, got {got}; the file is broken or not what its name says"
+        )
+
+    def numbers(self, words: Sequence[str], count: int, what: str) -> np.ndarray:
+        """`count` numbers (count,) out of words, each below a thousand million, so that sums and squares are finite.
+
+        Raises:
+            FormatError: There are more, fewer or others.
+        """
+        try:
+            found = np.array(words, dtype=float)
+        except ValueError:
+            found = np.array([])
+        if len(found) != count or not (np.abs(found) < _LARGEST).all():
+            raise self.error(f"{count} finite numbers for {what}", f"'{' '.join(words)[:60]}' ({len(words)} words)")
+        return found
