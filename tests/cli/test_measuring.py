@@ -93,7 +93,7 @@ def test_options_of_benchmarks_are_refused_for_motion_capture(capsys):
 
 def test_motion_files_have_no_parts(lifter, walk, monkeypatch, tmp_path):
     asked = []
-    monkeypatch.setattr(measuring, "load_mocap", lambda path, *, split: asked.append(split) or [walk(9)])
+    monkeypatch.setattr(measuring, "load_mocap", lambda path, *, split, skipped: asked.append(split) or [walk(9)])
     for options in ([], ["--split", "all"], ["--split", "dev"]):
         assert run("evaluate", "any", "--data", tmp_path / "walk.bvh", "--cameras", 1, *options) == 0
     assert asked == [None, None, "dev"]  # which the reader refuses
