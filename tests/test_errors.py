@@ -31,7 +31,7 @@ def test_the_drawn_tree_is_the_one_that_exists():
 
 
 def test_the_drawing_was_read():
-    assert len(documented_tree()) == 12
+    assert len(documented_tree()) == 13
     assert documented_tree()["MissingData"] == ("DatasetError", "OSError")
     assert documented_tree()["OutputExistsError"] == ("OutputError", None)
 

@@ -6,6 +6,7 @@
     ├── ShapeError         (ValueError)  an array has the wrong shape, or no frames
     ├── SkeletonError      (ValueError)  unknown skeleton, or joints that do not fit it
     ├── FormatError        (ValueError)  a file is not in a format we read, or is broken
+    │   └── MissingRate                  a keypoint file does not say its frame rate
     ├── OutputError        (OSError)     a result cannot be written
     │   └── OutputExistsError            refusing to overwrite one
     ├── MissingExtraError  (ImportError) an optional part is not installed
@@ -38,6 +39,10 @@ class SkeletonError(PoseliftError, ValueError):
 
 class FormatError(PoseliftError, ValueError):
     """A file is in no format we read, or is broken."""
+
+
+class MissingRate(FormatError):
+    """A keypoint file does not say its frame rate."""
 
 
 class OutputError(PoseliftError, OSError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poselift.errors import FormatError, SkeletonError
+from poselift.errors import FormatError, MissingRate, SkeletonError
 from poselift.formats.order import candidates, check_order, tell_skeleton
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS, Skeleton
@@ -52,12 +52,13 @@ def finish(people: Sequence[np.ndarray], source: Source, wish: Wish) -> tuple[Ke
         wish: What the user says.
 
     Raises:
-        FormatError: No frames, no joint in sight, infinite or absurd numbers, no frame rate.
+        FormatError: No frames, no joint in sight, infinite or absurd numbers.
+        MissingRate: Neither the file nor the user says the frame rate.
         SkeletonError: The joints fit no skeleton, do not tell which, or contradict the file's own claim.
     """
     checked = [_checked(np.asarray(person), source.name) for person in people]
-    skeleton = _skeleton(checked, source, wish)
     fps, image_size = _fps(len(checked[0]), source, wish), _image_size(source)
+    skeleton = _skeleton(checked, source, wish)
     clips = tuple(
         Keypoints2D(person[..., :2], person[..., 2] if person.shape[2] == 3 else None, skeleton, fps, image_size)
         for person in checked
@@ -133,7 +134,7 @@ def _fps(frames: int, source: Source, wish: Wish) -> float:
         return source.fps
     if frames == 1:
         return ONE_FRAME_FPS
-    raise FormatError(f"{source.name} does not say its frame rate; pass --fps (fps=...), frames per second")
+    raise MissingRate(f"{source.name} does not say its frame rate; pass --fps (fps=...), frames per second")
 
 
 def _image_size(source: Source) -> tuple[int, int] | None:
