@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -291,9 +292,31 @@ def test_everything_exported_is_documented():
         assert isinstance(exported, poselift.Skeleton) or len(exported.__doc__) > 20, name
 
 
-def test_the_version_is_the_project_s():
-    project = SOURCE.parents[1] / "pyproject.toml"
-    if not project.is_file():
+def of_the_checkout(name: str) -> str:
+    """Text of a file beside the source."""
+    path = SOURCE.parents[1] / name
+    if not path.is_file():
         pytest.skip("not a checkout")
-    assert f'\nversion = "{poselift.__version__}"\n' in project.read_text("utf-8")
+    return path.read_text("utf-8")
+
+
+def test_the_version_is_the_project_s():
+    version = poselift.__version__
+    assert f'\nversion = "{version}"\n' in of_the_checkout("pyproject.toml")
+    assert f"\nversion: {version}\n" in of_the_checkout("CITATION.cff")
+    assert f"version = {{{version}}}" in of_the_checkout("README.md")
     assert (SOURCE / "py.typed").is_file()
+
+
+def test_the_readme_says_what_is_in_every_room():
+    tree = of_the_checkout("README.md").partition("\nsrc/poselift/\n")[2].partition("\ndocs/")[0]
+    said = re.findall(r"(?:^  | {2})(\w+)(?:\.py|/)", tree, re.MULTILINE)
+    assert sorted(said) == sorted(set(RANK) - {"poselift", "__main__"})
+
+
+def test_papers_are_cited_alike():
+    """Every title of the README's BibTeX stands in CITATION.cff."""
+    titles = re.findall(r"  title = \{(.+?)\},\n", of_the_checkout("README.md"), re.DOTALL)
+    plain = [" ".join(re.sub(r"[{}]", "", title).split()) for title in titles]
+    assert len(plain) == 5
+    assert [title for title in plain if f'title: "{title}"' not in of_the_checkout("CITATION.cff")] == []
