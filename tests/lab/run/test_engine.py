@@ -184,6 +184,7 @@ def checkpoint(folder):
     return torch.load(folder / "checkpoint.pt", weights_only=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", [TRAIN, PRETRAIN], ids=["train", "pretrain"])
 def test_two_processes_give_what_one_gives_in_two_rounds(archive, here, tmp_path, verb):
     batch = ["--data", archive, "--batch-size", "9", "--steps", "4", "--log-every", "2"]
