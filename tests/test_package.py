@@ -9,9 +9,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import poselift
+from poselift.doctor import diagnose
+from poselift.formats import write_keypoints
 
 SOURCE = Path(poselift.__file__).parent
 HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow")
@@ -284,6 +287,24 @@ def test_exported_names():
         "write_viewer",
     ]
     assert all(hasattr(poselift, name) for name in poselift.__all__)
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((4, 17, 2)), (), "clip.npz", None])
+def test_another_kind_of_argument_is_refused_with_what_to_do(tmp_path, wrong):
+    """Arrays, a tuple of people and paths are what newcomers give."""
+    out, poses = tmp_path / "out", poselift.Poses3D(np.zeros((4, 17, 3)), "H36M_17", 30.0)
+    calls = {
+        "Keypoints2D": [lambda: poselift.lift(wrong), lambda: diagnose(wrong), lambda: write_keypoints(wrong, out)],
+        "Poses3D": [lambda: poselift.save_poses(wrong, out), lambda: poselift.write_viewer(wrong, out)],
+    }
+    if wrong is not None:
+        calls["Keypoints2D"].append(lambda: poselift.write_viewer(poses, out, keypoints=wrong))
+    for wanted, called in calls.items():
+        for call in called:
+            with pytest.raises(TypeError, match=f"wanted {wanted}, got {type(wrong).__name__}; take ") as told:
+                call()
+            assert isinstance(told.value, poselift.PoseliftError)
+    assert not out.exists()
 
 
 def test_everything_exported_is_documented():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from poselift.errors import ShapeError, SkeletonError
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.errors import KindError, ShapeError, SkeletonError
+from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses
 from poselift.skeleton import COCO_17, H36M_17
 
 XY = np.ones((3, 17, 2))
@@ -96,3 +96,25 @@ def test_wrong_poses_are_refused():
         Poses3D(XY, H36M_17, 50)
     with pytest.raises(SkeletonError, match="H36M_17 has 17 joints"):
         Poses3D(np.ones((3, 15, 3)), H36M_17, 50)
+
+
+def test_a_skeleton_s_name_becomes_the_skeleton():
+    assert Keypoints2D(np.zeros((2, 17, 2)), None, "coco_17", 30.0).skeleton is COCO_17
+    assert Poses3D(np.zeros((2, 17, 3)), "H36M_17", 30.0).skeleton is H36M_17
+    with pytest.raises(SkeletonError, match="unknown skeleton 'COCO_18'; did you mean 'COCO_17'"):
+        Keypoints2D(np.zeros((2, 17, 2)), None, "COCO_18", 30.0)
+    with pytest.raises(SkeletonError, match="wanted a skeleton or its name, got list"):
+        Poses3D(np.zeros((2, 17, 3)), [0, 1], 30.0)
+
+
+@pytest.mark.parametrize(("value", "name"), [(np.zeros((2, 17, 2)), "ndarray"), ((1, 2), "tuple"), ("a.npz", "str")])
+def test_what_is_neither_keypoints_nor_poses_is_told_apart(value, name):
+    with pytest.raises(KindError, match=f"wanted Keypoints2D, got {name}; take one of read_keypoints"):
+        expect_keypoints(value)
+    with pytest.raises(KindError, match=f"wanted Poses3D, got {name}; take what lift"):
+        expect_poses(value)
+    keypoints, poses = Keypoints2D(np.zeros((2, 17, 2)), None, COCO_17, 30), Poses3D(np.zeros((2, 17, 3)), H36M_17, 30)
+    expect_keypoints(keypoints)
+    expect_poses(poses)
+    with pytest.raises(KindError, match="wanted Poses3D, got Keypoints2D"):
+        expect_poses(keypoints)

@@ -3,6 +3,7 @@
 ::
 
     PoseliftError
+    ├── KindError          (TypeError)   an argument is another kind of thing than wanted
     ├── ShapeError         (ValueError)  an array has the wrong shape, or no frames
     ├── SkeletonError      (ValueError)  unknown skeleton, or joints that do not fit it
     ├── FormatError        (ValueError)  a file is not in a format we read, or is broken
@@ -27,6 +28,10 @@ from pathlib import Path
 
 class PoseliftError(Exception):
     """Base of every error raised on purpose."""
+
+
+class KindError(PoseliftError, TypeError):
+    """An argument is another kind of thing than wanted."""
 
 
 class ShapeError(PoseliftError, ValueError):
@@ -79,6 +84,21 @@ class DetectionError(PoseliftError, ValueError):
 
 class RecipeError(PoseliftError, ValueError):
     """A training recipe or configuration contradicts itself."""
+
+
+def check_kind(value: object, wanted: type, how: str) -> None:
+    """Refuse an argument of another kind.
+
+    Args:
+        value: The argument.
+        wanted: Class that it must be of.
+        how: End of the message: how to get what is wanted.
+
+    Raises:
+        KindError: `value` is no `wanted`.
+    """
+    if not isinstance(value, wanted):
+        raise KindError(f"wanted {wanted.__name__}, got {type(value).__name__}; {how}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

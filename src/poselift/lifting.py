@@ -17,7 +17,7 @@ from poselift.prepare.normalize import PERSON_SCALE, calibrate, normalize_window
 from poselift.prepare.resample import resample_keypoints, resample_poses
 from poselift.prepare.swaps import repair_swaps
 from poselift.prepare.window import Windows, blend_seams, cut
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints
 
 BATCH = 64
 """Windows lifted at a time; more is not faster on a laptop and takes memory."""
@@ -46,11 +46,13 @@ def lift(
         the benchmarks' `SCREEN` normalisation.
 
     Raises:
+        KindError: `keypoints` is an array, several people, or something else.
         FormatError: The weights need the picture's size, and the keypoints come without.
         SkeletonError: The keypoints lack joints that cannot be made up.
         DetectionError: No joint was seen in any frame.
         ShapeError: The lifter's result has another shape than it announces, or is not finite.
     """
+    expect_keypoints(keypoints)
     lifter = lifter or load_lifter(AUTO, fps=keypoints.fps, length=len(keypoints))
     check_lifter(lifter)
     source = convert(keypoints, lifter.skeleton)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from poselift.errors import ShapeError, SkeletonError
-from poselift.skeleton import Skeleton
+from poselift.errors import ShapeError, SkeletonError, check_kind
+from poselift.skeleton import Skeleton, get_skeleton
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Keypoints2D:
     confidence: np.ndarray | None
     """(T, J) float32 in [0, 1], or None when the source has no scores."""
     skeleton: Skeleton
-    """Joint order of `xy`."""
+    """Joint order of `xy`; a skeleton's name becomes that skeleton."""
     fps: float
     """Frames per second."""
     image_size: tuple[int, int] | None = None
@@ -31,6 +31,7 @@ class Keypoints2D:
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
+        object.__setattr__(self, "skeleton", get_skeleton(self.skeleton))
         xy = _frames(self.xy, "xy", self.skeleton, 2)
         object.__setattr__(self, "xy", xy)
         if np.isinf(xy).any():
@@ -70,12 +71,13 @@ class Poses3D:
     xyz: np.ndarray
     """(T, J, 3) float32 metres, relative to the root joint; camera axes: x right, y down, z away from the camera."""
     skeleton: Skeleton
-    """Joint order of `xyz`."""
+    """Joint order of `xyz`; a skeleton's name becomes that skeleton."""
     fps: float
     """Frames per second."""
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
+        object.__setattr__(self, "skeleton", get_skeleton(self.skeleton))
         xyz = _frames(self.xyz, "xyz", self.skeleton, 3)
         if not np.isfinite(xyz).all():
             raise ShapeError(f"poses hold {int((~np.isfinite(xyz)).sum())} NaN or infinite values")
@@ -116,3 +118,21 @@ def _frames(array: np.ndarray, name: str, skeleton: Skeleton, channels: int) -> 
 def _check_fps(fps: float) -> None:
     if not (np.isfinite(fps) and fps > 0):
         raise ShapeError(f"wanted a positive frame rate, got fps={fps}")
+
+
+def expect_keypoints(value: object) -> None:
+    """Refuse what is not one person's keypoints.
+
+    Raises:
+        KindError: `value` is no `Keypoints2D`.
+    """
+    check_kind(value, Keypoints2D, "take one of read_keypoints(path), or make it: Keypoints2D(xy, None, skeleton, fps)")
+
+
+def expect_poses(value: object) -> None:
+    """Refuse what is not one person's poses.
+
+    Raises:
+        KindError: `value` is no `Poses3D`.
+    """
+    check_kind(value, Poses3D, "take what lift(keypoints) returns, or make it: Poses3D(xyz, skeleton, fps)")

@@ -22,7 +22,7 @@ from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.read import is_video, read_keypoints
-from poselift.sequence import Keypoints2D
+from poselift.sequence import Keypoints2D, expect_keypoints
 from poselift.skeleton import SKELETONS
 
 __all__ = ["Finding", "Severity", "diagnose", "doctor", "draw", "report", "worst"]
@@ -51,9 +51,13 @@ def diagnose(
 
     Returns:
         What was found, the worst first. Empty when nothing is worth a word.
+
+    Raises:
+        KindError: `subject` is neither.
     """
     if isinstance(subject, BenchmarkSet):
         return _diagnose_set(subject, progress)
+    expect_keypoints(subject)
     if lifter is None and subject.confidence is None and rate_known:  # scores tell sides better than perspective does
         lifter = _shipped()
     findings = check_keypoints(Body(subject, rate_known), lifter)
