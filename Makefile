@@ -1,10 +1,10 @@
-# The README's two commands. Each sets up all it needs in a virtual environment of its own; PYTHON names the interpreter.
+# Each command sets up all it needs in a virtual environment of its own; PYTHON names the interpreter.
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # More threads than cores make small networks crawl.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check clean
+.PHONY: demo test check dist clean
 
 demo: .venv/demo
 	.venv/bin/poselift lift src/poselift/data/demo.npz --out out/demo --force
@@ -12,16 +12,38 @@ demo: .venv/demo
 	@echo "  $(CURDIR)/out/demo/demo.html"
 
 test: .venv-lab/ready .venv-video/ready
-	.venv-lab/bin/python -m pytest --numprocesses 2
-	.venv-video/bin/python -m pytest --numprocesses 2 --ignore tests/lab
+	.venv-lab/bin/python -m pytest --numprocesses 2 --durations 10
+	.venv-video/bin/python -m pytest --numprocesses 2 --durations 10 --ignore tests/lab
 
 check: .venv-lab/ready
 	.venv-lab/bin/ruff format --check .
 	.venv-lab/bin/ruff check .
 	.venv-lab/bin/mypy
 
+# The wheel, built from the sdist; and that it works where there is nothing but it and what it asks for.
+dist: .venv-lab/ready
+	rm -rf dist .venv-dist
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt .venv-lab/bin/python -m build --outdir dist
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/$(PIP) dist/*.whl
+	cd dist && PYTHONPATH= ../.venv-dist/bin/python -c "$$CHECK_WHEEL"
+	PYTHONPATH= .venv-dist/bin/poselift --version
+	ls -lh dist
+
+define CHECK_WHEEL
+import subprocess, sys, tempfile
+from importlib import resources
+import poselift
+assert "site-packages" in poselift.__file__, poselift.__file__
+demo = resources.files("poselift") / "data" / "demo.npz"
+with tempfile.TemporaryDirectory() as out:
+    subprocess.run([sys.executable, "-m", "poselift", "lift", str(demo), "-o", out], check=True)
+    assert len(poselift.read_poses(f"{out}/demo.npz")) == 58
+endef
+export CHECK_WHEEL
+
 clean:
-	rm -rf .venv .venv-lab .venv-video out
+	rm -rf .venv .venv-lab .venv-video .venv-dist dist out
 
 # The front alone, as `pip install poselift` gives it.
 .venv/demo: pyproject.toml constraints.txt

@@ -16,7 +16,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 FLAGS = ("--headless", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--hide-scrollbars")
 
 
-def chromium(*arguments: str, timeout_s: float = 60) -> str:
+def chromium(*arguments: str, timeout_s: float = 600) -> str:
     """Run a headless Chromium with a profile of its own until it ends, and return what it printed."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from poselift.errors import ShapeError, SkeletonError
+from poselift.errors import KindError, ShapeError, SkeletonError
 from poselift.geometry.camera import Camera
-from poselift.sequence import Keypoints2D, Poses3D, spans
+from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses, spans
 from poselift.skeleton import COCO_17, H36M_17
 
 XY = np.ones((3, 17, 2))
@@ -172,3 +172,25 @@ def test_y_is_up_for_animation_in_every_frame():
 def test_what_poses_cannot_know_is_refused(fields, message):
     with pytest.raises(ShapeError, match=message):
         Poses3D(np.zeros((3, 17, 3)), H36M_17, 50, **fields)
+
+
+def test_a_skeleton_s_name_becomes_the_skeleton():
+    assert Keypoints2D(np.zeros((2, 17, 2)), None, "coco_17", 30.0).skeleton is COCO_17
+    assert Poses3D(np.zeros((2, 17, 3)), "H36M_17", 30.0).skeleton is H36M_17
+    with pytest.raises(SkeletonError, match="unknown skeleton 'COCO_18'; did you mean 'COCO_17'"):
+        Keypoints2D(np.zeros((2, 17, 2)), None, "COCO_18", 30.0)
+    with pytest.raises(SkeletonError, match="wanted a skeleton or its name, got list"):
+        Poses3D(np.zeros((2, 17, 3)), [0, 1], 30.0)
+
+
+@pytest.mark.parametrize(("value", "name"), [(np.zeros((2, 17, 2)), "ndarray"), ((1, 2), "tuple"), ("a.npz", "str")])
+def test_what_is_neither_keypoints_nor_poses_is_told_apart(value, name):
+    with pytest.raises(KindError, match=f"wanted Keypoints2D, got {name}; take one of read_keypoints"):
+        expect_keypoints(value)
+    with pytest.raises(KindError, match=f"wanted Poses3D, got {name}; take what lift"):
+        expect_poses(value)
+    keypoints, poses = Keypoints2D(np.zeros((2, 17, 2)), None, COCO_17, 30), Poses3D(np.zeros((2, 17, 3)), H36M_17, 30)
+    expect_keypoints(keypoints)
+    expect_poses(poses)
+    with pytest.raises(KindError, match="wanted Poses3D, got Keypoints2D"):
+        expect_poses(keypoints)

@@ -3,9 +3,11 @@
 ::
 
     PoseliftError
+    ├── KindError          (TypeError)   an argument is another kind of thing than wanted
     ├── ShapeError         (ValueError)  an array has the wrong shape, or no frames
     ├── SkeletonError      (ValueError)  unknown skeleton, or joints that do not fit it
     ├── FormatError        (ValueError)  a file is not in a format we read, or is broken
+    │   └── MissingRate                  a keypoint file does not say its frame rate
     ├── OutputError        (OSError)     a result cannot be written
     │   └── OutputExistsError            refusing to overwrite one
     ├── MissingExtraError  (ImportError) an optional part is not installed
@@ -28,6 +30,10 @@ class PoseliftError(Exception):
     """Base of every error raised on purpose."""
 
 
+class KindError(PoseliftError, TypeError):
+    """An argument is another kind of thing than wanted."""
+
+
 class ShapeError(PoseliftError, ValueError):
     """An array has the wrong shape, or holds nothing."""
 
@@ -38,6 +44,10 @@ class SkeletonError(PoseliftError, ValueError):
 
 class FormatError(PoseliftError, ValueError):
     """A file is in no format we read, or is broken."""
+
+
+class MissingRate(FormatError):
+    """A keypoint file does not say its frame rate."""
 
 
 class OutputError(PoseliftError, OSError):
@@ -74,6 +84,21 @@ class DetectionError(PoseliftError, ValueError):
 
 class RecipeError(PoseliftError, ValueError):
     """A training recipe or configuration contradicts itself."""
+
+
+def check_kind(value: object, wanted: type, how: str) -> None:
+    """Refuse an argument of another kind.
+
+    Args:
+        value: The argument.
+        wanted: Class that it must be of.
+        how: End of the message: how to get what is wanted.
+
+    Raises:
+        KindError: `value` is no `wanted`.
+    """
+    if not isinstance(value, wanted):
+        raise KindError(f"wanted {wanted.__name__}, got {type(value).__name__}; {how}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ from poselift.prepare.normalize import calibrate
 from poselift.prepare.resample import resample_keypoints, resample_poses
 from poselift.prepare.swaps import repair_swaps
 from poselift.prepare.window import blend_seams, cut
-from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D
+from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints
 
 BATCH = 64
 """Windows lifted at a time; more is not faster on a laptop and takes memory."""
@@ -64,12 +64,14 @@ def lift(
         observed of each joint.
 
     Raises:
+        KindError: `keypoints` is an array, several people, or something else.
         FormatError: The weights need the picture's size, and the keypoints come without; or another frame than the
             lifter's is wanted, and there is no camera.
         SkeletonError: The keypoints lack joints that cannot be made up.
         DetectionError: No joint was seen in any frame.
         ShapeError: The lifter's result has another shape than it announces, or is not finite.
     """
+    expect_keypoints(keypoints)
     lifter = lifter or load_lifter(AUTO, fps=keypoints.fps, length=len(keypoints))
     check_lifter(lifter)
     turned = _turning(frame_of(lifter), frame, camera)

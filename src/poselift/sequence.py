@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import ShapeError, SkeletonError
+from poselift.errors import ShapeError, SkeletonError, check_kind
 from poselift.geometry.camera import Camera
-from poselift.skeleton import Skeleton
+from poselift.skeleton import Skeleton, get_skeleton
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class Keypoints2D:
     confidence: np.ndarray | None
     """(T, J) float32 in [0, 1], or None when the source has no scores."""
     skeleton: Skeleton
-    """Joint order of `xy`."""
+    """Joint order of `xy`; a skeleton's name becomes that skeleton."""
     fps: float
     """Frames per second."""
     image_size: tuple[int, int] | None = None
@@ -33,6 +33,7 @@ class Keypoints2D:
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
+        object.__setattr__(self, "skeleton", get_skeleton(self.skeleton))
         xy = _frames(self.xy, "xy", self.skeleton, 2)
         object.__setattr__(self, "xy", xy)
         if np.isinf(xy).any():
@@ -100,7 +101,7 @@ class Poses3D:
     xyz: np.ndarray
     """(T, J, 3) float32 metres, relative to the root joint, in the axes of `frame`."""
     skeleton: Skeleton
-    """Joint order of `xyz`."""
+    """Joint order of `xyz`; a skeleton's name becomes that skeleton."""
     fps: float
     """Frames per second."""
     frame: str = CAMERA
@@ -121,6 +122,7 @@ class Poses3D:
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
+        object.__setattr__(self, "skeleton", get_skeleton(self.skeleton))
         xyz = _frames(self.xyz, "xyz", self.skeleton, 3)
         if not np.isfinite(xyz).all():
             raise ShapeError(f"poses hold {int((~np.isfinite(xyz)).sum())} NaN or infinite values")
@@ -212,3 +214,21 @@ def _frames(array: np.ndarray, name: str, skeleton: Skeleton, channels: int) -> 
 def _check_fps(fps: float) -> None:
     if not (np.isfinite(fps) and fps > 0):
         raise ShapeError(f"wanted a positive frame rate, got fps={fps}")
+
+
+def expect_keypoints(value: object) -> None:
+    """Refuse what is not one person's keypoints.
+
+    Raises:
+        KindError: `value` is no `Keypoints2D`.
+    """
+    check_kind(value, Keypoints2D, "take one of read_keypoints(path), or make it: Keypoints2D(xy, None, skeleton, fps)")
+
+
+def expect_poses(value: object) -> None:
+    """Refuse what is not one person's poses.
+
+    Raises:
+        KindError: `value` is no `Poses3D`.
+    """
+    check_kind(value, Poses3D, "take what lift(keypoints) returns, or make it: Poses3D(xyz, skeleton, fps)")

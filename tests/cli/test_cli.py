@@ -357,7 +357,7 @@ def test_the_version_is_printed_and_the_help_says_how(capsys):
 def test_python_m_poselift_runs_the_same_command():
     done = subprocess.run(
         [sys.executable, "-m", "poselift", "lift", "nothing.npz", "-o", "nowhere", "--lifter", "nothing.onnx"],
-        capture_output=True, text=True, timeout=300, env=os.environ | {"COLUMNS": "80"},
+        capture_output=True, text=True, timeout=1800, env=os.environ | {"COLUMNS": "80"},
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.strip() == "error: no weights at nothing.onnx"

@@ -1,5 +1,8 @@
+import ast
+import inspect
 import io
 import json
+import re
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -10,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from poselift.cli import VERBS
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.mocap import load_mocap
 from poselift.doctor import Finding, diagnose, doctor, report, worst
@@ -135,12 +139,55 @@ def test_a_file_that_claims_a_wrong_order_is_told_of_and_drawn(tmp_path, walk):
     assert run(path, skeleton="COCO_17")[0] == 1
 
 
+def test_a_file_without_its_rate_is_looked_at_all_the_same(tmp_path, exchanged, caplog):
+    (person,) = read_keypoints(DEMO)
+    shuffled = reordered(person, np.random.default_rng(2).permutation(33))
+    for name, clip in (("right", person), ("exchanged", exchanged(person)), ("shuffled", shuffled)):
+        np.savez(tmp_path / f"{name}.npz", xy=clip.xy, image_size=clip.image_size)
+    caplog.set_level("INFO")
+    status, said = run(tmp_path / "right.npz")
+    assert status == 0
+    assert "right.npz: 2 info" in said  # there are no scores either
+    assert caplog.text.count("are taken to be MEDIAPIPE_33") == 1
+    assert "rate: the frame rate is not known" in said and "advice: give it with --fps" in said
+    assert "rate: " not in run(tmp_path / "right.npz", fps=30)[1]
+    status, said = run(tmp_path / "exchanged.npz")
+    assert status == 1 and "left and right are probably exchanged" in said
+    status, said = run(tmp_path / "shuffled.npz", out=tmp_path)
+    assert status == 1 and "do not look like a person" in said and (tmp_path / "shuffled.svg").is_file()
+
+
+def test_what_needs_the_rate_is_not_looked_at_without_it(walk, exchanged):
+    keypoints = walk(turn_deg=0, noise=5).keypoints
+    xy = keypoints.xy.copy()
+    xy[20:25] = exchanged(keypoints).xy[20:25]
+    said = {finding.check for finding in diagnose(replace(keypoints, xy=xy))}
+    assert said >= {"swaps", "jitter", "confidence"}
+    unknown = diagnose(replace(keypoints, xy=xy), rate_known=False)
+    assert [(finding.severity, finding.check) for finding in unknown] == [("info", "rate"), ("info", "confidence")]
+    assert "not known" in unknown[0].wrong
+
+
+def test_advice_names_flags_that_exist():
+    """Each flag is one of the doctor's, or of lift's."""
+    flags = set()
+    for path in Path(str(resources.files("poselift") / "doctor")).glob("*.py"):
+        nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+        remarks = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        said = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in remarks]
+        flags |= set(re.findall(r"--[a-z-]+", " ".join(map(str, said))))
+    assert flags >= {"--skeleton", "--fps", "--image-size", "--out"}
+    options = {*inspect.signature(VERBS["doctor"]).parameters, *inspect.signature(VERBS["lift"]).parameters}
+    assert flags <= {f"--{option.replace('_', '-')}" for option in options}
+
+
 def test_what_cannot_be_read_is_an_error(tmp_path):
     (tmp_path / "broken.json").write_text(json.dumps({"what": 1}))
     for name in ("broken.json", "none.npz"):
         status, said = run(tmp_path / name, DEMO)
         assert status == 1
         assert "file: " in said and "nothing is wrong" in said
+        assert "advice: do what the message says" in said
     with pytest.raises(FormatError, match="nothing to look at"):
         run()
 
@@ -165,7 +212,7 @@ def test_the_report_says_all(walk):
         "rate: too [fast]",
         "in person 2",
         "then: it is wrong",
-        "mend: give --fps",
+        "advice: give --fps",
     ):
         assert words in said
     assert said.index("too [fast]") < said.index("picture")

@@ -14,7 +14,7 @@ from poselift.skeleton import COCO_17, H36M_17, Skeleton
 def found(keypoints: Keypoints2D) -> dict[str, Finding]:
     """Findings by check; a check that speaks twice speaks of one thing."""
     findings = check_keypoints(Body(keypoints))
-    assert all(f.wrong and f.effect and f.mend for f in findings)
+    assert all(f.wrong and f.effect and f.advice for f in findings)
     return {finding.check: finding for finding in findings}
 
 
@@ -56,7 +56,7 @@ def test_normalised_coordinates_are_found(walk, change):
     keypoints = walk().keypoints
     findings = found(replace(keypoints, xy=change(keypoints.xy)))
     assert findings["units"].severity == "error"
-    assert "width" in findings["units"].mend
+    assert "width" in findings["units"].advice
 
 
 def test_small_people_and_wrong_pictures(walk):
@@ -111,6 +111,12 @@ def test_arms_against_legs_are_found(walk, exchanged, joints):
     assert "disagree" in finding.wrong
 
 
+@pytest.mark.parametrize(("frames", "severity"), [(1, "info"), (19, "info"), (20, "error")])
+def test_sides_are_not_told_from_a_handful_of_frames(walk, exchanged, frames, severity):
+    keypoints = exchanged(walk(turn_deg=20).keypoints, ("hip", "knee", "ankle"))
+    assert severities(keypoints.with_frames(keypoints.xy[:frames], None, 50.0))["sides"] == severity
+
+
 @pytest.mark.parametrize(("frames", "severity"), [(6, "info"), (40, "warning")])
 def test_swaps_for_a_moment_are_found(walk, exchanged, frames, severity):
     keypoints = walk(turn_deg=0).keypoints
@@ -130,7 +136,7 @@ def test_rates(walk):
     assert "3.8 steps a second at 100 fps" in fast.wrong
     slow = found(walk(frames=300, strides_hz=0.9, fps=50.0).keypoints.with_frames(*_thinned(walk), 25.0))["rate"]
     assert slow.severity == "warning" and "is it 50?" in slow.wrong
-    assert "--fps" in slow.mend
+    assert "--fps" in slow.advice
 
 
 def _thinned(walk: Callable) -> tuple[np.ndarray, None]:

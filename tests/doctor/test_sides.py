@@ -9,6 +9,7 @@ from poselift.doctor.body import Body, agreement
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D
+from poselift.skeleton import HALPE_26
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,49 @@ def test_feet_tell(demo, exchanged):
     assert sides.feet(Body(exchanged(demo))) < -0.8
     assert sides.exchanged(Body(demo), None) == []
     assert sides.exchanged(Body(exchanged(demo)), None) == ["the toes point away from where the hips face"]
+
+
+def test_the_foot_whose_heel_is_lower_counts():
+    """Who walks away from the camera lifts one heel above its toes in the picture; the other foot tells."""
+    xy = np.full((60, len(HALPE_26), 2), np.nan, np.float32)
+    places = {
+        "left_hip": (-40, 0), "right_hip": (40, 0), "left_shoulder": (-60, -200), "right_shoulder": (60, -200),
+        "left_heel": (-40, 400), "left_big_toe": (-40, 392), "right_heel": (40, 340), "right_big_toe": (40, 390),
+    }  # fmt: skip
+    xy[:, list(HALPE_26.indices(list(places)))] = list(places.values())
+    away = Keypoints2D(xy + 500, None, HALPE_26, 30.0)
+    assert sides.feet(Body(away)) == pytest.approx(1)
+
+
+def scored(keypoints: Keypoints2D) -> Keypoints2D:
+    """With scores that say nothing."""
+    return replace(keypoints, confidence=np.random.default_rng(1).normal(0.85, 0.06, keypoints.xy.shape[:2]))
+
+
+def cut(keypoints: Keypoints2D, frames: int, start: int = 0) -> Keypoints2D:
+    part, scores = slice(start, start + frames), keypoints.confidence
+    return keypoints.with_frames(keypoints.xy[part], None if scores is None else scores[part], keypoints.fps)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5, 15])
+def test_a_handful_of_frames_raises_no_alarm(walk, demo, frames):
+    """The agreement of one number with another is always 1 or -1."""
+    for clip in (demo, scored(walk(turn_deg=90).keypoints), scored(walk(turn_deg=0).keypoints)):
+        for start in range(0, 50, 5):
+            few = Body(cut(clip, frames, start))
+            assert np.isnan(sides.arms_against_legs(few))
+            assert sides.feet(few) == sides.confidence(few) == 0
+
+
+def test_how_many_frames_are_enough(walk, demo, exchanged):
+    exchanged_arms = exchanged(walk().keypoints, ("shoulder", "elbow", "wrist"))
+    assert sides.arms_against_legs(Body(cut(exchanged_arms, 20))) < -0.8
+    assert np.isnan(sides.arms_against_legs(Body(cut(exchanged_arms, 19))))
+    surer = one_side_surer(walk(turn_deg=90).keypoints, "right")
+    assert sides.confidence(Body(cut(surer, 45))) > 0.8 and sides.confidence(Body(cut(surer, 44))) == 0
+    xy = demo.xy.copy()
+    xy[50:] = np.nan  # of the first 50 frames 47 tell
+    assert sides.feet(Body(replace(demo, xy=xy))) > 0.8 and sides.feet(Body(cut(demo, 44))) == 0
 
 
 def test_feet_say_nothing_where_there_are_none(walk, demo):

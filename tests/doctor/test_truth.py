@@ -21,7 +21,7 @@ def clip(walk) -> BenchmarkClip:
 
 def found(clip: BenchmarkClip) -> dict[str, Finding]:
     findings = check_truth(clip)
-    assert all(f.wrong and f.effect and f.mend for f in findings)
+    assert all(f.wrong and f.effect and f.advice for f in findings)
     return {finding.check: finding for finding in findings}
 
 
@@ -35,7 +35,7 @@ def test_good_clips_pass(walk, clip, turn_deg):
 def test_units(clip, scale, unit):
     finding = found(replace(clip, xyz=clip.xyz * np.float32(scale)))["3D units"]
     assert finding.severity == "error" and unit in finding.wrong
-    assert ("divide by" in finding.mend) == (unit != "not metres")
+    assert ("divide by" in finding.advice) == (unit != "not metres")
 
 
 def test_axes(clip):

@@ -63,7 +63,9 @@ def test_every_skeleton_comes_back(person: People, tmp_path: Path, ending: str, 
 
 
 @every_ending
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     frames=st.integers(1, 6), fps=st.floats(0.1, 1000), seed=st.integers(0, 99), skeleton=st.sampled_from([*SKELETONS])
 )

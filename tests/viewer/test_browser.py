@@ -241,7 +241,7 @@ def test_poses_keep_step_with_the_video(browser, tmp_path, shared):
 
 def strip(page: Path, out: Path, *options: str) -> bytes:
     script = HERE.parents[1] / "scripts" / "render_strip.py"
-    subprocess.run([sys.executable, script, page, out, *options], check=True, timeout=60)
+    subprocess.run([sys.executable, script, page, out, *options], check=True)
     return out.read_bytes()
 
 

@@ -15,25 +15,29 @@ from poselift.doctor.keypoints import check_keypoints
 from poselift.doctor.picture import draw
 from poselift.doctor.report import report
 from poselift.doctor.truth import check_truth
-from poselift.errors import FormatError, PoseliftError, SkeletonError
+from poselift.errors import FormatError, MissingRate, PoseliftError, SkeletonError
 from poselift.files import check_free, result_name, written_whole
 from poselift.formats.order import order_score
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.read import is_video, read_keypoints
-from poselift.sequence import Keypoints2D
+from poselift.sequence import Keypoints2D, expect_keypoints
 from poselift.skeleton import SKELETONS
 
 __all__ = ["Finding", "Severity", "diagnose", "doctor", "draw", "report", "worst"]
 
 _NAMED = 3
+_ANY_FPS = 30.0
+"""What fills the place of a frame rate that is not known."""
+_READ_AGAIN = "do what the message says (--fps, --detector-model) or convert the file, then look again"
 
 
 def diagnose(
     subject: Keypoints2D | BenchmarkSet,
     *,
     lifter: Lifter | None = None,
+    rate_known: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
     """Look at one person's keypoints, or at a whole data set.
@@ -42,16 +46,21 @@ def diagnose(
         subject: Keypoints in any skeleton, or a benchmark's clips.
         lifter: Person-scale weights that help to tell exchanged sides of keypoints without feet and scores; the
             shipped ones when None. Data sets need none: their 3D joints tell.
+        rate_known: Whether the keypoints' `fps` is true; if not, what depends on it is not looked at.
         progress: Called with (clips done, clips in all) for a data set.
 
     Returns:
         What was found, the worst first. Empty when nothing is worth a word.
+
+    Raises:
+        KindError: `subject` is neither.
     """
     if isinstance(subject, BenchmarkSet):
         return _diagnose_set(subject, progress)
-    if lifter is None and subject.confidence is None:  # scores tell sides better than perspective does
+    expect_keypoints(subject)
+    if lifter is None and subject.confidence is None and rate_known:  # scores tell sides better than perspective does
         lifter = _shipped()
-    findings = check_keypoints(Body(subject), lifter)
+    findings = check_keypoints(Body(subject, rate_known), lifter)
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
@@ -71,7 +80,7 @@ def doctor(
         inputs: What `poselift.read.read_keypoints` reads, or loaded data sets.
         out: Folder for a drawing (SVG) of each person; none are made when None.
         skeleton: Joint order of keypoint files, where it cannot be told or is another one than the file says.
-        fps: Frames per second of keypoint files that do not say.
+        fps: Frames per second of keypoint files that do not say; what needs it is not looked at when it is not known.
         detector_model: Model file of the 2D detector, where a video needs one.
         force: Overwrite drawings.
         console: Where to print; standard output when None.
@@ -103,35 +112,38 @@ def doctor(
 
 
 def _people(
-    path: Path, skeleton: str | None, fps: float | None, model: Path | None
+    path: Path, skeleton: str | None, fps: float | None, model: Path | None, *, rate_known: bool = True
 ) -> tuple[tuple[Keypoints2D, ...], list[Finding]]:
     """Everyone in a file, and what is wrong with them or with the file itself."""
     findings: list[Finding] = []
     people: tuple[Keypoints2D, ...] = ()
     try:
         people = read_keypoints(path, skeleton=skeleton, fps=fps, model=model)
+    except MissingRate:
+        return _people(path, skeleton, _ANY_FPS, model, rate_known=False)
     except SkeletonError as error:
         findings.append(_unread(error, "order", "name the joints' order (--skeleton)"))
-        people = _read_in_any_order(path, fps)  # for the drawing
+        people = _read_in_any_order(path)  # for the drawing
         return people, findings
     except PoseliftError as error:
-        return (), [_unread(error, "file", "mend or convert the file, then look again")]
+        return (), [_unread(error, "file", _READ_AGAIN)]
     for number, person in enumerate(people, 1):
         where = f"person {number}" if len(people) > 1 else ""
-        findings += [replace(finding, where=where) for finding in diagnose(person)]
+        found = diagnose(person, rate_known=rate_known)
+        findings += [replace(finding, where=where) for finding in found]
     return people, findings
 
 
-def _unread(error: PoseliftError, check: str, mend: str) -> Finding:
-    return Finding("error", check, str(error), "it cannot be lifted", mend)
+def _unread(error: PoseliftError, check: str, advice: str) -> Finding:
+    return Finding("error", check, str(error), "it cannot be lifted", advice)
 
 
-def _read_in_any_order(path: Path, fps: float | None) -> tuple[Keypoints2D, ...]:
+def _read_in_any_order(path: Path) -> tuple[Keypoints2D, ...]:
     """The file read in the order that its joints look most like; nothing when no skeleton has as many."""
     best: tuple[float, tuple[Keypoints2D, ...]] = (-np.inf, ())
     for skeleton in SKELETONS.values():
         try:
-            people = read_keypoints(path, skeleton=skeleton, fps=fps)
+            people = read_keypoints(path, skeleton=skeleton, fps=_ANY_FPS)
         except PoseliftError:
             continue
         likeness = float(np.nan_to_num(order_score(Body(people[0]).xy, skeleton), nan=-9))
@@ -165,7 +177,13 @@ def _diagnose_set(dataset: BenchmarkSet, progress: Callable[[int, int], None] | 
             progress(done, len(dataset.clips))
     if not dataset.clips:
         return [
-            Finding("error", "clips", "there are no clips", "there is nothing to train on or test", "check the path")
+            Finding(
+                "error",
+                "clips",
+                "there are no clips",
+                "there is nothing to train on or test",
+                "check the path, and which data set it is (--dataset)",
+            )  # fmt: skip
         ]
     merged = []
     for found in where.values():

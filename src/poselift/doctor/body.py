@@ -18,7 +18,9 @@ class Body:
     """2D keypoints with unseen joints as NaN, in float64, asked for by name."""
 
     keypoints: Keypoints2D
-    """Whose."""
+    """The person's keypoints."""
+    rate_known: bool = True
+    """Whether `keypoints.fps` is the clip's frame rate; otherwise it only fills the place."""
 
     @cached_property
     def xy(self) -> np.ndarray:

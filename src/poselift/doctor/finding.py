@@ -1,4 +1,4 @@
-"""What the doctor says: one thing that is wrong or worth knowing, what it does to the result, and what mends it."""
+"""What the doctor says: one thing that is wrong or worth knowing, what it does to the result, and what to do."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,7 +21,7 @@ class Finding:
     """What was found, with its numbers."""
     effect: str
     """What becomes of it when it is lifted or trained on."""
-    mend: str
+    advice: str
     """What to do, with the flag where there is one."""
     where: str = ""
     """Which person or clips; empty when there is only one."""

@@ -34,7 +34,7 @@ def check_keypoints(body: Body, lifter: Lifter | None = None) -> list[Finding]:
     """Everything that the checks of this module find.
 
     Args:
-        body: The person.
+        body: The person. Checks that need the frame rate are left out where it is not known.
         lifter: A person-scale lifter for the check of exchanged sides; None to do without that part.
     """
     if not body.keypoints.seen.any():
@@ -72,7 +72,8 @@ def _units(body: Body) -> Iterator[Finding]:
             yield Finding(
                 "error", "picture",
                 f"{100 * outside:.0f} % of the joints lie outside of the {size[0]}x{size[1]} picture",
-                "weights that know the picture see someone elsewhere", "give the picture's true size (--image-size)",
+                "weights that know the picture see someone elsewhere",
+                "give lift the picture's true size (--image-size)",
             )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def _order(body: Body) -> Iterator[Finding]:
             "error" if gain > SHUFFLED[1] else "warning", "order",
             f"the joints look more like a person in another order than in that of {body.keypoints.skeleton.name} "
             "(or the camera looks along the body)", "every joint is lifted as another one: the result is no person",
-            "look at the picture, and reorder the joints or name their order (--skeleton)",
+            "look at the drawing (--out), and reorder the joints or name their order (--skeleton)",
         )  # fmt: skip
     try:
         check_convertible(body.keypoints.skeleton, H36M_17)
@@ -116,22 +117,27 @@ def _up(body: Body) -> Iterator[Finding]:
 
 
 def _sides(body: Body, lifter: Lifter | None) -> Iterator[Finding]:
-    if sides.arms_against_legs(body) < sides.OPPOSED:
+    if len(body.xy) < sides.FEWEST_FRAMES:
+        yield Finding(
+            "info", "sides", f"too few frames ({len(body.xy)}) to tell whether left and right are exchanged",
+            "a person with exchanged sides is lifted as their mirror image in depth", "look at the drawing (--out)",
+        )  # fmt: skip
+    elif sides.arms_against_legs(body) < sides.OPPOSED:
         yield Finding(
             "error", "sides", "left and right of arms and legs disagree throughout",
             "the body is twisted by half a turn",
             "exchange left and right of the arms, or of the legs, in the file's order",
         )  # fmt: skip
-    elif reasons := sides.exchanged(body, lifter):
+    elif reasons := sides.exchanged(body, lifter if body.rate_known else None):
         yield Finding(
             "error", "sides", f"left and right are probably exchanged: {'; '.join(reasons)}",
             "the person is lifted as their mirror image in depth: front is back",
-            "look at the picture; if so, exchange left and right joints in the file's order, or undo a mirrored video",
+            "look at the drawing (--out); if so, exchange left and right in the file's order, or mirror the video",
         )  # fmt: skip
 
 
 def _swaps(body: Body) -> Iterator[Finding]:
-    for group, frames in find_swaps(body.keypoints).items():
+    for group, frames in find_swaps(body.keypoints).items() if body.rate_known else ():
         share = float(frames.mean())
         first = int(np.flatnonzero(frames)[0])
         yield Finding(
@@ -143,28 +149,34 @@ def _swaps(body: Body) -> Iterator[Finding]:
 
 
 def _rate(body: Body) -> Iterator[Finding]:
+    if not body.rate_known:
+        yield Finding(
+            "info", "rate", "the frame rate is not known: swaps, rate, jitter and perspective were not looked at",
+            "lifting refuses the file", "give it with --fps",
+        )  # fmt: skip
+        return
     fps = body.keypoints.fps
     repeats = _repeats(body)
     if repeats > 0.3:
         yield Finding(
             "warning", "rate", f"{100 * repeats:.0f} % of the frames repeat the one before: the true rate is about "
             f"{fps * (1 - repeats):.3g} fps", "motion stutters",
-            "leave out the repeated frames and give the true --fps",
+            "leave out the repeated frames, and give the keypoint file's true rate (--fps)",
         )  # fmt: skip
         return
     steps = pace.gait(body)
     odds = pace.log_odds(body)
     effect = "velocities are off by as much, and the weights see motion at a pace that they do not know"
-    mend = "check the video's rate and give it (--fps)"
+    advice = "check the rate of the video, and give it for the keypoint file (--fps)"
     if steps and steps.strides_hz > pace.MOST_STRIDES_HZ:
         said = f"{2 * steps.strides_hz:.1f} steps a second at {fps:g} fps: runners take 3.2 at most; is it {fps / 2:g}?"
-        yield Finding("warning", "rate", said, effect, mend)
+        yield Finding("warning", "rate", said, effect, advice)
     elif steps and steps.strides_hz < pace.FEWEST_STRIDES_HZ:
         said = f"{2 * steps.strides_hz:.2f} steps a second at {fps:g} fps: walkers take 1.5; is it {2 * fps:g}?"
-        yield Finding("warning", "rate", said, effect, mend)
+        yield Finding("warning", "rate", said, effect, advice)
     elif not steps and odds > pace.LIKELY_LOG_ODDS:
         said = f"limbs are fast for {fps:g} fps: {fps / 2:g} is {np.exp(odds):.0f} times as likely, all else equal"
-        yield Finding("warning" if odds > pace.CLEAR_LOG_ODDS else "info", "rate", said, effect, mend)
+        yield Finding("warning" if odds > pace.CLEAR_LOG_ODDS else "info", "rate", said, effect, advice)
 
 
 def _repeats(body: Body) -> float:
@@ -179,13 +191,13 @@ def _picture(body: Body) -> Iterator[Finding]:
     if size is None:
         yield Finding(
             "info", "picture", "the picture's size is not known", "weights with the benchmarks' normalisation need it",
-            "give it with --image-size where it is asked for",
+            "give it to lift (--image-size) where the weights ask for it",
         )  # fmt: skip
     elif size[1] > 1.1 * size[0]:
         yield Finding(
             "info", "picture", f"the picture is upright ({size[0]}x{size[1]})",
             "person-scale weights do not mind; weights of the benchmarks have only seen square pictures",
-            "use person-scale weights, such as those that ship",
+            "use person-scale weights, such as those that ship (--lifter auto)",
         )  # fmt: skip
 
 
@@ -248,7 +260,7 @@ def _jitter(body: Body) -> Iterator[Finding]:
     if third.size < 100:
         return
     noise = float(np.median(third)) / 0.6745 / np.sqrt(20)  # of white noise, whose third difference has 20 variances
-    if body.keypoints.fps >= _JITTER_FPS and noise > _JITTER[0] * body.size_px:
+    if body.rate_known and body.keypoints.fps >= _JITTER_FPS and noise > _JITTER[0] * body.size_px:
         yield Finding(
             "warning" if noise > _JITTER[1] * body.size_px else "info", "jitter",
             f"joints tremble by about {noise:.2g} pixels, {100 * noise / body.size_px:.1f} % of the person",

@@ -10,7 +10,7 @@ _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 def report(title: str, findings: list[Finding]) -> RenderableType:
-    """What `rich` prints: the worst first, each with what it does and what mends it.
+    """What `rich` prints: the worst first, each with what it does to the result and what to do.
 
     Args:
         title: What was looked at.
@@ -23,7 +23,7 @@ def report(title: str, findings: list[Finding]) -> RenderableType:
         said = Text()
         said.append(f"{finding.check}: ", style="bold")
         said.append(f"{finding.wrong}\n" + (f"in {finding.where}\n" if finding.where else ""))
-        said.append(f"then: {finding.effect}\nmend: {finding.mend}", style="dim")
+        said.append(f"then: {finding.effect}\nadvice: {finding.advice}", style="dim")
         rows.add_row(Text(finding.severity, style=_STYLES[finding.severity]), said)
     counts = [(severity, sum(f.severity == severity for f in findings)) for severity in SEVERITIES]
     summary = ", ".join(f"{count} {severity}" for severity, count in counts if count)

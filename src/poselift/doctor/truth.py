@@ -38,8 +38,8 @@ def check_truth(clip: BenchmarkClip) -> list[Finding]:
     return findings
 
 
-def _finding(severity: str, check: str, wrong: str, effect: str, mend: str) -> Finding:
-    return Finding(severity, f"3D {check}", wrong, effect, mend)  # type: ignore[arg-type]
+def _finding(severity: str, check: str, wrong: str, effect: str, advice: str) -> Finding:
+    return Finding(severity, f"3D {check}", wrong, effect, advice)  # type: ignore[arg-type]
 
 
 def _units(xyz: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
@@ -121,7 +121,8 @@ def _projection(clip: BenchmarkClip, frames: np.ndarray, xyz: np.ndarray) -> Ite
             "error" if misfit > 3 * _MISFIT else "warning", "projection",
             f"no camera sees the joints where the keypoints are: they miss by {100 * misfit:.0f} % of the person",
             "the pairs do not belong together: another sequence, camera, joint order, or a shift in time",
-            "check how sequences and cameras are paired, and where the first frames are",
+            "check how sequences and cameras are paired and where the first frames are, or choose other keypoints or "
+            "another truth (--keypoints, --truth)",
         )  # fmt: skip
 
 

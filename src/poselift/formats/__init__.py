@@ -11,7 +11,7 @@ from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypo
 from poselift.formats.json_file import read_keypoints_json, read_poses_json, write_keypoints_json, write_poses_json
 from poselift.formats.npz import read_keypoints_npz, read_poses_npz, write_keypoints_npz, write_poses_npz
 from poselift.formats.openpose import read_openpose, read_openpose_frame
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses
 from poselift.skeleton import Skeleton, get_skeleton
 
 KEYPOINT_ENDINGS = (".npz", ".csv", ".json")
@@ -50,10 +50,12 @@ def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool
     """Write one person's keypoints as .npz, .csv or .json, to be read by `read_keypoints_file`.
 
     Raises:
+        KindError: `keypoints` is no `Keypoints2D`.
         FormatError: Another ending.
         OutputExistsError: `path` exists and `overwrite` is off.
         OutputError: It cannot be written; nothing is left.
     """
+    expect_keypoints(keypoints)
     path = Path(path)
     writers = {".npz": write_keypoints_npz, ".csv": write_keypoints_csv, ".json": write_keypoints_json}
     write = writers[_known(path, KEYPOINT_ENDINGS)]
@@ -69,10 +71,12 @@ def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> 
     file beside it that is called `<name>.bvh.json`.
 
     Raises:
+        KindError: `poses` is no `Poses3D`.
         FormatError: Another ending.
         OutputExistsError: `path` exists and `overwrite` is off.
         OutputError: It cannot be written; nothing is left.
     """
+    expect_poses(poses)
     path = Path(path)
     ending = _known(path, POSE_ENDINGS)
     if ending == ".html":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poselift.errors import FormatError, ShapeError, SkeletonError
+from poselift.errors import FormatError, MissingRate, ShapeError, SkeletonError
 from poselift.formats.order import candidates, check_order, tell_skeleton
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS, Skeleton
@@ -52,13 +52,14 @@ def finish(people: Sequence[np.ndarray], source: Source, wish: Wish) -> tuple[Ke
         wish: What the user says.
 
     Raises:
-        FormatError: No frames, no joint in sight, infinite or absurd numbers, no frame rate.
+        FormatError: No frames, no joint in sight, infinite or absurd numbers.
+        MissingRate: Neither the file nor the user says the frame rate.
         ShapeError: The user's frame rate is not positive.
         SkeletonError: The joints fit no skeleton, do not tell which, or contradict the file's own claim.
     """
     checked = [_checked(np.asarray(person), source.name) for person in people]
-    skeleton = _skeleton(checked, source, wish)
     fps, image_size = frame_rate(len(checked[0]), source, wish), _image_size(source)
+    skeleton = _skeleton(checked, source, wish)
     clips = tuple(
         Keypoints2D(person[..., :2], person[..., 2] if person.shape[2] == 3 else None, skeleton, fps, image_size)
         for person in checked
@@ -130,7 +131,8 @@ def frame_rate(frames: int, source: Source, wish: Wish) -> float:
 
     Raises:
         ShapeError: The user's is not positive.
-        FormatError: The file's is not positive, or nobody says.
+        FormatError: The file's is not positive.
+        MissingRate: Neither says it.
     """
     if wish.fps is not None:
         if not (np.isfinite(wish.fps) and wish.fps > 0):
@@ -142,7 +144,7 @@ def frame_rate(frames: int, source: Source, wish: Wish) -> float:
         return source.fps
     if frames == 1:
         return ONE_FRAME_FPS
-    raise FormatError(f"{source.name} does not say its frame rate; pass --fps (fps=...), frames per second")
+    raise MissingRate(f"{source.name} does not say its frame rate; pass --fps (fps=...), frames per second")
 
 
 def _image_size(source: Source) -> tuple[int, int] | None:

@@ -22,7 +22,7 @@ import numpy as np
 
 from poselift.errors import ShapeError
 from poselift.files import check_free, written_whole
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses
 from poselift.skeleton import Skeleton
 
 __all__ = ["write_viewer"]
@@ -58,11 +58,15 @@ def write_viewer(
         overwrite: Replace an existing file.
 
     Raises:
+        KindError: `poses` is no `Poses3D`, or `keypoints` no `Keypoints2D`.
         ShapeError: `keypoints` and `poses` differ in number of frames.
         OutputError: The file exists, or cannot be written.
         DetectionError: The video cannot be read.
         MissingExtraError: There is a video, but PyAV is not installed.
     """
+    expect_poses(poses)
+    if keypoints is not None:
+        expect_keypoints(keypoints)
     if keypoints is not None and len(keypoints) != len(poses):
         raise ShapeError(
             f"wanted keypoints for each of the {len(poses)} poses, got {len(keypoints)} frames; resample them alike"

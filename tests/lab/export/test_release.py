@@ -1,6 +1,7 @@
 """From a run to weights that ship."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -35,17 +36,22 @@ CARD = Card(
 )  # fmt: skip
 
 
-@pytest.fixture
-def run(tmp_path):
-    """What a training leaves."""
-    folder = tmp_path / "run"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder that a training leaves."""
+    folder = tmp_path_factory.mktemp("trained")
     torch.manual_seed(0)
     model = build("htnet", **MODEL)
     export_onnx(model, folder / "htnet.tiny.onnx")
     save_weights(model, folder / "htnet.tiny.safetensors", lifter="htnet", config=MODEL, overwrite=False)
     CARD.write(folder / "htnet.tiny.json")
-    return folder / "htnet.tiny.onnx"
+    return folder
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """The network in a copy of that folder."""
+    return shutil.copytree(trained, tmp_path / "run") / "htnet.tiny.onnx"
 
 
 @pytest.fixture

@@ -163,7 +163,7 @@ def start(arguments, processes=1):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=1800)
     assert process.returncode == 0, err
     return out + err
 
@@ -184,6 +184,7 @@ def checkpoint(folder):
     return torch.load(folder / "checkpoint.pt", weights_only=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", [TRAIN, PRETRAIN], ids=["train", "pretrain"])
 def test_two_processes_give_what_one_gives_in_two_rounds(archive, here, tmp_path, verb):
     batch = ["--data", archive, "--batch-size", "9", "--steps", "4", "--log-every", "2"]
@@ -206,9 +207,9 @@ def test_a_run_that_gets_sigterm_goes_on_to_the_same_weights(archive, here, tmp_
     arguments = [*verb, "--data", archive, "--batch-size", "4", "--steps", "120", "--log-every", "1"]
     here([*arguments, "--out", tmp_path / "whole"])
     stopped = start([*arguments, "--out", tmp_path / "stopped"])
-    log, until = tmp_path / "stopped" / "log.jsonl", time.monotonic() + 200
+    log = tmp_path / "stopped" / "log.jsonl"
     while not (log.exists() and log.read_text().count("\n") >= 2):
-        assert time.monotonic() < until and stopped.poll() is None
+        assert stopped.poll() is None
         time.sleep(0.01)
     stopped.send_signal(signal.SIGTERM)
     said = finish(stopped)

@@ -67,7 +67,7 @@ def torchrun(command, processes=2):
     """Start a program in several processes that find each other on this machine."""
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     place = {"PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    return subprocess.run([*start, *command], capture_output=True, text=True, timeout=300, env=os.environ | place)
+    return subprocess.run([*start, *command], capture_output=True, text=True, timeout=1800, env=os.environ | place)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -10,6 +10,16 @@ from poselift.lab.run import stop
 from poselift.lab.run.stop import Stop
 
 
+@pytest.fixture(autouse=True)
+def usual_signals():
+    """Python's own handlers, also where signals are ignored, as under `nohup` or in the background of a shell."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def test_nobody_asks():
     with Stop() as asked:
         assert not asked.asked
