@@ -41,6 +41,27 @@ def test_what_is_no_recording_is_told(arrays, tmp_path):
         Recording(tmp_path / "none.npz")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fps": np.ones(2)}, r"fps: wanted numbers of shape \(\), got float64 \(2,\)"),
+        ({"fps": 0.0}, "wanted a positive frame rate"),
+        ({"kp2d_body25b": np.zeros(())}, r"kp2d_body25b: wanted numbers of shape \(2, 6, 25, 3\)"),
+        ({"kp2d_body25b": np.ones((0, 6, 25, 3))}, r"kp2d_body25b: wanted .* got float64 \(0, 6, 25, 3\)"),
+        ({"kp2d_body25b": np.ones((2, 5, 25, 3))}, "kp2d_body25b: wanted"),
+        ({"kp2d_body25b": np.full((2, 6, 25, 3), np.inf)}, "infinite"),
+        ({"cameras": np.ones((2, 1))}, r"cameras: wanted numbers of shape \(2,\)"),
+        ({"X3d17": np.array("none")}, r"X3d17: wanted numbers of shape \(1, 17, 3\), got <U4"),
+        ({"valid": np.ones((6, 16), bool)}, r"valid: wanted numbers of shape \(6, 17\)"),
+        ({"valid": np.zeros((6, 17), bool)}, "no frame has 9 valid limb joints"),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_named(arrays, tmp_path, changes, message):
+    np.savez(tmp_path / "odd.npz", **arrays | changes)
+    with pytest.raises(DatasetError, match=f"odd.npz.*{message}"):
+        Recording(tmp_path / "odd.npz")
+
+
 def test_only_valid_limb_joints_count():
     truth = RNG.normal(size=(3, 17, 3))
     valid = np.ones((3, 17), bool)

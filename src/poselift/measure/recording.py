@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from poselift.datasets.archive import read_archive
-from poselift.errors import DatasetError
+from poselift.errors import DatasetError, ShapeError
 from poselift.lifters.card import RECORDING, Score
 from poselift.lifters.contract import Lifter
 from poselift.lifting import lift
@@ -16,6 +16,7 @@ from poselift.skeleton import BODY_25B, H36M_17
 
 LEAST_VALID = 9
 """Limb joints whose truth must be valid for a frame to count."""
+_LIMBS = [joint for limb in H36M_17.limbs for joint in limb]
 
 
 class Recording:
@@ -30,18 +31,34 @@ class Recording:
 
         Raises:
             MissingData: There is no such file.
-            DatasetError: It is broken, or lacks an array.
+            DatasetError: It is broken, lacks an array, or its arrays do not fit together.
         """
         self.name = Path(path).name
         content = read_archive(path)
         if lacking := {"kp2d_body25b", "cameras", "X3d17", "valid", "fps"} - set(content):
             raise DatasetError(f"{path} lacks {', '.join(sorted(lacking))}; wanted a recording by several cameras")
-        self.truth, self.valid = np.asarray(content["X3d17"]), np.asarray(content["valid"], bool)
-        fps, found = float(content["fps"]), np.asarray(content["kp2d_body25b"])
-        self.people = {
-            str(camera): Keypoints2D(seen[..., :2], seen[..., 2], BODY_25B, fps)
-            for camera, seen in zip(np.asarray(content["cameras"]).tolist(), found, strict=True)
-        }
+        arrays = {name: np.asarray(content[name]) for name in ("X3d17", "valid", "kp2d_body25b", "cameras", "fps")}
+        frames, count = len(np.atleast_1d(arrays["X3d17"])), arrays["cameras"].size
+        for name, shape in (
+            ("X3d17", (frames, len(H36M_17), 3)),
+            ("valid", (frames, len(H36M_17))),
+            ("kp2d_body25b", (count, frames, len(BODY_25B), 3)),
+            ("cameras", (count,)),
+            ("fps", ()),
+        ):
+            got = arrays[name]
+            if got.shape != shape or got.dtype.kind not in ("biuf" if name != "cameras" else "biufU"):
+                raise DatasetError(f"{path}, {name}: wanted numbers of shape {shape}, got {got.dtype} {got.shape}")
+        self.truth, self.valid = arrays["X3d17"], arrays["valid"].astype(bool)
+        try:
+            self.people = {
+                str(camera): Keypoints2D(seen[..., :2], seen[..., 2], BODY_25B, float(arrays["fps"]))
+                for camera, seen in zip(arrays["cameras"].tolist(), arrays["kp2d_body25b"], strict=True)
+            }
+        except ShapeError as error:
+            raise DatasetError(f"{path}: {error}") from error
+        if not _scored(self.valid).any():
+            raise DatasetError(f"{path}: no frame has {LEAST_VALID} valid limb joints, so nothing can be scored")
 
     def score(self, lifter: Lifter, camera: str, *, flip_average: bool = False) -> Score:
         """P-MPJPE over the valid limb joints, with one camera's detections.
@@ -73,8 +90,12 @@ def limb_error(poses: Poses3D, truth: np.ndarray, valid: np.ndarray) -> tuple[fl
         truth: (T, 17, 3) metres, any frame.
         valid: (T, 17) bool.
     """
-    limbs = [joint for limb in H36M_17.limbs for joint in limb]
-    frames = valid[:, limbs].sum(1) >= LEAST_VALID
-    mask = valid[frames][:, limbs]
-    errors = p_mpjpe(poses.xyz[frames][:, limbs], np.nan_to_num(truth[frames][:, limbs]), mask)
+    frames = _scored(valid)
+    mask = valid[frames][:, _LIMBS]
+    errors = p_mpjpe(poses.xyz[frames][:, _LIMBS], np.nan_to_num(truth[frames][:, _LIMBS]), mask)
     return 1000 * float(errors[mask].mean()), int(frames.sum())
+
+
+def _scored(valid: np.ndarray) -> np.ndarray:
+    """(T,) frames that count, of (T, 17) joints whose truth is valid."""
+    return valid[:, _LIMBS].sum(1) >= LEAST_VALID
