@@ -13,7 +13,7 @@ from poselift.measure import claims
 from poselift.measure.claims import MEASURES, Check, Sources, check_scores, mocap_score
 from poselift.measure.mocap import MocapProtocol
 from poselift.sequence import Keypoints2D
-from poselift.skeleton import H36M_17
+from poselift.skeleton import H36M_17, HUMANEVA_15
 
 RNG = np.random.default_rng(0)
 CLIPS = [MocapClip(f"walk {n}", "a", RNG.normal(0, 0.3, (8, 17, 3)).astype(np.float32), H36M_17, 50.0) for n in "abc"]
@@ -79,6 +79,14 @@ def test_another_number_of_frames_or_metric_does_not_hold(card, sources, fake_li
     wrong = changed(card, "exact 2D", frames=33, mean={"pck": 1.0})
     failed = [check.name for check in check_scores(fake_lifter(), wrong, sources) if not check.holds]
     assert failed == ["exact 2D: frames", "exact 2D: pck"]
+
+
+def test_a_lifter_of_another_skeleton_is_measured_again(sources, fake_lifter):
+    lifter = fake_lifter(skeleton=HUMANEVA_15)
+    score = mocap_score(lifter, CLIPS, "a.npz", "dev", MocapProtocol(cameras=1), None)
+    assert "head of HUMANEVA_15" in score.protocol["joints left out"]
+    checks = list(check_scores(lifter, dataclasses.replace(CARD, scores={"exact 2D": score}), sources))
+    assert len(checks) == 5 and all(check.measured == check.claimed for check in checks)
 
 
 def test_quick_leaves_out_scores_over_many_frames(card, sources, fake_lifter):

@@ -35,7 +35,7 @@ class DataOptions:
     (docs/own_data.md); or motion capture: a mocap17.npz archive, BVH or ASF/AMC files, or a folder of those
     (docs/motion_files.md)."""
     dataset: str | None = None
-    """h36m, 3dhp, humaneva, own or mocap; told by the files when not given."""
+    """h36m, 3dhp, humaneva, own or mocap; found out from the files when not given."""
     split: str | None = None
     """Part of a benchmark: test (default), train or all; of mocap17.npz: dev (default), train or all."""
 

@@ -18,6 +18,7 @@ from poselift.files import sha256_of
 from poselift.lifters.card import MOCAP, RECORDING, Card, Score
 from poselift.lifters.contract import Lifter
 from poselift.lifters.onnx import OnnxLifter
+from poselift.measure.comparison import CHOICES
 from poselift.measure.mocap import MocapProtocol, Observer, evaluate_mocap
 from poselift.measure.recording import Recording
 
@@ -118,7 +119,8 @@ class Sources:
             raise MissingData(f"{score.data} is not motion capture: use poselift evaluate --data")
         protocol = dict(score.protocol)
         split, errors = protocol.pop("split", None), protocol.pop("errors", None)
-        protocol.pop("keypoints", None)
+        for name in ("keypoints", *CHOICES):  # they follow from the rest
+            protocol.pop(name, None)
         if split is None or set(protocol) != {f.name for f in fields(MocapProtocol)}:
             raise DatasetError(f"its protocol is of another version of poselift: {', '.join(sorted(protocol))}")
         choices: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in protocol.items()}

@@ -20,6 +20,9 @@ MIDPOINTS = ("pelvis", "thorax", "neck", "spine")
 LEAST = 3
 """Joints that a comparison needs; fewer have no orientation."""
 
+CHOICES = ("joints compared", "joints left out")
+"""What a comparison adds to the choices of a result."""
+
 Mixture = dict[str, float]
 """Joint: its weight."""
 
@@ -33,7 +36,8 @@ class Comparison:
     truth: Skeleton
     """Joint order of the truth."""
     skeleton: Skeleton
-    """The joints that are compared, the root first, with those bones of the truth whose two ends are among them."""
+    """The joints that are compared, with those bones of the truth whose two ends are among them. Where the skeletons
+    differ, the root comes first."""
     rules: dict[str, Mixture] = field(default_factory=dict)
     """Joint that is made from others, on both sides: how. The rest have one name on both sides."""
 
@@ -50,14 +54,12 @@ class Comparison:
             return {}
         named = [joint for joint in self.skeleton.joints if joint not in self.rules]
         made = [f"{joint} as {_words(rule)} on both sides" for joint, rule in self.rules.items()]
-        left = {
-            whole.name: [joint for joint in whole.joints if joint not in self.skeleton]
-            for whole in (self.truth, self.lifter)
-        }
-        return {
-            "joints compared": "; ".join([f"{', '.join(named)} by name", *made]),
-            "joints left out": "; ".join(f"{', '.join(joints)} of {name}" for name, joints in left.items() if joints),
-        }
+        left = []
+        for whole in (self.truth, self.lifter):
+            joints = [joint for joint in whole.joints if joint not in self.skeleton]
+            left += [f"{', '.join(joints)} of {whole.name}"] if joints else []
+        compared = [f"{', '.join(named)} by name", *made]
+        return dict(zip(CHOICES, ("; ".join(compared), "; ".join(left)), strict=True))
 
     def of_lifter(self, joints: np.ndarray) -> np.ndarray:
         """Predictions (*, lifter's joints, 3) to the joints that are compared (*, K, 3), in the same axes and unit.
