@@ -53,10 +53,8 @@ def evaluate_benchmark(
     A lifter of the benchmarks' own normalisation gets `normalize_screen` coordinates and answers in camera axes. One
     that does not know where in the picture the person stands (`PERSON_SCALE`) answers in the axes of a camera that
     looks straight at the person; its answer is turned by the direction to the true pelvis, as the camera's calibration
-    would tell it. Unseen keypoints are filled in as in `poselift.lift`, and counted.
-
-    A lifter of another skeleton than the data set's 3D joints is compared over the joints that both have
-    (`poselift.measure.comparison`). Its predictions are moved to their root where that is not the lifter's own.
+    would tell it. Unseen keypoints are filled in as in `poselift.lift`, and counted. A lifter of another skeleton than
+    the truth is compared over the joints that both have, as `poselift.measure.comparison` says.
 
     Args:
         lifter: Any lifter that shares joints with the data set; its frame rate is not looked at.
@@ -87,10 +85,9 @@ def evaluate_benchmark(
         filled += int((~keypoints.seen).sum())
         clip = replace(clip, xyz=comparison.of_truth(clip.xyz), skeleton=comparison.skeleton)
         index, joints = _predict(lifter, clip, keypoints, protocol)
-        joints = comparison.of_lifter(joints)
         frames += len(index)
         cell = Cell(clip.subject, clip.action, clip.sequence)
-        for name, errors in _errors(joints, clip, index, protocol).items():
+        for name, errors in _errors(comparison.of_lifter(joints), clip, index, protocol).items():
             if name == "p_mpjpe" and batches:
                 batches.add(cell, errors)
             else:
