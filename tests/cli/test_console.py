@@ -1,10 +1,11 @@
 """Where results are written, and what a log is told of a job that takes long."""
 
+import importlib
 import json
 
 import pytest
+from rich.console import Console
 
-from poselift.cli import console
 from poselift.cli.console import ProgressLines, ResultFile, progress
 from poselift.errors import OutputExistsError
 
@@ -75,7 +76,9 @@ def test_short_jobs_and_jobs_that_fail_leave_no_last_line(capsys):
 
 
 def test_a_terminal_gets_a_bar_and_no_lines(monkeypatch, capsys):
-    monkeypatch.setattr(console, "err", console.Console(stderr=True, force_terminal=True, width=80))
+    module = importlib.import_module("poselift.cli.console")
+    terminal = Console(stderr=True, force_terminal=True, width=80, _environ={"TERM": "xterm"})
+    monkeypatch.setattr(module, "err", terminal)
     clock = Clock()
     with progress("training", clock) as tick:
         clock.now += 100

@@ -88,7 +88,7 @@ def progress(title: str, clock: Callable[[], float] = time.monotonic) -> Iterato
     Yields:
         The callback; it takes (done, in all or None, note or None).
     """
-    if not err.is_terminal:
+    if not err.is_interactive:  # no terminal, or one that cannot move its cursor
         lines = ProgressLines(title, clock)
         yield lines.tick
         lines.end()
