@@ -391,7 +391,7 @@ def test_evaluate_prints_a_table_and_writes_json(mocap, tmp_path, capsys):
     assert run("evaluate", "--data", "mocap.npz", "--cameras", 2, "--seed", 3, "--out", out) == 0
     assert mocap == [(Path("mocap.npz"), "dev")]
     shown = capsys.readouterr().out
-    assert all(word in shown for word in ("left_wrist", "walk", "p_mpjpe", "mm/frame at", "16 frames"))
+    assert all(word in shown for word in ("left_wrist", "walk", "p_mpjpe", "mm/frame", "at 50 fps", "16 frames"))
     scores = json.loads(out.read_text())
     assert (scores["dataset"], scores["counts"]["frames"]) == ("mocap.npz", 16)
     assert (scores["choices"]["cameras"], scores["choices"]["seed"]) == (2, 3)

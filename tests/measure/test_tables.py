@@ -51,6 +51,14 @@ def test_results_of_different_choices_say_so_in_each_row(make):
     assert "flip_average yes" in said
 
 
+def test_many_differing_choices_stand_below_the_table():
+    other = dataclasses.replace(scores("two", 50), dataset="HumanEva-I", choices={f"new {n}": n for n in range(5)})
+    said = printed(table([scores(), other]))
+    lines = [line.split() for line in said.splitlines()]
+    assert ["one", "Human3.6M", "40.00", "90.00"] in lines and ["two", "HumanEva-I", "50.00", "90.00"] in lines
+    assert "differs: root: zeroed; -" in " ".join(said.split()) and "differs: new 4: -; 4" in " ".join(said.split())
+
+
 def test_other_data_or_other_frames_are_other_choices():
     other = dataclasses.replace(scores(), dataset="HumanEva-I")
     assert compare([scores(), other]) == {"data set": ["Human3.6M", "HumanEva-I"]}

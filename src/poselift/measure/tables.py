@@ -19,6 +19,8 @@ ACTIONS = (
 
 _SHORT = {"acceleration": "accel.", "bone_length": "bones"}
 """Metric: what stands above its column, so that all of them fit beside each other."""
+_MOST = 4
+"""Differing choices that have columns; where there are more, all but the data set stand below the table."""
 _WIDEST = 24
 """Letters of a choice in a column; longer ones stand below the table."""
 _LONG = 60
@@ -78,7 +80,7 @@ def action_table(results: Sequence[Scores], metric: str = "mpjpe") -> Table:
         raise DatasetError(f"these results have no {metric} by action; show them without actions")
     columns = {name: [row.get(name) for row in rows] for name in actions}
     columns["result"] = [result.mean.get(metric) for result in results]
-    return _side_by_side(results, columns, f"{results[0].dataset}, {_heading(metric, results[0])}".replace("\n", ", "))
+    return _side_by_side(results, columns, f"{results[0].dataset}, {metric}, {_unit(metric, results[0])}")
 
 
 def scores_view(scores: Scores) -> RenderableType:
@@ -103,8 +105,12 @@ def scores_view(scores: Scores) -> RenderableType:
     return Group(*parts)
 
 
+def _unit(metric: str, scores: Scores) -> str:
+    return scores.units.get(metric, UNITS[metric])
+
+
 def _heading(metric: str, scores: Scores) -> str:
-    return f"{_SHORT.get(metric, metric)}\n{scores.units.get(metric, UNITS[metric])}"
+    return f"{_SHORT.get(metric, metric)}\n{_unit(metric, scores)}".replace(" at ", "\nat ")
 
 
 def _section(name: str, section: dict[str, dict[str, float]], scores: Scores) -> Table:
@@ -122,7 +128,7 @@ def _section(name: str, section: dict[str, dict[str, float]], scores: Scores) ->
 def _empty(first: str) -> Table:
     """A table of narrow columns, of which the first one alone is broken where there is no room."""
     made = Table(box=SIMPLE_HEAD, padding=0, title_justify="left", caption_justify="left")
-    made.add_column(first, overflow="fold")
+    made.add_column(first, overflow="fold", min_width=8)
     return made
 
 
@@ -136,20 +142,23 @@ def _check(results: Sequence[Scores], metrics: Sequence[str]) -> None:
 def _side_by_side(results: Sequence[Scores], columns: dict[str, list[float | None]], title: str) -> Table:
     """A row for each result: its lifter, the choices in which the results differ, and its numbers."""
     differing = compare(results)
+    beside = {name: found for name, found in differing.items() if name == "data set" or len(differing) <= _MOST}
     made = _empty("lifter")
     made.title = Text(f"{title}: NOT COMPARABLE, measured differently" if differing else title)
-    for name in differing:
+    for name in beside:
         made.add_column(Text(name), style="yellow", overflow="fold")
     for name in columns:
         made.add_column(Text(name), justify="right", no_wrap=True)
     long: list[str] = []
     for row, result in enumerate(results):
-        how = [_short(_words(values[row]), long) for values in differing.values()]
+        how = [_short(_words(values[row]), long) for values in beside.values()]
         made.add_row(Text(result.lifter), *how, *(_number(values[row]) for values in columns.values()))
     shared = [f"{name} {_words(value)}" for name, value in results[0].choices.items() if name not in differing]
     same = [] if "scored" in differing else [_size(results[0])]
     lines = [", ".join(same + [words for words in shared if len(words) <= _LONG])]
     lines += [words for words in shared if len(words) > _LONG]
+    below = {name: found for name, found in differing.items() if name not in beside}
+    lines += [f"differs: {name}: {'; '.join(map(_words, found))}" for name, found in below.items()]
     made.caption = Text("\n".join(lines + [f"({number}) {words}" for number, words in enumerate(long, 1)]))
     return made
 
