@@ -1,4 +1,4 @@
-"""Files on disk: read so that a broken one is named with its reason, written so that nothing is ever half-written."""
+"""Files on disk: errors name the broken file and the reason, and no file is ever left half-written."""
 
 import contextlib
 import hashlib
@@ -21,19 +21,19 @@ _PICKLE = b"\x80"
 
 @contextlib.contextmanager
 def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well, and vanishes otherwise.
+    """Yield a temporary path; the file moves to `path` if the block ends without an error, and is deleted otherwise.
 
-    The temporary name keeps the ending of `path`, so that writers which look at it still work.
+    The temporary file is beside `path` and has the same ending, because some writers choose a format by the ending.
 
     Args:
-        path: Where the file shall be. Missing parent folders are made.
+        path: Path of the finished file. Missing parent folders are made.
         overwrite: Replace an existing file.
 
     Yields:
         The path to write to.
 
     Raises:
-        OutputExistsError: `path` exists and `overwrite` is off.
+        OutputExistsError: `path` exists and `overwrite` is off, or `path` is a folder.
         OutputError: The folder cannot be written, or the disk is full.
     """
     path = Path(path)
@@ -60,10 +60,10 @@ def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
 
 
 def check_free(path: str | Path, *, overwrite: bool = False) -> None:
-    """Say early that a result would overwrite something.
+    """Check, before any work is done, that writing to `path` would overwrite nothing.
 
     Raises:
-        OutputExistsError: `path` exists and `overwrite` is off, or is a folder.
+        OutputExistsError: `path` exists and `overwrite` is off, or `path` is a folder.
     """
     path = Path(path)
     if path.is_dir():
@@ -73,19 +73,20 @@ def check_free(path: str | Path, *, overwrite: bool = False) -> None:
 
 
 def check_no_input(target: Path, inputs: Iterable[Path]) -> None:
-    """Refuse a result that would replace a file it is made from, whatever may be overwritten.
+    """Refuse a result that would replace one of its own input files, even where overwriting is allowed.
 
     Raises:
-        OutputExistsError: `target` is one of the files of `inputs`, by this or another name.
+        OutputExistsError: `target` is the same file as one of `inputs`, under this or another name.
     """
     if target.exists() and any(path.exists() and path.samefile(target) for path in inputs):
         raise OutputExistsError(f"{target} is an input and is never overwritten; choose another place (--out)")
 
 
 def result_name(path: Path) -> str:
-    """What results made from a file or folder are called, without ending; never a name of dots alone.
+    """Return the name, without ending, for results made from a file or folder; it never consists of dots alone.
 
-    A file's name loses its ending, a folder's is taken whole; "." and ".." stand for folders that have names.
+    The ending of a file's name is dropped, a folder's name is kept whole, and "." and ".." are resolved to the names of
+    the folders.
     """
     named = path if path.name.strip(".") else path.resolve()
     name = named.name if named.is_dir() else named.stem
@@ -93,10 +94,10 @@ def result_name(path: Path) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Content of a UTF-8 text file, with or without a byte order mark.
+    """Return the content of a UTF-8 text file, with or without a byte order mark.
 
     Raises:
-        FormatError: It is not there, not readable or not text.
+        FormatError: The file is missing, not readable or not text.
     """
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -109,10 +110,10 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> Any:
-    """Content of a JSON file.
+    """Return the content of a JSON file.
 
     Raises:
-        FormatError: It is not there, or broken.
+        FormatError: The file is missing or broken.
     """
     text = read_text(path)
     try:
@@ -130,8 +131,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Arrays of an npz file. Pickles are never opened.
 
     Raises:
-        UntrustedPickle: It holds Python objects.
-        FormatError: It is not there, or broken.
+        UntrustedPickle: The file holds Python objects.
+        FormatError: The file is missing or broken.
     """
     try:
         with path.open("rb") as file:
@@ -165,5 +166,5 @@ def _pickle(path: Path) -> UntrustedPickle:
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file."""
+    """Return the SHA-256 hash of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
