@@ -84,8 +84,8 @@ def _likeness(a: np.ndarray, b: np.ndarray) -> float:
 def limb_features(body: Body) -> np.ndarray | None:
     """Return the logarithms (3,) of how far limbs move in each of `LAGS_S`, and of their spread.
 
-    Wrists, ankles, elbows and knees count, relative to the pelvis (the middle of the hips), in person sizes. None when the clip is too short or too
-    little of it is seen.
+    Limbs are wrists, ankles, elbows and knees relative to the middle of the hips, in person sizes. None when the clip
+    is too short or too little of it is seen.
     """
     fps = body.keypoints.fps
     hips = body.middle(("left_hip", "right_hip"))
