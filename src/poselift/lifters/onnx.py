@@ -68,8 +68,8 @@ class OnnxLifter:
             (joints,) = self._session.run([self._output], {self._input: np.ascontiguousarray(windows, np.float32)})
         except _runtime_errors() as error:
             raise CheckpointError(
-                f"{self.path} fails on {len(windows)} windows {wanted}: {str(error).strip()}; export the network again, "
-                "or use another"
+                f"{self.path} fails on {len(windows)} windows {wanted}: {str(error).strip()}; export the network "
+                "again, or use another"
             ) from error
         return joints
 
