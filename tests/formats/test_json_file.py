@@ -66,7 +66,7 @@ BAD = {
     "big": (GOOD | {"frames": [[[10**400, 1]]]}, "wanted numbers"),
     "no fps": ({"skeleton": "H36M_17", "frames": GOOD["frames"]}, "--fps"),
     "fps": (GOOD | {"fps": "30"}, "wanted a number 'fps', got '30'"),
-    "fps zero": (GOOD | {"fps": 0}, "positive frame rate"),
+    "fps zero": (GOOD | {"fps": 0}, "frame rate from"),
     "fps true": (GOOD | {"fps": True}, "wanted a number 'fps'"),
     "size": (GOOD | {"image_size": [0, 4]}, "image_size"),
     "size text": (GOOD | {"image_size": "4x4"}, "image_size"),

@@ -145,9 +145,9 @@ def test_frame_rate_must_be_given(person: People, tmp_path: Path) -> None:
         read_keypoints_file(write_folder(tmp_path, person(BODY_25)))
 
 
-@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), 1e-4, 1e9])
 def test_an_absurd_frame_rate_is_refused(person: People, tmp_path: Path, fps: float) -> None:
-    with pytest.raises(ValueError, match="positive frame rate"):
+    with pytest.raises(ValueError, match="frame rate from"):
         read_keypoints_file(write_folder(tmp_path, person(BODY_25)), fps=fps)
 
 

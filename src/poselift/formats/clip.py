@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poselift.errors import FormatError, MissingRate, ShapeError, SkeletonError
+from poselift.errors import FormatError, MissingRate, SkeletonError
 from poselift.formats.order import candidates, check_order, identify_skeleton
-from poselift.sequence import Keypoints2D
+from poselift.sequence import Keypoints2D, check_fps
 from poselift.skeleton import SKELETONS, Skeleton
 
 ONE_FRAME_FPS = 30.0
@@ -135,12 +135,10 @@ def frame_rate(frames: int, source: Source, override: Override) -> float:
         MissingRate: Neither gives a rate.
     """
     if override.fps is not None:
-        if not (np.isfinite(override.fps) and override.fps > 0):
-            raise ShapeError(f"wanted a positive frame rate, got fps={override.fps}")
+        check_fps(override.fps, "--fps (fps=...)")
         return override.fps
     if source.fps is not None:
-        if not (np.isfinite(source.fps) and source.fps > 0):
-            raise FormatError(f"{source.name}: wanted a positive frame rate, got {source.fps}; pass --fps (fps=...)")
+        check_fps(source.fps, source.name, advice="pass --fps (fps=...)", error=FormatError)
         return source.fps
     if frames == 1:
         return ONE_FRAME_FPS
