@@ -13,8 +13,8 @@ from poselift.geometry.camera import Camera
 from poselift.skeleton import Skeleton, get_skeleton
 
 LOWEST_FPS, HIGHEST_FPS = 0.1, 10_000.0
-"""Limits of frame rates. Beyond them a rate is a mistake, and the frames of a clip that is resampled would be too many to
-hold, or all alike."""
+"""Limits of frame rates in frames per second. Rates beyond them are mistakes: a clip that is resampled would have more
+frames than memory holds, or all alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,8 +229,8 @@ def check_fps(fps: float, source: str = "", *, advice: str = "", error: type[Pos
     """
     if not LOWEST_FPS <= fps <= HIGHEST_FPS:
         raise error(
-            f"{source}{': ' * bool(source)}wanted a frame rate from {LOWEST_FPS:g} to {HIGHEST_FPS:,g} frames per second, "
-            f"got {fps:g}{'; ' * bool(advice)}{advice}"
+            f"{source}{': ' * bool(source)}wanted a frame rate from {LOWEST_FPS:g} to {HIGHEST_FPS:,g} frames per "
+            f"second, got {fps:g}{'; ' * bool(advice)}{advice}"
         )
 
 
