@@ -51,7 +51,7 @@ class Count:
     verb: str
     signal: str
     runs: int = 0
-    """Runs that got the signal before they had ended by themselves."""
+    """Runs that got the signal before they had ended."""
     half_files: int = 0
     """Files that cannot be read, or differ from those of the whole run."""
     temporary_after: int = 0
@@ -158,15 +158,19 @@ def lost_steps(folder: Path) -> int:
     return max(lines[-1]["step"] - saved, 0) if lines else 0
 
 
-def interrupt_verb(verb: Verb, number: int, moments: Sequence[float], whole: Path, folder: Path) -> Count:
-    """Interrupt a verb at each of the moments, in seconds, and give its command again."""
-    count = Count(verb.name, signal.Signals(number).name)
-    for moment in moments:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        status, seconds = run(verb.arguments(folder), (number, moment))
+def interrupt_verb(verb: Verb, number: int, seconds: float, parts: Sequence[float], out: Path) -> Count:
+    """Interrupt a verb after each of these parts of the seconds that it takes, and give its command again each time."""
+    count, folder, whole = Count(verb.name, signal.Signals(number).name), out / verb.name, out / f"{verb.name}_whole"
+    for part in parts:
+        while True:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            status, took = run(verb.arguments(folder), (number, part * seconds))
+            if took >= part * seconds:
+                break
+            seconds = took  # it ended before the signal: the machine is less busy now
+        count.runs += 1
         killed = -number if number == signal.SIGKILL else 128 + number
-        count.runs += seconds > moment
         count.odd_status += status not in (killed, -number, 0)
         count.half_files += len(verb.half_files(folder, whole))
         left = bool(temporary_files(folder))
@@ -236,8 +240,8 @@ def main() -> None:
         print(f"{verb.name} takes {seconds:.1f} s", flush=True)
         for number in SIGNALS:
             drawn = random.Random(f"{given.seed} {verb.name} {number}")
-            moments = [drawn.uniform(0, seconds) for _ in range(given.moments)]
-            counts.append(interrupt_verb(verb, number, moments, whole, given.out / verb.name))
+            parts = [drawn.random() for _ in range(given.moments)]
+            counts.append(interrupt_verb(verb, number, seconds, parts, given.out))
             print(json.dumps(asdict(counts[-1])), flush=True)
     (given.out / "interrupt.json").write_text(json.dumps([asdict(count) for count in counts], indent=1) + "\n")
 

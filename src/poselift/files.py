@@ -1,12 +1,9 @@
 """Files on disk: errors name the broken file and the reason, and no file is ever left half-written."""
 
 import contextlib
-import glob
 import hashlib
 import json
 import os
-import secrets
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -16,14 +13,8 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import FormatError, OutputError, OutputExistsError, PoseliftError, UntrustedPickle
+from poselift.temporary import create_locked, delete_abandoned, temporary_path
 
-if sys.platform != "win32":
-    import fcntl
-
-_LONGEST_STEM = 50
-"""Characters of a file's name that its temporary name repeats, so that long names leave room for the rest."""
-_RANDOM_BYTES = 4
-"""Random bytes in a temporary name, as hexadecimal digits."""
 _PICKLE = b"\x80"
 """First byte of a pickle of protocol 2 or later."""
 
@@ -46,16 +37,15 @@ def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
         OutputError: The folder cannot be written, the disk is full, the name is too long, or `path` is a device.
     """
     path = Path(path)
-    start = f".{path.stem[:_LONGEST_STEM]}.poselift-"
-    temporary = path.parent / f"{start}{secrets.token_hex(_RANDOM_BYTES)}{path.suffix}"
+    temporary = temporary_path(path)
     lock: int | None = None
     try:
         check_free(path, overwrite=overwrite)
         if path.exists() and not path.is_file():
             raise OutputError(f"{path} is a device or a pipe, and would be replaced by a file; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _delete_abandoned(path.parent, start, path.suffix)
-        lock = _create_locked(temporary)
+        delete_abandoned(path)
+        lock = create_locked(temporary)
         yield temporary
         temporary.replace(path)
     except PoseliftError:
@@ -70,39 +60,6 @@ def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
             temporary.unlink(missing_ok=True)
         if lock is not None:
             os.close(lock)
-
-
-def _create_locked(path: Path) -> int | None:
-    """Create an empty file and lock it until the returned descriptor is closed, or the process ends in any way.
-
-    Returns None on Windows, where an open file cannot be renamed. Where the file system has no locks, the file is not
-    locked, and nobody else can lock it either.
-    """
-    while True:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        if sys.platform == "win32":
-            os.close(descriptor)
-            return None
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if path.exists():
-            return descriptor
-        os.close(descriptor)  # another process deleted the file as abandoned before it was locked
-
-
-def _delete_abandoned(folder: Path, start: str, suffix: str) -> None:
-    """Delete the temporary files of killed processes, which nobody has locked, with the start and suffix of a name."""
-    if sys.platform == "win32":
-        return
-    pattern = f"{glob.escape(start)}{'[0-9a-f]' * 2 * _RANDOM_BYTES}{glob.escape(suffix)}"
-    for file in folder.glob(pattern):
-        with contextlib.suppress(OSError):  # locked, deleted by another process, or another user's
-            descriptor = os.open(file, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                file.unlink()
-            finally:
-                os.close(descriptor)
 
 
 def check_free(path: str | Path, *, overwrite: bool = False) -> None:
