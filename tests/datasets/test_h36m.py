@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from poselift.datasets.archive import read_archive
+from poselift.formats.archive import read_archive
 from poselift.datasets.h36m import ACTIONS, JOINTS_32, KEPT, load_h36m, project_h36m
 from poselift.errors import DatasetError, MissingData, UntrustedPickle
 from poselift.geometry.studio import studio_cameras

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from poselift.datasets.archive import read_archive
+from poselift.formats.archive import read_archive
 from poselift.datasets.mpi_inf_3dhp import image_size, joint_order, load_mpi_inf_3dhp
 from poselift.errors import DatasetError, MissingData, SkeletonError, UntrustedPickle
 from poselift.skeleton import COCO_17, H36M_17, MPI_INF_3DHP_17

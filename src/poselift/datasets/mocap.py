@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from poselift.datasets.archive import read_archive
+from poselift.formats.archive import read_archive
 from poselift.datasets.clip import MocapClip
 from poselift.datasets.joint_names import read_joint_map
 from poselift.datasets.motion_file import MOTION_ENDINGS, MotionOptions, load_motion_file

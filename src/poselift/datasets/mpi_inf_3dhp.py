@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from poselift.datasets.archive import read_archive
+from poselift.formats.archive import read_archive
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.positions import (
     among_subjects,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from poselift.datasets.archive import read_archive
+from poselift.formats.archive import read_archive
 from poselift.datasets.clip import BenchmarkClip
 from poselift.errors import DatasetError, MissingData, ShapeError, did_you_mean
 from poselift.geometry.camera import Camera

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from poselift.datasets.archive import read_archive
+from poselift.formats.archive import read_archive
 from poselift.errors import DatasetError, ShapeError
 from poselift.lifters.card import RECORDING, Score
 from poselift.lifters.contract import Lifter

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poselift.datasets.archive import read_archive
+from poselift.formats.archive import read_archive
 from poselift.errors import DatasetError, MissingData, UntrustedPickle
 
 CONTENT = {
