@@ -321,9 +321,6 @@ PANOPTIC_19 = _skeleton(
 )
 """CMU Panoptic's 19 joints."""
 
-COCO_23 = _skeleton("COCO_23", _FACE | _COCO_BODY | _foot("left") | _foot("right"))
-"""COCO with feet: the body of COCO-WholeBody."""
-
 
 def _kinect_limbs(hands: tuple[str, ...], shoulder: str, hip: str) -> dict[str, str]:
     """Limbs of the first two Kinects: the left arm, the right one, then the legs, each with its hand or foot."""
@@ -369,13 +366,14 @@ KINECT_32 = _skeleton(
     | {"right_foot": "right_ankle", "head": "neck", "nose": "head"}
     | {"left_eye": "nose", "left_ear": "left_eye", "right_eye": "nose", "right_ear": "right_eye"},
 )
-"""Azure Kinect's body tracking; its shoulders hang from the chest, as the clavicles do. Its spine joints, `navel` and `chest`, are other points than `spine` and `thorax`."""
+"""Azure Kinect's body tracking. Its shoulders hang from the chest here, as the clavicles do; `navel` and `chest` are
+other points than `spine` and `thorax`."""
 
 SKELETONS: dict[str, Skeleton] = {
     skeleton.name: skeleton
     for skeleton in (
         *(H36M_17, COCO_17, HALPE_26, BODY_25, BODY_25B, MEDIAPIPE_33, MPI_INF_3DHP_17, HUMANEVA_15),
-        *(COCO_18, COCO_23, MPII_16, MPI_15, JHMDB_15, PANOPTIC_19, KINECT_20, KINECT_25, KINECT_32),
+        *(COCO_18, MPII_16, MPI_15, JHMDB_15, PANOPTIC_19, KINECT_20, KINECT_25, KINECT_32),
     )
 }
 """Every skeleton by name."""

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from poselift.errors import FormatError, MissingRate, ShapeError, SkeletonError
 from poselift.formats.order import candidates, check_order, identify_skeleton
+from poselift.formats.whole_body import take_body
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS, Skeleton
 
@@ -57,6 +58,9 @@ def finish(people: Sequence[np.ndarray], source: Source, override: Override) -> 
         ShapeError: The user's frame rate is not positive.
         SkeletonError: The joints fit no skeleton, could be of several, or contradict the skeleton that the file names.
     """
+    people, body = take_body(people, source.name, override.skeleton)
+    if body is not None and override.skeleton is None:
+        source = replace(source, skeleton=body)
     checked = [_checked(np.asarray(person), source.name) for person in people]
     fps, image_size = frame_rate(len(checked[0]), source, override), _image_size(source)
     skeleton = _skeleton(checked, source, override)

@@ -1,17 +1,20 @@
 """Follow people through formats that list each frame's people in no order."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from poselift.errors import FormatError
 from poselift.formats.clip import Override, Source, finish, frame_rate
 from poselift.formats.fields import frame_rows
+from poselift.formats.person import person_of
 from poselift.sequence import Keypoints2D
 from poselift.track import Ids, track_people
 
 _NUMBER = re.compile(r"\d+")
+_NUMBERS = ("frame_id", "frame_index", "frame", "frame_number", "frame_num", "frameId", "image_id", "image_name")
 
 
 def frame_number(name: str) -> int | None:
@@ -53,3 +56,42 @@ def follow(
     if not tracks:
         raise FormatError(f"{source.name}: nobody is seen in any of {len(frames)} frames")
     return finish(tracks, source, override)
+
+
+def follow_people(
+    frames: Iterable[tuple[int, Iterable[Any]]], source: Source, override: Override
+) -> tuple[Keypoints2D, ...]:
+    """Return one clip for each person of a file that lists the people of each frame; errors as `follow`.
+
+    Args:
+        frames: Number of each frame, and its people as `poselift.formats.person.person_of` takes them. A number that
+            comes again brings more people of that frame.
+        source: What the file says.
+        override: What the user states.
+
+    Raises:
+        FormatError: A person's joints are broken.
+    """
+    people: dict[int, list[np.ndarray]] = {}
+    ids: dict[int, list[int | None]] = {}
+    for number, entries in frames:
+        poses, names = people.setdefault(number, []), ids.setdefault(number, [])
+        for place, entry in enumerate(entries):
+            pose, name = person_of(entry, f"{source.name}, frame {number}, person {place}")
+            poses.append(pose)
+            names.append(name)
+    counts = sorted({len(pose) for poses in people.values() for pose in poses})
+    if len(counts) > 1:
+        raise FormatError(f"{source.name}: people have {' and '.join(map(str, counts))} joints; wanted one joint count")
+    stacked = {number: np.stack(poses) if poses else np.empty((0, 0, 3)) for number, poses in people.items()}
+    return follow(stacked, ids, source, override)
+
+
+def number_of(entry: Mapping[str, Any], place: int) -> int:
+    """Return the number of a frame that an object says, under any of its usual names, or else its place in the list."""
+    for key in _NUMBERS:
+        value = entry.get(key)
+        number = frame_number(value.rsplit(".", 1)[0]) if isinstance(value, str) else value
+        if isinstance(number, int | float) and not isinstance(number, bool) and number == int(number):
+            return int(number)
+    return place
