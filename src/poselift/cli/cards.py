@@ -1,4 +1,4 @@
-"""The verbs of cards: list the shipped weights, and measure again what a card claims."""
+"""The verbs about cards: list the shipped weights, and measure again what a card claims."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +8,7 @@ import tyro
 from rich.box import SIMPLE
 from rich.table import Table
 
-from poselift.cli.console import ResultFile, lab_module, progress
+from poselift.cli.console import ResultFile, lab_module, print_plain, progress
 from poselift.cli.console import out as console
 from poselift.errors import CheckpointError, DatasetError, MissingExtraError
 from poselift.lifters.card import RECORDING, Card
@@ -24,7 +24,7 @@ CAPTION = (
 
 
 def lifters() -> int:
-    """List the weights that come with poselift, with what their cards say."""
+    """List the weights that come with poselift, with the numbers on their cards."""
     table, licenses = Table(caption=CAPTION, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False), dict[str, list[str]]()
     for column in ("name", "frames", "size", "exact", "errors", "real", "frames/s"):
         table.add_column(column, justify="left" if column == "name" else "right", no_wrap=True)
@@ -37,13 +37,12 @@ def lifters() -> int:
         licenses.setdefault(card.license, []).append(card.name)
     console.print(table)
     for license, names in licenses.items():
-        whose = "all of them" if len(licenses) == 1 else ", ".join(names)
-        console.print(f"Licence of {whose}: {license}", markup=False, highlight=False, soft_wrap=True)
+        print_plain(f"Licence of {'all of them' if len(licenses) == 1 else ', '.join(names)}: {license}")
     return 0
 
 
 def card_row(card: Card) -> dict[str, str]:
-    """The main numbers of a card in words; a dash for what it does not say."""
+    """Return the main numbers of a card as text; a dash for those that it lacks."""
 
     def score(name: str) -> str:
         mean = card.scores[name].mean if name in card.scores else {}
@@ -62,29 +61,32 @@ def card_row(card: Card) -> dict[str, str]:
 
 
 def check_card(
-    lifter: tyro.conf.Positional[str] = DEFAULT_LIFTER,
+    weights: tyro.conf.Positional[str] = DEFAULT_LIFTER,
     /,
     *,
+    lifter: str | None = None,
     data: Path | None = None,
     recording: Path | None = None,
     quick: bool = False,
     result: Annotated[ResultFile, tyro.conf.OmitArgPrefixes],
 ) -> int:
-    """Measure all that the card of weights claims again, each score by the protocol on the card.
+    """Measure again everything that the card of some weights claims, each score by the protocol on the card.
 
-    Claim and measurement are printed side by side; the status is 1 when one does not hold. Speed is never judged.
+    Claims and measurements are printed side by side; the status is 1 when a claim does not hold. Speed is measured and
+    printed, but never makes the check fail.
 
     Args:
-        lifter: Name of shipped weights, or the path of an .onnx file with its card beside it.
-        data: Motion capture: the archive that the card names, such as mocap17.npz.
-        recording: The real recording (benchmarks/real_recording.py says what it holds).
-        quick: Only the scores over few frames.
-        result: Where the checks are written as JSON.
+        weights: Name of shipped weights, or path of an .onnx file with its card beside it.
+        lifter: The card's lifter when it is your own (module:Class); its module is run to count its parameters.
+        data: Motion capture archive that the card names, such as mocap17.npz; its scores are left out when not given.
+        recording: The real recording (see benchmarks/real_recording.py); its scores are left out when not given.
+        quick: Measure only the scores that take few frames.
+        result: File for the checks as JSON.
     """
     result.check(data, recording)
-    network = load_lifter(lifter, threads=1)
+    network = load_lifter(weights, threads=1)
     if not isinstance(network, OnnxLifter):
-        raise CheckpointError(f"{lifter} has no card; name shipped weights or the path of an .onnx file")
+        raise CheckpointError(f"{weights} has no card; name shipped weights or the path of an .onnx file")
     card, scores = network.card, list[Check]()
     with progress(f"measuring {card.name}") as tick:
         for check in check_scores(network, card, Sources(data, recording, _detector), quick=quick):
@@ -92,7 +94,7 @@ def check_card(
             tick(len(scores), None, check.name)
     if all(check.measured is None for check in scores):
         raise DatasetError(f"none of the scores of {card.name} was measured: {scores[0].note if scores else 'none'}")
-    checks = [*check_file(network), *_check_sizes(card), *scores]
+    checks = [*check_file(network), *_check_sizes(card, lifter), *scores]
     _show(card, network, checks)
     result.write([asdict(check) | {"holds": check.holds} for check in checks])
     return 0 if all(check.holds for check in checks) else 1
@@ -102,13 +104,13 @@ def _detector(errors: dict[str, Any]) -> Any:
     return lab_module("observe.detector").simulated_detector(errors)
 
 
-def _check_sizes(card: Card) -> list[Check]:
-    """Parameters and operations, counted on the lifter that the recipe builds."""
+def _check_sizes(card: Card, lifter: str | None) -> list[Check]:
+    """Count parameters and operations on the lifter that the recipe builds; `lifter` is what the user named."""
     claims = {name: value for name in ("parameters", "macs") if (value := getattr(card, name)) is not None}
     if card.training is None:
         return []
     try:
-        counted = lab_module("export.card").sizes_of(card.training.recipe)
+        counted = lab_module("export.card").sizes_of(card.training.recipe, lifter=lifter)
     except (MissingExtraError, CheckpointError) as error:
         return [Check(name, value, None, note=str(error)) for name, value in claims.items()]
     return [Check(name, value, counted[name]) for name, value in claims.items()]
@@ -119,18 +121,18 @@ def _show(card: Card, lifter: OnnxLifter, checks: list[Check]) -> None:
     for column in ("claim", "card", "measured", "difference", ""):
         table.add_column(column, justify="left" if column in ("claim", "") else "right", overflow="fold")
     for check in checks:
-        told, got = (_short(value) for value in (check.claimed, check.measured))
+        claimed, measured = (_short(value) for value in (check.claimed, check.measured))
         numbers = isinstance(check.claimed, int | float) and isinstance(check.measured, int | float)
         difference = f"{check.measured - check.claimed:+.3f}" if numbers else ""  # type: ignore[operator]
-        judged = f"not measured: {check.note}" if check.measured is None else "" if check.holds else "DOES NOT HOLD"
-        table.add_row(check.name, told, got, difference, judged)
+        verdict = f"not measured: {check.note}" if check.measured is None else "" if check.holds else "DOES NOT HOLD"
+        table.add_row(check.name, claimed, measured, difference, verdict)
     console.print(table)
     now = measure_speed(lifter)
-    for claimed, when in ((card.speed, "card"), (now, "here")):
-        said = "no speed" if claimed is None else (
-            f"{claimed.frames_per_s:,.0f} frames/s, {claimed.window_ms:.2f} ms a window, {claimed.machine}"
+    for speed, where in ((card.speed, "on the card"), (now, "measured here")):
+        text = "none" if speed is None else (
+            f"{speed.frames_per_s:,.0f} frames/s, {speed.window_ms:.2f} ms a window, {speed.machine}"
         )  # fmt: skip
-        console.print(f"speed, {when}: {said} (not judged)", markup=False, highlight=False, soft_wrap=True)
+        print_plain(f"speed {where}: {text} (not checked)")
 
 
 def _short(value: float | str | None) -> str:
