@@ -7,7 +7,7 @@ import numpy as np
 
 from poselift.errors import FormatError
 from poselift.formats.clip import Override, Source
-from poselift.formats.detections import follow_people, frame_number
+from poselift.formats.detections import follow_people, frame_number, frame_numbers
 from poselift.formats.fields import numbers
 from poselift.formats.joint_names import place_joints
 from poselift.sequence import Keypoints2D
@@ -30,22 +30,22 @@ def read_truth(content: dict[str, Any], name: str, override: Override) -> tuple[
         SkeletonError: The joints fit no skeleton, or could be of several.
     """
     images = {image.get("id"): image for image in content["images"] if isinstance(image, dict)}
-    found = [frame_number(str(image.get("file_name", "")).rsplit(".", 1)[0]) for image in images.values()]
-    named = None not in found and len(set(found)) == len(found)
-    order = {image: number if named else place for place, (image, number) in enumerate(zip(images, found, strict=True))}
+    files = [str(image.get("file_name", "")) for image in images.values()]
+    named = all(frame_number(file) is not None for file in files)
+    order = dict(zip(images, frame_numbers(files, name) if named else range(len(files)), strict=True))
     sizes = {(image.get("width"), image.get("height")) for image in images.values()}
     width, height = sizes.pop() if len(sizes) == 1 else (None, None)
     size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
     skeleton, places = _joint_order(content, name, override)
 
     def frames() -> Iterator[tuple[int, list[Any]]]:
-        yield from ((int(number or 0), []) for number in order.values())
+        yield from ((number, []) for number in order.values())
         for place, entry in enumerate(content["annotations"]):
             if isinstance(entry, dict) and entry.get("keypoints"):
                 if entry.get("image_id") not in order:
                     raise FormatError(f"{name}, annotation {place}: there is no image {entry.get('image_id')!r}")
                 joints = _joints(entry["keypoints"], places, f"{name}, annotation {place}")
-                yield int(order[entry["image_id"]] or 0), [entry | {"keypoints": joints}]
+                yield order[entry["image_id"]], [entry | {"keypoints": joints}]
 
     return follow_people(frames(), Source(name, skeleton, image_size=size), override)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from poselift.errors import FormatError, did_you_mean
 from poselift.formats.clip import Override, Source, finish
-from poselift.formats.detections import follow, frame_number
+from poselift.formats.detections import follow, frame_number, frame_numbers
 from poselift.formats.fields import frame_rows, person_id
 from poselift.formats.joint_names import joint_name, place_joints
 from poselift.formats.table_file import MISSING, Table
@@ -108,12 +108,10 @@ def clips_of(rows: Rows, source: Source, override: Override) -> tuple[Keypoints2
         values = np.where(np.array(places)[:, None] >= 0, values[:, places], np.nan)
         source = replace(source, skeleton=skeleton)
     if rows.people is None and len(set(rows.frames)) == len(rows.frames):
-        row_of, length = frame_rows(list(rows.frames), source.name)
+        row_of, length = frame_rows(list(rows.frames), source.name, override.frame_step)
         person = np.full((length, *values.shape[1:]), np.nan)
         person[row_of] = values
         return finish([person], source, override)
-    if values.shape[2] == 2:
-        values = np.concatenate([values, np.ones((*values.shape[:2], 1))], axis=2)
     if rows.people is None:
         _log.info("%s: frames have several rows each, which are taken as several people", source.name)
     own: dict[int, list[int]] = {}
@@ -149,15 +147,20 @@ def _frames(table: Table) -> list[int]:
             frames.append(done[who])
             done[who] += 1
         return frames
-    cells = [_number_in_name(cell) for cell in table.columns["frame"]]
+    cells = list(table.columns["frame"])
+    if all(
+        re.search(r"[a-zA-Z_/]", cell) and frame_number(cell) is not None and not _is_number(cell) for cell in cells
+    ):
+        cells = [str(number) for number in frame_numbers(cells, table.name)]
     return replace(table, columns={"frame": cells}).whole_numbers("frame")
 
 
-def _number_in_name(cell: str) -> str:
-    """The last number of a name such as `clip_0012.jpg`; other cells as they are."""
-    name = cell.rsplit(".", 1)[0]
-    found = frame_number(name)
-    return str(found) if found is not None and re.search(r"[_/]|[a-zA-Z]{2}", cell) else cell
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _people(table: Table) -> list[int | None] | None:

@@ -7,6 +7,7 @@ any order. The names of the joints identify the skeleton, the times give the fra
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def read_keypoints_csv(path: Path, override: Override) -> tuple[Keypoints2D, ...
     rows, places, _ = read_cells(path)
     if is_deeplabcut(rows):
         return read_deeplabcut(rows, places, str(path), override)
-    table = read_table(path)
+    table = replace(read_table(path), frame_step=override.frame_step)
     if any(column.endswith(JOINT_AXES) for column in table.columns):
         raise FormatError(f"{path} holds 3D poses; wanted 2D keypoints (columns left_hip_x, left_hip_y, ...)")
     return read_columns(table, override)

@@ -13,7 +13,7 @@ import numpy as np
 
 from poselift.errors import FormatError, SkeletonError, did_you_mean
 from poselift.files import read_text
-from poselift.formats.fields import frame_rows
+from poselift.formats.fields import LARGEST_NUMBER, frame_rows
 from poselift.skeleton import SKELETONS, Skeleton
 
 KEYPOINT_AXES = ("x", "y", "confidence")
@@ -41,6 +41,8 @@ class Table:
     """Place of each row in the file, such as ``"line 4"``."""
     comments: Sequence[str] = ()
     """Lines that start with #."""
+    frame_step: float | None = None
+    """By how much the column `frame` grows from one frame to the next; None if it counts frames."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -144,7 +146,7 @@ class Table:
         """
         if "frame" not in self.columns:
             return np.arange(len(self)), len(self)
-        return frame_rows(self.whole_numbers("frame"), self.name)
+        return frame_rows(self.whole_numbers("frame"), self.name, self.frame_step)
 
     def whole_numbers(self, column: str) -> list[int]:
         """Return the whole numbers (N,) of a column.
@@ -153,7 +155,8 @@ class Table:
             FormatError: The column is missing, or holds something else.
         """
         found = self.numbers(column)[:, 0]
-        if not (np.isfinite(found).all() and (found == found.round()).all() and np.abs(found).max() < 2**53):
+        whole = np.isfinite(found).all() and (found == found.round()).all() and np.abs(found).max() < LARGEST_NUMBER
+        if not whole:
             raise FormatError(f"{self.name}: wanted whole numbers in column {column}")
         return [int(number) for number in found]
 

@@ -1,26 +1,30 @@
 """Read dictionaries of tracked people: ``{id: {frame: joints}}``, or ``{frame: [people]}``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-
-import numpy as np
 
 from poselift.errors import FormatError
 from poselift.formats.clip import Override, Source
-from poselift.formats.detections import follow_people, frame_number
+from poselift.formats.detections import follow_people, frame_number, frame_numbers
 from poselift.formats.person import joints_key, person_of
 from poselift.sequence import Keypoints2D
 
 
 def is_tracked(content: Any) -> bool:
-    """Whether this is one: every value is an object or a list of people, and every key holds a number."""
-    if not isinstance(content, dict) or not content or any(frame_number(key) is None for key in content):
+    """Whether this is one: its values are objects or lists of people, and the frames' keys hold numbers."""
+    if not isinstance(content, dict):
         return False
     first = next((value for value in content.values() if value), None)
-    if isinstance(first, dict):
-        first = None if joints_key(first) else next(iter(first.values()))
-        return joints_key(first) is not None or isinstance(first, list)
-    return isinstance(first, list) and joints_key(first[0]) is not None
+    if isinstance(first, list):
+        return _are_frames(content) and joints_key(first[0]) is not None
+    if not isinstance(first, dict) or joints_key(first) is not None:
+        return False
+    joints = next(iter(first.values()))
+    return (_are_frames(content) or _are_frames(first)) and (joints_key(joints) is not None or isinstance(joints, list))
+
+
+def _are_frames(keys: Iterable[str]) -> bool:
+    return all(frame_number(key) is not None for key in keys)
 
 
 def read_tracked(content: dict[str, Any], name: str, override: Override) -> tuple[Keypoints2D, ...]:
@@ -42,30 +46,19 @@ def read_tracked(content: dict[str, Any], name: str, override: Override) -> tupl
 
 
 def _frames(content: dict[str, Any], name: str) -> Iterator[tuple[int, list[Any]]]:
-    inner = {key for value in content.values() if isinstance(value, Mapping) for key in value}
-    outer_frames = len(content) > len(inner)
-    for place, (outer, value) in enumerate(content.items()):
+    if wrong := [key for key, value in content.items() if not isinstance(value, list | Mapping)]:
+        raise FormatError(f"{name}, '{wrong[0]}': wanted the frames of a person, or the people of a frame")
+    outer = list(content)
+    inner = list(dict.fromkeys(key for value in content.values() if isinstance(value, Mapping) for key in value))
+    outer_is_frame = len(outer) > len(inner)
+    frames = outer if outer_is_frame else inner
+    number = dict(zip(frames, frame_numbers(frames, name), strict=True))
+    people = {key: place for place, key in enumerate(inner if outer_is_frame else outer, 1)}
+    for key, value in content.items():
         if isinstance(value, list):
-            yield _number(outer, name), value
-        elif isinstance(value, Mapping):
-            for key, joints in value.items():
-                frame, person = (outer, key) if outer_frames else (key, outer)
-                known = frame_number(str(person))
-                yield (
-                    _number(frame, name),
-                    [_entry(joints, place if known is None else known, f"{name}, {outer}, {key}")],
-                )
-        else:
-            raise FormatError(f"{name}, '{outer}': wanted the frames of a person, or the people of a frame")
-
-
-def _number(key: str, name: str) -> int:
-    number = frame_number(key.rsplit(".", 1)[0])
-    if number is None:
-        raise FormatError(f"{name}: wanted a frame number, got '{key}'")
-    return number
-
-
-def _entry(joints: Any, number: int, name: str) -> dict[str, Any]:
-    pose, _ = person_of(joints, name)
-    return {"keypoints": np.asarray(pose).tolist(), "track_id": number}
+            yield number[key], value
+            continue
+        for other, joints in value.items():
+            frame, person = (key, other) if outer_is_frame else (other, key)
+            pose, _ = person_of(joints, f"{name}, '{key}', '{other}'")
+            yield number[frame], [{"keypoints": pose.tolist(), "track_id": people[person]}]

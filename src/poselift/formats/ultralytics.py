@@ -9,7 +9,7 @@ import numpy as np
 from poselift.errors import FormatError
 from poselift.files import read_text
 from poselift.formats.clip import Override, Source
-from poselift.formats.detections import follow, follow_people, frame_number
+from poselift.formats.detections import follow, follow_people, frame_number, frame_numbers
 from poselift.formats.fields import numbers
 from poselift.formats.order import candidates
 from poselift.sequence import Keypoints2D
@@ -80,11 +80,8 @@ def read_labels(files: list[Path], name: str, override: Override) -> tuple[Keypo
     """
     people: dict[int, np.ndarray] = {}
     ids: dict[int, list[int | None]] = {}
-    for file in files:
-        number = frame_number(file.stem) if len(files) > 1 else 0
-        assert number is not None, "files without a number are no label files"
-        if number in people:
-            raise FormatError(f"{name} holds two files for frame {number}; put each clip into its own folder")
+    frames = frame_numbers([file.stem for file in files], name) if len(files) > 1 else [0]
+    for number, file in zip(frames, files, strict=True):
         lines = [line for line in read_text(file).splitlines() if line.strip()]
         labels = [_label(line, f"{file}, line {place}") for place, line in enumerate(lines, 1)]
         if len({len(joints) for joints, _ in labels}) > 1:
