@@ -73,7 +73,7 @@ BAD = {
     "poses": (GOOD | {"unit": "m"}, "holds 3D poses"),
     "no detections": ([], "holds an empty list"),
     "nested": ({"a": 1, "b": [2]}, "holds an object with 'a', 'b', which is no layout"),
-    "lists": ([[[[1, 2]]], 3], "a list of 2, the first of which is a list of 1, the first of which is a list of 1"),
+    "lists": ([[["a"]], 3], "a list of 2, the first of which is a list of 1, the first of which is a list of 1"),
     "numbers": ([3], "a list of 1, the first of which is a number"),
     "detection": ([{"image_id": 1, "keypoints": [1, 2, 3]}, 3], "entry 1: wanted an object"),
     "no image": ([{"keypoints": [1, 2, 3]}], "entry 0: wanted an object with 'image_id'"),
