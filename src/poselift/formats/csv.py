@@ -52,7 +52,7 @@ def read_poses_csv(path: Path) -> Poses3D:
         FormatError: The table is broken, or has another layout.
         SkeletonError: No skeleton has exactly these joints.
     """
-    table = read_table(path)
+    table = replace(read_table(path), frame_step=1.0)  # every frame must be there
     table.check_columns((*_COLUMNS, "gap", "axes"), (*JOINT_AXES, *_JOINT_EXTRAS))
     skeleton = table.skeleton(JOINT_AXES)
     places, length = table.frames()
