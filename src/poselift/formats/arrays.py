@@ -3,6 +3,7 @@
 import logging
 import math
 import tokenize
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,7 +27,9 @@ def read_npy(path: Path) -> np.ndarray:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, fortran, dtype = read(file)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
+                shape, fortran, dtype = read(file)
             if dtype.hasobject:
                 raise UntrustedPickle(
                     f"{path} holds pickled Python objects, which can run any program and are not opened; "
@@ -36,7 +39,7 @@ def read_npy(path: Path) -> np.ndarray:
             content = file.read(size + 1)
     except OSError as error:
         raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
-    except (SyntaxError, tokenize.TokenError, TypeError, ValueError) as error:
+    except (MemoryError, OverflowError, SyntaxError, tokenize.TokenError, TypeError, ValueError) as error:
         if isinstance(error, UntrustedPickle):
             raise
         raise FormatError(f"{path} is a broken npy file ({error}); write it again with numpy.save") from error

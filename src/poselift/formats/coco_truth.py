@@ -29,12 +29,12 @@ def read_truth(content: dict[str, Any], name: str, override: Override) -> tuple[
         FormatError: An annotation is broken or of an unknown picture, no person is seen, or there is no frame rate.
         SkeletonError: The joints fit no skeleton, or could be of several.
     """
-    images = {image.get("id"): image for image in content["images"] if isinstance(image, dict)}
+    images = {image["id"]: image for image in content["images"] if isinstance(image, dict) and _is_id(image.get("id"))}
     files = [str(image.get("file_name", "")) for image in images.values()]
     named = all(frame_number(file) is not None for file in files)
     order = dict(zip(images, frame_numbers(files, name) if named else range(len(files)), strict=True))
-    sizes = {(image.get("width"), image.get("height")) for image in images.values()}
-    width, height = sizes.pop() if len(sizes) == 1 else (None, None)
+    sizes = [(image.get("width"), image.get("height")) for image in images.values()]
+    width, height = sizes[0] if sizes and sizes.count(sizes[0]) == len(sizes) else (None, None)
     size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
     skeleton, places = _joint_order(content, name, override)
 
@@ -42,12 +42,16 @@ def read_truth(content: dict[str, Any], name: str, override: Override) -> tuple[
         yield from ((number, []) for number in order.values())
         for place, entry in enumerate(content["annotations"]):
             if isinstance(entry, dict) and entry.get("keypoints"):
-                if entry.get("image_id") not in order:
+                if not _is_id(entry.get("image_id")) or entry["image_id"] not in order:
                     raise FormatError(f"{name}, annotation {place}: there is no image {entry.get('image_id')!r}")
                 joints = _joints(entry["keypoints"], places, f"{name}, annotation {place}")
                 yield order[entry["image_id"]], [entry | {"keypoints": joints}]
 
     return follow_people(frames(), Source(name, skeleton, image_size=size), override)
+
+
+def _is_id(content: object) -> bool:
+    return isinstance(content, int | str)
 
 
 def _joint_order(content: dict[str, Any], name: str, override: Override) -> tuple[Skeleton | None, list[int] | None]:

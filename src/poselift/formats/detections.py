@@ -148,6 +148,6 @@ def number_of(entry: Mapping[str, Any], place: int) -> int:
     for key in _NUMBERS:
         value = entry.get(key)
         number = frame_number(value) if isinstance(value, str) else value
-        if isinstance(number, int | float) and not isinstance(number, bool) and number == int(number):
+        if isinstance(number, int | float) and not isinstance(number, bool) and float(number).is_integer():
             return int(number)
     return place

@@ -72,9 +72,9 @@ def place_joints(names: Sequence[str], source: str, claimed: Skeleton | None = N
         if joint is not None:
             found.setdefault(joint, place)
     if "right_foot" in found and "right_ankle" not in found:  # the ends of Human3.6M's legs
-        found |= {f"{side}_ankle": found[f"{side}_foot"] for side in ("left", "right") if f"{side}_foot" in found}
-        if "thorax" in found and "head" in found:
-            found.setdefault("head_top", found["head"])
+        ends = {"left_foot": "left_ankle", "right_foot": "right_ankle"}
+        ends |= {"head": "head_top"} if {"thorax", "nose"} <= found.keys() else {}
+        found = {ends.get(joint, joint): place for joint, place in found.items()}
     among = [COCO_17, *SKELETONS.values()] if claimed is None else [claimed]
     skeleton = max(among, key=lambda s: (len(found.keys() & set(s.joints)), -len(s)))
     places = [found.get(joint, -1) for joint in skeleton.joints]

@@ -74,7 +74,7 @@ def joints_of(content: Any, name: str, scores: Any = None) -> np.ndarray:
         scores = [_score(point) for point in content]
         scores = None if all(score is None for score in scores) else scores
     else:
-        xy = _plain(numbers(content, "the joints", name), name, 0 if scores is None else np.size(scores))
+        xy = _plain(numbers(content, "the joints", name), name, len(scores) if isinstance(scores, list) else 0)
     confidence = xy[:, 2] if xy.shape[1] == 3 else np.ones(len(xy))
     if scores is not None:
         confidence = numbers(scores, "the scores", name).reshape(-1)
