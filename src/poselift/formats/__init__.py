@@ -26,7 +26,7 @@ from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_pos
 from poselift.skeleton import Skeleton, get_skeleton
 
 KEYPOINT_ENDINGS = (".npz", ".csv", ".json")
-"""Endings of the keypoint files that are read and written, beside a folder of OpenPose JSON."""
+"""Endings of the keypoint files that are written, and read again. Many others are read: docs/keypoint_files.md."""
 POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html")
 """Endings of the files that poses are saved as. Those of `KEYPOINT_ENDINGS` can be read back."""
 
@@ -42,8 +42,8 @@ def read_keypoints_file(
     """Read the keypoints of each person in a file or folder; where people had to be tracked, the longest seen is first.
 
     Args:
-        path: A folder of OpenPose JSON, or an .npz, .csv or .json file (poselift's layouts, one frame of OpenPose, or a
-            list of detections by AlphaPose or for COCO); the modules of `poselift.formats` describe each.
+        path: A keypoint file, or a folder with one for each frame; docs/keypoint_files.md shows every layout. Files of
+            one ending are distinguished by their content.
         skeleton: Joint order of the keypoints. When None, the order that the file names, else the order that the places
             of the joints show.
         fps: Frames per second; needed where the file does not say.
@@ -162,11 +162,17 @@ def _read_text(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
     )
 
 
+def frame_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that may hold keypoints of one frame each: JSON files, or else label files."""
+    return sorted(folder.glob("*.json")) or label_files(folder)
+
+
 def _read_folder(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
     """Read a folder of JSON files, or of label files, one for each frame."""
-    if any(folder.glob("*.json")) or not (labels := label_files(folder)):
-        return read_openpose(folder, override)
-    return read_labels(labels, str(folder), override)
+    files = frame_files(folder)
+    if files and files[0].suffix == ".txt":
+        return read_labels(files, str(folder), override)
+    return read_openpose(folder, override)
 
 
 _READERS: dict[str, Callable[[Path, Override], tuple[Keypoints2D, ...]]] = {

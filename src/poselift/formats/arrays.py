@@ -1,4 +1,4 @@
-"""Find keypoints in arrays that nobody named: `.npy` files, and archives of one array."""
+"""Find keypoints in arrays without names: `.npy` files, and archives of one array."""
 
 import logging
 import math
@@ -49,13 +49,13 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def name_keypoints(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
-    """The same arrays, the one that can be keypoints under the name `keypoints`; as they are where one is so called.
+    """Return the arrays with the one that can be keypoints under the name `keypoints`, unless one has that name.
 
     Keypoints are (T, J, 2 or 3), or with an axis for people; flat, (T, 2 J or 3 J); or one frame, (J, 2 or 3).
 
     Args:
         arrays: Content of a file by name.
-        source: What to call it in messages.
+        source: Name of the file in messages.
 
     Raises:
         FormatError: Several arrays can be keypoints.
@@ -71,7 +71,7 @@ def name_keypoints(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, n
 
 
 def _shaped(array: np.ndarray) -> np.ndarray | None:
-    """The array as keypoints, (T, J, 2 or 3) or (P, T, J, 2 or 3); None where it can be none."""
+    """Return an array as keypoints, (T, J, 2 or 3) or (P, T, J, 2 or 3); None where it can be none."""
     if array.dtype.kind not in "iuf" or array.size == 0:
         return None
     if array.ndim in (3, 4) and array.shape[-1] in (2, 3):

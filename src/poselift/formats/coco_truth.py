@@ -15,7 +15,7 @@ from poselift.skeleton import Skeleton
 
 
 def is_truth(content: Any) -> bool:
-    """Whether this is ground truth: ``{"images": [...], "annotations": [...]}``."""
+    """Return whether this is ground truth: ``{"images": [...], "annotations": [...]}``."""
     return isinstance(content, dict) and all(isinstance(content.get(key), list) for key in ("images", "annotations"))
 
 
@@ -55,7 +55,7 @@ def _is_id(content: object) -> bool:
 
 
 def _joint_order(content: dict[str, Any], name: str, override: Override) -> tuple[Skeleton | None, list[int] | None]:
-    """The skeleton that the names in `categories` tell, and the places of its joints; None where there are no names."""
+    """Return the skeleton of the joints that `categories` names, and their places; None where it names none."""
     categories = [entry for entry in content.get("categories") or [] if isinstance(entry, dict)]
     names = next((entry["keypoints"] for entry in categories if isinstance(entry.get("keypoints"), list)), None)
     if not names or override.skeleton is not None:
@@ -64,7 +64,7 @@ def _joint_order(content: dict[str, Any], name: str, override: Override) -> tupl
 
 
 def _joints(content: Any, places: list[int] | None, name: str) -> list[list[float]]:
-    """Joints (J, 3) with confidence 0 or 1 in place of the flag."""
+    """Return joints (J, 3) with confidence 0 or 1 in place of the flag."""
     flat = numbers(content, "'keypoints'", name)
     if flat.ndim != 1 or flat.size % 3:
         raise FormatError(f"{name}: wanted x, y, v of each joint in 'keypoints', got {flat.shape} numbers")

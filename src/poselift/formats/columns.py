@@ -1,4 +1,4 @@
-"""What the columns of people's tables mean: joints by name or number, scores under any name, several people."""
+"""Find out what the columns of tables mean: joints by name or number, scores under any name, several people."""
 
 import logging
 import re
@@ -37,7 +37,7 @@ AXES = {
 }
 """Endings of columns: coordinates in pixels, and the names of scores."""
 _UNUSED = ("z", "presence")
-"""Endings of columns of joints that lifting has no use for."""
+"""Endings of columns of joints that are not used."""
 _NAMES = {
     "frame": (
         *("frame", "frame_id", "frame_number", "frame_index", "frame_num", "frame_no", "frames", "frameid"),
@@ -64,7 +64,7 @@ _log = logging.getLogger("poselift")
 
 @dataclass(frozen=True)
 class Rows:
-    """One person in one frame a row."""
+    """The content of a table: each row is one person in one frame."""
 
     joints: Sequence[str | int]
     """Names, or numbers, of the joints."""
@@ -122,7 +122,7 @@ def clips_of(rows: Rows, source: Source, override: Override) -> tuple[Keypoints2
 
 
 def _with_usual_names(table: Table) -> Table:
-    """The same table with the columns that are no joints' under the names that are used here."""
+    """Return the table with the names of this module for the columns that are no joints'."""
     columns: dict[str, Sequence[str]] = {}
     for column, cells in table.columns.items():
         lower = column.strip().lower().replace(" ", "_")
@@ -139,7 +139,7 @@ def _with_usual_names(table: Table) -> Table:
 
 
 def _frames(table: Table) -> list[int]:
-    """Frame of each row: its number, or the last number of a name; rows are in order where the table does not say."""
+    """Return the frame of each row: a number, the last number of a name, or else its place among the person's rows."""
     if "frame" not in table.columns:
         done: Counter[str] = Counter()
         frames = []
@@ -164,7 +164,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _people(table: Table) -> list[int | None] | None:
-    """Number of each row's person; names are numbered as they come."""
+    """Return the number of each row's person; names are numbered in their order."""
     if "person" not in table.columns:
         return None
     cells = table.columns["person"]
@@ -175,7 +175,7 @@ def _people(table: Table) -> list[int | None] | None:
 
 
 def _wide(table: Table, claimed: Skeleton | None) -> Rows:
-    """Rows of a table with columns ``<joint>_x``, or ``x1``."""
+    """Return the rows of a table with columns ``<joint>_x``, or ``x1``."""
     joints: dict[str | int, dict[str, str]] = {}
     unknown = []
     for column in table.columns:
@@ -211,7 +211,7 @@ def _wide(table: Table, claimed: Skeleton | None) -> Rows:
 
 
 def _joint_column(column: str) -> tuple[str | int | None, str | None]:
-    """Joint and axis of a column; (None, None) for one that is no joint's."""
+    """Return joint and axis of a column; (None, None) for a column that is no joint's."""
     if match := _START.fullmatch(column):
         return int(match[2]), _ENDS[match[1].lower()]
     match = _END.fullmatch(column)
@@ -224,7 +224,7 @@ def _joint_column(column: str) -> tuple[str | int | None, str | None]:
 
 
 def _long(table: Table) -> Rows:
-    """Rows of a table with a row for each joint, and columns for the joint, x and y."""
+    """Return the rows of a table with a row for each joint, and columns for the joint, x and y."""
     score = next((column for column in AXES["confidence"] if column in table.columns), None)
     values = table.numbers("x", "y", *([score] if score else []))
     frames, people = _frames(table), _people(table)

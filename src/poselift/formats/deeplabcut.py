@@ -15,7 +15,7 @@ _HEADERS = ("scorer", "individuals", "bodyparts", "coords")
 
 
 def is_deeplabcut(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a table's rows begin with DeepLabCut's headers."""
+    """Return whether a table's rows begin with DeepLabCut's headers."""
     return len(rows) > 2 and rows[0][0].lower() == "scorer" and rows[1][0].lower() in _HEADERS
 
 
@@ -27,7 +27,7 @@ def read_deeplabcut(
     Args:
         rows: Cells of the table, headers first. The first column of the others is the frame's number.
         places: Where each row is in the file.
-        name: What to call the file in errors.
+        name: Name of the file in error messages.
         override: What the user states.
 
     Raises:
@@ -63,7 +63,7 @@ def read_deeplabcut(
 
 
 def refuse_h5(path: Path) -> FormatError:
-    """The error for DeepLabCut's tables in HDF5, which a library would be needed for."""
+    """Return the error for DeepLabCut's tables in HDF5, which need a library that poselift does not depend on."""
     return FormatError(
         f"{path}: HDF5 is not read; save the table as CSV (DeepLabCut: analyze_videos(..., save_as_csv=True); "
         f"pandas: read_hdf('{path.name}').to_csv('{path.stem}.csv'))"

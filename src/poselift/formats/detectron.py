@@ -19,12 +19,12 @@ _PROBABILITY = 3
 
 
 def is_videopose(content: Mapping[str, Any]) -> bool:
-    """Whether this is VideoPose3D's `data_2d_custom_*.npz`."""
+    """Return whether this is VideoPose3D's `data_2d_custom_*.npz`."""
     return isinstance(content.get("positions_2d"), dict)
 
 
 def is_detectron(content: Mapping[str, Any]) -> bool:
-    """Whether this is what its `infer_video.py` saves for one video."""
+    """Return whether this is what its `infer_video.py` saves for one video."""
     return {"boxes", "keypoints"} <= content.keys()
 
 
@@ -64,7 +64,7 @@ def read_detectron(content: Mapping[str, Any], name: str, override: Override) ->
 
 
 def _clips(content: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Each array in nested dicts and lists, with its path."""
+    """Yield each array in nested dicts and lists, with its path."""
     if isinstance(content, dict):
         for key, value in content.items():
             yield from _clips(value, f"{path}/{key}" if path else str(key))
@@ -76,7 +76,7 @@ def _clips(content: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _people(frame: Any, name: str) -> list[Any]:
-    """The people of a frame; of a pair of classes, the second one is people."""
+    """Return the people of a frame; of a pair of classes, the second one is people."""
     pair = isinstance(frame, list | tuple) or (isinstance(frame, np.ndarray) and frame.dtype.hasobject)
     found = frame[-1] if pair and len(frame) else frame
     array = np.asarray(found)
@@ -88,6 +88,6 @@ def _people(frame: Any, name: str) -> list[Any]:
 
 
 def _size(metadata: Any) -> tuple[int, int] | None:
-    """Size of the picture under `w` and `h`."""
+    """Return the size of the picture under `w` and `h`."""
     width, height = (metadata.get("w"), metadata.get("h")) if isinstance(metadata, dict) else (None, None)
     return (width, height) if isinstance(width, int) and isinstance(height, int) else None

@@ -1,4 +1,4 @@
-"""Joints by the names that people give them: `LShoulder`, `l_shoulder`, `Left Shoulder` and `ShoulderLeft` are one."""
+"""Find joints by their usual names: `LShoulder`, `l_shoulder`, `Left Shoulder` and `ShoulderLeft` are one."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ from poselift.errors import SkeletonError
 from poselift.skeleton import COCO_17, SKELETONS, Skeleton
 
 _FEWEST = 5
-"""Fewer joints than this make nobody."""
+"""Fewer joints than this are too few for a person."""
 _SIDES = {"left": "left", "l": "left", "lt": "left", "right": "right", "r": "right", "rt": "right"}
 _SYNONYMS = {
     "sho": "shoulder", "shldr": "shoulder", "elb": "elbow", "wri": "wrist", "kne": "knee", "ank": "ankle",
@@ -20,13 +20,13 @@ _SYNONYMS = {
     "spine_navel": "navel", "spine_chest": "chest", "face": "head", "headtop": "head_top", "top_head": "head_top",
     "top_of_head": "head_top", "head_bottom": "upper_neck", "upperneck": "upper_neck", "neck_nose": "nose",
 }  # fmt: skip
-"""Names without their side: the name in `poselift.skeleton`. Those of the middle only count where no side is named."""
+"""Name of a joint without its side: name in `poselift.skeleton`."""
 _JOINTS = {joint for skeleton in SKELETONS.values() for joint in skeleton.joints}
 _log = logging.getLogger("poselift")
 
 
 def joint_name(name: str) -> str | None:
-    """The name in `poselift.skeleton` of a joint that people call `name`; None for one that we do not know."""
+    """Return the name in `poselift.skeleton` of a joint that people call `name`; None if it is not known."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=^[LR])(?=[A-Z][a-z])", "_", name.strip())
     words = [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
     if len(words) == 1 and words[0] not in _SYNONYMS:
@@ -41,7 +41,7 @@ def joint_name(name: str) -> str | None:
 
 
 def _split_side(word: str) -> list[str]:
-    """`leftshoulder`, `lshoulder` and `shoulderleft` as two words."""
+    """Split `leftshoulder`, `lshoulder` or `shoulderleft` into side and rest."""
     for side in _SIDES:
         for rest in (word.removeprefix(side), word.removesuffix(side)):
             if rest != word and f"left_{_SYNONYMS.get(rest, rest) if rest != 'hip' else rest}" in _JOINTS:
@@ -50,14 +50,14 @@ def _split_side(word: str) -> list[str]:
 
 
 def place_joints(names: Sequence[str], source: str, claimed: Skeleton | None = None) -> tuple[Skeleton, list[int]]:
-    """The skeleton that joints of these names belong to, and the place of each joint of the skeleton among them.
+    """Return the skeleton that joints of these names belong to, and where each of its joints is among them.
 
     The skeleton is the one that has most of them, and of several the one that lacks the fewest; joints that it has
     besides were not seen, and names that it lacks are left out with a warning.
 
     Args:
         names: Names of the joints in the order of the file.
-        source: What to call the file in messages.
+        source: Name of the file in messages.
         claimed: The skeleton that the user names, if any.
 
     Returns:

@@ -12,7 +12,7 @@ LINES = (".jsonl", ".ndjson")
 
 
 def read_json_or_lines(path: Path) -> Any:
-    """Content of a JSON file; a list of the lines' values where each line is a value of its own.
+    """Return the content of a JSON file: a list of the lines' values where each line is a value of its own.
 
     Raises:
         FormatError: It is not there, or broken.
@@ -34,7 +34,7 @@ def read_json_or_lines(path: Path) -> Any:
 
 
 def _is_lines(path: Path) -> bool:
-    """Whether the first two lines of a file are each a JSON object or list."""
+    """Return whether the first two lines of a file are each a JSON object or list."""
     lines = [line for line in read_text(path).splitlines() if line.strip()][:2]
     try:
         return len(lines) == 2 and all(isinstance(json.loads(line), dict | list) for line in lines)

@@ -12,19 +12,19 @@ _FRAMES = ("frames", "landmarks", "results", "data")
 
 
 def is_person(entry: Any) -> bool:
-    """Whether this is a person: a list of points, or an object that holds one."""
+    """Return whether this is a person: a list of points, or an object that holds one."""
     points = entry[key] if isinstance(entry, dict) and (key := joints_key(entry)) else entry
     return isinstance(points, list) and len(points) > 1 and is_point(points[0])
 
 
 def is_landmark_frame(entry: Any) -> bool:
-    """Whether this is a frame: a person, several, or an object with a list of them."""
+    """Return whether this is a frame: a person, several, or an object with a list of them."""
     inside = entry[key] if isinstance(entry, dict) and (key := joints_key(entry)) else entry
     return is_person(entry) or (isinstance(inside, list) and bool(inside) and is_person(inside[0]))
 
 
 def landmark_frames(content: Any) -> list[Any] | None:
-    """The frames of a file, or None where it is none of landmarks."""
+    """Return the frames of a file; None if it holds no landmarks."""
     if isinstance(content, dict):
         if is_landmark_frame(content):
             return [content]
@@ -37,7 +37,7 @@ def landmark_frames(content: Any) -> list[Any] | None:
 
 
 def _is_pose(entry: dict[str, Any]) -> bool:
-    """Whether this is a pose of TensorFlow.js, and no frame: it has no number."""
+    """Return whether this is a pose of TensorFlow.js, and no frame: it has no number."""
     return "keypoints" in entry and is_person(entry) and number_of(entry, -1) == -1
 
 
@@ -48,7 +48,7 @@ def read_landmarks(content: Any, name: str, override: Override) -> tuple[Keypoin
         content: A list of frames, or an object with one under `frames`. A frame is a list of points
             ``{"x": 0.5, "y": 0.2, "visibility": 0.9}``, a list of such lists, or an object that holds one under
             `landmarks`, `pose_landmarks` or `keypoints`. Null and an empty list are frames without people.
-        name: What to call the file in errors.
+        name: Name of the file in error messages.
         override: What the user states.
 
     Raises:

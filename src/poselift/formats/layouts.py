@@ -1,4 +1,4 @@
-"""The layouts of JSON files with keypoints, told apart by what is in them."""
+"""Read JSON files of keypoints in many layouts, which are distinguished by their content."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,11 +26,11 @@ class Layout:
     """One way to write keypoints as JSON."""
 
     name: str
-    """What people call it."""
-    tells: Callable[[Any], bool]
-    """Whether the content of a file is in this layout."""
+    """Name in error messages."""
+    matches: Callable[[Any], bool]
+    """Return whether the content of a file is in this layout."""
     read: Callable[[Any, str, Override], tuple[Keypoints2D, ...]]
-    """Takes content, name of the file, and what the user states."""
+    """Function that takes the content, the name of the file, and what the user states."""
 
 
 def read_layout(content: Any, name: str, override: Override) -> tuple[Keypoints2D, ...]:
@@ -40,7 +40,7 @@ def read_layout(content: Any, name: str, override: Override) -> tuple[Keypoints2
         FormatError: It is in none of them, broken, shows nobody, or there is no frame rate.
         SkeletonError: The joints fit no skeleton, or could be of several.
     """
-    layout = next((layout for layout in LAYOUTS if layout.tells(content)), None)
+    layout = next((layout for layout in LAYOUTS if layout.matches(content)), None)
     if layout is None:
         names = ", ".join(layout.name for layout in LAYOUTS)
         raise FormatError(
@@ -51,7 +51,7 @@ def read_layout(content: Any, name: str, override: Override) -> tuple[Keypoints2
 
 
 def described(content: Any, depth: int = 3) -> str:
-    """What the content of a JSON file looks like, in words: keys, and how lists are nested."""
+    """Return in words what the content of a JSON file looks like: its keys, and how lists are nested."""
     if isinstance(content, Mapping):
         keys = ", ".join(f"'{key}'" for key in list(content)[:_MOST_KEYS])
         more = f" and {len(content) - _MOST_KEYS} more" if len(content) > _MOST_KEYS else ""
@@ -65,14 +65,14 @@ def described(content: Any, depth: int = 3) -> str:
 
 
 def _first(content: Any) -> Any:
-    """The first entry of a list that is not empty, by way of lists in it; None where there is none."""
+    """Return the first entry of nested lists that is neither a list nor empty; None if there is none."""
     while isinstance(content, list):
         content = next((entry for entry in content if entry), None)
     return content
 
 
-def _list_of(tells: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda content: isinstance(content, list) and tells(_first(content))
+def _list_of(matches: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda content: isinstance(content, list) and matches(_first(content))
 
 
 def _is_own(content: Any) -> bool:
@@ -93,7 +93,7 @@ def _is_array(content: Any) -> bool:
 
 
 def _read_array(content: Any, name: str, override: Override) -> tuple[Keypoints2D, ...]:
-    """Keypoints in nested lists: frames, joints, coordinates."""
+    """Return the keypoints in nested lists: frames, joints, coordinates."""
     return finish([numbers(content, "the list", name)], Source(name), override)
 
 
@@ -123,4 +123,4 @@ LAYOUTS = (
     Layout("tracked people", is_tracked, read_tracked),
     Layout("nested lists", _is_array, _read_array),
 )
-"""Every layout; of several that content could be in, the first is taken."""
+"""Every layout; content that matches several is read in the first."""

@@ -14,17 +14,17 @@ _DATASETS = {"coco": COCO_17, "h36m": H36M_17, "halpe26": HALPE_26, "mpii": MPII
 
 
 def is_mmpose_file(content: Any) -> bool:
-    """Whether this is what the demos save: ``{"meta_info": {...}, "instance_info": [...]}``."""
+    """Return whether this is what the demos save: ``{"meta_info": {...}, "instance_info": [...]}``."""
     return isinstance(content, dict) and isinstance(content.get("instance_info"), list)
 
 
 def is_mmpose_frame(first: Any) -> bool:
-    """Whether an entry is a frame of the inferencer's list for a video: ``{"frame_id": 0, "instances": [...]}``."""
+    """Return whether an entry is a frame of the list for a video: ``{"frame_id": 0, "instances": [...]}``."""
     return isinstance(first, dict) and isinstance(first.get("instances"), list)
 
 
 def is_mmpose_person(first: Any) -> bool:
-    """Whether an entry is a person: ``{"keypoints": [[x, y], ...], "keypoint_scores": [...]}``."""
+    """Return whether an entry is a person: ``{"keypoints": [[x, y], ...], "keypoint_scores": [...]}``."""
     return isinstance(first, dict) and {"keypoints", "keypoint_scores"} <= first.keys()
 
 
@@ -34,7 +34,7 @@ def read_mmpose(content: Any, name: str, override: Override) -> tuple[Keypoints2
     Args:
         content: A list of frames; of people, which is one frame; of lists of people; or any of them under
             `instance_info`, beside `meta_info`, which names the data set whose joint order it is.
-        name: What to call the file in errors.
+        name: Name of the file in error messages.
         override: What the user states.
 
     Raises:

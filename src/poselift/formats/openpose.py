@@ -15,7 +15,7 @@ from poselift.formats.person import joints_key, person_of
 from poselift.sequence import Keypoints2D
 
 _PEOPLE = ("people", "bodies")
-"""What the list of people is called by OpenPose, and by AlphaPose's `cmu` form."""
+"""Keys of the list of people in OpenPose's files and in AlphaPose's `cmu` form."""
 _CUT_OFF = 0.05
 """Share of the files before the last that may be broken: a frame in twenty is bridged well."""
 _NAMED = 5
@@ -23,12 +23,12 @@ _log = logging.getLogger("poselift")
 
 
 def is_people(content: Any) -> bool:
-    """Whether this is the content of one of OpenPose's files: ``{"people": [...]}``."""
+    """Return whether this is the content of one of OpenPose's files: ``{"people": [...]}``."""
     return isinstance(content, dict) and any(isinstance(content.get(key), list) for key in _PEOPLE)
 
 
 def is_frame(content: Any) -> bool:
-    """Whether this is the content of a file of one frame: OpenPose's, or a list of people as MMPose saves it."""
+    """Return whether this is the content of a file of one frame: OpenPose's, or a list of people as MMPose saves it."""
     people = isinstance(content, list) and all(joints_key(person) is not None for person in content)
     return people or (isinstance(content, dict) and any(key in content for key in _PEOPLE))
 
@@ -134,7 +134,7 @@ def read_openpose_frames(frames: Any, name: str, override: Override) -> tuple[Ke
     Args:
         frames: A list of frames as OpenPose writes them into files (ComfyUI), or an object with the picture's name for
             each (AlphaPose's `open` and `cmu` forms).
-        name: What to call the file in errors.
+        name: Name of the file in error messages.
         override: What the user states.
 
     Raises:
@@ -152,7 +152,7 @@ def read_openpose_frames(frames: Any, name: str, override: Override) -> tuple[Ke
 
 
 def _canvas(content: Any) -> tuple[int, int] | None:
-    """Size of the picture, as ComfyUI says it."""
+    """Return the size of the picture that ComfyUI writes."""
     width, height = (content.get(f"canvas_{side}") for side in ("width", "height"))
     return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 

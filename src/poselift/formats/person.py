@@ -1,4 +1,4 @@
-"""One person in one frame, however a file spells their joints."""
+"""Read one person's joints in one frame, in any of the ways that JSON files hold them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,31 +14,31 @@ _JOINTS = (
     "pose_keypoints_2d", "pose_keypoints", "keypoints", "keypoints_2d", "keypoints2d", "kpts", "joints", "joints2d",
     "landmarks", "poseLandmarks", "pose_landmarks", "pose",
 )  # fmt: skip
-"""What a person's joints are called, the surest names first."""
+"""Keys of a person's joints; the first that is there counts."""
 _SCORES = (
     "keypoint_scores", "keypoints_scores", "keypoints_score", "kp_score", "scores", "score", "confidence", "conf",
     "visible", "visibility", "likelihood",
 )  # fmt: skip
-"""What the scores of joints are called, where they stand apart from the coordinates."""
+"""Keys of the joints' scores, where they are apart from the coordinates."""
 _IDS = ("track_id", "person_id", "idx", "instance_id")
 
 
 def joints_key(entry: object) -> str | None:
-    """Under which key an object holds a person's joints; None where it holds none."""
+    """Return the key under which an object holds a person's joints; None if it holds none."""
     return next((key for key in _JOINTS if key in entry), None) if isinstance(entry, Mapping) else None
 
 
 def is_point(content: object) -> bool:
-    """Whether this is one joint as an object, such as ``{"x": 0.5, "y": 0.2, "visibility": 0.9}``."""
+    """Return whether this is one joint as an object, such as ``{"x": 0.5, "y": 0.2, "visibility": 0.9}``."""
     return isinstance(content, Mapping) and {"x", "y"} <= content.keys() and not isinstance(content["x"], list)
 
 
 def person_of(entry: Any, name: str) -> tuple[np.ndarray, int | None]:
-    """A person's joints (J, 3) x, y, confidence, and the number that a tracker gave them, if any.
+    """Return a person's joints (J, 3) x, y, confidence, and the number that a tracker gave them, if any.
 
     Args:
         entry: An object with joints under one of the usual names, or the joints themselves.
-        name: What to call it in errors.
+        name: Name of the data in error messages.
 
     Raises:
         FormatError: It holds no joints, or not two or three numbers for each.
@@ -55,12 +55,12 @@ def person_of(entry: Any, name: str) -> tuple[np.ndarray, int | None]:
 
 
 def joints_of(content: Any, name: str, scores: Any = None) -> np.ndarray:
-    """Joints (J, 3) x, y, confidence; NaN where one was not seen, confidence 1 where the file has no scores.
+    """Return joints (J, 3) x, y, confidence; NaN where one was not seen, confidence 1 where the file has no scores.
 
     Args:
         content: ``[x, y, c, ...]``, ``[[x, y], ...]``, ``[[x, y, c], ...]``, ``[{"x": x, "y": y}, ...]`` or
             ``{"x": [...], "y": [...]}``, the last two with or without a score.
-        name: What to call it in errors.
+        name: Name of the data in error messages.
         scores: (J,) scores, where they stand apart.
 
     Raises:
@@ -94,7 +94,7 @@ def _stacked(columns: list[np.ndarray], name: str) -> np.ndarray:
 
 
 def _plain(array: np.ndarray, name: str, scores: int) -> np.ndarray:
-    """(J, 2 or 3) of nested or flat numbers."""
+    """Return (J, 2 or 3) from nested or flat numbers."""
     if array.ndim == 3 and len(array) == 1:
         array = array[0]
     if array.ndim == 2 and array.shape[1] in (2, 3) and len(array):
@@ -105,7 +105,7 @@ def _plain(array: np.ndarray, name: str, scores: int) -> np.ndarray:
 
 
 def _numbers_a_joint(size: int, scores: int, name: str) -> int:
-    """How many numbers each joint has in a flat list: 2 or 3."""
+    """Return how many numbers each joint has in a flat list: 2 or 3."""
     fitting = [each for each in (3, 2) if size % each == 0 and scores in (0, size // each)]
     known = [each for each in fitting if scores or candidates(size // each) or size // each in WHOLE_BODIES]
     if not known and 3 not in fitting:

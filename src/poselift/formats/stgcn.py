@@ -9,7 +9,7 @@ from poselift.sequence import Keypoints2D
 
 
 def is_stgcn(content: Any) -> bool:
-    """Whether this is such a clip: ``{"data": [{"frame_index": 1, "skeleton": [{"pose": [...]}]}]}``."""
+    """Return whether this is such a clip: ``{"data": [{"frame_index": 1, "skeleton": [{"pose": [...]}]}]}``."""
     frames = content.get("data") if isinstance(content, dict) else None
     return isinstance(frames, list) and any(isinstance(frame, dict) and "skeleton" in frame for frame in frames)
 

@@ -11,7 +11,7 @@ from poselift.sequence import Keypoints2D
 
 
 def is_tracked(content: Any) -> bool:
-    """Whether this is one: its values are objects or lists of people, and the frames' keys hold numbers."""
+    """Return whether this is one: its values are objects or lists of people, and the frames' keys hold numbers."""
     if not isinstance(content, dict):
         return False
     first = next((value for value in content.values() if value), None)
@@ -35,7 +35,7 @@ def read_tracked(content: dict[str, Any], name: str, override: Override) -> tupl
 
     Args:
         content: The dictionary; joints are an object with `keypoints`, or the numbers themselves.
-        name: What to call the file in errors.
+        name: Name of the file in error messages.
         override: What the user states.
 
     Raises:

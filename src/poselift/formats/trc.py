@@ -12,7 +12,7 @@ from poselift.formats.joint_names import joint_name
 from poselift.sequence import Keypoints2D
 
 _HEADERS = 5
-"""Lines before the numbers; an empty one may follow."""
+"""Number of lines before the numbers; an empty one may follow."""
 _HIGH, _LOW = ("nose", "head", "head_top", "neck", "left_shoulder", "right_shoulder"), ("left_ankle", "right_ankle")
 
 
@@ -51,7 +51,7 @@ def read_trc(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
 
 
 def _is_y_up(xy: np.ndarray, markers: list[str]) -> bool:
-    """Whether the ankles have smaller y than head and shoulders, in most frames."""
+    """Return whether the ankles have smaller y than head and shoulders, in most frames."""
     names = [joint_name(marker) for marker in markers]
     high, low = ([place for place, name in enumerate(names) if name in part] for part in (_HIGH, _LOW))
     if not high or not low:

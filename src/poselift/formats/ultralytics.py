@@ -15,16 +15,16 @@ from poselift.formats.order import candidates
 from poselift.sequence import Keypoints2D
 
 _BOX = 5
-"""Class and box stand before the joints of a label."""
+"""Number of values before the joints of a label: class and box."""
 
 
 def is_ultralytics_person(first: Any) -> bool:
-    """Whether an entry is a person: ``{"name": "person", "keypoints": {"x": [...], "y": [...], "visible": [...]}}``."""
+    """Return whether an entry is a person: ``{"keypoints": {"x": [...], "y": [...], "visible": [...]}}``."""
     return isinstance(first, dict) and isinstance(first.get("keypoints"), dict) and "x" in first["keypoints"]
 
 
 def is_ultralytics_text(first: Any) -> bool:
-    """Whether an entry is what `to_json` returns, a text for each frame."""
+    """Return whether an entry is what `to_json` returns, a text for each frame."""
     return isinstance(first, str) and first.lstrip().startswith("[")
 
 
@@ -33,7 +33,7 @@ def read_ultralytics(content: list[Any], name: str, override: Override) -> tuple
 
     Args:
         content: A list of people, or of lists of people, or of texts that hold lists of people.
-        name: What to call the file in errors.
+        name: Name of the file in error messages.
         override: What the user states.
 
     Raises:
@@ -51,7 +51,7 @@ def read_ultralytics(content: list[Any], name: str, override: Override) -> tuple
 
 
 def label_files(folder: Path) -> list[Path]:
-    """The label files of a folder, or of the folder `labels` in it."""
+    """Return the label files of a folder, or of the folder `labels` in it."""
     for place in (folder, folder / "labels"):
         if files := sorted(file for file in place.glob("*.txt") if frame_number(file.stem) is not None):
             return files
@@ -59,7 +59,7 @@ def label_files(folder: Path) -> list[Path]:
 
 
 def is_label(line: str) -> bool:
-    """Whether a line of text is a label with joints: class, box, then the joints, all numbers."""
+    """Return whether a line of text is a label with joints: class, box, then the joints, all numbers."""
     cells = line.split()
     try:
         values = [float(cell) for cell in cells]
@@ -93,7 +93,7 @@ def read_labels(files: list[Path], name: str, override: Override) -> tuple[Keypo
 
 
 def _label(line: str, name: str) -> tuple[np.ndarray, int | None]:
-    """Joints (J, 3) and track id of one line."""
+    """Return joints (J, 3) and track id of one line."""
     if not is_label(line):
         raise FormatError(f"{name}: wanted a label 'class x y width height' and joints, got '{line[:60]}'")
     values = numbers([float(cell) for cell in line.split()], "the label", name)

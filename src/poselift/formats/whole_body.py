@@ -1,4 +1,4 @@
-"""Joint orders of body, face and hands: the body is taken out of them."""
+"""Take the body out of joint orders of body, face and hands."""
 
 import logging
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ class WholeBody:
     """A joint order with face and hands."""
 
     name: str
-    """What it is called."""
+    """Name in messages."""
     body: Skeleton
     """The skeleton of its body."""
     places: tuple[int, ...]
@@ -24,7 +24,7 @@ class WholeBody:
 
 
 def _first(name: str, body: Skeleton) -> WholeBody:
-    """One that begins with the body."""
+    """Return an order that begins with the body."""
     return WholeBody(name, body, tuple(range(len(body))))
 
 
@@ -36,17 +36,17 @@ WHOLE_BODIES = {
     # Its wrists are the last joints of its hands.
     70: WholeBody("the order of SAM 3D Body", COCO_17, (*range(9), 62, 41, *range(9, 15))),
 }
-"""By number of joints. The face and the hands of each are not used."""
+"""Orders by number of joints."""
 
 
 def take_body(
     people: Sequence[np.ndarray], name: str, wanted: Skeleton | None
 ) -> tuple[Sequence[np.ndarray], Skeleton | None]:
-    """The joints of the body, where people have joints of face and hands, and its skeleton; others stay as they are.
+    """Return the joints of the body and its skeleton; people without joints of face and hands are left as they are.
 
     Args:
         people: (T, J, 2 or 3) of each person.
-        name: What to call the data in the message that says so.
+        name: Name of the data in messages.
         wanted: The skeleton that the user names; where it has as many joints as the people, nothing is taken out.
     """
     joints = np.shape(people[0])[1] if np.ndim(people[0]) == 3 else 0
