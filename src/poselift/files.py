@@ -1,22 +1,45 @@
-"""Files on disk: read so that a broken one is named with its reason, written so that nothing is ever half-written."""
+"""Files on disk: read so that a broken one is named with its reason, written so that nothing is ever half-written.
+
+Every reader opens its files here, so that what has no end (a pipe, a device) or asks for more memory than there is
+is refused before it is read.
+"""
 
 import contextlib
 import hashlib
 import json
+import math
 import os
+import re
+import stat
+import struct
+import sys
 import tempfile
+import tokenize
+import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
 from poselift.errors import FormatError, OutputError, OutputExistsError, PoseliftError, UntrustedPickle
+from poselift.limits import ARRAY, DOCUMENT, INFLATED, INFLATION, Limit
 
+FILE, FOLDER, SPECIAL, NOTHING = "file", "folder", "special", ""
+"""What can be at a path."""
+BROKEN_ARCHIVE = (
+    zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, ArithmeticError, AttributeError, EOFError,
+    LookupError, MemoryError, RuntimeError, SyntaxError, TypeError, ValueError,
+)  # fmt: skip
+"""What zipfile and numpy's reader of headers raise on damaged archives; a RuntimeError where one is encrypted."""
 _PICKLE = b"\x80"
 """First byte of a pickle of protocol 2 or later."""
+_KINDS = "biufcSUO"
+_HUGE_NUMBER = re.compile(r"(?<![\d.])\d{309}")
+_CHUNK = 1 << 20
+_SHOWN = 200
 
 
 @contextlib.contextmanager
@@ -64,11 +87,12 @@ def check_free(path: str | Path, *, overwrite: bool = False) -> None:
 
     Raises:
         OutputExistsError: `path` exists and `overwrite` is off, or is a folder.
+        OutputError: The system does not let us look there.
     """
-    path = Path(path)
-    if path.is_dir():
+    at = found_at(path, OutputError)
+    if at == FOLDER:
         raise OutputExistsError(f"{path} is a folder; name a file")
-    if path.exists() and not overwrite:
+    if at and not overwrite:
         raise OutputExistsError(f"{path} exists and is kept; choose another name, or allow overwriting (--force)")
 
 
@@ -78,8 +102,15 @@ def check_no_input(target: Path, inputs: Iterable[Path]) -> None:
     Raises:
         OutputExistsError: `target` is one of the files of `inputs`, by this or another name.
     """
-    if target.exists() and any(path.exists() and path.samefile(target) for path in inputs):
+    if any(_is_same(path, target) for path in inputs):
         raise OutputExistsError(f"{target} is an input and is never overwritten; choose another place (--out)")
+
+
+def _is_same(path: Path, target: Path) -> bool:
+    try:
+        return path.samefile(target)
+    except (OSError, ValueError):  # what is not there, or cannot be looked at, is not read either
+        return False
 
 
 def result_name(path: Path) -> str:
@@ -88,33 +119,111 @@ def result_name(path: Path) -> str:
     A file's name loses its ending, a folder's is taken whole; "." and ".." stand for folders that have names.
     """
     named = path if path.name.strip(".") else path.resolve()
-    name = named.name if named.is_dir() else named.stem
+    try:
+        name = named.name if found_at(named) == FOLDER else named.stem
+    except FormatError:  # whoever reads it says why
+        name = named.stem
     return name if name.strip(".") else named.name.strip(".") or "clip"
 
 
-def read_text(path: Path) -> str:
-    """Content of a UTF-8 text file, with or without a byte order mark.
+def found_at(path: str | Path, refuse: type[PoseliftError] = FormatError) -> str:
+    """What is at a path: `FILE`, `FOLDER`, `SPECIAL` (a pipe, a device, a socket) or `NOTHING`. Links are followed.
+
+    Args:
+        path: Where to look.
+        refuse: Class of the error.
 
     Raises:
-        FormatError: It is not there, not readable or not text.
+        PoseliftError: The system does not say: a folder above may not be searched, or the name is too long or none.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        mode = Path(path).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return NOTHING
+    except (OSError, ValueError) as error:
+        name = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}..."
+        raise refuse(f"cannot look at {name}: {_reason(error)}; check the name and its folder's permissions") from error
+    return FILE if stat.S_ISREG(mode) else FOLDER if stat.S_ISDIR(mode) else SPECIAL
+
+
+def files_in(folder: Path, *patterns: str, refuse: type[PoseliftError] = FormatError) -> list[Path]:
+    """Everything in a folder whose name fits one of the patterns, by name; nothing where there is no folder.
+
+    Raises:
+        PoseliftError: The folder may not be looked into; of the class `refuse`.
+    """
+    try:
+        found = sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError) as error:
+        raise refuse(f"cannot look into {folder}: {_reason(error)}; check its permissions") from error
+    return [file for file in found if any(file.match(pattern) for pattern in patterns)]
+
+
+@contextlib.contextmanager
+def opened(path: Path, limit: Limit | None = None) -> Iterator[BinaryIO]:
+    """A regular file, open for reading; no pipe, device or socket, which may have no end.
+
+    Args:
+        path: The file.
+        limit: The most bytes that it may have; None for any number.
+
+    Raises:
+        FormatError: It is not there, not readable, no regular file, or too large.
+    """
+    at = found_at(path)
+    if at in (FOLDER, SPECIAL):
+        what = "a folder; name a file" if at == FOLDER else "no file but a pipe or device; save what it gives as a file"
+        raise FormatError(f"cannot read {path}: it is {what}")
+    try:
+        with path.open("rb") as file:
+            if limit is not None:
+                limit.check(os.fstat(file.fileno()).st_size, str(path))
+            yield file
+    except PoseliftError:
+        raise
+    except OSError as error:
+        raise FormatError(f"cannot read {path}: {_reason(error)}") from error
+
+
+def check_readable(path: Path, limit: Limit) -> None:
+    """Refuse a file that another library is to open by its name; errors as `opened`."""
+    with opened(path, limit):
+        pass
+
+
+def read_text(path: Path, limit: Limit = DOCUMENT, *, errors: str = "strict") -> str:
+    """Content of a UTF-8 text file, with or without a byte order mark.
+
+    Args:
+        path: The file.
+        limit: The most bytes that it may have.
+        errors: "strict", or "replace" to read bytes that are no text as question marks.
+
+    Raises:
+        FormatError: It is not there, not readable, too large or not text.
+    """
+    with opened(path, limit) as file:
+        content = file.read(int(min(limit.bytes, sys.maxsize // 2)) + 1)
+    limit.check(len(content), str(path))  # the system does not know the size of all files
+    try:
+        return re.sub("\r\n?", "\n", content.decode("utf-8-sig", errors))
     except UnicodeDecodeError as error:
         raise FormatError(
             f"{path} is not text (byte {error.start} is not UTF-8); check that it is the right file"
         ) from error
-    except OSError as error:
-        raise FormatError(f"cannot read {path}: {error.strerror}") from error
 
 
 def read_json(path: Path) -> Any:
-    """Content of a JSON file.
+    """Content of a JSON file. Its whole numbers are within the range of float.
 
     Raises:
-        FormatError: It is not there, or broken.
+        FormatError: It is not there, broken, nested too deeply, or too large.
     """
     text = read_text(path)
+    if _HUGE_NUMBER.search(text):
+        raise FormatError(f"{path} holds a number of more than 308 digits; it is damaged, write it again")
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -124,31 +233,109 @@ def read_json(path: Path) -> Any:
         ) from error
     except RecursionError as error:
         raise FormatError(f"{path} is JSON nested too deeply; wanted keypoints or poses") from error
+    except MemoryError as error:
+        raise FormatError(f"{path} needs more memory than there is; split it") from error
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Arrays of an npz file. Pickles are never opened.
+def read_arrays(path: Path) -> Mapping[str, np.ndarray]:
+    """Arrays of an npz file by name, each read when it is asked for. Pickles are never opened.
 
     Raises:
-        UntrustedPickle: It holds Python objects.
-        FormatError: It is not there, or broken.
+        UntrustedPickle: It is a pickle; later, that an array that is asked for holds Python objects.
+        FormatError: It is not there, or broken; later, that an array is broken or too large.
     """
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
-            if start[:2] != b"PK":
-                raise _no_archive(path, start)
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, MemoryError, ValueError, NotImplementedError) as error:
-        if isinstance(error, FormatError | UntrustedPickle):
-            raise
-        if "allow_pickle" in str(error):
-            raise _pickle(path) from error
-        raise FormatError(f"{path} is a broken npz ({error}); write it again") from error
-    except OSError as error:
-        raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
+    return _Arrays(path)
+
+
+class _Arrays(Mapping[str, np.ndarray]):
+    """The arrays of an npz file that have been asked for, and the names of the others."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._read = path, dict[str, np.ndarray]()
+        with self._archive() as archive:
+            self._members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+
+    @contextlib.contextmanager
+    def _archive(self) -> Iterator[zipfile.ZipFile]:
+        path = self._path
+        with opened(path) as file:
+            try:
+                if (start := file.read(4))[:2] != b"PK":
+                    raise _no_archive(path, start)
+                with zipfile.ZipFile(file) as archive:
+                    yield archive
+            except PoseliftError:
+                raise
+            except BROKEN_ARCHIVE as error:
+                raise FormatError(f"{path} is a broken npz ({_reason(error)}); write it again") from error
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._read:
+            member = self._members[name]
+            with self._archive() as archive, open_member(archive, member, ARRAY) as file:
+                shape, fortran, dtype = read_header(file, member)
+                if dtype.hasobject:
+                    raise _pickle(self._path)
+                self._read[name] = read_numbers(file, archive.getinfo(member), shape, fortran, dtype)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+
+def open_member(archive: zipfile.ZipFile, name: str, limit: Limit) -> IO[bytes]:
+    """A file in an archive, open for reading.
+
+    Raises:
+        FormatError: It is larger than the limit, or so much larger than in the archive that it may be made to harm.
+        ValueError: It is compressed in a way that numpy does not use; and the others of `BROKEN_ARCHIVE`.
+    """
+    info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed in a way that numpy does not use")
+    limit.check(info.file_size, f"{archive.filename}, {name}")
+    if info.file_size > INFLATION * info.compress_size:
+        INFLATED.check(info.file_size, f"{archive.filename}, {name}")
+    return archive.open(info)
+
+
+def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, Fortran order and dtype that the file of an array begins with; errors are those of `BROKEN_ARCHIVE`."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"{name} has format version {version}, wanted 1.0 or 2.0")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Python 2 wrote it, and of damaged text that Python is to parse
+        shape, fortran, dtype = read(file)
+    if dtype.kind not in _KINDS:
+        raise ValueError(f"{name} holds {dtype}; wanted numbers or text")
+    return shape, fortran, dtype
+
+
+def read_numbers(
+    file: IO[bytes], info: zipfile.ZipInfo, shape: tuple[int, ...], fortran: bool, dtype: np.dtype
+) -> np.ndarray:
+    """What follows the header of an array of numbers or text, without a copy; errors as `read_header`."""
+    size, there = math.prod(shape) * max(dtype.itemsize, 1), info.file_size - file.tell()
+    if size != there or (size == 0 and max(shape) > _CHUNK):
+        raise ValueError(f"{info.filename} claims the shape {shape}, {size} bytes, and holds {there}")
+    held = np.empty(size, np.uint8)
+    view, place = memoryview(held), 0
+    while count := file.readinto(view[place : place + _CHUNK]):  # type: ignore[attr-defined]
+        place += count
+    file.read(1)  # the end compares the checksum
+    if place != size:
+        raise EOFError(f"{info.filename} ends after {place} of {size} bytes")
+    if dtype.kind == "U" and (held.view(np.dtype("u4").newbyteorder(dtype.byteorder)) > sys.maxunicode).any():
+        raise ValueError(f"{info.filename} holds text that no characters are")
+    return np.ndarray(shape, dtype, buffer=held, order="F" if fortran else "C")
 
 
 def _no_archive(path: Path, start: bytes) -> FormatError | UntrustedPickle:
@@ -164,6 +351,19 @@ def _pickle(path: Path) -> UntrustedPickle:
     )
 
 
+def _reason(error: BaseException) -> str:
+    """What an error says, or its name where it says nothing."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def sha256_of(path: Path) -> str:
-    """Hash of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Hash of a file.
+
+    Raises:
+        FormatError: It cannot be read.
+    """
+    digest = hashlib.sha256()
+    with opened(path) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

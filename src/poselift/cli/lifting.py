@@ -10,7 +10,7 @@ import tyro
 from poselift.cli.console import out as console
 from poselift.cli.console import progress, say_error
 from poselift.errors import FormatError, PoseliftError
-from poselift.files import check_free, check_no_input, result_name
+from poselift.files import FOLDER, check_free, check_no_input, files_in, found_at, result_name
 from poselift.formats import files_of, save_poses
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
@@ -142,7 +142,10 @@ class _Results:
     def _read(self) -> Iterator[Path]:
         """Every file that the call reads."""
         for path in self.taken.values():
-            yield from path.glob("*.json") if path.is_dir() else [path]
+            try:
+                yield from files_in(path, "*.json") if found_at(path) == FOLDER else [path]
+            except FormatError:  # it cannot be read, so that nothing can be lost
+                continue
 
 
 def _chosen(keypoints: Keypoints2D, name: str) -> str:

@@ -13,6 +13,7 @@ from poselift.datasets.joint_names import read_joint_map
 from poselift.datasets.motion_file import MOTION_ENDINGS, MotionOptions, load_motion_file
 from poselift.datasets.upright import z_up_from
 from poselift.errors import DatasetError, MissingData, PoseliftError, did_you_mean
+from poselift.files import FOLDER, found_at
 from poselift.skeleton import H36M_17
 
 _NPZ_JOINTS = (
@@ -62,13 +63,10 @@ def load_mocap(
         SkeletonError: A file lacks joints, or the map does not fit.
     """
     path, options = Path(path), MotionOptions(unit, up, fps, None if joints is None else read_joint_map(joints))
-    try:
-        found = path.is_dir() or path.exists()
-    except OSError as error:
-        raise MissingData(f"cannot look at {path}: {error.strerror}; check its permissions") from error
-    if not found:
+    at = found_at(path, MissingData)
+    if not at:
         raise MissingData(f"no motion capture at {path}; name a mocap17.npz archive, or BVH or AMC files")
-    if path.suffix.lower() == ".npz" and not path.is_dir():
+    if path.suffix.lower() == ".npz" and at != FOLDER:
         if options != MotionOptions():
             raise DatasetError(
                 f"{path} says its unit, axes, rate and joints itself; leave out unit, up, fps and joints"
@@ -76,7 +74,7 @@ def load_mocap(
         return _load_npz(path, split)
     if split is not None:
         raise DatasetError(f"{path} has no splits, so no '{split}'; name the files of that part, and no split")
-    if not path.is_dir():
+    if at != FOLDER:
         return [load_motion_file(path, path.stem, _subject(path.stem), options)]
     return _load_folder(path, options, skipped)
 
@@ -88,7 +86,10 @@ def motion_files(folder: Path) -> list[Path]:
         MissingData: A folder cannot be looked into.
     """
     try:
-        return sorted(file for file in folder.rglob("*") if file.suffix.lower() in MOTION_ENDINGS and not file.is_dir())
+        found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in MOTION_ENDINGS)
+        return [file for file in found if found_at(file, MissingData) != FOLDER]
+    except MissingData:
+        raise
     except OSError as error:
         raise MissingData(f"cannot look into {folder}: {error.strerror}; check its permissions") from error
 

@@ -17,8 +17,9 @@ from poselift.errors import (
     SkeletonError,
     did_you_mean,
 )
-from poselift.files import read_arrays
+from poselift.files import check_readable, files_in, read_arrays
 from poselift.formats.table_file import JOINT_AXES, KEYPOINT_AXES, Table, read_table
+from poselift.limits import DOCUMENT
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton, get_skeleton
 
@@ -28,6 +29,7 @@ _ARRAYS = (
     *(*_LABELS, "xy", "confidence", "xyz", "valid", "skeleton", "skeleton_2d", "skeleton_3d"),
     *("fps", "image_size", "unit", "R", "t"),
 )
+_ENDINGS = (".npz", ".csv", ".parquet")
 _UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 _TRUTH = {"true": "1", "false": "0"}
 
@@ -49,7 +51,7 @@ def load_own(folder: str | Path) -> BenchmarkSet:
         MissingExtraError: There are Parquet files, and pyarrow is not installed.
     """
     folder = Path(folder)
-    files = sorted(file for file in folder.glob("*") if file.suffix.lower() in (".npz", ".csv", ".parquet"))
+    files = [file for file in files_in(folder, "*", refuse=MissingData) if file.suffix.lower() in _ENDINGS]
     if not files:
         raise MissingData(f"no npz, csv or parquet files in {folder}; docs/own_data.md says what they hold")
     clips: list[BenchmarkClip] = []
@@ -180,6 +182,7 @@ def _read_parquet(path: Path) -> Table:
         from pyarrow.parquet import read_table as read_parquet
     except ImportError as error:
         raise MissingExtraError(f"{path} needs pyarrow: pip install pyarrow, or save the table as CSV") from error
+    check_readable(path, DOCUMENT)
     try:
         columns = read_parquet(path).to_pydict()
     except (ArrowException, OSError) as error:

@@ -10,6 +10,7 @@ import numpy as np
 from poselift.datasets.archive import read_archive
 from poselift.datasets.clip import BenchmarkClip
 from poselift.errors import DatasetError, MissingData, ShapeError, did_you_mean
+from poselift.files import files_in, found_at
 from poselift.geometry.camera import Camera
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15, Skeleton
@@ -89,8 +90,8 @@ def read_detections(folder: Path, prefix: str, keypoints: str, owner: str) -> De
         DatasetError: It is broken, or its joints are in no order we read.
     """
     path = folder / f"{prefix}{keypoints}.npz"
-    if not path.is_file():
-        there = sorted(file.stem.removeprefix(prefix) for file in folder.glob(f"{prefix}*.npz"))
+    if not found_at(path, MissingData):
+        there = [file.stem.removeprefix(prefix) for file in files_in(folder, f"{prefix}*.npz", refuse=MissingData)]
         raise MissingData(
             f"no file {path}; keypoints that are there: {', '.join(there) or 'none'}; get it from {owner}"
         )
@@ -110,7 +111,7 @@ def detections_skeleton(content: dict[str, Any], path: Path) -> Skeleton:
     try:
         joints = int(metadata["num_joints"])
         left, right = ({int(joint) for joint in side} for side in metadata["keypoints_symmetry"])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{path}: wanted a number of joints and two lists of them, got {metadata!r:.200}") from error
     for name, skeleton in _LAYOUTS.items():
         sides = tuple(map(set, zip(*skeleton.pairs, strict=True)))
@@ -192,7 +193,10 @@ def numbers(content: Any, joints: int, channels: tuple[int, ...], where: str) ->
     Raises:
         DatasetError: It has another shape, no frames, or no floating point numbers.
     """
-    array = np.asarray(content)
+    try:
+        array = np.asarray(content)
+    except ValueError as error:  # lists of different lengths
+        raise DatasetError(f"{where}: wanted an array, got lists that make none ({error})") from error
     if array.dtype.kind != "f" or array.ndim != 3 or array.shape[1] != joints or array.shape[2] not in channels:
         wanted = f"(frames, {joints}, {' or '.join(map(str, channels))}) floating point numbers"
         raise DatasetError(f"{where}: wanted {wanted}, got {array.dtype} {array.shape}")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from poselift.errors import FormatError
-from poselift.files import check_free, read_json, written_whole
+from poselift.files import FOLDER, check_free, found_at, read_json, written_whole
 from poselift.formats.clip import Wish
 from poselift.formats.coco import read_detections
 from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
@@ -40,7 +40,7 @@ def read_keypoints_file(
     """
     path = Path(path)
     wish = Wish(None if skeleton is None else get_skeleton(skeleton), fps)
-    if path.is_dir():
+    if found_at(path) == FOLDER:
         return read_openpose(path, wish)
     readers = {".npz": read_keypoints_npz, ".csv": read_keypoints_csv, ".json": _read_json}
     return readers[_ending(path, KEYPOINT_ENDINGS)](path, wish)
@@ -141,7 +141,7 @@ def _read_json(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
 def _ending(path: Path, endings: tuple[str, ...]) -> str:
     """The ending of a file that is there."""
     ending = _known(path, endings)
-    if not path.exists():
+    if not found_at(path):
         raise FormatError(f"{path} is not there; check the name")
     return ending
 

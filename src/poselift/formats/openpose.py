@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import FormatError, SkeletonError
-from poselift.files import read_json
+from poselift.files import files_in, read_json
 from poselift.formats.clip import Source, Wish
 from poselift.formats.detections import follow, frame_number
 from poselift.formats.fields import numbers, person_id
@@ -31,7 +31,7 @@ def read_openpose(folder: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
         FormatError: No files, a broken one, no numbers in their names, nobody in them, or no frame rate.
         SkeletonError: The joints fit no skeleton, or do not tell which.
     """
-    files = sorted(folder.glob("*_keypoints.json")) or sorted(folder.glob("*.json"))
+    files = files_in(folder, "*_keypoints.json") or files_in(folder, "*.json")
     if not files:
         raise FormatError(f"{folder} holds no .json files; wanted OpenPose's, one a frame")
     frames: dict[int, np.ndarray] = {}

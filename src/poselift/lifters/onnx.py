@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import CheckpointError, ShapeError
+from poselift.errors import CheckpointError, FormatError, ShapeError
+from poselift.files import check_readable
 from poselift.lifters.card import Card
+from poselift.limits import NETWORK
 from poselift.prepare.normalize import NORMALIZATIONS
 from poselift.skeleton import get_skeleton
 
@@ -25,8 +27,10 @@ class OnnxLifter:
             CheckpointError: The file or its card is missing, broken, or they contradict each other.
         """
         path = Path(path)
-        if not path.is_file():
-            raise CheckpointError(f"no weights at {path}")
+        try:
+            check_readable(path, NETWORK)
+        except FormatError as error:
+            raise CheckpointError(f"no weights at {path}: {error}") from error
         self.path, self.card = path, Card.read(path.with_suffix(".json"))
         self.normalization = self.card.normalization
         if self.normalization not in NORMALIZATIONS:
