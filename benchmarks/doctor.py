@@ -5,9 +5,9 @@
 
 Each clip (at most `--frames` of it, from a random start) is seen by cameras all around, 10 degrees below to 35 above
 the person, with 2 pixels of noise in each joint: in two joint orders without scores, and in one with scores that say
-nothing (0.85 +- 0.06). `--only-false` plants no faults. `--feet` takes an archive with toes and heels, and plants exchanged
-sides alone. `--fit` fits and prints the constants of `poselift.doctor.sides` and `poselift.doctor.pace` instead, with
-each subject weighted by the root of its number of clips, and prints how well they do on subjects left out of the fit.
+nothing (0.85 +- 0.06). `--only-false` plants no faults. `--feet` takes an archive with toes and heels, and plants only
+exchanged sides. `--fit` fits and prints the constants of `poselift.doctor.sides` and `poselift.doctor.pace` instead,
+with each subject weighted by the root of its number of clips, and tests them on subjects left out of the fit.
 """
 
 import argparse

@@ -153,7 +153,7 @@ def run(jobs: Sequence[Job], args: argparse.Namespace, table: Callable[[], str])
 
     if args.worker:
         torch.set_num_threads(1)
-        remember_rarity(args.out)
+        remember_commonness(args.out)
         workers.work(
             jobs, args.out, lambda job: do(job, args.out, args.data, args.cameras, args.recording), write_table
         )
@@ -261,13 +261,13 @@ def _train(run: Run | Pretraining, progress: Callable[[int, int, dict], None] | 
     (run.pretrain if isinstance(run, Pretraining) else run.train)(progress)
 
 
-def remember_rarity(folder: Path) -> None:
-    """Keep the rarity of poses in files by the clips' digest, so that it is computed once and not in every run."""
-    find = lab_data.rarity
+def remember_commonness(folder: Path) -> None:
+    """Keep how common poses are in files by the clips' digest, so that it is computed once and not in every run."""
+    find = lab_data.commonness
 
     def remembered(frames: np.ndarray, skeleton: Any) -> np.ndarray:
         digest = hashlib.blake2b(np.ascontiguousarray(frames).data, digest_size=12).hexdigest()
-        path = folder / "rarity" / f"{digest}.npy"
+        path = folder / "commonness" / f"{digest}.npy"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_name(f"{os.getpid()}.npy")
@@ -275,4 +275,4 @@ def remember_rarity(folder: Path) -> None:
             temporary.rename(path)
         return np.load(path, allow_pickle=False)
 
-    lab_data.rarity = remembered
+    lab_data.commonness = remembered

@@ -6,13 +6,13 @@
     ├── KindError          (TypeError)   an argument is another kind of thing than wanted
     ├── ShapeError         (ValueError)  an array has the wrong shape, or no frames
     ├── SkeletonError      (ValueError)  unknown skeleton, or joints that do not fit it
-    ├── FormatError        (ValueError)  a file is not in a format we read, or is broken
+    ├── FormatError        (ValueError)  a file is broken, or in a format that poselift does not read
     │   └── MissingRate                  a keypoint file does not say its frame rate
     ├── OutputError        (OSError)     a result cannot be written
     │   └── OutputExistsError            refusing to overwrite one
     ├── MissingExtraError  (ImportError) an optional part is not installed
     ├── DatasetError       (ValueError)  a data set is not what it claims to be
-    │   ├── MissingData    (OSError)     a part of it is not there
+    │   ├── MissingData    (OSError)     a part of it is missing
     │   └── UntrustedPickle              it holds a pickle that is more than arrays
     ├── CheckpointError    (ValueError)  weights or a card do not fit
     ├── DetectionError     (ValueError)  a video cannot be read, or shows no person
@@ -43,7 +43,7 @@ class SkeletonError(PoseliftError, ValueError):
 
 
 class FormatError(PoseliftError, ValueError):
-    """A file is in no format we read, or is broken."""
+    """A file is broken, or in a format that poselift does not read."""
 
 
 class MissingRate(FormatError):
@@ -67,7 +67,7 @@ class DatasetError(PoseliftError, ValueError):
 
 
 class MissingData(DatasetError, OSError):
-    """A part of a data set is not there."""
+    """A part of a data set is missing."""
 
 
 class UntrustedPickle(DatasetError):
@@ -92,17 +92,17 @@ def check_kind(value: object, wanted: type, how: str) -> None:
     Args:
         value: The argument.
         wanted: Class that it must be of.
-        how: End of the message: how to get what is wanted.
+        how: End of the message, which says how to get what is wanted.
 
     Raises:
-        KindError: `value` is no `wanted`.
+        KindError: `value` is not of class `wanted`.
     """
     if not isinstance(value, wanted):
         raise KindError(f"wanted {wanted.__name__}, got {type(value).__name__}; {how}")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """End of an error message: the closest known name, or all of them.
+    """Return the end of an error message: the known name closest to `name`, or all known names.
 
     Args:
         name: What the user wrote.
@@ -117,14 +117,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def install_hint(extra: str) -> str:
-    """End of an error message: the command that installs an optional part of poselift.
+    """Return the end of an error message: the command that installs an optional part of poselift.
 
     Args:
         extra: Name of the part: "video" or "lab".
 
     Returns:
-        The command for the checkout that this code runs from, or for a checkout anywhere when it was installed from a
-        wheel; and the one that will do once poselift is published.
+        The command for the checkout that this code runs from, or for a checkout anywhere when poselift was installed
+        from a wheel; and the command that works once poselift is published.
     """
     root = Path(__file__).resolve().parents[2]
     project = root / "pyproject.toml"

@@ -1,7 +1,7 @@
-"""Files on disk: read so that a broken one is named with its reason, written so that nothing is ever half-written.
+"""Files on disk: errors name the broken file and the reason, and no file is ever left half-written.
 
-Every reader opens its files here, so that what has no end (a pipe, a device) or asks for more memory than there is
-is refused before it is read.
+Every reader opens its files here. A pipe or a device, which may have no end, is refused, and so is a file that asks for
+more memory than `poselift.limits` allows.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ from poselift.errors import FormatError, OutputError, OutputExistsError, Poselif
 from poselift.limits import ARRAY, DOCUMENT, INFLATED, INFLATION, Limit
 
 FILE, FOLDER, SPECIAL, NOTHING = "file", "folder", "special", ""
-"""What can be at a path."""
+"""Kinds of things at a path."""
 BROKEN_ARCHIVE = (
     zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, ArithmeticError, AttributeError, EOFError,
     LookupError, MemoryError, RuntimeError, SyntaxError, TypeError, ValueError,
 )  # fmt: skip
-"""What zipfile and numpy's reader of headers raise on damaged archives; a RuntimeError where one is encrypted."""
+"""Errors of zipfile and of numpy's reader of headers on damaged archives."""
 _PICKLE = b"\x80"
 """First byte of a pickle of protocol 2 or later."""
 _KINDS = "biufcSUO"
@@ -44,19 +44,19 @@ _SHOWN = 200
 
 @contextlib.contextmanager
 def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well, and vanishes otherwise.
+    """Yield a temporary path; the file moves to `path` if the block ends without an error, and is deleted otherwise.
 
-    The temporary name keeps the ending of `path`, so that writers which look at it still work.
+    The temporary file is beside `path` and has the same ending, because some writers choose a format by the ending.
 
     Args:
-        path: Where the file shall be. Missing parent folders are made.
+        path: Path of the finished file. Missing parent folders are made.
         overwrite: Replace an existing file.
 
     Yields:
         The path to write to.
 
     Raises:
-        OutputExistsError: `path` exists and `overwrite` is off.
+        OutputExistsError: `path` exists and `overwrite` is off, or `path` is a folder.
         OutputError: The folder cannot be written, or the disk is full.
     """
     path = Path(path)
@@ -83,11 +83,11 @@ def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
 
 
 def check_free(path: str | Path, *, overwrite: bool = False) -> None:
-    """Say early that a result would overwrite something.
+    """Check, before any work is done, that writing to `path` would overwrite nothing.
 
     Raises:
-        OutputExistsError: `path` exists and `overwrite` is off, or is a folder.
-        OutputError: The system does not let us look there.
+        OutputExistsError: `path` exists and `overwrite` is off, or `path` is a folder.
+        OutputError: The system refuses to look there.
     """
     at = found_at(path, OutputError)
     if at == FOLDER:
@@ -97,10 +97,10 @@ def check_free(path: str | Path, *, overwrite: bool = False) -> None:
 
 
 def check_no_input(target: Path, inputs: Iterable[Path]) -> None:
-    """Refuse a result that would replace a file it is made from, whatever may be overwritten.
+    """Refuse a result that would replace one of its own input files, even where overwriting is allowed.
 
     Raises:
-        OutputExistsError: `target` is one of the files of `inputs`, by this or another name.
+        OutputExistsError: `target` is the same file as one of `inputs`, under this or another name.
     """
     if any(_is_same(path, target) for path in inputs):
         raise OutputExistsError(f"{target} is an input and is never overwritten; choose another place (--out)")
@@ -114,9 +114,10 @@ def _is_same(path: Path, target: Path) -> bool:
 
 
 def result_name(path: Path) -> str:
-    """What results made from a file or folder are called, without ending; never a name of dots alone.
+    """Return the name, without ending, for results made from a file or folder; it never consists of dots alone.
 
-    A file's name loses its ending, a folder's is taken whole; "." and ".." stand for folders that have names.
+    The ending of a file's name is dropped, a folder's name is kept whole, and "." and ".." are resolved to the names of
+    the folders.
     """
     named = path if path.name.strip(".") else path.resolve()
     try:
@@ -127,14 +128,14 @@ def result_name(path: Path) -> str:
 
 
 def found_at(path: str | Path, refuse: type[PoseliftError] = FormatError) -> str:
-    """What is at a path: `FILE`, `FOLDER`, `SPECIAL` (a pipe, a device, a socket) or `NOTHING`. Links are followed.
+    """Return what is at a path: `FILE`, `FOLDER`, `SPECIAL` (a pipe, a device, a socket) or `NOTHING`.
 
     Args:
-        path: Where to look.
+        path: The path; links are followed.
         refuse: Class of the error.
 
     Raises:
-        PoseliftError: The system does not say: a folder above may not be searched, or the name is too long or none.
+        PoseliftError: The system does not say, as a folder above may not be searched or the name is too long.
     """
     try:
         mode = Path(path).stat().st_mode
@@ -147,10 +148,10 @@ def found_at(path: str | Path, refuse: type[PoseliftError] = FormatError) -> str
 
 
 def files_in(folder: Path, *patterns: str, refuse: type[PoseliftError] = FormatError) -> list[Path]:
-    """Everything in a folder whose name fits one of the patterns, by name; nothing where there is no folder.
+    """Return everything in a folder whose name fits one of the patterns, by name; nothing when there is no folder.
 
     Raises:
-        PoseliftError: The folder may not be looked into; of the class `refuse`.
+        PoseliftError: The folder may not be read; the error is of the class `refuse`.
     """
     try:
         found = sorted(folder.iterdir())
@@ -163,14 +164,17 @@ def files_in(folder: Path, *patterns: str, refuse: type[PoseliftError] = FormatE
 
 @contextlib.contextmanager
 def opened(path: Path, limit: Limit | None = None) -> Iterator[BinaryIO]:
-    """A regular file, open for reading; no pipe, device or socket, which may have no end.
+    """Open a regular file for reading; a pipe, device or socket, which may have no end, is refused.
 
     Args:
         path: The file.
-        limit: The most bytes that it may have; None for any number.
+        limit: How large the file may be; None for any size.
+
+    Yields:
+        The file's bytes.
 
     Raises:
-        FormatError: It is not there, not readable, no regular file, or too large.
+        FormatError: The file is missing, not readable, not regular or too large.
     """
     at = found_at(path)
     if at in (FOLDER, SPECIAL):
@@ -188,21 +192,21 @@ def opened(path: Path, limit: Limit | None = None) -> Iterator[BinaryIO]:
 
 
 def check_readable(path: Path, limit: Limit) -> None:
-    """Refuse a file that another library is to open by its name; errors as `opened`."""
+    """Check a file that another library will open by its name; the errors are those of `opened`."""
     with opened(path, limit):
         pass
 
 
 def read_text(path: Path, limit: Limit = DOCUMENT, *, errors: str = "strict") -> str:
-    """Content of a UTF-8 text file, with or without a byte order mark.
+    """Return the content of a UTF-8 text file, with or without a byte order mark.
 
     Args:
         path: The file.
-        limit: The most bytes that it may have.
-        errors: "strict", or "replace" to read bytes that are no text as question marks.
+        limit: How large the file may be.
+        errors: "strict", or "replace" to put a question mark in the place of bytes that are not text.
 
     Raises:
-        FormatError: It is not there, not readable, too large or not text.
+        FormatError: The file is missing, not readable, too large or not text.
     """
     with opened(path, limit) as file:
         content = file.read(int(min(limit.bytes, sys.maxsize // 2)) + 1)
@@ -216,39 +220,51 @@ def read_text(path: Path, limit: Limit = DOCUMENT, *, errors: str = "strict") ->
 
 
 def read_json(path: Path) -> Any:
-    """Content of a JSON file. Its whole numbers are within the range of float.
+    """Return the content of a JSON file; its whole numbers are in the range of float.
 
     Raises:
-        FormatError: It is not there, broken, nested too deeply, or too large.
+        FormatError: The file is missing, broken, nested too deeply or too large.
     """
-    text = read_text(path)
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, name: str) -> Any:
+    """Return the content of JSON text; its whole numbers are in the range of float.
+
+    Args:
+        text: The text.
+        name: Name of the text, for the errors.
+
+    Raises:
+        FormatError: The text is broken, nested too deeply or too large.
+    """
     if _HUGE_NUMBER.search(text):
-        raise FormatError(f"{path} holds a number of more than 308 digits; it is damaged, write it again")
+        raise FormatError(f"{name} holds a number of more than 308 digits; it is damaged, write it again")
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise FormatError(
-            f"{path} is broken JSON ({error.msg} at {where}, {len(text)} characters); write it again"
+            f"{name} is broken JSON ({error.msg} at {where}, {len(text)} characters); write it again"
         ) from error
     except RecursionError as error:
-        raise FormatError(f"{path} is JSON nested too deeply; wanted keypoints or poses") from error
+        raise FormatError(f"{name} is JSON nested too deeply; it is damaged, write it again") from error
     except MemoryError as error:
-        raise FormatError(f"{path} needs more memory than there is; split it") from error
+        raise FormatError(f"{name} needs more memory than there is; split it") from error
 
 
 def read_arrays(path: Path) -> Mapping[str, np.ndarray]:
     """Arrays of an npz file by name, each read when it is asked for. Pickles are never opened.
 
     Raises:
-        UntrustedPickle: It is a pickle; later, that an array that is asked for holds Python objects.
-        FormatError: It is not there, or broken; later, that an array is broken or too large.
+        UntrustedPickle: The file is a pickle; or, when an array is asked for, the array holds Python objects.
+        FormatError: The file is missing or broken; or, when an array is asked for, the array is broken or too large.
     """
     return _Arrays(path)
 
 
 class _Arrays(Mapping[str, np.ndarray]):
-    """The arrays of an npz file that have been asked for, and the names of the others."""
+    """The arrays of an npz file: all names, and each array once it was asked for."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._read = path, dict[str, np.ndarray]()
@@ -290,11 +306,11 @@ class _Arrays(Mapping[str, np.ndarray]):
 
 
 def open_member(archive: zipfile.ZipFile, name: str, limit: Limit) -> IO[bytes]:
-    """A file in an archive, open for reading.
+    """Open a file in an archive for reading.
 
     Raises:
-        FormatError: It is larger than the limit, or so much larger than in the archive that it may be made to harm.
-        ValueError: It is compressed in a way that numpy does not use; and the others of `BROKEN_ARCHIVE`.
+        FormatError: The file is larger than the limit, or far larger than its compressed form.
+        ValueError: The file is compressed in a way that numpy does not use. All of `BROKEN_ARCHIVE` may be raised.
     """
     info = archive.getinfo(name)
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -306,7 +322,7 @@ def open_member(archive: zipfile.ZipFile, name: str, limit: Limit) -> IO[bytes]:
 
 
 def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Shape, Fortran order and dtype that the file of an array begins with; errors are those of `BROKEN_ARCHIVE`."""
+    """Read shape, Fortran order and dtype from the start of an array; it raises the errors of `BROKEN_ARCHIVE`."""
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"{name} has format version {version}, wanted 1.0 or 2.0")
@@ -322,12 +338,12 @@ def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.d
 def read_numbers(
     file: IO[bytes], info: zipfile.ZipInfo, shape: tuple[int, ...], fortran: bool, dtype: np.dtype
 ) -> np.ndarray:
-    """What follows the header of an array of numbers or text, without a copy; errors as `read_header`."""
+    """Read an array of numbers or text after its header, without a copy; it raises the errors of `BROKEN_ARCHIVE`."""
     size, there = math.prod(shape) * max(dtype.itemsize, 1), info.file_size - file.tell()
     if size != there or (size == 0 and max(shape) > _CHUNK):
         raise ValueError(f"{info.filename} claims the shape {shape}, {size} bytes, and holds {there}")
     held = np.empty(size, np.uint8)
-    view, place = memoryview(held), 0
+    view, place = held.data, 0
     while count := file.readinto(view[place : place + _CHUNK]):  # type: ignore[attr-defined]
         place += count
     file.read(1)  # the end compares the checksum
@@ -352,15 +368,15 @@ def _pickle(path: Path) -> UntrustedPickle:
 
 
 def _reason(error: BaseException) -> str:
-    """What an error says, or its name where it says nothing."""
+    """Return the message of an error, or the name of its class when it has none."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def sha256_of(path: Path) -> str:
-    """Hash of a file.
+    """Return the SHA-256 hash of a file in hexadecimal.
 
     Raises:
-        FormatError: It cannot be read.
+        FormatError: The file is missing or not readable.
     """
     digest = hashlib.sha256()
     with opened(path) as file:

@@ -1,7 +1,7 @@
 """The inference path, top to bottom: one person's 2D keypoints to 3D motion.
 
 convert -> repair swapped sides -> resample -> feed (calibrated, filled, normalised windows) -> lifter (and its mirror
-image) -> turn into the frame asked for -> blend and stitch -> resample back -> say what was seen
+image) -> turn into the frame asked for -> blend and stitch -> resample back -> add what was observed
 """
 
 from collections.abc import Callable
@@ -24,13 +24,17 @@ from poselift.prepare.swaps import repair_swaps
 from poselift.prepare.window import blend_seams, cut
 from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints
 
+Turn = Callable[[np.ndarray], np.ndarray]
+"""From places in the picture (B, 2), pixels, to matrices (B, 1, 3, 3) for `joints @ matrix`."""
+Progress = Callable[[int, int], None]
+"""Takes the number of frames done and that of all."""
 BATCH = 64
-"""Windows lifted at a time; more is not faster on a laptop and takes memory."""
+"""Number of windows lifted at a time; more is not faster on a laptop and takes memory."""
 LONGEST_GUESS_S = 0.25
-"""Frames farther than this from any sighting of the person are marked as gaps: a quarter of a stride, after which limbs
-may be anywhere."""
+"""Seconds from the nearest sighting of the person beyond which a frame is a gap: in a quarter of a stride limbs may go
+anywhere."""
 FEWEST_JOINTS = 3
-"""Joints that a frame must show to count as a sighting."""
+"""Number of joints that a frame must show to count as a sighting."""
 
 
 def lift(
@@ -42,31 +46,30 @@ def lift(
     frame: str | None = None,
     camera: Camera | None = None,
     gaps: Literal["mark", "fill"] = "mark",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Poses3D:
     """Lift one person's keypoints to 3D.
 
     Args:
-        keypoints: Any skeleton that has the limbs, any frame rate, any length from one frame; unseen joints welcome.
+        keypoints: Any skeleton that has the limbs, any frame rate, one frame or more; joints may be unseen.
         lifter: The network; when None, the shipped weights that suit the clip (`poselift.lifters.choose`).
-        flip_average: Lift the mirror image too and average: a little better, twice the time.
+        flip_average: Average with the result of the mirror image: a little better, in twice the time.
         repair: Undo short exchanges of left and right first (`poselift.prepare.swaps`).
-        frame: The axes wanted, "camera" or "turned_camera" (`poselift.sequence.FRAMES`). None takes those in which the
-            lifter answers: person-scale weights, such as the shipped ones, do not know where in the picture the person
-            is, and answer for a camera turned to look straight at them; `SCREEN` weights answer for the camera itself.
-        camera: The camera's intrinsics, to turn one into the other; R and t are not used.
-        gaps: "mark" marks frames farther than `LONGEST_GUESS_S` from any sighting as gaps; "fill" marks none. They are
-            filled in either way, and `observed` is 0 there.
+        frame: Axes of the result, "camera" or "turned_camera" (`poselift.sequence.FRAMES`). When None, the lifter's
+            own (`poselift.lifters.contract.frame_of`): "turned_camera" for person-scale weights, such as the shipped
+            ones, and "camera" for `SCREEN` weights.
+        camera: Camera whose intrinsics turn one into the other; its R and t are not used.
+        gaps: "mark" marks frames farther than `LONGEST_GUESS_S` from any sighting as gaps; "fill" marks none. Their
+            poses are filled in either way, and `observed` is 0 there.
         progress: Called with (frames done, frames in all) now and then.
 
     Returns:
-        As many poses as there are keypoint frames, at the same rate: metres, relative to the pelvis, with what was
-        observed of each joint.
+        One pose for each frame of the keypoints: metres, relative to the pelvis, with what was observed of each joint.
 
     Raises:
         KindError: `keypoints` is an array, several people, or something else.
-        FormatError: The weights need the picture's size, and the keypoints come without; or another frame than the
-            lifter's is wanted, and there is no camera.
+        FormatError: The weights need the picture's size, which the keypoints do not have; or the frame wanted is not
+            the lifter's, and there is no camera.
         SkeletonError: The keypoints lack joints that cannot be made up.
         DetectionError: No joint was seen in any frame.
         ShapeError: The lifter's result has another shape than it announces, or is not finite.
@@ -74,33 +77,38 @@ def lift(
     expect_keypoints(keypoints)
     lifter = lifter or load_lifter(AUTO, fps=keypoints.fps, length=len(keypoints))
     check_lifter(lifter)
-    turned = _turning(frame_of(lifter), frame, camera)
+    turn = _turning(frame_of(lifter), frame, camera)
     source = convert(keypoints, lifter.skeleton)
     if not source.seen.any():
         raise DetectionError("no joint was seen in any frame: there is nobody to lift; check the detector's output")
     source = repair_swaps(source) if repair else source
-    steady = resample_keypoints(source, lifter.fps)
-    windows, feed = cut(len(steady), lifter.in_frames, lifter.out_frames), Feed.of(lifter)
-    clip, chunks = feed.clip(steady), []
-    for start in range(0, len(windows.index), BATCH):
-        chosen = slice(start, start + BATCH)
-        shown = clip[windows.index[chosen]], windows.inside[chosen]
-        joints = run_lifter(lifter, feed.windows(*shown), flip_average)
-        if turned and camera:
-            turn = turn_to(camera.rays(feed.places(*shown, keypoints.image_size)))
-            joints = joints @ (turn if frame == TURNED_CAMERA else turn.swapaxes(-1, -2))
-        chunks.append(joints - joints[:, :, lifter.skeleton.root, None])
-        if progress:
-            progress(min((start + BATCH) * len(lifter.out_frames), len(steady)), len(steady))
-    joints = windows.stitch(blend_seams(np.concatenate(chunks), len(steady)))
+    joints = _lift_windows(lifter, resample_keypoints(source, lifter.fps), flip_average, turn, progress)
     poses = Poses3D(joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera)
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
     observed = calibrate(source.filled()[1])
     return replace(poses, observed=observed, gap=far_from_sightings(observed, poses.fps) if gaps == "mark" else None)
 
 
+def _lift_windows(
+    lifter: Lifter, keypoints: Keypoints2D, flip_average: bool, turn: Turn | None, progress: Progress | None
+) -> np.ndarray:
+    """Return the root-relative joints (T, J, 3) of keypoints at the lifter's rate: cut, lift, turn, blend, stitch."""
+    windows, feed = cut(len(keypoints), lifter.in_frames, lifter.out_frames), Feed.of(lifter)
+    clip, chunks = feed.clip(keypoints), []
+    for start in range(0, len(windows.index), BATCH):
+        chosen = slice(start, start + BATCH)
+        shown = clip[windows.index[chosen]], windows.inside[chosen]
+        joints = run_lifter(lifter, feed.windows(*shown), flip_average)
+        if turn:
+            joints = joints @ turn(feed.places(*shown, keypoints.image_size))
+        chunks.append(joints - joints[:, :, lifter.skeleton.root, None])
+        if progress:
+            progress(min((start + BATCH) * len(lifter.out_frames), len(keypoints)), len(keypoints))
+    return windows.stitch(blend_seams(np.concatenate(chunks), len(keypoints)))
+
+
 def run_lifter(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
-    """(B, S, J, 3) joints as the network gives them, averaged with those of the mirror image where that is asked for.
+    """Return the network's joints (B, S, J, 3), averaged with those of the mirror image if `flip_average` is set.
 
     Raises:
         ShapeError: The result has another shape than the lifter announces, or is not finite.
@@ -116,12 +124,12 @@ def run_lifter(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.nda
 
 
 def turn_to(directions: np.ndarray) -> np.ndarray:
-    """Turns (B, 1, 3, 3) from the axes of a camera turned to look in these directions (B, 3) to the camera's own."""
+    """Return rotations (B, 1, 3, 3) from a camera turned to look in these directions (B, 3) to the camera itself."""
     return shortest_arc(np.array([0.0, 0.0, 1.0]), directions)[:, None]
 
 
 def far_from_sightings(observed: np.ndarray, fps: float) -> np.ndarray:
-    """(T,) bool: frames farther than `LONGEST_GUESS_S` from any frame that shows the person.
+    """Return a mask (T,) of frames farther than `LONGEST_GUESS_S` from any frame that shows the person.
 
     Args:
         observed: (T, J) confidence, 0 where unseen.
@@ -137,17 +145,20 @@ def far_from_sightings(observed: np.ndarray, fps: float) -> np.ndarray:
     return distance > LONGEST_GUESS_S * fps
 
 
-def _turning(own: str, wanted: str | None, camera: Camera | None) -> bool:
-    """Whether poses must be turned from the lifter's own frame into the one wanted."""
+def _turning(own: str, wanted: str | None, camera: Camera | None) -> Turn | None:
+    """Return what turns the rows of joints from the lifter's own frame into the one wanted; None if they are one."""
     if wanted not in (None, CAMERA, TURNED_CAMERA):
         raise FormatError(
             f"wanted the frame {CAMERA} or {TURNED_CAMERA}, got {wanted!r}; frames are {', '.join(FRAMES)}"
         )
     if wanted in (None, own):
-        return False
+        return None
     if camera is None:
         raise FormatError(
             f"these weights answer in the frame {own}; to turn that into {wanted}, give the camera (camera=..., or "
             "--focal PIXELS and --image-size WIDTH HEIGHT)"
         )
-    return True
+    rays = camera.rays
+    if wanted == TURNED_CAMERA:
+        return lambda places: turn_to(rays(places))
+    return lambda places: turn_to(rays(places)).swapaxes(-1, -2)

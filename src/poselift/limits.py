@@ -1,7 +1,7 @@
-"""How large files may be: what is larger is refused before it is read.
+"""How large files may be: larger files are refused before they are read.
 
-A file of a few kilobytes can ask for gigabytes, and a device never ends. The limits are far above what people have. A
-message says which one was met; `POSELIFT_LIMITS=10` in the environment makes all of them ten times as large.
+A file of a few kilobytes can ask for gigabytes of memory. The limits are far above the files that people have, and the
+error says which limit was met. `POSELIFT_LIMITS=10` in the environment makes all of them ten times as large.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ VARIABLE = "POSELIFT_LIMITS"
 
 @dataclass(frozen=True)
 class Limit:
-    """The most bytes that something may have."""
+    """The largest size of one kind of file."""
 
     what: str
-    """What it is a limit for, in the plural."""
+    """Name of the kind, in the plural."""
     mib: int
     """The limit in MiB."""
 
@@ -38,14 +38,14 @@ class Limit:
         raise FormatError(f"wanted {VARIABLE} as a number above 0, by which limits are multiplied, got {said!r}")
 
     def check(self, size: float, name: str) -> None:
-        """Refuse what is larger.
+        """Check a size.
 
         Args:
-            size: Bytes that it has.
-            name: What to call it in the error.
+            size: The size in bytes.
+            name: Name of the file, for the error.
 
         Raises:
-            FormatError: It is larger; the message says what the limit is and how it is lifted.
+            FormatError: The size is above the limit; the message says what the limit is and how to raise it.
         """
         if size > self.bytes:
             raise FormatError(

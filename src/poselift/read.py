@@ -1,4 +1,4 @@
-"""Where keypoints come from: a keypoint file, a folder of them, or a video."""
+"""Read 2D keypoints from a keypoint file, a folder of such files, or a video."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ VIDEO_ENDINGS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg
 
 
 def is_video(path: str | Path) -> bool:
-    """Whether a path is taken as a video, by its ending."""
+    """Return whether a path is taken as a video, by its ending."""
     return Path(path).suffix.lower() in VIDEO_ENDINGS
 
 
@@ -25,23 +25,23 @@ def read_keypoints(
     model: str | Path | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Keypoints2D, ...]:
-    """2D keypoints of everyone in a file.
+    """Read the 2D keypoints of every person in a file.
 
     Args:
         path: A video (needs the `video` extra); a folder of OpenPose JSON; or an npz, csv or json of keypoints.
-        skeleton: Joint order of the file; told from the file when None. Not for videos.
+        skeleton: Joint order of the file; identified from the file when None. Not for videos.
         fps: Frames per second, for files that do not say. Not for videos.
-        model: Detector model file, where the installed detector needs one (videos on Python 3.13).
+        model: Path of the detector's model, where the installed detector needs one (videos on Python 3.13).
         progress: Called with (frames done, frames in all or None) while a video is read.
 
     Returns:
         One sequence for each person, the longest first.
 
     Raises:
-        FormatError: The path is in no format we read, or broken.
-        SkeletonError: The joint order cannot be told, or contradicts `skeleton`.
+        FormatError: The file is broken, or in a format that poselift does not read.
+        SkeletonError: The joint order cannot be identified, or contradicts `skeleton`.
         DetectionError: The video cannot be read, or shows no person.
-        MissingExtraError: A video, and the `video` extra is not installed.
+        MissingExtraError: The path is a video, and the `video` extra is not installed.
     """
     path = Path(path)
     if not is_video(path):

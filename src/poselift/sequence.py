@@ -1,4 +1,4 @@
-"""What crosses a stage border: `Keypoints2D` and `Poses3D`, arrays that know their joints, rate, frame and unit.
+"""What one stage passes to the next: `Keypoints2D` and `Poses3D`, arrays with their joints, rate, frame and unit.
 
 Both are frozen and checked when made; the arrays inside are plain numpy.
 """
@@ -62,7 +62,7 @@ class Keypoints2D:
         return finite if self.confidence is None else finite & (self.confidence > 0)
 
     def filled(self) -> tuple[np.ndarray, np.ndarray]:
-        """Plain numbers everywhere: `xy` (T, J, 2) and scores (T, J), both float32 and 0 where a joint was not seen.
+        """Return `xy` (T, J, 2) and scores (T, J) without NaN: float32, and 0 where a joint was not seen.
 
         Without scores a seen joint has the score 1.
         """
@@ -71,7 +71,7 @@ class Keypoints2D:
         return np.where(seen[..., None], self.xy, np.float32(0)), scores
 
     def with_frames(self, xy: np.ndarray, confidence: np.ndarray | None, fps: float) -> "Keypoints2D":
-        """The same person at other frames: new `xy` (T, J, 2), `confidence` (T, J) and rate."""
+        """Return the same person at other frames: new `xy` (T, J, 2), `confidence` (T, J) and rate."""
         return replace(self, xy=xy, confidence=confidence, fps=fps)
 
 
@@ -84,7 +84,7 @@ FRAMES: dict[str, str] = {
 """Coordinate frames of poses by name, with their axes. All are right-handed, in metres."""
 _FROM_CAMERA = np.diag([1.0, -1.0, -1.0])
 _Y_UP = {CAMERA: _FROM_CAMERA, TURNED_CAMERA: _FROM_CAMERA, WORLD: np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])}
-"""Frame: rotation that turns its points into axes with y up."""
+"""By frame, the rotation of its points into axes with y up."""
 
 
 EXTRAS = ("observed", "gap", "path", "spread")
@@ -93,9 +93,9 @@ EXTRAS = ("observed", "gap", "path", "spread")
 
 @dataclass(frozen=True, eq=False)
 class Poses3D:
-    """One person's 3D joints over time, and what is known about them.
+    """One person's 3D joints over time, with what is known about them.
 
-    What a lifter or a later step does not give is None.
+    A field that nothing has filled in is None.
     """
 
     xyz: np.ndarray
@@ -108,15 +108,15 @@ class Poses3D:
     """Name of the coordinate frame, one of `FRAMES`."""
     observed: np.ndarray | None = None
     """(T, J) float32 in [0, 1]: the calibrated confidence of the keypoints that each joint was lifted from; 0 where the
-    joint was not seen and its place is a guess. `poselift.prepare.normalize.calibrate` defines it."""
+    joint was not seen and its position is a guess. `poselift.prepare.normalize.calibrate` defines it."""
     gap: np.ndarray | None = None
     """(T,) bool: frames so far from any sighting of the person that their poses are invented."""
     path: np.ndarray | None = None
-    """(T, 3) float32 metres: place of the root joint in the axes of `frame`."""
+    """(T, 3) float32 metres: position of the root joint in the axes of `frame`."""
     camera: Camera | None = None
     """The camera that saw the person, where it is known."""
     spread: np.ndarray | None = None
-    """(T, J) float32 metres: how far off each joint may be."""
+    """(T, J) float32 metres: uncertainty of each joint's position."""
     start_s: float = 0.0
     """Time of the first frame in seconds from the beginning of the source."""
 
@@ -159,34 +159,34 @@ class Poses3D:
         return [] if self.observed is None else spans(np.all(self.observed <= 0, axis=1))
 
     def y_up(self) -> np.ndarray:
-        """The joints in right-handed axes with y up, as animation programs have them: (T, J, 3) float64 metres.
+        """Return the joints in right-handed axes with y up, as in animation programs: (T, J, 3) float64 metres.
 
         They stay relative to the root. A person who faces the camera faces +z.
         """
         return self.xyz.astype(np.float64) @ _Y_UP[self.frame].T
 
     def part(self, first: int, last: int) -> "Poses3D":
-        """The frames from `first` to `last`, both included."""
+        """Return the frames from `first` to `last`, both included."""
         kept = slice(first, last + 1)
         arrays = {name: getattr(self, name) for name in ("xyz", *EXTRAS)}
         cut: dict[str, Any] = {name: None if array is None else array[kept] for name, array in arrays.items()}
         return replace(self, **cut, start_s=self.start_s + first / self.fps)
 
     def without_gaps(self) -> tuple["Poses3D", ...]:
-        """The stretches between the gaps, in time order; each knows its `start_s`. Empty when all frames are gaps."""
+        """Return the stretches between gaps, in time order, each with its `start_s`; none when all frames are gaps."""
         if self.gap is None:
             return (self,)
         return tuple(self.part(first, last) for first, last in spans(~self.gap))
 
 
 def spans(chosen: np.ndarray) -> list[tuple[int, int]]:
-    """First and last index, both included, of each run of True in (T,) bool."""
+    """Return the first and last index, both included, of each run of True in (T,) bool."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
     return [(int(first), int(after) - 1) for first, after in edges.reshape(-1, 2)]
 
 
 def _extra(array: np.ndarray, name: str, shape: tuple[int, ...], kind: type) -> np.ndarray:
-    """A field of poses besides `xyz`, checked."""
+    """Return a field of poses besides `xyz` after checking its shape and values."""
     array = np.ascontiguousarray(array, kind)
     if array.shape != shape:
         raise ShapeError(f"wanted {name} of shape {shape} for these poses, got {array.shape}")
@@ -196,7 +196,7 @@ def _extra(array: np.ndarray, name: str, shape: tuple[int, ...], kind: type) -> 
 
 
 def _frames(array: np.ndarray, name: str, skeleton: Skeleton, channels: int) -> np.ndarray:
-    """`array` as contiguous float32 (T, J, channels), or an error that names what is wrong."""
+    """Return `array` as contiguous float32 (T, J, channels); raise an error that says what is wrong with it."""
     array = np.asarray(array)
     if array.ndim != 3 or array.shape[2] != channels:
         raise ShapeError(f"wanted {name} of shape (frames, joints, {channels}), got {array.shape}")
@@ -217,7 +217,7 @@ def _check_fps(fps: float) -> None:
 
 
 def expect_keypoints(value: object) -> None:
-    """Refuse what is not one person's keypoints.
+    """Check that a value is one person's keypoints.
 
     Raises:
         KindError: `value` is no `Keypoints2D`.
@@ -226,7 +226,7 @@ def expect_keypoints(value: object) -> None:
 
 
 def expect_poses(value: object) -> None:
-    """Refuse what is not one person's poses.
+    """Check that a value is one person's poses.
 
     Raises:
         KindError: `value` is no `Poses3D`.

@@ -1,11 +1,11 @@
-"""Skeletons: which joints, in which order, hanging from which.
+"""Skeletons: the names of the joints, their order in arrays, and the parent of each joint.
 
-The only file that holds joint orders. Everything else (left/right pairs, limbs, bones, hops, graphs) is derived from
-names and parents, so another skeleton works wherever it has the joints that are asked for.
+Only this file holds joint orders. Everything else (left/right pairs, limbs, bones, hops, graphs) is derived from names
+and parents, so a new skeleton works wherever it has the joints that the code asks for.
 
-Joint names are shared between skeletons: `left_wrist` is the same point everywhere, which is what conversion
-(`poselift.prepare.convert`) relies on. `head_top` is the crown, `head` the middle of the head, `neck` the base of the
-neck between the shoulders, `thorax` the same height inside the body, `spine` half-way between pelvis and thorax.
+Joint names are shared between skeletons: `left_wrist` is the same point everywhere, and `poselift.prepare.convert`
+relies on that. `head_top` is the crown, `head` the middle of the head, `neck` the base of the neck between
+the shoulders, `thorax` the same height inside the body, `spine` half-way between pelvis and thorax.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ _LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A named joint order with its tree.
+    """A named joint order with its tree of bones.
 
-    Two skeletons are equal when all three fields are.
+    Two skeletons are equal when all three fields are equal.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Skeleton:
     """Index of each joint's parent; -1 for a root. Detector layouts without a pelvis have several roots."""
 
     def __post_init__(self) -> None:
-        """Check that names are unique and parents form a forest."""
+        """Check that names are unique and that the parents form a forest."""
         count = len(self.joints)
         if len(set(self.joints)) != count:
             raise SkeletonError(f"{self.name}: joint names repeat: {', '.join(self.joints)}")
@@ -51,11 +51,11 @@ class Skeleton:
         return -1
 
     def __len__(self) -> int:
-        """Number of joints."""
+        """Return the number of joints."""
         return len(self.joints)
 
     def __contains__(self, joint: str) -> bool:
-        """Whether a joint of this name exists."""
+        """Return whether a joint of this name exists."""
         return joint in self._index
 
     @cached_property
@@ -63,7 +63,7 @@ class Skeleton:
         return {name: i for i, name in enumerate(self.joints)}
 
     def index(self, joint: str) -> int:
-        """Array index of a joint.
+        """Return the array index of a joint.
 
         Raises:
             SkeletonError: There is no joint of this name.
@@ -73,7 +73,7 @@ class Skeleton:
         return self._index[joint]
 
     def indices(self, joints: Sequence[str]) -> tuple[int, ...]:
-        """Array indices of several joints, in the order asked for.
+        """Return the array indices of several joints, in the order of `joints`.
 
         Raises:
             SkeletonError: One of them does not exist.
@@ -87,12 +87,12 @@ class Skeleton:
 
     @cached_property
     def bones(self) -> tuple[tuple[int, int], ...]:
-        """(parent, child) of every bone, ordered by child."""
+        """(parent, child) indices of every bone, ordered by child."""
         return tuple((p, j) for j, p in enumerate(self.parents) if p >= 0)
 
     @cached_property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """(left, right) indices of every joint that exists on both sides, ordered by the left one."""
+        """(left, right) indices of every joint that exists on both sides, ordered by the left index."""
         return tuple(
             (i, self._index["right" + name[4:]])
             for i, name in enumerate(self.joints)
@@ -134,7 +134,7 @@ class Skeleton:
 
     @cached_property
     def adjacency(self) -> np.ndarray:
-        """(J, J) float32, 1 where two joints share a bone, symmetric, zero diagonal."""
+        """(J, J) float32 symmetric matrix: 1 where a bone connects two joints, else 0; the diagonal is 0."""
         matrix = np.zeros((len(self), len(self)), np.float32)
         for parent, child in self.bones:
             matrix[parent, child] = matrix[child, parent] = 1
@@ -186,10 +186,10 @@ H36M_17 = _skeleton(
     | _arm("left", "thorax")
     | _arm("right", "thorax"),
 )
-"""Human3.6M's 17 joints in VideoPose3D's order; the order of every lifter here. `nose` is its "Neck/Nose"."""
+"""Human3.6M's 17 joints in VideoPose3D's order; every lifter here uses this order. `nose` is its "Neck/Nose"."""
 
 COCO_17 = _skeleton("COCO_17", _FACE | _COCO_BODY)
-"""COCO keypoints: the 2D detectors' common denominator."""
+"""COCO's 17 keypoints, which most 2D detectors give."""
 
 HALPE_26 = _skeleton(
     "HALPE_26",
@@ -225,7 +225,7 @@ BODY_25B = _skeleton(
     | _foot("left")
     | _foot("right"),
 )
-"""OpenPose's more accurate model: COCO, then upper neck, head top and feet. As many joints as BODY_25."""
+"""OpenPose's more accurate model: COCO, then upper neck, head top and feet. It has as many joints as BODY_25."""
 
 
 def _mediapipe() -> dict[str, str]:
@@ -274,10 +274,10 @@ SKELETONS: dict[str, Skeleton] = {
 
 
 def get_skeleton(name: Skeleton | str) -> Skeleton:
-    """The skeleton of this name; upper or lower case, `-` or `_`. A skeleton is given back as it is.
+    """Return the skeleton of this name, in upper or lower case, with `-` or `_`; return a `Skeleton` as it is.
 
     Raises:
-        SkeletonError: There is none of this name, or it is neither a name nor a skeleton.
+        SkeletonError: No skeleton has this name, or `name` is neither a string nor a skeleton.
     """
     if isinstance(name, Skeleton):
         return name

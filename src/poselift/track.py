@@ -1,8 +1,8 @@
-"""From detections, frame by frame and in no order, to one person at a time.
+"""Tracking: turns detections, which list each frame's people in no order, into one track for each person.
 
 Each frame's people are matched to the people known so far by the distance between their keypoints, in units of the
-person's own size and with time in seconds, so that neither the resolution, nor the distance to the camera, nor the
-frame rate matters. Where the source numbers its people, and the numbers tell them apart, the numbers decide.
+person's own size, and times are in seconds, so that neither the resolution, nor the distance to the camera, nor the
+frame rate matters. Where the source numbers its people, and different people have different numbers, these decide.
 """
 
 from collections import Counter
@@ -16,14 +16,14 @@ from poselift.errors import ShapeError
 _SLACK = 0.5
 _SPEED = 6.0
 _LONGEST_GAP_S = 0.25
-"""A body may move by (0.5 + 6 t) times its size in t seconds, about a sprint; longer gaps count as a quarter second."""
+"""A body may move by (0.5 + 6 t) times its size in t seconds, about a sprint; longer gaps count as 0.25 s."""
 _FARTHEST = _SLACK + _SPEED * _LONGEST_GAP_S
 PATIENCE_S = 1.0
-"""A person not seen for longer than this is somebody new when seen again."""
+"""A person not seen for longer than this many seconds counts as a new person when seen again."""
 _ROUNDING_S = 1e-6
 _SHORTEST_S = 1 / 6
 _FEWEST_FRAMES = 3
-"""People seen for less than this are taken for errors of the detector."""
+"""Tracks shorter than 1/6 s, or than 3 frames, are taken for errors of the detector."""
 _FEWEST_JOINTS = 3
 
 Ids = Sequence[int | None]
@@ -32,24 +32,24 @@ Ids = Sequence[int | None]
 
 @dataclass(eq=False)
 class _Known:
-    """Somebody who has been seen."""
+    """A person whom the tracker has seen."""
 
     number: int
     id: int | None
     pose: np.ndarray
-    """(J, 3) where they were seen last, NaN for joints that were not."""
+    """(J, 3) keypoints of the last frame that shows the person; NaN for joints that were not seen."""
     time_s: float
-    """When that was."""
+    """Time of that frame."""
 
 
 class Tracker:
-    """Says who is who, frame after frame."""
+    """Recognises people from frame to frame."""
 
     def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
-        """Start without anybody.
+        """Start without known people.
 
         Args:
-            patience_s: A person not seen for longer is somebody new when seen again, unless their id tells otherwise.
+            patience_s: A person not seen for longer counts as new when seen again, unless the id is a known one.
         """
         self._patience_s = patience_s
         self._known: list[_Known] = []
@@ -59,17 +59,17 @@ class Tracker:
         """Recognise the people of the next frame.
 
         Args:
-            people: (P, J, 3) keypoints x, y, confidence, in any order. Confidence 0 or NaN coordinates: the joint was
-                not seen.
-            time_s: When the frame was taken, in seconds; later than the frame before.
-            ids: Number of each person, where the source has some that are to be believed.
+            people: (P, J, 3) keypoints x, y, confidence; the people in any order. A confidence of 0 or NaN coordinates
+                mean that the joint was not seen.
+            time_s: Time of the frame in seconds; later than the previous frame.
+            ids: Number of each person, where the source gives reliable ones.
 
         Returns:
-            For each person, the number of who it is, counted from 0 as they appear; None for one without a joint that
-            was seen.
+            For each person the track's number, counted from 0 in the order of appearance; None for a person without a
+            joint that was seen.
 
         Raises:
-            ShapeError: `people` is not (P, J, 3), J is another one than before, or there are not P `ids`.
+            ShapeError: `people` is not (P, J, 3), J has changed since the last frame, or there are not P `ids`.
         """
         poses, named = _masked(people), _named(ids, len(people))
         if len(poses) and self._known and self._known[0].pose.shape != poses.shape[1:]:
@@ -97,9 +97,10 @@ class Tracker:
     def _matches(
         free: list[_Known], rest: list[int], poses: np.ndarray, named: Ids, time_s: float
     ) -> dict[int, _Known]:
-        """Who of the free ones each of the rest is: of the pairs within reach, those that lie nearest in all.
+        """Match the people at the places `rest` to known people in `free`, so that the sum of distances is smallest.
 
-        Nobody is pulled away from where they are for the sake of one more pair: that costs as much as the farthest one.
+        A pair out of reach is not matched, and costs as much as the farthest pair within reach, so that no one is
+        matched to a distant person only to make one more pair.
         """
         if not free or not rest:
             return {}
@@ -108,7 +109,7 @@ class Tracker:
         apart = _apart(np.stack([known.pose for known in free]), poses[rest])
         gap_s = np.array([time_s - known.time_s for known in free]).clip(0, _LONGEST_GAP_S)
         within = apart <= (_SLACK + _SPEED * gap_s)[:, None]
-        # someone with a new id is nobody with another one
+        # two different ids are two different people
         within &= np.array([[known.id is None or named[place] is None for place in rest] for known in free])
         rows, columns = linear_sum_assignment(np.where(within, apart, _FARTHEST))
         return {rest[j]: free[i] for i, j in zip(rows, columns, strict=True) if within[i, j]}
@@ -121,7 +122,7 @@ class Track:
     frames: list[int] = field(default_factory=list)
     """Frame numbers, increasing."""
     places: list[int] = field(default_factory=list)
-    """Which of the frame's people it is, for each."""
+    """Index of the person among the people of each of these frames."""
 
 
 def track_clip(
@@ -136,8 +137,8 @@ def track_clip(
     Args:
         detections: For each of the T frames (P, J, 3) keypoints of its people, as `Tracker.step` takes them.
         times_s: (T,) time of each frame in seconds, increasing.
-        ids: For each frame the number of each person. They are believed if they tell people apart: not all are 0, and
-            in most frames that show several people no two have the same.
+        ids: For each frame the number of each person. The numbers are used if they distinguish people: not all are 0,
+            and in most frames that show several people no two have the same number.
         patience_s: See `Tracker`.
 
     Returns:
@@ -162,7 +163,7 @@ def track_clip(
 def track_people(
     detections: Sequence[np.ndarray], fps: float, ids: Sequence[Ids] | None = None
 ) -> tuple[np.ndarray, ...]:
-    """Each person of a clip for themselves, without errors of the detector.
+    """Return the keypoints of each person of a clip, without errors of the detector.
 
     Args:
         detections: As for `track_clip`.
@@ -170,11 +171,10 @@ def track_people(
         ids: As for `track_clip`.
 
     Returns:
-        One (T, J, 3) float32 array for each person, those seen longest and clearest (largest sum of confidences)
-        first. Frames and joints that do not show the person hold NaN coordinates and confidence 0. People seen for
-        less than a sixth of a second, or in less than three frames, are left out, as long as somebody stays; in a clip
-        with fewer frames that show anybody, people must be seen in all of these. Empty when no detection has a visible
-        joint.
+        One (T, J, 3) float32 array for each person, ordered by the sum of confidences, largest first. Frames
+        and joints that do not show the person hold NaN coordinates and confidence 0. People seen for less than 1/6 s,
+        or in fewer than three frames, are left out, unless nobody would be left; in a clip with fewer frames that show
+        anybody, people must be seen in all of these. The tuple is empty when no detection has a visible joint.
 
     Raises:
         ShapeError: A detection is not (P, J, 3), or J changes.
@@ -189,7 +189,7 @@ def track_people(
 
 
 def _filled(track: Track, detections: Sequence[np.ndarray]) -> np.ndarray:
-    """(T, J, 3): NaN with confidence 0 where the person was not seen."""
+    """Return (T, J, 3) keypoints of a track: NaN with confidence 0 where the person was not seen."""
     poses = _masked(
         np.stack([detections[frame][place] for frame, place in zip(track.frames, track.places, strict=True)])
     )
@@ -200,7 +200,7 @@ def _filled(track: Track, detections: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _masked(people: np.ndarray) -> np.ndarray:
-    """People as float32, unseen joints as NaN with confidence 0."""
+    """Return people as float32, unseen joints as NaN with confidence 0."""
     if np.ndim(people) != 3 or np.shape(people)[2] != 3:
         raise ShapeError(f"wanted detections of shape (people, joints, 3) in every frame, got {np.shape(people)}")
     poses = np.array(people, np.float32)
@@ -209,7 +209,7 @@ def _masked(people: np.ndarray) -> np.ndarray:
 
 
 def _named(ids: Ids | None, people: int) -> list[int | None]:
-    """Number of each person of a frame; None for one without, and for two with the same."""
+    """Return the number of each person of a frame; None for a person without a number, or with another's number."""
     ids = [None] * people if ids is None else ids
     if len(ids) != people:
         raise ShapeError(f"wanted an id, or None, for each of {people} people, got {len(ids)}")
@@ -219,7 +219,7 @@ def _named(ids: Ids | None, people: int) -> list[int | None]:
 
 
 def _believed(ids: Sequence[Ids] | None, frames: int) -> Sequence[Ids | None]:
-    """The numbers of each frame's people; None everywhere where they do not tell people apart."""
+    """Return the numbers of each frame's people; None for every frame if the numbers do not distinguish people."""
     nothing: list[Ids | None] = [None] * frames
     if ids is None or not any(id is not None and id > 0 for row in ids for id in row):
         return nothing
@@ -229,10 +229,10 @@ def _believed(ids: Sequence[Ids] | None, frames: int) -> Sequence[Ids | None]:
 
 
 def _apart(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Distances (K, P) of poses (K, J, 3) and (P, J, 3) in sizes of the larger of each two.
+    """Return distances (K, P) between poses (K, J, 3) and (P, J, 3), in units of the larger of the two people's sizes.
 
-    The mean over the joints seen in both; where these are too few, the distance of the centres. A size is the longer
-    side of the box around the seen joints, so that an arm that is thrown far away makes no jump.
+    A distance is the mean over the joints seen in both poses, or the distance of the centres where these are too few. A
+    size is the longer side of the box around the seen joints, so that one misplaced arm does not look like a jump.
     """
     joints = np.linalg.norm(old[:, None, :, :2] - new[None, :, :, :2], axis=-1)
     seen = np.isfinite(joints)

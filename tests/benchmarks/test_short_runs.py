@@ -134,11 +134,11 @@ def test_steps_fill_the_minutes():
 
 def test_rare_poses_are_found_once(walk, tmp_path, monkeypatch):
     calls = []
-    real = short_runs.lab_data.rarity
-    monkeypatch.setattr(short_runs.lab_data, "rarity", lambda *given: calls.append(1) or real(*given))
+    real = short_runs.lab_data.commonness
+    monkeypatch.setattr(short_runs.lab_data, "commonness", lambda *given: calls.append(1) or real(*given))
     options = {"in_frames": 9, "out_frames": (4,), "in_channels": 3, "fps": 50.0, "config": TRAIN.data}
     plain = MocapWindows([walk(40)], **options)
-    short_runs.remember_rarity(tmp_path)
+    short_runs.remember_commonness(tmp_path)
     one, two, other = (MocapWindows([clip], **options) for clip in (walk(40), walk(40), walk(41)))
     assert len(calls) == 3  # without memory, the first walk, the other walk
     assert torch.equal(one._chance, plain._chance)

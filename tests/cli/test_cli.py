@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,10 @@ def test_lift_writes_every_format_and_says_so(clip, tmp_path, capsys):
     assert run("lift", clip, "--out", out) == 0
     assert names(out) == written("clip")
     assert len(read_poses(out / "clip.npz")) == 6
-    assert "clip.npz: 6 frames at 30 fps, MEDIAPIPE_33, " in capsys.readouterr().out
+    assert re.fullmatch(
+        r"clip\.npz: nanohtnet.*\nclip\.npz: 6 frames at 30 fps, MEDIAPIPE_33, \d+ % of the joints seen\n"
+        r"-> .*clip\.\{npz,csv,json,bvh,html\} \(axes of a camera turned to the person\)\n", capsys.readouterr().out,
+    )  # fmt: skip
     assert "clip.npz" in (out / "clip.html").read_text()  # the page is titled by what was lifted
 
 
@@ -213,8 +217,8 @@ def gappy(tmp_path) -> Path:
 def test_frames_that_show_nobody_are_named_and_marked(gappy, tmp_path, capsys):
     assert run("lift", gappy, "-o", tmp_path / "out") == 0
     said = capsys.readouterr().out
-    assert "gappy: frames 20-39: nobody seen, filled in" in said
-    assert "gappy: frames 25-34: farther than 0.25 s from any sighting, marked as gaps" in said
+    assert "gappy.npz: nobody is seen in frames 20-39; they were filled in" in said
+    assert "gappy.npz: frames 25-34 are more than 0.25 s away from any that shows the person; they were marked" in said
     for ending in ("npz", "csv", "json"):
         assert read_poses(tmp_path / "out" / f"gappy.{ending}").gaps == [(25, 34)]
     assert json.loads((tmp_path / "out" / "gappy.bvh.json").read_text())["gaps"] == [[25, 34]]
@@ -226,7 +230,9 @@ def test_gaps_are_filled_or_cut_where_that_is_asked_for(gappy, tmp_path, capsys)
     poses = read_poses(tmp_path / "filled" / "gappy.npz")
     assert (len(poses), poses.gap, poses.unseen) == (60, None, [(20, 39)])
     assert run("lift", gappy, "-o", tmp_path / "cut", "--formats", "npz", "html", "--gaps", "cut") == 0
-    assert "25-34: farther than 0.25 s from any sighting, cut out" in capsys.readouterr().out
+    assert (
+        "25-34 are more than 0.25 s away from any that shows the person; they were cut out" in capsys.readouterr().out
+    )
     parts = [read_poses(tmp_path / "cut" / f"gappy_part{number}.npz") for number in (1, 2)]
     assert [(len(part), part.start_s) for part in parts] == [(25, 0.0), (25, 1.75)]
     assert names(tmp_path / "cut") == sorted(f"gappy_part{n}.{ending}" for n in (1, 2) for ending in ("html", "npz"))
@@ -261,14 +267,14 @@ def test_what_is_no_command_ends_with_status_2(arguments, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_an_out_folder_that_is_a_file_is_told(clip, tmp_path, capsys):
+def test_an_out_folder_that_is_a_file_is_refused(clip, tmp_path, capsys):
     (tmp_path / "out").write_text("mine")
     assert run("lift", clip, "-o", tmp_path / "out") == 1
     assert_error(capsys, "cannot write into", "choose another folder")
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_nobody_in_sight_is_told(clip, tmp_path, capsys, monkeypatch):
+def test_a_clip_that_shows_nobody_is_refused(clip, tmp_path, capsys, monkeypatch):
     empty = Keypoints2D(np.full((3, 17, 2), np.nan), None, H36M_17, 30.0)
     monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (empty,))
     assert run("lift", clip, "-o", tmp_path / "out") == 1
@@ -374,7 +380,7 @@ def test_lifters_lists_the_shipped_weights(capsys, monkeypatch):
 
 @pytest.fixture
 def mocap(monkeypatch) -> list[tuple]:
-    """Motion capture without a file; what was asked of the reader."""
+    """The paths and splits that the reader was asked for; it returns one clip without a file."""
     asked = []
     xyz = np.random.default_rng(0).normal(0, 0.3, (8, 17, 3)).astype(np.float32)
 
@@ -472,5 +478,9 @@ def test_auto_chooses_for_each_clip_and_says_so(clip, tmp_path, monkeypatch, cap
     assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz") == 0
     assert opened == ["short.27", "still.1"]
     shown = capsys.readouterr().out
-    assert "clip: short.27 (window of 27, the longest that is good for a clip of 10 frames at 50 fps)" in shown
-    assert "clip_person2: still.1 (window of 1," in shown
+    assert (
+        "clip.npz, person 1: short.27 (window of 27, the longest that is good for a clip of 10 frames at 50 fps)"
+        in shown
+    )
+    assert "clip.npz, person 2: still.1 (window of 1," in shown
+    assert "clip.npz, person 3: 6 frames at 30 fps" in shown

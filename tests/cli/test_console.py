@@ -1,4 +1,4 @@
-"""Where results are written, and what a log is told of a job that takes long."""
+"""Where results are written, and the lines that a long job prints into a log."""
 
 import importlib
 import json

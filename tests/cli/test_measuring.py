@@ -72,7 +72,7 @@ def test_choices_can_be_changed_one_by_one(lifter, h36m, tmp_path):
         (["--choose", "batch=many"], "wanted a number"),
         (["--choose", "root=gone"], "root"),
         (["--choose", "drop=S9"], "cannot be given here"),
-        (["--as-published"], "videopose3d does nothing quietly"),
+        (["--as-published"], "videopose3d does nothing that its paper leaves out"),
         (["--cameras", "2"], "--cameras: not for a benchmark"),
         (["--detector-errors"], "--detector-errors: not for a benchmark"),
         (["--dataset", "h36"], "did you mean 'h36m'"),
@@ -172,7 +172,7 @@ def carded(fake_lifter, monkeypatch, tmp_path):
 def test_a_card_that_holds_and_one_that_does_not(carded, tmp_path, capsys):
     assert run("check-card", "any", "--data", "a.npz", "-o", tmp_path / "checks.json") == 0
     shown = capsys.readouterr().out
-    assert "exact 2D: p_mpjpe" in shown and "speed, here" in shown and "DOES NOT HOLD" not in shown
+    assert "exact 2D: p_mpjpe" in shown and "speed measured here" in shown and "DOES NOT HOLD" not in shown
     assert all(check["holds"] for check in json.loads((tmp_path / "checks.json").read_text()))
     score = carded.card.scores["exact 2D"]
     wrong = dataclasses.replace(score, mean=score.mean | {"mpjpe": score.mean["mpjpe"] + 0.1})

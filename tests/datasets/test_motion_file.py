@@ -44,7 +44,7 @@ def test_a_child_is_no_giant(load):
 @pytest.mark.parametrize(("unit", "name"), [("ft", "ft"), (0.3048, "0.3048 m"), ("0.3048", "0.3048 m")])
 def test_a_unit_may_be_given(load, unit, name):
     size = 0.01 / 0.3048
-    with pytest.raises(FormatError, match=r"s1_walk\.bvh: legs of 2\.79 do not tell the unit \(0\.85 m in ft"):
+    with pytest.raises(FormatError, match=r"s1_walk\.bvh: legs of 2\.79 fit no unit \(0\.85 m in ft"):
         load(None, f"0 {85 * size} 0 0 0 0", scale=size)
     clip = load(None, f"0 {85 * size} 0 0 0 0", scale=size, unit=unit)
     np.testing.assert_allclose(joint(clip, "left_wrist")[0], [0.72, 0, 1.30], atol=1e-5)

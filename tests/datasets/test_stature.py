@@ -38,7 +38,7 @@ def test_no_length_of_legs_fits_two_units():
     ("leg", "hint"), [(2.79, "0.85 m in ft"), (8.5, "0.85 m in dm"), (170, "1.7 m in cm"), (0, "")]
 )
 def test_legs_that_tell_no_unit_are_refused_with_what_they_could_be(leg, hint):
-    with pytest.raises(FormatError, match=r"do not tell the unit .* \(unit, --unit\)") as error:
+    with pytest.raises(FormatError, match=r"fit no unit .* \(unit, --unit\)") as error:
         guess_unit(leg)
     assert hint in str(error.value)
 

@@ -63,8 +63,8 @@ def test_a_person_on_the_floor_stays_there(body, walk, up, where):
     """On the back for most frames: with the feet near 0 the frames on foot tell, elsewhere the missing floor."""
     down = lying(walk(30).xyz) + [0, where, 0]
     xyz = of_z_up(np.concatenate([walk(5).xyz, down]) if where == 0 else down, up)
-    told = "rest pose and floor"
-    assert guess_up(xyz, of_z_up(body, up), xyz) == (up, told, False)
+    evidence = "rest pose and floor"
+    assert guess_up(xyz, of_z_up(body, up), xyz) == (up, evidence, False)
 
 
 def test_without_a_rest_pose_that_stands_the_motion_tells(body, walk):

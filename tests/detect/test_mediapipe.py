@@ -1,4 +1,4 @@
-"""The MediaPipe detector on real pictures, and what is said when a part is missing."""
+"""The MediaPipe detector on real pictures, and its errors when a part is missing."""
 
 import re
 import sys

@@ -70,7 +70,7 @@ def walk() -> Callable[..., Walk]:
 
 
 def exchange(keypoints: Keypoints2D, joints: tuple[str, ...] | None = None) -> Keypoints2D:
-    """Left and right exchanged, of all joints or of those whose name ends so."""
+    """Exchange left and right of all joints, or of those whose names without side are in `joints`."""
     skeleton, order = keypoints.skeleton, list(range(len(keypoints.skeleton)))
     for left, right in skeleton.pairs:
         if joints is None or skeleton.joints[left].removeprefix("left_") in joints:
@@ -79,7 +79,7 @@ def exchange(keypoints: Keypoints2D, joints: tuple[str, ...] | None = None) -> K
 
 
 def reorder(keypoints: Keypoints2D, order: list[int]) -> Keypoints2D:
-    """Joints in another order, under the same names."""
+    """Put the joints into another order, under the same names."""
     scores = keypoints.confidence
     return replace(keypoints, xy=keypoints.xy[:, order], confidence=None if scores is None else scores[:, order])
 

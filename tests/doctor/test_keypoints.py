@@ -12,7 +12,7 @@ from poselift.skeleton import COCO_17, H36M_17, Skeleton
 
 
 def found(keypoints: Keypoints2D) -> dict[str, Finding]:
-    """Findings by check; a check that speaks twice speaks of one thing."""
+    """Return findings by check; a check reports no more than one kind of thing."""
     findings = check_keypoints(Body(keypoints))
     assert all(f.wrong and f.effect and f.advice for f in findings)
     return {finding.check: finding for finding in findings}

@@ -33,7 +33,7 @@ def test_no_rhythm(walk):
 
 
 def legs_only(walk, moves: np.ndarray):
-    """Someone still, whose left leg is moved sideways by (T,) pixels."""
+    """Return a person who stands still but for the left leg, moved sideways by (T,) pixels."""
     still = walk(frames=1, strides_hz=0, noise=0).keypoints
     xy = np.repeat(still.xy, len(moves), 0)
     xy[:, still.skeleton.index("left_ankle"), 0] += moves

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from poselift.doctor.picture import draw, telling_frame
+from poselift.doctor.picture import clearest_frame, draw
 from poselift.skeleton import H36M_17
 
 
@@ -48,11 +48,11 @@ def test_unseen_joints_are_left_out_and_the_fullest_frame_is_shown(walk):
     xy[:40, 6] = np.nan
     xy[41:, 7] = np.nan
     partly = replace(keypoints, xy=xy)
-    assert telling_frame(partly) == 40
+    assert clearest_frame(partly) == 40
     _, parts = drawn(partly)
     assert len(parts["circle"]) == 16
     grown = replace(keypoints, xy=keypoints.xy * (1 + 0.01 * np.arange(150))[:, None, None])
-    assert telling_frame(grown) > 100
+    assert clearest_frame(grown) > 100
     unseen = replace(keypoints, xy=np.full_like(xy, np.nan))
     assert len(drawn(unseen)[1]["circle"]) == 0
 

@@ -43,7 +43,7 @@ def test_feet_tell(demo, exchanged):
 
 
 def test_the_foot_whose_heel_is_lower_counts():
-    """Who walks away from the camera lifts one heel above its toes in the picture; the other foot tells."""
+    """A person who walks away from the camera lifts one heel above its toes; the other foot gives the answer."""
     xy = np.full((60, len(HALPE_26), 2), np.nan, np.float32)
     places = {
         "left_hip": (-40, 0), "right_hip": (40, 0), "left_shoulder": (-60, -200), "right_shoulder": (60, -200),
@@ -55,7 +55,7 @@ def test_the_foot_whose_heel_is_lower_counts():
 
 
 def scored(keypoints: Keypoints2D) -> Keypoints2D:
-    """With scores that say nothing."""
+    """Keypoints with random scores."""
     return replace(keypoints, confidence=np.random.default_rng(1).normal(0.85, 0.06, keypoints.xy.shape[:2]))
 
 
@@ -81,7 +81,7 @@ def test_how_many_frames_are_enough(walk, demo, exchanged):
     surer = one_side_surer(walk(turn_deg=90).keypoints, "right")
     assert sides.confidence(Body(cut(surer, 45))) > 0.8 and sides.confidence(Body(cut(surer, 44))) == 0
     xy = demo.xy.copy()
-    xy[50:] = np.nan  # of the first 50 frames 47 tell
+    xy[50:] = np.nan  # of the first 50 frames 47 are clear
     assert sides.feet(Body(replace(demo, xy=xy))) > 0.8 and sides.feet(Body(cut(demo, 44))) == 0
 
 

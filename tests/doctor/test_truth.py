@@ -70,7 +70,7 @@ def test_detections_with_gaps_in_another_order_pass(clip):
     xy[np.random.default_rng(1).random((150, 17)) < 0.3] = np.nan
     assert found(replace(clip, keypoints=Keypoints2D(xy, None, COCO_17, 50.0, (1000, 1000)))) == {}
     unseen = Keypoints2D(np.full((150, 17, 2), np.nan), None, COCO_17, 50.0, (1000, 1000))
-    assert found(replace(clip, keypoints=unseen)) == {}  # which check_keypoints tells
+    assert found(replace(clip, keypoints=unseen)) == {}  # check_keypoints reports this
 
 
 def test_valid_frames(clip):

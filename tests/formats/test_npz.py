@@ -89,8 +89,10 @@ def test_real_detections(shared: Path, file: Path, name: str, skeleton: Skeleton
 def test_pickles_are_not_opened(file: Path, arrays: dict[str, np.ndarray]) -> None:
     with pytest.raises(UntrustedPickle, match="not opened"):
         read_keypoints_file(written(file, **arrays))
+    poses = {"xyz": np.ones((1, 17, 3)), "skeleton": "H36M_17", "fps": 30.0, "unit": "m", "frame": "camera"}
+    renamed = {"xyz" if name == "xy" else name: array for name, array in arrays.items()}
     with pytest.raises(UntrustedPickle):
-        read_poses(file)
+        read_poses(written(file, **poses | renamed))
 
 
 def test_a_bare_pickle_is_not_opened(file: Path) -> None:

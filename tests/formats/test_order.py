@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from poselift.errors import SkeletonError
-from poselift.formats.order import candidates, check_order, order_gain, order_score, tell_skeleton
+from poselift.formats.order import candidates, check_order, identify_skeleton, order_gain, order_score
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import BODY_25, BODY_25B, COCO_17, H36M_17, HALPE_26, MPI_INF_3DHP_17, Skeleton
 
@@ -110,7 +110,7 @@ def test_mocap_is_told(mocap: tuple[np.ndarray, np.ndarray]) -> None:
         poses = clip(mocap, rng, 60)
         mpi = reorder(poses, H36M_17, MPI_INF_3DHP_17, **same)
         for points, true in ((poses, H36M_17), (as_coco(poses), COCO_17), (mpi, MPI_INF_3DHP_17)):
-            assert tell_skeleton(seen_from(points, rng, anywhere=False), "clip", candidates(17)) is true
+            assert identify_skeleton(seen_from(points, rng, anywhere=False), "clip", candidates(17)) is true
 
 
 @pytest.mark.parametrize("frames", [1, 5, 100])
@@ -119,9 +119,9 @@ def test_real_detections_are_told(openpose: dict[str, np.ndarray], camera: int, 
     body_25b = openpose["kp2d_body25b"][camera, :frames]
     body_25 = reorder(body_25b, BODY_25B, BODY_25, neck="upper_neck")
     body_25[:, BODY_25.index("pelvis")] = body_25[:, BODY_25.indices(["left_hip", "right_hip"])].mean(1)
-    assert tell_skeleton(body_25b, "clip", (BODY_25, BODY_25B)) is BODY_25B
-    assert tell_skeleton(body_25, "clip", (BODY_25, BODY_25B)) is BODY_25
-    assert tell_skeleton(openpose["kp2d17"][camera, :frames], "clip", candidates(17)) is H36M_17
+    assert identify_skeleton(body_25b, "clip", (BODY_25, BODY_25B)) is BODY_25B
+    assert identify_skeleton(body_25, "clip", (BODY_25, BODY_25B)) is BODY_25
+    assert identify_skeleton(openpose["kp2d17"][camera, :frames], "clip", candidates(17)) is H36M_17
     assert message(body_25b, BODY_25B) is None
     assert message(body_25, BODY_25) is None
     assert message(openpose["kp2d17"][camera, :frames], H36M_17) is None
@@ -136,17 +136,17 @@ def test_an_upper_body_is_enough(openpose: dict[str, np.ndarray]) -> None:
         j for j, name in enumerate(BODY_25B.joints) if any(part in name for part in ("knee", "ankle", "toe", "heel"))
     ]
     xy[:, legs] = np.nan
-    assert tell_skeleton(xy, "clip", (BODY_25, BODY_25B)) is BODY_25B
+    assert identify_skeleton(xy, "clip", (BODY_25, BODY_25B)) is BODY_25B
 
 
 def test_shuffled_joints_fit_nothing(openpose: dict[str, np.ndarray]) -> None:
     shuffled = openpose["kp2d_body25b"][0][:, np.random.default_rng(5).permutation(25)]
     with pytest.raises(SkeletonError, match="--skeleton"):
-        tell_skeleton(shuffled, "clip.json", (BODY_25, BODY_25B))
+        identify_skeleton(shuffled, "clip.json", (BODY_25, BODY_25B))
     halpe = np.concatenate([shuffled, shuffled[:, :1]], axis=1)
     assert "do not look like a person" in (message(halpe, HALPE_26) or "")
     with pytest.raises(SkeletonError, match=r"clip.json.*HALPE_26"):
-        tell_skeleton(halpe, "clip.json", (HALPE_26,))
+        identify_skeleton(halpe, "clip.json", (HALPE_26,))
 
 
 def test_scale_place_and_turns_in_the_picture_do_not_matter(openpose: dict[str, np.ndarray]) -> None:
@@ -162,7 +162,7 @@ def test_too_few_joints_say_nothing(openpose: dict[str, np.ndarray], seen: int) 
     assert np.isnan(order_score(xy, COCO_17))
     assert message(xy, COCO_17) is None
     with pytest.raises(SkeletonError, match="H36M_17, COCO_17, MPI_INF_3DHP_17"):
-        tell_skeleton(xy, "clip", candidates(17))
+        identify_skeleton(xy, "clip", candidates(17))
 
 
 def test_all_joints_in_one_point_say_nothing() -> None:

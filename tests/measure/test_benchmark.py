@@ -70,7 +70,7 @@ def truth(dataset: BenchmarkSet) -> np.ndarray:
 
 @dataclass
 class Teller:
-    """A lifter of the benchmarks' coordinates that reads the frame's number and gives the answer it was told."""
+    """A lifter of the benchmarks' coordinates that reads the frame's number and gives the answer that belongs to it."""
 
     answers: np.ndarray
     in_frames: int = 9
@@ -90,8 +90,8 @@ class Teller:
         np.testing.assert_allclose(windows[..., 0], 0.5 if flipped else 2 * 250 / width - 1)
         if not flipped:
             self.windows.append(frames)
-        told = self.answers if not flipped or self.mirrored is None else self.mirrored
-        answer = told[frames[:, list(self.out_frames)]]
+        answers = self.answers if not flipped or self.mirrored is None else self.mirrored
+        answer = answers[frames[:, list(self.out_frames)]]
         return answer[:, :, list(self.skeleton.flipped)] * (-1, 1, 1) if flipped else answer
 
 
@@ -160,11 +160,11 @@ def videopose3d_restated(dataset: BenchmarkSet, pred: np.ndarray) -> dict[str, f
 @pytest.mark.parametrize(("in_frames", "out_frames"), [(1, (0,)), (9, (4,)), (9, (3, 4, 5)), (5, (0, 1, 2, 3, 4))])
 @pytest.mark.parametrize("frames", ["centre", "dense"])
 def test_every_metric_agrees_with_a_restatement(in_frames, out_frames, frames):
-    told = truth(TWO) + np.random.default_rng(1).normal(0, 0.1, (25, 17, 3))
-    lifter = Teller(told, in_frames=in_frames, out_frames=out_frames)
+    answers = truth(TWO) + np.random.default_rng(1).normal(0, 0.1, (25, 17, 3))
+    lifter = Teller(answers, in_frames=in_frames, out_frames=out_frames)
     scores = evaluate_benchmark(lifter, TWO, dataclasses.replace(videopose3d(), frames=frames))
     assert list(scores.mean) == list(UNITS)
-    wanted = videopose3d_restated(TWO, told)
+    wanted = videopose3d_restated(TWO, answers)
     assert set(wanted) == set(UNITS)
     for name, value in wanted.items():
         assert scores.mean[name] == pytest.approx(value, abs=1e-6), name

@@ -37,7 +37,7 @@ def truth(clips: list[MocapClip], protocol: MocapProtocol) -> np.ndarray:
 
 
 class Oracle:
-    """A lifter that was told what it will be asked: `answers` (frames, 17, 3), one frame after the other."""
+    """A lifter that is given what to answer: `answers` (frames, 17, 3), one frame after the other."""
 
     skeleton, in_frames, out_frames, fps, in_channels = H36M_17, 1, (0,), 50.0, 2
 

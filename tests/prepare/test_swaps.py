@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from poselift.prepare.swaps import find_swaps, repair_swaps, untold
+from poselift.prepare.swaps import find_swaps, repair_swaps, without_log
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17
 
@@ -48,10 +48,10 @@ def test_a_short_exchange_is_put_back(joints, name, frames, caplog):
     assert f"left and right {name} were exchanged in {len(frames)} frames" in caplog.text
 
 
-def test_measuring_does_not_tell_of_every_clip(caplog):
+def test_measuring_does_not_log_every_clip(caplog):
     _, keypoints = exchanged(figure(), range(20, 27), ARMS)
     with caplog.at_level("INFO", "poselift"):
-        with untold():
+        with without_log():
             repair_swaps(keypoints)
         assert not caplog.messages
         repair_swaps(keypoints)

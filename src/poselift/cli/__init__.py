@@ -1,4 +1,4 @@
-"""The command line: one function a verb."""
+"""The command line: one function for each verb."""
 
 import logging
 import sys
@@ -9,8 +9,7 @@ from rich.logging import RichHandler
 
 from poselift import __version__
 from poselift.cli.cards import check_card, lifters
-from poselift.cli.console import err, lab_verb, say_error
-from poselift.cli.console import out as console
+from poselift.cli.console import err, lab_verb, print_plain, say_error
 from poselift.cli.lifting import lift
 from poselift.cli.measuring import doctor, evaluate, table
 from poselift.errors import PoseliftError
@@ -32,7 +31,7 @@ LAB_VERBS = {
     "import-weights": "Turn a checkpoint of a paper's authors into weights of ours.",
     "benchmark": "Measure what lifters cost, in torch and in ONNX Runtime.",
 }
-"""The verbs of the lab, with what they do; their functions are in `poselift.cli.training`, which needs torch."""
+"""The verbs of the lab with the first line of their help; `poselift.cli.training` has them, and needs torch."""
 
 _DESCRIPTION = "2D keypoints or video to 3D human motion. `poselift --version` prints the version."
 
@@ -44,19 +43,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the program's name; those of the process when None.
 
     Returns:
-        The exit status: 0 when all went well, 1 when something was refused or broken, 130 when interrupted.
+        The exit status: 0 when all went well, 1 when an input was refused or broken, 130 when interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.getLogger("poselift").handlers[:] = [RichHandler(console=err, show_time=False, show_path=False)]
     logging.getLogger("poselift").setLevel(logging.INFO)
     if arguments == ["--version"]:
-        console.print(f"poselift {__version__}", highlight=False)
+        print_plain(f"poselift {__version__}")
         return 0
     try:
         verb = arguments[0] if arguments else ""
         if verb in ("train", "pretrain") and arguments[1:2] and not arguments[1].startswith("-"):
             return lab_verb(verb)(arguments[1], arguments[2:])  # their options depend on the recipe
-        verbs = VERBS | {name: _announced(said) for name, said in LAB_VERBS.items()}
+        verbs = VERBS | {name: _placeholder(text) for name, text in LAB_VERBS.items()}
         if verb in LAB_VERBS:
             verbs[verb] = lab_verb(f"{verb}_verb" if verb in ("train", "pretrain") else verb.replace("-", "_"))
         return tyro.extras.subcommand_cli_from_dict(verbs, prog="poselift", description=_DESCRIPTION, args=arguments)
@@ -68,11 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _announced(said: str) -> Callable[[], int]:
-    """A verb of the lab in the list of verbs; what it can is only looked up when it is asked for."""
+def _placeholder(text: str) -> Callable[[], int]:
+    """Return a function that stands for a verb of the lab in the list of verbs, with its help but without torch."""
 
     def verb() -> int:
         raise AssertionError("the verbs of the lab are looked up before they are run")
 
-    verb.__doc__ = said
+    verb.__doc__ = text
     return verb

@@ -1,4 +1,4 @@
-"""The verbs of cards: list the shipped weights, and measure again what a card claims."""
+"""The verbs about cards: list the shipped weights, and measure again what a card claims."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +8,7 @@ import tyro
 from rich.box import SIMPLE
 from rich.table import Table
 
-from poselift.cli.console import ResultFile, lab_module, progress
+from poselift.cli.console import ResultFile, lab_module, print_plain, progress
 from poselift.cli.console import out as console
 from poselift.errors import CheckpointError, DatasetError, MissingExtraError
 from poselift.lifters.card import RECORDING, Card
@@ -24,7 +24,7 @@ CAPTION = (
 
 
 def lifters() -> int:
-    """List the weights that come with poselift, with what their cards say."""
+    """List the weights that come with poselift, with the numbers on their cards."""
     table, licenses = Table(caption=CAPTION, box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False), dict[str, list[str]]()
     for column in ("name", "frames", "size", "exact", "errors", "real", "frames/s"):
         table.add_column(column, justify="left" if column == "name" else "right", no_wrap=True)
@@ -37,13 +37,12 @@ def lifters() -> int:
         licenses.setdefault(card.license, []).append(card.name)
     console.print(table)
     for license, names in licenses.items():
-        whose = "all of them" if len(licenses) == 1 else ", ".join(names)
-        console.print(f"Licence of {whose}: {license}", markup=False, highlight=False, soft_wrap=True)
+        print_plain(f"Licence of {'all of them' if len(licenses) == 1 else ', '.join(names)}: {license}")
     return 0
 
 
 def card_row(card: Card) -> dict[str, str]:
-    """The main numbers of a card in words; a dash for what it does not say."""
+    """Return the main numbers of a card as text; a dash for those that it lacks."""
 
     def score(name: str) -> str:
         mean = card.scores[name].mean if name in card.scores else {}
@@ -70,16 +69,17 @@ def check_card(
     quick: bool = False,
     result: Annotated[ResultFile, tyro.conf.OmitArgPrefixes],
 ) -> int:
-    """Measure all that the card of weights claims again, each score by the protocol on the card.
+    """Measure again everything that the card of some weights claims, each score by the protocol on the card.
 
-    Claim and measurement are printed side by side; the status is 1 when one does not hold. Speed is never judged.
+    Claims and measurements are printed side by side; the status is 1 when a claim does not hold. Speed is measured and
+    printed, but never makes the check fail.
 
     Args:
-        lifter: Name of shipped weights, or the path of an .onnx file with its card beside it.
-        data: Motion capture: the archive that the card names, such as mocap17.npz.
-        recording: The real recording (benchmarks/real_recording.py says what it holds).
-        quick: Only the scores over few frames.
-        result: Where the checks are written as JSON.
+        lifter: Name of shipped weights, or path of an .onnx file with its card beside it.
+        data: Motion capture archive that the card names, such as mocap17.npz; its scores are left out when not given.
+        recording: The real recording (see benchmarks/real_recording.py); its scores are left out when not given.
+        quick: Measure only the scores that take few frames.
+        result: File for the checks as JSON.
     """
     result.check(data, recording)
     network = load_lifter(lifter, threads=1)
@@ -103,7 +103,7 @@ def _detector(errors: dict[str, Any]) -> Any:
 
 
 def _check_sizes(card: Card) -> list[Check]:
-    """Parameters and operations, counted on the lifter that the recipe builds."""
+    """Count parameters and operations on the lifter that the recipe builds."""
     claims = {name: value for name in ("parameters", "macs") if (value := getattr(card, name)) is not None}
     if card.training is None:
         return []
@@ -119,18 +119,18 @@ def _show(card: Card, lifter: OnnxLifter, checks: list[Check]) -> None:
     for column in ("claim", "card", "measured", "difference", ""):
         table.add_column(column, justify="left" if column in ("claim", "") else "right", overflow="fold")
     for check in checks:
-        told, got = (_short(value) for value in (check.claimed, check.measured))
+        claimed, measured = (_short(value) for value in (check.claimed, check.measured))
         numbers = isinstance(check.claimed, int | float) and isinstance(check.measured, int | float)
         difference = f"{check.measured - check.claimed:+.3f}" if numbers else ""  # type: ignore[operator]
-        judged = f"not measured: {check.note}" if check.measured is None else "" if check.holds else "DOES NOT HOLD"
-        table.add_row(check.name, told, got, difference, judged)
+        verdict = f"not measured: {check.note}" if check.measured is None else "" if check.holds else "DOES NOT HOLD"
+        table.add_row(check.name, claimed, measured, difference, verdict)
     console.print(table)
     now = measure_speed(lifter)
-    for claimed, when in ((card.speed, "card"), (now, "here")):
-        said = "no speed" if claimed is None else (
-            f"{claimed.frames_per_s:,.0f} frames/s, {claimed.window_ms:.2f} ms a window, {claimed.machine}"
+    for speed, where in ((card.speed, "on the card"), (now, "measured here")):
+        text = "none" if speed is None else (
+            f"{speed.frames_per_s:,.0f} frames/s, {speed.window_ms:.2f} ms a window, {speed.machine}"
         )  # fmt: skip
-        console.print(f"speed, {when}: {said} (not judged)", markup=False, highlight=False, soft_wrap=True)
+        print_plain(f"speed {where}: {text} (not checked)")
 
 
 def _short(value: float | str | None) -> str:

@@ -1,4 +1,4 @@
-"""What all verbs share: where they print and write, progress, and the lab when it is needed."""
+"""What all verbs share: printing, writing results, showing progress, and importing the lab when it is needed."""
 
 import importlib
 import json
@@ -26,25 +26,25 @@ class ResultFile:
     """Where a result is written as JSON."""
 
     out: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """A JSON file; none is written when not given."""
+    """JSON file to write; no file is written when not given."""
     force: bool = False
-    """Overwrite `out`."""
+    """Overwrite --out if it exists."""
 
     def check(self, *inputs: Path | None) -> None:
-        """Refuse, before any work is done, to overwrite what is there, and an input in any case.
+        """Raise an error, before any work is done, if `out` exists or is one of the inputs.
 
         Raises:
-            OutputExistsError: The file exists, and `force` is off, or it is one of the inputs.
+            OutputExistsError: The file exists and `force` is off, or it is one of the inputs, with `force` or not.
         """
         if self.out is not None:
             check_no_input(self.out, [path for path in inputs if path is not None])
             check_free(self.out, overwrite=self.force)
 
     def write(self, content: Any) -> None:
-        """Write plain containers, if a file was asked for.
+        """Write plain containers to `out`, if it is given.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: The file cannot be written.
         """
         if self.out is not None:
             with written_whole(self.out, overwrite=self.force) as path:
@@ -52,16 +52,16 @@ class ResultFile:
 
 
 def lab_verb(name: str) -> Callable[..., int]:
-    """A function of `poselift.cli.training`, or a word on how to get what it needs."""
-    return getattr(_needing_torch("poselift.cli.training"), name)
+    """Return a function of `poselift.cli.training`; raises `MissingExtraError` where torch is not installed."""
+    return getattr(_import_with_torch("poselift.cli.training"), name)
 
 
 def lab_module(module: str) -> Any:
-    """A module of the lab, or a word on how to get what it needs."""
-    return _needing_torch(f"poselift.lab.{module}")
+    """Return a module of the lab; raises `MissingExtraError` where torch is not installed."""
+    return _import_with_torch(f"poselift.lab.{module}")
 
 
-def _needing_torch(module: str) -> Any:
+def _import_with_torch(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -70,23 +70,28 @@ def _needing_torch(module: str) -> Any:
         raise MissingExtraError(f"this needs {error.name}; run: {install_hint('lab')}") from error
 
 
+def print_plain(text: str, console: Console = out) -> None:
+    """Print a line as it is: without markup, colours or line breaks."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def say_error(error: PoseliftError, path: Path | None = None) -> None:
-    """Print an error, and the input it is about where the message does not name it."""
+    """Print an error, and the input's path before it where the message does not name it."""
     where = f"{path}: " if path is not None and str(path) not in str(error) else ""
     err.print("[bold red]error:[/] ", end="")
-    err.print(f"{where}{error}", markup=False, highlight=False, soft_wrap=True)
+    print_plain(f"{where}{error}", err)
 
 
 @contextmanager
 def progress(title: str, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[..., None]]:
-    """Show how far a job is: a bar on a terminal, and elsewhere, as in a log, a line every half a minute.
+    """Show how far a job is: by a bar on a terminal, and by a line every half a minute elsewhere, as in a log.
 
     Args:
-        title: What is done.
-        clock: Seconds from any moment.
+        title: Name of the job.
+        clock: Returns seconds since any fixed moment.
 
     Yields:
-        The callback; it takes (done, in all or None, note or None).
+        The callback; it takes the number done, the number in all or None, and a note or None.
     """
     if not err.is_interactive:  # no terminal, or one that cannot move its cursor
         lines = ProgressLines(title, clock)
@@ -102,13 +107,13 @@ def progress(title: str, clock: Callable[[], float] = time.monotonic) -> Iterato
 
 
 class ProgressLines:
-    """Progress as plain lines: one every `EVERY_S` seconds at most, and a last one for jobs that took as long."""
+    """Progress as plain lines: at most one every `EVERY_S` seconds, and a last one for jobs that took that long."""
 
     EVERY_S = 30.0
-    """Seconds between lines; jobs that take less print none."""
+    """Time between lines in seconds; jobs that take less print none."""
 
     def __init__(self, title: str, clock: Callable[[], float]) -> None:
-        """Start the clock of a job; `title` says what is done."""
+        """Start the clock of a job with this title."""
         self._title, self._clock = title, clock
         self._start = self._printed = clock()
         self._done = 0
@@ -117,7 +122,7 @@ class ProgressLines:
         self._since: tuple[float, int] | None = None
 
     def tick(self, done: int, total: int | None = None, note: str | None = None) -> None:
-        """Say how far the job is; most calls print nothing."""
+        """Take how far the job is, and print it if the last line is old enough."""
         now = self._clock()
         if self._since is None or total != self._total or done < self._done:  # resumed, or another part of the job
             self._since = now, done
@@ -133,15 +138,15 @@ class ProgressLines:
             self._print(f"after {_hours(now - self._start)}")
 
     def _left(self, now: float, start: float, first: int) -> str:
-        """The time left at the pace since the first call."""
+        """Return the time left in words, at the pace since the first call; empty when it is not known."""
         if self._total is None or self._done <= first:
             return ""
         return f"{_hours((self._total - self._done) * (now - start) / (self._done - first))} left"
 
-    def _print(self, time_said: str) -> None:
+    def _print(self, timing: str) -> None:
         done = f"{self._done:,}" if self._total is None else f"{self._done:,} of {self._total:,}"
-        said = ", ".join(part for part in (done, self._note, time_said) if part)
-        err.print(f"{self._title}: {said}", markup=False, highlight=False, soft_wrap=True)
+        parts = ", ".join(part for part in (done, self._note, timing) if part)
+        print_plain(f"{self._title}: {parts}", err)
 
 
 def _hours(seconds: float) -> str:

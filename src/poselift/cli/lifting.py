@@ -1,14 +1,15 @@
 """The verb that lifts."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from poselift.cli.console import out as console
-from poselift.cli.console import progress, say_error
+from poselift.cli.console import print_plain, progress, say_error
 from poselift.errors import FormatError, PoseliftError
 from poselift.files import FOLDER, check_free, check_no_input, files_in, found_at, result_name
 from poselift.formats import files_of, save_poses
@@ -18,104 +19,135 @@ from poselift.lifters.load import AUTO, choose_shipped, load_lifter
 from poselift.lifting import LONGEST_GUESS_S
 from poselift.lifting import lift as lift_keypoints
 from poselift.read import is_video, read_keypoints
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.sequence import CAMERA, TURNED_CAMERA, WORLD, Keypoints2D, Poses3D
 from poselift.viewer import write_viewer
 
 FORMATS = ("npz", "csv", "json", "bvh", "html")
 """Endings of the results, all of them written by default."""
+_AXES = {CAMERA: "the camera", TURNED_CAMERA: "a camera turned to the person", WORLD: "the world"}
 _NAMED_SPANS = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputOptions:
+    """How the inputs are read."""
+
+    skeleton: str | None = None
+    """Skeleton of keypoint files (joint order), such as COCO_17 or BODY_25; found from the file when not given."""
+    fps: float | None = None
+    """Frame rate of keypoint files, in frames per second; the file's own when not given."""
+    image_size: tuple[int, int] | None = None
+    """Width and height of the picture of keypoint files in pixels; the file's own when not given.
+    Only --focal and some weights need it."""
+    detector_model: Path | None = None
+    """Model file of the 2D detector for videos; the model inside the mediapipe package when not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiftOptions:
+    """How keypoints are lifted."""
+
+    lifter: str = AUTO
+    """Name of shipped weights, path of an .onnx file, or module:Class; auto chooses shipped weights for each clip."""
+    flip: bool = False
+    """Average with the mirror image, which is a little more accurate and takes twice the time."""
+    frame: Literal["camera", "turned_camera"] | None = None
+    """Axes of the results: those of the camera, or of a camera that is turned to look straight at the person.
+    The axes of the weights when not given (turned_camera for the shipped ones); other axes need --focal."""
+    focal: float | None = None
+    """Focal length of the camera in pixels; not known when not given."""
+    gaps: Literal["mark", "fill", "cut"] = "mark"
+    """What to do with gaps, the frames more than a quarter of a second away from any that shows the person:
+    mark them in every format, fill them in without a mark, or cut them out (files for each stretch in between)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """Where results are written."""
+
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them."""
+    formats: tuple[str, ...] = FORMATS
+    """Formats to write."""
+    force: bool = False
+    """Overwrite results that exist. Without it, inputs whose results exist are left out, and the status is 1."""
 
 
 def lift(
     inputs: tyro.conf.Positional[tuple[Path, ...]],
     /,
-    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])],
-    lifter: str = AUTO,
-    skeleton: str | None = None,
-    fps: float | None = None,
-    image_size: tuple[int, int] | None = None,
-    flip: bool = False,
-    frame: Literal["camera", "turned_camera"] | None = None,
-    focal: float | None = None,
-    gaps: Literal["mark", "fill", "cut"] = "mark",
-    detector_model: Path | None = None,
-    formats: tuple[str, ...] = FORMATS,
-    force: bool = False,
+    source: Annotated[InputOptions, tyro.conf.OmitArgPrefixes],
+    lifting: Annotated[LiftOptions, tyro.conf.OmitArgPrefixes],
+    output: Annotated[OutputOptions, tyro.conf.OmitArgPrefixes],
 ) -> int:
     """Lift videos or keypoint files to 3D motion.
 
     Args:
         inputs: Videos, folders of OpenPose JSON, or npz, csv or json keypoint files.
-        out: Folder for the results: poses (npz, csv, json), BVH, and an HTML page to look at.
-        lifter: Name of shipped weights, the path of an .onnx file, or auto for the shipped weights that suit each clip.
-        skeleton: Joint order of keypoint files, where it cannot be told (COCO_17, BODY_25, ...).
-        fps: Frames per second of keypoint files that do not say.
-        image_size: Width and height of the picture, for keypoint files that do not say and weights that ask for it.
-        flip: Average with the mirror image: a little better, twice the time.
-        frame: Axes of the results: the camera's own (camera), or those of a camera turned to look straight at the
-            person (turned_camera), in which the shipped weights answer. The other one than the weights' needs --focal.
-        focal: Focal length of the camera in pixels.
-        gaps: Frames farther than a quarter of a second from any sighting of the person: mark them as gaps in every
-            format, fill them in without a mark, or cut them out, so that each stretch between gaps is a result of its
-            own.
-        detector_model: Model file of the 2D detector, where one is needed.
-        formats: What to write.
-        force: Overwrite results that exist. Without it, inputs whose results exist are left out, and the status is 1.
+        source: How the inputs are read.
+        lifting: How keypoints are lifted.
+        output: Where results are written.
     """
     if not inputs:
         raise FormatError("nothing to lift: name at least one video or keypoint file")
-    unknown = set(formats) - set(FORMATS)
-    if unknown or not formats:
+    unknown = set(output.formats) - set(FORMATS)
+    if unknown or not output.formats:
         raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(FORMATS)}")
     names = [result_name(path) for path in inputs]
-    if twice := {name for name in names if names.count(name) > 1}:
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise FormatError(
-            f"several inputs are called {', '.join(sorted(twice))} and would write the same files; "
+            f"several inputs are called {', '.join(sorted(repeated))} and would write the same files; "
             "lift them one by one into different folders"
         )
-    opened: dict[str, Lifter] = {}
-    if lifter != AUTO:  # before anything is read
-        _open(lifter, opened)
-    results, failed = _Results(out, formats, force, dict(zip(names, inputs, strict=True))), 0
+    open_lifter = cache(load_lifter)
+    if lifting.lifter != AUTO:  # before anything is read
+        open_lifter(lifting.lifter)
+    results, failed = _Results(output, dict(zip(names, inputs, strict=True))), 0
     for path in inputs:
         try:
-            results.reserve(path)  # before any work is done
-            joints, rate = (None, None) if is_video(path) else (skeleton, fps)  # a video knows both itself
-            with progress(f"reading {path.name}") as tick:
-                people = read_keypoints(path, skeleton=joints, fps=rate, model=detector_model, progress=tick)
-            for name, keypoints in zip(results.reserve(path, len(people)), people, strict=True):
-                if image_size is not None and not is_video(path):
-                    keypoints = replace(keypoints, image_size=image_size)
-                network = _open(_chosen(keypoints, name) if lifter == AUTO else lifter, opened)
-                camera = None if focal is None else _camera(focal, keypoints)
-                with progress(f"lifting {name}") as tick:
-                    poses = lift_keypoints(
-                        keypoints, network, flip_average=flip, frame=frame, camera=camera,
-                        gaps="fill" if gaps == "fill" else "mark", progress=tick,
-                    )  # fmt: skip
-                _say(path, name, keypoints, poses, cut=gaps == "cut")
-                _write(path, name, keypoints, poses, results, cut=gaps == "cut")
+            _lift_input(path, source, lifting, results, open_lifter)
         except PoseliftError as error:
             failed += 1
             say_error(error, path if len(inputs) > 1 else None)
     return 1 if failed else 0
 
 
+def _lift_input(
+    path: Path, source: InputOptions, lifting: LiftOptions, results: "_Results", open_lifter: Callable[[str], Lifter]
+) -> None:
+    """Lift everyone in one file, print what was lifted and write the results."""
+    results.reserve(path)  # before any work is done
+    video, cut = is_video(path), lifting.gaps == "cut"
+    skeleton, fps = (None, None) if video else (source.skeleton, source.fps)  # a video has both itself
+    with progress(f"reading {path.name}") as tick:
+        people = read_keypoints(path, skeleton=skeleton, fps=fps, model=source.detector_model, progress=tick)
+    for number, name in enumerate(results.reserve(path, len(people)), 1):
+        title = path.name if len(people) == 1 else f"{path.name}, person {number}"
+        keypoints = people[number - 1]
+        if source.image_size is not None and not video:
+            keypoints = replace(keypoints, image_size=source.image_size)
+        lifter = open_lifter(_choose(keypoints, title) if lifting.lifter == AUTO else lifting.lifter)
+        camera = None if lifting.focal is None else _camera(lifting.focal, keypoints)
+        with progress(f"lifting {title}") as tick:
+            poses = lift_keypoints(
+                keypoints, lifter, flip_average=lifting.flip, frame=lifting.frame, camera=camera,
+                gaps="fill" if lifting.gaps == "fill" else "mark", progress=tick,
+            )  # fmt: skip
+        _describe(title, keypoints, poses, cut=cut)
+        _write(path, name, keypoints, poses, results, cut=cut)
+
+
 @dataclass(frozen=True)
 class _Results:
     """The files that a call may write: no two inputs write the same one, and none replaces an input."""
 
-    out: Path
-    """Their folder."""
-    formats: Sequence[str]
-    """Their endings."""
-    overwrite: bool
-    """Whether results of an earlier call may be replaced."""
+    output: OutputOptions
+    """Their folder, their formats, and whether results of an earlier call may be replaced."""
     taken: dict[str, Path]
     """Name of results, without ending: the input that they are made from. It holds all inputs from the start."""
 
     def reserve(self, path: Path, people: int = 1) -> list[str]:
-        """Names of the results of an input, one for each person.
+        """Return the names of the results of an input, one for each person.
 
         Raises:
             FormatError: Another input of this call writes results of the same name.
@@ -128,19 +160,19 @@ class _Results:
         return names
 
     def claim(self, name: str, path: Path) -> None:
-        """Reserve a name for the results of an input; errors as `reserve`."""
+        """Reserve a name for the results of an input; raises what `reserve` raises."""
         if (other := self.taken.setdefault(name, path)) != path:
             raise FormatError(
                 f"the results of a person in {path} and those of {other} would both be called {name}; "
                 "lift them one by one into different folders"
             )
-        for ending in self.formats:
-            for target in files_of(self.out / f"{name}.{ending}"):
-                check_no_input(target, self._read())
-                check_free(target, overwrite=self.overwrite)
+        for ending in self.output.formats:
+            for target in files_of(self.output.out / f"{name}.{ending}"):
+                check_no_input(target, self._input_files())
+                check_free(target, overwrite=self.output.force)
 
-    def _read(self) -> Iterator[Path]:
-        """Every file that the call reads."""
+    def _input_files(self) -> Iterator[Path]:
+        """Yield every file that the call reads."""
         for path in self.taken.values():
             try:
                 yield from files_in(path, "*.json") if found_at(path) == FOLDER else [path]
@@ -148,75 +180,64 @@ class _Results:
                 continue
 
 
-def _chosen(keypoints: Keypoints2D, name: str) -> str:
-    """Name of the shipped weights that suit a person's clip; what they are, and why, is said."""
+def _choose(keypoints: Keypoints2D, title: str) -> str:
+    """Return the name of the shipped weights that suit a person's clip, and print it with the reason."""
     choice = choose_shipped(fps=keypoints.fps, length=len(keypoints))
-    console.print(f"{name}: {choice.card.name} ({choice.reason})", markup=False, highlight=False, soft_wrap=True)
+    print_plain(f"{title}: {choice.card.name} ({choice.reason})")
     return choice.card.name
 
 
-def _open(name: str, opened: dict[str, Lifter]) -> Lifter:
-    """The lifter of this name, opened once."""
-    if name not in opened:
-        opened[name] = load_lifter(name)
-    return opened[name]
-
-
 def _camera(focal: float, keypoints: Keypoints2D) -> Camera:
-    """The camera of this focal length in pixels, looking through the middle of the picture."""
+    """Return the camera of this focal length in pixels that looks through the middle of the picture."""
     if keypoints.image_size is None:
         raise FormatError("--focal needs the size of the picture; give --image-size WIDTH HEIGHT")
     return Camera.from_focal(focal, keypoints.image_size)
 
 
-def _say(path: Path, name: str, keypoints: Keypoints2D, poses: Poses3D, *, cut: bool) -> None:
+def _describe(title: str, keypoints: Keypoints2D, poses: Poses3D, *, cut: bool) -> None:
     """Print what was lifted, and which frames show nobody."""
     seen = 100 * keypoints.seen.mean()
-    lines = [
-        f"{path.name}: {len(poses)} frames at {poses.fps:g} fps, {keypoints.skeleton.name}, "
-        f"{seen:.0f} % of the joints seen, axes: {poses.frame}"
-    ]
+    print_plain(
+        f"{title}: {len(poses)} frames at {poses.fps:g} fps, {keypoints.skeleton.name}, {seen:.0f} % of the joints seen"
+    )
     if poses.unseen:
-        lines.append(f"{name}: frames {_spans(poses.unseen)}: nobody seen, filled in")
+        print_plain(f"{title}: nobody is seen in frames {_spans(poses.unseen)}; they were filled in")
     if poses.gaps:
-        done = "cut out" if cut else "marked as gaps"
-        lines.append(f"{name}: frames {_spans(poses.gaps)}: farther than {LONGEST_GUESS_S} s from any sighting, {done}")
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_plain(
+            f"{title}: frames {_spans(poses.gaps)} are more than {LONGEST_GUESS_S} s away from any that shows the "
+            f"person; they were {'cut out' if cut else 'marked as gaps'}"
+        )
 
 
 def _spans(spans: Sequence[tuple[int, int]]) -> str:
-    """Spans of frames in words, the first ones when there are many."""
+    """Return spans of frames in words; of many spans only the first ones."""
     words = [str(first) if first == last else f"{first}-{last}" for first, last in spans[:_NAMED_SPANS]]
     return ", ".join(words) + (f" and {len(spans) - _NAMED_SPANS} more" if len(spans) > _NAMED_SPANS else "")
 
 
-def _write(path: Path, name: str, keypoints: Keypoints2D, poses: Poses3D, results: "_Results", *, cut: bool) -> None:
-    """Write one person in every format; with `cut`, each stretch between gaps apart."""
+def _write(path: Path, name: str, keypoints: Keypoints2D, poses: Poses3D, results: _Results, *, cut: bool) -> None:
+    """Write one person in every format; with `cut`, each stretch between gaps into files of its own."""
+    output = results.output
     parts = poses.without_gaps() if cut and poses.gaps else (poses,)
     if not parts:
         raise FormatError(f"{name}: all frames are gaps, so that nothing is left to write; use --gaps mark")
     for number, part in enumerate(parts, 1):
         own = name if len(parts) == 1 else f"{name}_part{number}"
         results.claim(own, path)
-        for ending in results.formats:
-            target = results.out / f"{own}.{ending}"
+        for ending in output.formats:
+            target = output.out / f"{own}.{ending}"
             if ending == "html":
                 whole = len(part) == len(poses)
                 video = path if is_video(path) and whole else None  # a part of a video is not embedded
                 shown = keypoints if whole else _during(keypoints, part)
-                write_viewer(
-                    part, target, keypoints=shown, video=video, title=path.name, overwrite=results.overwrite
-                )  # fmt: skip
+                write_viewer(part, target, keypoints=shown, video=video, title=path.name, overwrite=output.force)
             else:
-                save_poses(part, target, overwrite=results.overwrite)
-        console.print(
-            f"-> {results.out / own}.{{{','.join(results.formats)}}}", markup=False, highlight=False, soft_wrap=True
-        )
+                save_poses(part, target, overwrite=output.force)
+        print_plain(f"-> {output.out / own}.{{{','.join(output.formats)}}} (axes of {_AXES[poses.frame]})")
 
 
 def _during(keypoints: Keypoints2D, part: Poses3D) -> Keypoints2D:
-    """The keypoints of a part's frames."""
+    """Return the keypoints of a part's frames."""
     first = round(part.start_s * part.fps)
     kept = slice(first, first + len(part))
     scores = keypoints.confidence

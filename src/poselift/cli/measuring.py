@@ -1,4 +1,4 @@
-"""The verbs that look and measure: evaluate, table, doctor."""
+"""The verbs that measure and check: evaluate, table, doctor."""
 
 from dataclasses import dataclass, fields, replace
 from inspect import signature
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from poselift.cli.console import ResultFile, lab_module, progress
+from poselift.cli.console import ResultFile, lab_module, print_plain, progress
 from poselift.cli.console import out as console
 from poselift.cli.motion import Skipped, describe_readings
 from poselift.datasets.clip import BenchmarkSet
@@ -16,7 +16,6 @@ from poselift.datasets.mocap import load_mocap
 from poselift.doctor import doctor as look_at
 from poselift.errors import DatasetError, FormatError, RecipeError, did_you_mean
 from poselift.files import FOLDER, files_in, found_at, read_json
-from poselift.lifters.contract import Lifter
 from poselift.lifters.load import DEFAULT_LIFTER, load_lifter
 from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.mocap import MocapProtocol, evaluate_mocap
@@ -28,52 +27,51 @@ from poselift.measure.tables import table as scores_table
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """What is measured on."""
+    """The data to measure on."""
 
     data: Path
-    """A folder with the archives of Human3.6M, MPI-INF-3DHP or HumanEva, or with recordings of your own
-    (docs/own_data.md); or motion capture: a mocap17.npz archive, BVH or ASF/AMC files, or a folder of those
-    (docs/motion_files.md)."""
+    """Folder with archives of Human3.6M, MPI-INF-3DHP or HumanEva, or with your own recordings (docs/own_data.md).
+    Or motion capture: a mocap17.npz archive, BVH or ASF/AMC files, or a folder of these (docs/motion_files.md)."""
     dataset: str | None = None
-    """h36m, 3dhp, humaneva, own or mocap; found out from the files when not given."""
+    """Data set: h36m, 3dhp, humaneva, own or mocap; found from the files when not given."""
     split: str | None = None
-    """Part of a benchmark: test (default), train or all; of mocap17.npz: dev (default), train or all."""
+    """Part of the data: test (default), train or all of a benchmark; dev (default), train or all of mocap17.npz."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkOptions:
-    """For benchmarks and recordings of your own."""
+    """Options for benchmarks and recordings of your own."""
 
     keypoints: str | None = None
-    """Which 2D, such as gt (default) or cpn_ft_h36m_dbb."""
+    """Name of the benchmark's 2D keypoints, such as cpn_ft_h36m_dbb; gt when not given."""
     truth: str | None = None
-    """3DHP: which ground truth the archive holds, annot3 or univ_annot3, where it does not say."""
+    """Ground truth in the archive of 3DHP, annot3 or univ_annot3; the one that the archive names when not given."""
     protocol: str | None = None
-    """Whose choices, such as videopose3d or posessm; docs/protocols.md has them all."""
+    """Protocol, such as videopose3d (all in docs/protocols.md); the usual one of the data set when not given."""
     choose: tuple[str, ...] = ()
-    """Choices that differ from the protocol's, such as root=zeroed frames=dense flip_average=on."""
+    """Choices to change in the protocol, such as root=zeroed frames=dense flip_average=on; none when not given."""
     as_published: bool = False
-    """Also what the paper's code does quietly."""
+    """Also do what the paper's code does without the paper saying so."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MotionOptions:
-    """For motion capture, which is seen by virtual cameras."""
+    """Options for motion capture, which is seen by virtual cameras."""
 
     cameras: int | None = None
-    """Cameras for each clip; 4 when not given."""
+    """Number of cameras for each clip; 4 when not given."""
     seed: int | None = None
-    """Seed of cameras and errors; 0 when not given."""
+    """Seed of the cameras and of the simulated errors; 0 when not given."""
     detector_errors: bool = False
-    """As a simulated detector sees it, not exactly (needs the lab extra)."""
+    """Give the lifter 2D with the errors of a simulated detector, not exact 2D (needs the lab extra)."""
     unit: str | None = None
-    """Motion files: unit of length, m, dm, cm, mm, inch, ft or cmu, or the metres in it; guessed from the legs."""
+    """Unit of motion files: m, dm, cm, mm, inch, ft, cmu or its metres; guessed from the legs when not given."""
     up: str | None = None
-    """Motion files: the axis that points up, such as y or z; guessed from the motion."""
+    """Axis of motion files that points up, such as y or z; guessed from the motion when not given."""
     fps: float | None = None
-    """Motion files: frames per second; the file's own, or 120 for AMC, which does not say."""
+    """Frames per second of motion files; the file's own when not given, or 120 for AMC, which has none."""
     joints: Path | None = None
-    """Motion files: a file that says which of their joints is which of ours; found by their names."""
+    """File that maps the joints of motion files to those of poselift; they are matched by name when not given."""
 
 
 def evaluate(
@@ -86,15 +84,15 @@ def evaluate(
     flip: bool = False,
     result: Annotated[ResultFile, tyro.conf.OmitArgPrefixes],
 ) -> int:
-    """Measure a lifter: on a benchmark, on recordings of your own, or on motion capture seen by virtual cameras.
+    """Measure a lifter on a benchmark, on recordings of your own, or on motion capture seen by virtual cameras.
 
     Args:
-        lifter: Name of shipped weights, the path of an .onnx file, or module:Class.
-        data: What is measured on.
-        benchmark: For benchmarks and recordings of your own.
-        motion: For motion capture, which is seen by virtual cameras.
+        lifter: Name of shipped weights, path of an .onnx file, or module:Class.
+        data: The data to measure on.
+        benchmark: Options for benchmarks and recordings of your own.
+        motion: Options for motion capture, which is seen by virtual cameras.
         flip: Average with the mirror image.
-        result: Where the scores are written as JSON; `poselift table` puts them side by side.
+        result: File for the scores as JSON; `poselift table` puts such files side by side.
     """
     result.check(data.data)
     kind = data.dataset or which_data(data.data)
@@ -109,28 +107,24 @@ def evaluate(
             data.data, dataset=kind, keypoints=benchmark.keypoints, split=data.split, truth=benchmark.truth
         )
         with progress("evaluating") as tick:
-            scores = evaluate_benchmark(_open(lifter), clips, protocol, progress=tick)
+            scores = evaluate_benchmark(load_lifter(lifter), clips, protocol, progress=tick)
     console.print(scores_view(scores))
     result.write(replace(scores, remarks=(*scores.remarks, *readings)).as_json())
     return status
 
 
 def _refuse(kind: str, options: BenchmarkOptions | MotionOptions) -> None:
-    """Refuse options that have no meaning here, so that none is taken in silence."""
+    """Raise an error for options that do not apply to this kind of data."""
     given = [field.name for field in fields(options) if getattr(options, field.name) != field.default]
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise RecipeError(f"{flags}: not for {kind}; leave it out")
 
 
-def _open(lifter: str) -> Lifter:
-    return load_lifter(lifter)
-
-
 def _evaluate_mocap(
     lifter: str, data: DataOptions, motion: MotionOptions, flip: bool
 ) -> tuple[Scores, tuple[str, ...], int]:
-    """The scores, how motion files were read, and the exit status: 1 when a file could not be used."""
+    """Return the scores, how motion files were read, and the exit status: 1 when a file could not be used."""
     cameras = 4 if motion.cameras is None else motion.cameras
     protocol = MocapProtocol(cameras=cameras, seed=motion.seed or 0, flip_average=flip)
     archive, skipped = data.data.suffix.lower() == ".npz", Skipped()
@@ -142,16 +136,16 @@ def _evaluate_mocap(
     clips = clips if archive else skipped.without_velocity(clips, data.data)
     readings = describe_readings(clips)
     for line in readings:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_plain(line)
     observe = lab_module("observe.detector").SimulatedDetector() if motion.detector_errors else None
     with progress("evaluating") as tick:
-        scores = evaluate_mocap(_open(lifter), clips, protocol, observe=observe, progress=tick)
+        scores = evaluate_mocap(load_lifter(lifter), clips, protocol, observe=observe, progress=tick)
     scores = replace(scores, dataset=data.data.resolve().name, choices=scores.choices | {"data: split": split})
     return scores, readings, 1 if skipped.count else 0
 
 
 def _protocol(dataset: str, options: BenchmarkOptions, flip: bool) -> BenchmarkProtocol:
-    """The named protocol, or the data set's usual one, with the choices that differ."""
+    """Return the named protocol, or the data set's usual one, with the choices of the command line."""
     if dataset not in DATASETS:
         raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, (*DATASETS, MOCAP))}")
     name = options.protocol or PROTOCOL[dataset]
@@ -159,7 +153,7 @@ def _protocol(dataset: str, options: BenchmarkOptions, flip: bool) -> BenchmarkP
         raise RecipeError(f"unknown protocol '{name}'; {did_you_mean(name, PROTOCOLS)}")
     make = PROTOCOLS[name]
     if options.as_published and "as_published" not in signature(make).parameters:
-        raise RecipeError(f"{name} does nothing quietly; leave out --as-published")
+        raise RecipeError(f"{name} does nothing that its paper leaves out; leave out --as-published")
     protocol = make(as_published=True) if options.as_published else make()
     changes: dict[str, Any] = {"flip_average": True} if flip else {}
     known = {field.name: field for field in fields(BenchmarkProtocol)}
@@ -172,7 +166,7 @@ def _protocol(dataset: str, options: BenchmarkOptions, flip: bool) -> BenchmarkP
 
 
 def _value(text: str, like: Any, choice: str) -> Any:
-    """A protocol's field from the command line, of the type that it has."""
+    """Return the value of a protocol's field given as text, in the type of `like`."""
     if isinstance(like, bool):
         if text not in ("on", "off"):
             raise RecipeError(f"--choose: wanted on or off, got '{choice}'")
@@ -196,12 +190,12 @@ def table(
     metric: str = "mpjpe",
     actions: bool = False,
 ) -> int:
-    """Put results of `poselift evaluate --out` side by side; what keeps them from being compared is said.
+    """Put results of `poselift evaluate --out` side by side, and name the differences that make them incomparable.
 
     Args:
-        results: JSON files.
-        metric: With `actions`: which one.
-        actions: A column for each action, as in the papers, instead of one for each metric.
+        results: JSON files that evaluate wrote.
+        metric: Name of the metric to show with --actions.
+        actions: Show a column for each action, as in the papers, instead of one for each metric.
     """
     scores = [_read_scores(path) for path in results]
     console.print(action_table(scores, metric) if actions else scores_table(scores))
@@ -228,17 +222,17 @@ def doctor(
     detector_model: Path | None = None,
     force: bool = False,
 ) -> int:
-    """Look at keypoints, videos or data sets before they are lifted or trained on, and say what will go wrong.
+    """Check keypoints, videos or data sets before they are lifted or trained on, and print what will go wrong.
 
     Args:
-        inputs: What lift takes, and folders with a benchmark's archives or recordings of your own.
-        out: Folder for a drawing (SVG) of each person with the joints' names.
-        dataset: h36m, 3dhp, humaneva or own, for folders that do not tell.
-        keypoints: Benchmark: which 2D; gt when not given.
-        truth: 3DHP: which ground truth the archive holds.
-        skeleton: Joint order of keypoint files, where it cannot be told.
-        fps: Frames per second of keypoint files that do not say.
-        detector_model: Model file of the 2D detector, where one is needed.
+        inputs: Files that lift takes, and folders with a benchmark's archives or recordings of your own.
+        out: Folder for a drawing (SVG) of each person with the joints' names; nothing is drawn when not given.
+        dataset: Name of the data set: h36m, 3dhp, humaneva or own; found from the files when not given.
+        keypoints: Name of the benchmark's 2D keypoints; gt when not given.
+        truth: Ground truth in the archive of 3DHP; the one that the archive names when not given.
+        skeleton: Skeleton of keypoint files, such as COCO_17; found from the file when not given.
+        fps: Frame rate of keypoint files in frames per second; the file's own when not given.
+        detector_model: Model file of the 2D detector for videos; the one in the mediapipe package when not given.
         force: Overwrite drawings.
     """
     if dataset is not None and dataset not in DATASETS:

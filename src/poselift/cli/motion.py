@@ -1,4 +1,4 @@
-"""Motion files on the command line: which could not be read, and how the others were read."""
+"""Reports on motion files for the command line: which ones could not be read, and how the others were read."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,18 +11,18 @@ from poselift.errors import DatasetError, PoseliftError
 
 
 class Skipped:
-    """Says each file that cannot be used, and counts them."""
+    """Prints an error for each file that cannot be used, and counts them."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def __call__(self, path: Path, error: PoseliftError) -> None:
-        """Take one that `load_mocap` cannot read."""
+        """Print the error of a file that `load_mocap` cannot read."""
         self.count += 1
         say_error(error, path)
 
     def without_velocity(self, clips: list[MocapClip], data: Path) -> list[MocapClip]:
-        """The clips of two frames or more, where there are any: one frame has no velocity to measure."""
+        """Return the clips of two or more frames (one frame has no velocity), or all clips where there are none."""
         kept = [clip for clip in clips if len(clip) > 1]
         for clip in clips if kept else ():
             if len(clip) < 2:
@@ -31,7 +31,7 @@ class Skipped:
 
 
 def describe_readings(clips: Sequence[MocapClip]) -> tuple[str, ...]:
-    """Say how motion files were read and what was guessed, a line for those read alike; nothing of archives."""
+    """Return lines that say how motion files were read, one for files read alike; none for archives."""
     alike: dict[Any, list[MocapClip]] = {}
     for clip in clips:
         if clip.reading is not None:

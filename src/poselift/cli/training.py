@@ -1,4 +1,4 @@
-"""The verbs of the lab: train, import, measure what it costs. This module needs torch; only these verbs load it."""
+"""The verbs of the lab: train, import weights, measure costs. This module needs torch; only these verbs import it."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from poselift.cli.console import out as console
-from poselift.cli.console import progress
+from poselift.cli.console import print_plain, progress
 from poselift.errors import RecipeError
 from poselift.files import written_whole
 from poselift.lab.export import card
@@ -34,20 +34,19 @@ from poselift.lab.windows.benchmark import BenchmarkConfig
 from poselift.lab.windows.mocap import DataConfig
 
 Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
-"""Opens a progress bar with a title; the callback takes (done, in all, note)."""
+"""Opens a progress bar with a title; yields a callback that takes the number done, the number in all and a note."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _TrainArguments:
     data: Path
-    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives, or
-    of your own recordings."""
+    """Motion capture archive with the splits train and dev, or folder of a benchmark or of recordings of your own."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Folder of the run; a run that was stopped goes on where it was."""
+    """Folder of the run; a run that was stopped there is resumed."""
     max_minutes: float | None = None
-    """Stop with a checkpoint after so many minutes; the same command goes on."""
+    """Minutes after which the run stops with a checkpoint (the same command resumes it); no limit when not given."""
     keypoints: str | None = None
-    """Which 2D of a benchmark, such as gt; short for --data.keypoints."""
+    """Name of a benchmark's 2D keypoints, such as gt; short for --data.keypoints."""
     recipe: Annotated[TrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
     """Options of the recipe."""
 
@@ -55,12 +54,12 @@ class _TrainArguments:
 def train(name: str, arguments: Sequence[str]) -> int:
     """Train by a recipe, evaluate, and write the ONNX file with its card.
 
-    SIGTERM and SIGINT stop it with a checkpoint, from which the same command goes on. Under `torchrun` it is one run of
-    many processes, of which the first one writes.
+    SIGTERM and SIGINT stop the run with a checkpoint; the same command resumes it. Under `torchrun`, many processes
+    share the run, and the first one writes its files.
 
     Args:
         name: Name of the recipe.
-        arguments: What follows it on the command line.
+        arguments: Arguments after the name on the command line.
 
     Returns:
         0, also when it was stopped before the last step.
@@ -90,11 +89,11 @@ def train(name: str, arguments: Sequence[str]) -> int:
 
 
 def _seen_by(keypoints: str | None, recipe: TrainRecipe, arguments: Sequence[str]) -> TrainRecipe:
-    """The recipe with other keypoints of its benchmark; unchanged when None."""
+    """Return the recipe with other keypoints of its benchmark; unchanged when None."""
     if keypoints is None:
         return recipe
     if not isinstance(recipe.data, BenchmarkConfig):
-        raise RecipeError(f"--keypoints: {recipe.name} is trained on no benchmark, which has several; leave it out")
+        raise RecipeError(f"--keypoints: {recipe.name} is trained on no benchmark and has only one kind; leave it out")
     if _value_of("--data.keypoints", arguments) not in (None, keypoints):
         raise RecipeError(f"wanted --keypoints or --data.keypoints, got both ({keypoints} and {recipe.data.keypoints})")
     return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, keypoints=keypoints))
@@ -103,21 +102,21 @@ def _seen_by(keypoints: str | None, recipe: TrainRecipe, arguments: Sequence[str
 @dataclass(frozen=True, kw_only=True)
 class _PretrainArguments:
     data: Path
-    """Motion capture (a mocap17.npz archive with the splits train and dev), or the folder of a benchmark's archives."""
+    """Motion capture (a mocap17.npz archive with the splits train and dev), or a folder with a benchmark's archives."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Folder of the run; a run that was stopped goes on where it was."""
+    """Folder of the run; a run that was stopped there is resumed."""
     max_minutes: float | None = None
-    """Stop with a checkpoint after so many minutes; the same command goes on."""
+    """Minutes after which the run stops with a checkpoint (the same command resumes it); no limit when not given."""
     recipe: Annotated[PretrainRecipe, tyro.conf.arg(name=""), tyro.conf.AvoidSubcommands]
     """Options of the pre-training."""
 
 
 def pretrain(name: str, arguments: Sequence[str]) -> int:
-    """Pre-train a lifter's encoder by PoseCLR, and write its weights. It stops and goes on as `train` does.
+    """Pre-train a lifter's encoder by PoseCLR, and write its weights. A run stops and resumes as in `train`.
 
     Args:
-        name: A lifter, or a training recipe, whose lifter, options and data are taken.
-        arguments: What follows it on the command line; `--data.dataset` asks for a benchmark.
+        name: Name of a lifter, or of a training recipe to take the lifter, its options and the data from.
+        arguments: Arguments after the name on the command line; `--data.dataset` asks for a benchmark.
 
     Returns:
         0, also when it was stopped before the last step.
@@ -156,8 +155,8 @@ def train_verb(
 
     Args:
         recipe: Name of the recipe, such as nanohtnet_mocap.
-        data: Motion capture archive, or the folder of a benchmark's archives, as the recipe asks.
-        out: Folder of the run; a run that was stopped goes on where it was.
+        data: Motion capture archive, or folder with a benchmark's archives, as the recipe needs.
+        out: Folder of the run; a run that was stopped there is resumed.
     """
     return train(recipe, ["--data", str(data), "--out", str(out)])
 
@@ -172,9 +171,9 @@ def pretrain_verb(
     """Pre-train a lifter's encoder by PoseCLR, without 3D; `poselift pretrain LIFTER --help` lists every option.
 
     Args:
-        lifter: A lifter, module:Class, or a training recipe, whose lifter and options are taken.
-        data: Motion capture archive, or the folder of a benchmark's archives (with --data.dataset).
-        out: Folder of the run; a run that was stopped goes on where it was.
+        lifter: Name of a lifter, module:Class, or name of a training recipe to take the lifter and its options from.
+        data: Motion capture archive, or folder with a benchmark's archives (with --data.dataset).
+        out: Folder of the run; a run that was stopped there is resumed.
     """
     return pretrain(lifter, ["--data", str(data), "--out", str(out)])
 
@@ -190,14 +189,14 @@ def reproduce(
 ) -> int:
     """Train and measure every row of a paper's table, and show the paper's numbers beside yours.
 
-    Rows that are done are not done again, rows that were stopped go on; one that fails leaves the others alone.
+    Finished rows are not trained again, and stopped rows are resumed. A row that fails does not stop the others.
 
     Args:
         table: Name of the table, such as h36m_convformer; docs/reproduce.md lists them.
-        data: Folder of the benchmark's archives.
+        data: Folder with the benchmark's archives.
         out: Folder for the rows and for TABLE.json and TABLE.md, which are replaced.
-        rows: Labels of rows, or names of recipes; all when none.
-        changes: What is done otherwise than the recipes say; each row says how it was changed.
+        rows: Labels of rows, or names of recipes; all rows when not given.
+        changes: Changes to the recipes; each row of the result lists its own.
     """
     chosen, recipes = choose(table, rows)
     stamp, outcomes = _stamp(), dict[str, Outcome]()
@@ -213,8 +212,8 @@ def reproduce(
     for sheet in found:
         console.print(_sheet_table(sheet))
         for note in sheet.notes:
-            console.print(f"- {note}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"-> {out / f'{table}.md'}", markup=False, highlight=False, soft_wrap=True)
+            print_plain(f"- {note}")
+    print_plain(f"-> {out / f'{table}.md'}")
     return 1 if any(outcome.error for outcome in outcomes.values()) else 0
 
 
@@ -238,14 +237,13 @@ def import_weights(
     """Turn a checkpoint of a paper's authors into weights of ours: ONNX for lifting, safetensors for training.
 
     Args:
-        lifter: Which model it is of: posessm, nanohtnet or htnet.
-        checkpoint: The authors' .pth file. It is read as tensors only; nothing in it is run.
+        lifter: Name of the model that the checkpoint belongs to: posessm, nanohtnet or htnet.
+        checkpoint: The authors' .pth file. Only tensors are read from it; no code in it is run.
         out: Folder for the results.
         force: Overwrite results that exist.
     """
     path = card.import_weights(lifter, checkpoint, out, date=_stamp()["date"], overwrite=force)
-    console.print(f"{checkpoint.name} -> {path}, with its card; lift with: poselift lift VIDEO -o DIR --lifter {path}",
-        markup=False, highlight=False, soft_wrap=True)  # fmt: skip
+    print_plain(f"{checkpoint.name} -> {path}, with its card; lift with: poselift lift VIDEO -o DIR --lifter {path}")
     return 0
 
 
@@ -261,11 +259,11 @@ def benchmark(
     """Measure what lifters cost: parameters, operations, latency and speed in bulk, in torch and in ONNX Runtime.
 
     Args:
-        lifters: Names, or module:Class; all of the papers' when none.
-        threads: Threads to run on.
-        batch: Windows at a time for bulk work.
-        rounds: Turns of each form; more is steadier.
-        out: Folder for the page with the date; a page of the same day is replaced.
+        lifters: Names of lifters, or module:Class; all lifters of the papers when not given.
+        threads: Number of threads to run on.
+        batch: Number of windows in a batch, for the speed in bulk.
+        rounds: Number of times that each form is measured; more rounds vary less.
+        out: Folder for the page, which is named by the date; a page of the same day is replaced.
     """
     config, rows, stamp = EfficiencyConfig(threads=threads, batch=batch, rounds=rounds), [], _stamp()
     with progress("measuring") as tick:
@@ -291,17 +289,17 @@ def benchmark(
 
 
 def _bar_of(run: Engine) -> Bar:
-    """A progress bar for the first process alone."""
+    """Return what opens a progress bar in the first process, and nothing in the others."""
     return progress if run.ranks.first else lambda title: nullcontext(lambda *done: None)
 
 
 def _stamp() -> dict[str, str]:
-    """Commit and date, as they stand on cards and pages."""
+    """Return the commit and the date, for cards and pages."""
     return {"commit": commit(), "date": time.strftime("%Y-%m-%d")}
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str | None:
-    """What follows `option` on the command line, or stands in it after "="."""
+    """Return the value of `option` on the command line, given after a space or after "="; None when not given."""
     for argument, after in zip(arguments, (*arguments[1:], None), strict=True):
         if argument == option:
             return after

@@ -1,1 +1,1 @@
-"""Recorded motion: files and archives to clips of 3D joints."""
+"""Read recorded motion from files and archives into clips of 3D joints."""

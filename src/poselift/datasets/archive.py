@@ -1,8 +1,8 @@
-"""Benchmark archives: npz files of pickled numpy objects, read without trusting the pickles.
+"""Read benchmark archives, npz files of pickled numpy objects, without trusting the pickles.
 
 Researchers share data sets as nested dicts of arrays, which `numpy.savez` can only store as pickles, and a pickle can
-run any program. Here no class or function that a pickle names is ever called: the names of numpy's own reconstruction
-are answered with the small makers below, which take the numbers out and check them; every other name is refused.
+run any program. Here no class or function that a pickle names is ever called: the names that numpy's arrays need stand
+for the small makers below, which take the numbers out and check them; every other name is refused.
 """
 
 import math
@@ -30,19 +30,19 @@ _OBJECT = re.compile(r"O\d?")
 
 
 def read_archive(path: str | Path, *, owner: str = "its owner", only: Container[str] | None = None) -> dict[str, Any]:
-    """Everything in an npz archive; arrays of objects may hold dicts, lists, tuples, scalars and arrays of numbers.
+    """Read an npz archive; arrays of objects may hold dicts, lists, tuples, scalars and arrays of numbers.
 
     Args:
-        path: The archive.
-        owner: Where the data is to be had, for the message when it is missing or broken.
-        only: Names of the arrays that are read, where there are others; None for all.
+        path: Path of the archive.
+        owner: Where to get the data, for the message when it is missing or broken.
+        only: Names of the arrays to read, others are skipped; None for all.
 
     Returns:
-        Content by name. An array of one object and no dimensions is that object. Arrays may be read-only.
+        Content by name; an array of no dimensions that holds one object becomes that object. Arrays may be read-only.
 
     Raises:
-        MissingData: There is no such file.
-        UntrustedPickle: A pickle asks for more than numpy arrays and plain containers. Nothing of it was run.
+        MissingData: The file does not exist.
+        UntrustedPickle: A pickle asks for more than numpy arrays and plain containers. Nothing in it was run.
         DatasetError: The file is cut short, damaged, or no npz archive.
     """
     path = Path(path)
@@ -59,8 +59,8 @@ def read_archive(path: str | Path, *, owner: str = "its owner", only: Container[
     except FormatError as error:
         raise DatasetError(str(error)) from error
     except _BROKEN as error:
-        said = str(error) or type(error).__name__
-        raise DatasetError(f"{path} is damaged or no npz archive ({said}); get it again from {owner}") from error
+        reason = str(error) or type(error).__name__
+        raise DatasetError(f"{path} is damaged or no npz archive ({reason}); get it again from {owner}") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> Any:
@@ -90,12 +90,12 @@ def _check_pickle(file: IO[bytes]) -> None:
         ValueError: It does, or is broken.
     """
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-        if opcode.name in _MEMO and argument > count:
+        if opcode.name in _MEMO and isinstance(argument, int) and argument > count:
             raise ValueError(f"its pickle remembers object {argument} of {count}")
 
 
 class _Dtype:
-    """A dtype of numbers, text or objects as pickles describe it: a code, then a state with the byte order."""
+    """A dtype of numbers, text or objects as pickles describe it: by a code, then a state with the byte order."""
 
     __slots__ = ("code", "order")
 
@@ -135,7 +135,7 @@ class _Array:
         self.content = content.encode("latin1") if isinstance(content, str) else content
 
     def make(self, done: dict[int, Any]) -> np.ndarray:
-        """The array, if its content has the size that its shape and type ask for."""
+        """Return the array, if its content has the size that its shape and type require."""
         order: Any = "F" if self.fortran else "C"
         count = math.prod(self.shape)
         objects = self.dtype.has_objects
@@ -151,7 +151,7 @@ class _Array:
 
 
 class _Maker:
-    """Stands for a name in a pickle. It can be called, and nothing else: it has no attributes to change."""
+    """Stand-in for a name in a pickle. It can only be called: it has no attributes to change."""
 
     __slots__ = ("_make",)
 
@@ -215,24 +215,24 @@ for _core in ("numpy.core", "numpy._core"):  # numpy 1 and numpy 2
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows the names that numpy arrays need, and no others."""
+    """Unpickler that knows only the names that numpy arrays need."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file, encoding="latin1")  # text and array content of Python 2, as numpy advises
 
     def find_class(self, module: str, name: str) -> Any:
-        """The maker for a name."""
+        """Return the maker for a name."""
         if (module, name) not in _ADMITTED:
             raise UntrustedPickle(f"its pickle asks for {module}.{name}")
         return _ADMITTED[module, name]
 
     def persistent_load(self, pid: object) -> Any:
-        """Refuse objects that are not in the file."""
+        """Refuse objects from outside the file."""
         raise UntrustedPickle("its pickle asks for an object outside the file")
 
 
 def _plain(value: Any, done: dict[int, Any]) -> Any:
-    """`value` with its arrays made; `done` holds what was made already, by identity."""
+    """Return `value` with its arrays made; `done` holds the values made so far, by identity."""
     if id(value) in done:
         return done[id(value)]
     made: Any

@@ -1,4 +1,4 @@
-"""What data sets are made of: sequences of one person, seen by one camera with the truth, or motion capture."""
+"""The clips of data sets: one person seen by one camera with ground truth, or one person's motion capture."""
 
 from dataclasses import dataclass, field
 
@@ -14,9 +14,9 @@ class BenchmarkClip:
     """One sequence of one subject from one camera."""
 
     subject: str
-    """Who moves, as the data set names them (S9, TS1)."""
+    """Name of the person, as in the data set (S9, TS1)."""
     action: str
-    """What is averaged over: the class of the action (Walking), not the recording."""
+    """The class of the action (Walking), not the recording; scores are averaged within each class."""
     sequence: str
     """The recording, as the archive names it (Walking 1); with subject and camera it is unique."""
     camera: str
@@ -28,7 +28,7 @@ class BenchmarkClip:
     skeleton: Skeleton
     """Joint order of `xyz`; `keypoints` may have another."""
     valid: np.ndarray
-    """(T,) bool: the frames that are scored; the others only lend their keypoints to windows."""
+    """(T,) bool: the frames that are scored; of the others, only the keypoints are used, in windows."""
 
     def __post_init__(self) -> None:
         """Check that the parts fit each other."""
@@ -40,7 +40,7 @@ class BenchmarkClip:
             )
 
     def __len__(self) -> int:
-        """Number of frames."""
+        """Return the number of frames."""
         return len(self.xyz)
 
 
@@ -53,33 +53,33 @@ class BenchmarkSet:
     clips: list[BenchmarkClip]
     """The clips, in the order of the benchmark's own archives."""
     notes: dict[str, str] = field(default_factory=dict)
-    """Every choice that moves the numbers (which keypoints, which ground truth), to be kept with each result."""
+    """Every choice that changes the scores (keypoints, ground truth), to be kept with each result."""
 
     def __len__(self) -> int:
-        """Number of clips."""
+        """Return the number of clips."""
         return len(self.clips)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How a motion capture file was read: what it does not say was guessed, and may be overruled."""
+    """How a motion capture file was read; what the file does not say was guessed, and the caller may override it."""
 
     unit: str
     """The file's unit of length: a name (cm), or the metres in it (0.025 m)."""
     unit_from: str
-    """What told it: the file, given (by the caller), or guessed from the length of the legs."""
+    """Source of the unit: file, given (by the caller), or guessed from the length of the legs."""
     up: str
     """The file's axis that points up: y, z, -y, ..."""
     up_from: str
-    """What told it: given, or how the person stands and moves."""
+    """Source of the axis: given, or how the person stands and moves."""
     fps_from: str
-    """What told the frame rate: the file, given, or assumed."""
+    """Source of the frame rate: file, given, or assumed."""
     joints: str
     """The convention of the file's joint names, or that a map was given."""
     height_m: float
     """Height of the person in metres, from sole to crown, standing straight."""
     notes: tuple[str, ...] = ()
-    """What is doubtful or was estimated, a sentence each, with the argument and flag that decides it."""
+    """Sentences, each on something doubtful or estimated, with the argument and flag that decides it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class MocapClip:
     name: str
     """Name of the recording, unique within its data set."""
     subject: str
-    """Who moves; clips of one subject share their limb lengths."""
+    """Name of the person; clips of one subject share their limb lengths."""
     xyz: np.ndarray
     """(T, J, 3) float32 metres, world frame: right-handed, x and y on the ground, z up."""
     skeleton: Skeleton
@@ -97,8 +97,8 @@ class MocapClip:
     fps: float
     """Frames per second."""
     reading: Reading | None = None
-    """How the file was read; None for archives, which say all of it."""
+    """How the file was read; None for archives, in which nothing has to be guessed."""
 
     def __len__(self) -> int:
-        """Number of frames."""
+        """Return the number of frames."""
         return len(self.xyz)

@@ -1,4 +1,4 @@
-"""Human3.6M in the archives of VideoPose3D, which most lifting repositories share.
+"""Read Human3.6M from the archives of VideoPose3D, which most lifting repositories share.
 
 `data_3d_h36m.npz` holds 32 joints in world metres, `data_2d_h36m_<keypoints>.npz` pixels in four cameras.
 """
@@ -33,9 +33,9 @@ JOINTS_32 = (
     "left_thumb_end left_hand left_hand_end right_clavicle right_shoulder right_elbow right_wrist right_thumb "
     "right_thumb_end right_hand right_hand_end"
 ).split()
-"""The joints of the motion capture; those of `H36M_17` by its names."""
+"""The joints of the motion capture; those that `H36M_17` has are called by its names."""
 KEPT = tuple(JOINTS_32.index(name) for name in H36M_17.joints)
-"""Where the joints of `H36M_17` are among the 32."""
+"""Indices of the joints of `H36M_17` among the 32."""
 
 
 def load_h36m(
@@ -45,14 +45,14 @@ def load_h36m(
     subjects: str | Sequence[str] | None = None,
     actions: str | Sequence[str] | None = None,
 ) -> BenchmarkSet:
-    """Human3.6M, or a part of it: each recording four times, once for each camera.
+    """Read Human3.6M, or a part of it: each recording comes four times, once for each camera.
 
-    Videos that run on behind the motion capture are cut. Subjects without 3D (S2, S3, S4) are left out.
+    Videos longer than the motion capture are cut. Subjects without 3D (S2, S3, S4) are left out.
 
     Args:
-        folder: Where the archives are.
-        keypoints: Which 2D: the end of the name of `data_2d_h36m_<keypoints>.npz`, such as ``"gt"`` (exact) or
-            ``"cpn_ft_h36m_dbb"``. A third number a joint is taken as its confidence.
+        folder: Path of the folder with the archives.
+        keypoints: The 2D keypoints: the end of the name of `data_2d_h36m_<keypoints>.npz`, such as ``"gt"`` (exact) or
+            ``"cpn_ft_h36m_dbb"``. A third number for each joint is taken as its confidence.
         subjects: ``"train"`` (S1, S5, S6, S7, S8), ``"test"`` (S9, S11), names, or None for all seven.
         actions: Classes of actions, as in `ACTIONS`, named in full; None for all.
 
@@ -61,7 +61,7 @@ def load_h36m(
         metres in camera axes from the camera's centre. Every frame counts.
 
     Raises:
-        MissingData: A file, a subject, or a recording is not there.
+        MissingData: A file, a subject, or a recording is missing.
         UntrustedPickle: A file holds more than arrays and plain containers.
         DatasetError: A file is damaged or not what it claims, a name is unknown, or 2D is shorter than 3D.
     """
@@ -92,10 +92,10 @@ def load_h36m(
 
 
 def action_of(recording: str) -> str:
-    """Class of the action of a recording, ``"Walking"`` of ``"Walking 1"``.
+    """Return the class of the action of a recording, ``"Walking"`` for ``"Walking 1"``.
 
     Raises:
-        DatasetError: It is none of the fifteen.
+        DatasetError: The class is none of the fifteen.
     """
     action = recording.split(" ")[0]
     if action not in ACTIONS:
@@ -104,9 +104,9 @@ def action_of(recording: str) -> str:
 
 
 def project_h36m(points: np.ndarray, camera: Camera) -> np.ndarray:
-    """Pixels of points in the axes of one of the data set's cameras, by its own nonlinear model.
+    """Project points in the axes of one of the data set's cameras to pixels, with the camera's own nonlinear model.
 
-    This makes the exact keypoints (``gt``). Horizontal and vertical slope are cut to [-1, 1] before the distortion.
+    The exact keypoints (``gt``) are made this way. The slopes x/z and y/z are cut to [-1, 1] before the distortion.
 
     Args:
         points: (*, 3) metres, camera axes.
@@ -116,7 +116,7 @@ def project_h36m(points: np.ndarray, camera: Camera) -> np.ndarray:
         (*, 2) pixels; NaN for points that are not in front of the camera.
 
     Raises:
-        DatasetError: The camera is none of these.
+        DatasetError: The camera is not one of the data set's.
     """
     if not isinstance(camera.dist, StudioDistortion):
         raise DatasetError(f"camera {camera.name} has no lens of the studio; wanted one of studio_cameras('h36m')")
@@ -126,7 +126,7 @@ def project_h36m(points: np.ndarray, camera: Camera) -> np.ndarray:
 def _clips(
     joints: object, person: str, name: str, detections: positions.Detections, cameras: Sequence[Camera]
 ) -> list[BenchmarkClip]:
-    """The clips of one recording, one for each camera."""
+    """Return the clips of one recording, one for each camera."""
     where = f"{person} '{name}' in data_3d_h36m.npz"
     world = positions.numbers(joints, len(JOINTS_32), (3,), where)[:, KEPT]
     if not np.isfinite(world).all():

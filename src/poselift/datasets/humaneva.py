@@ -1,4 +1,4 @@
-"""HumanEva-I in the archives of VideoPose3D: 15 joints, three cameras, chunks of valid motion capture.
+"""Read HumanEva-I from the archives of VideoPose3D: 15 joints, three cameras, chunks of valid motion capture.
 
 `data_3d_humaneva15.npz` holds world metres, `data_2d_humaneva15_<keypoints>.npz` pixels of 640 by 480.
 """
@@ -35,14 +35,14 @@ def load_humaneva(
     subjects: str | Sequence[str] | None = None,
     actions: str | Sequence[str] | None = EVALUATED,
 ) -> BenchmarkSet:
-    """HumanEva-I, or a part of it: each chunk three times, once for each camera.
+    """Read HumanEva-I, or a part of it: each chunk comes three times, once for each camera.
 
-    The archives hold no invalid frames; where a converter left them in as NaN, they are cut out here the same way.
+    The archives hold no invalid frames; where a converter left them in as NaN, they are cut out here in the same way.
 
     Args:
-        folder: Where the archives are.
-        keypoints: Which 2D: the end of the name of `data_2d_humaneva15_<keypoints>.npz`, such as ``"gt"`` (exact) or
-            ``"detectron_pt_coco"``. A third number a joint is taken as its confidence.
+        folder: Path of the folder with the archives.
+        keypoints: The 2D keypoints: the end of the name of `data_2d_humaneva15_<keypoints>.npz`, such as ``"gt"``
+            (exact) or ``"detectron_pt_coco"``. A third number for each joint is taken as its confidence.
         subjects: ``"train"`` (Train/S1 to S3), ``"test"`` (Validate/S1 to S3), names such as ``"Validate/S2"``, or
             None for all six. Unlabeled recordings have no 3D and are left out.
         actions: Classes of actions, named in full; the three that papers report by default, None for all five.
@@ -52,7 +52,7 @@ def load_humaneva(
         camera's centre. Every frame counts. Chunks that a detector found nothing in are left out, and noted.
 
     Raises:
-        MissingData: A file, a subject, or a recording is not there.
+        MissingData: A file, a subject, or a recording is missing.
         UntrustedPickle: A file holds more than arrays and plain containers.
         DatasetError: A file is damaged or not what it claims, a name is unknown, or 2D is shorter than 3D.
     """
@@ -84,10 +84,10 @@ def load_humaneva(
 
 
 def action_of(recording: str) -> str:
-    """Class of the action of a chunk, ``"Walking"`` of ``"Walking 1 chunk0"``.
+    """Return the class of the action of a chunk, ``"Walking"`` for ``"Walking 1 chunk0"``.
 
     Raises:
-        DatasetError: It is none of the five.
+        DatasetError: The class is none of the five.
     """
     action = recording.split(" ")[0]
     if action not in ACTIONS:
@@ -96,13 +96,13 @@ def action_of(recording: str) -> str:
 
 
 def valid_runs(xyz: np.ndarray) -> dict[int, slice]:
-    """Where the runs of frames are in which every joint is known, by their number among all runs.
+    """Return the runs of frames in which every joint is known, by their number among all runs.
 
     Args:
         xyz: (T, J, 3), NaN where a joint is not known.
 
     Returns:
-        {number: frames}. The runs between, in which a joint is missing, are counted too, as in the chunks' names.
+        {number: frames}. The runs in which a joint is missing are counted too, as in the chunks' names.
     """
     finite = np.isfinite(xyz).all((1, 2))
     runs = [list(frames) for _, frames in groupby(range(len(xyz)), key=lambda frame: finite[frame])]
@@ -112,7 +112,7 @@ def valid_runs(xyz: np.ndarray) -> dict[int, slice]:
 def _clips(
     joints: object, person: str, name: str, detections: positions.Detections, cameras: Sequence[Camera]
 ) -> list[BenchmarkClip | str]:
-    """The clips of one chunk, one for each camera; where one saw nothing, what to call it."""
+    """Return the clips of one recording, one for each chunk and camera; where a camera saw nothing, the clip's name."""
     world = positions.numbers(joints, len(HUMANEVA_15), (3,), f"{person} '{name}' in data_3d_humaneva15.npz")
     seen = detections.views(person, name, len(world), cameras, FPS)
     runs = valid_runs(world)

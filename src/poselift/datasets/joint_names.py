@@ -1,4 +1,4 @@
-"""Which joint of a motion capture file is which of ours: naming conventions, and maps that the user gives."""
+"""Find poselift's joints in a motion capture file, by naming conventions or by a map that the user gives."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from poselift.files import read_json, read_text
 from poselift.skeleton import H36M_17
 
 _LEGS = (
-    # a program or collection that names joints so, and what hip, knee and ankle are called (a side is added)
+    # a program or collection, and its names of hip, knee and ankle (a side is added)
     ("CMU", ("femur", "tibia", "foot")),
     ("MotionBuilder", ("upleg", "leg", "foot")),  # also Mixamo, LAFAN1
     ("Poser", ("thigh", "shin", "foot")),  # also Blender, Rokoko, Motive
@@ -22,7 +22,7 @@ _LEGS = (
     ("old BVH", ("upleg", "lowleg", "foot")),
 )
 _ARMS = (
-    # the same, and what shoulder, elbow and wrist are called
+    # the same, with the names of shoulder, elbow and wrist
     ("CMU", ("humerus", "radius", "hand")),
     ("MotionBuilder", ("arm", "forearm", "hand")),
     ("Poser", ("shldr", "forearm", "hand")),
@@ -39,12 +39,12 @@ _HEAD = ("head",)
 _LIMBS = ((("hip", "knee", "ankle"), _LEGS), (("shoulder", "elbow", "wrist"), _ARMS))
 _SEPARATOR = re.compile(r"\s*[,;=\t]\s*")
 MAPPED = (*H36M_17.joints, "neck", "head")
-"""Joints that a map may name: ours, and the bases of neck and head."""
+"""Joints that a map may name: those of `H36M_17`, and the bases of neck and head."""
 
 
 @dataclass(frozen=True)
 class FoundJoints:
-    """Where joints of ours are in a file."""
+    """Indices of poselift's joints in a file."""
 
     index: dict[str, int]
     """Index of the limb joints; of `neck` and `head` (their bases) where the file has them; of others if mapped."""
@@ -53,17 +53,18 @@ class FoundJoints:
 
 
 def find_joints(names: Sequence[str], joint_map: Mapping[str, str] | None = None) -> FoundJoints:
-    """Find our joints by their names in a file.
+    """Find poselift's joints by their names in a file.
 
-    What a map does not name is looked for by the first convention of legs, and that of arms, whose joints are all
-    there. Case, separators, namespaces (`mixamorig:`) and a prefix that the joints share (Bip01 L Thigh) do not count.
+    Joints that the map does not name are found by the first convention of legs, and the first of arms, whose joints all
+    exist in the file. Case, separators, namespaces (`mixamorig:`) and a prefix shared by all joints (Bip01 L Thigh) do
+    not count.
 
     Args:
         names: The file's joints.
-        joint_map: Our name of joints, of `MAPPED`, to the file's.
+        joint_map: poselift's name of a joint, one of `MAPPED`, to the file's.
 
     Raises:
-        SkeletonError: Joints of the limbs are not found, or the map names others than there are.
+        SkeletonError: Joints of the limbs are not found, or the map names joints that the file does not have.
     """
     mapped = _mapped(names, joint_map or {})
     own = set(H36M_17.joints) <= set(names)
@@ -85,7 +86,7 @@ def find_joints(names: Sequence[str], joint_map: Mapping[str, str] | None = None
 
 
 def _mapped(names: Sequence[str], joint_map: Mapping[str, str]) -> dict[str, int]:
-    """Index of each joint that the map names."""
+    """Return the index of each joint that the map names."""
     if missing := [theirs for theirs in joint_map.values() if theirs not in names]:
         hint = did_you_mean(missing[0], names)
         raise SkeletonError(f"the file has no joints {', '.join(missing)}, which the joint map names; {hint}")
@@ -95,7 +96,7 @@ def _mapped(names: Sequence[str], joint_map: Mapping[str, str]) -> dict[str, int
 def _limb(
     names: Sequence[str], known: Mapping[str, int], wanted: Sequence[str], conventions: Sequence[tuple]
 ) -> tuple[str, str, dict[str, int]]:
-    """Convention and prefix of both legs or both arms, and those of their joints that are not known yet."""
+    """Return convention and prefix of both legs or both arms, and the indices of their joints that were not known."""
     index, closest = _index(names), (0, "", [""])
     for label, words in conventions:
         spelt = dict(zip(wanted, [(side, word) for side in ("left", "right") for word in words], strict=True))
@@ -114,32 +115,32 @@ def _limb(
 
 
 def _index(names: Sequence[str]) -> dict[str, int]:
-    """Index of each joint by its plain name, the first of several."""
+    """Return the index of each joint by its plain name; of several equal names, the first."""
     return {_plain(name): i for i, name in reversed(list(enumerate(names)))}
 
 
 def _forms(side: str, word: str) -> list[str]:
-    """How a joint's name is written without separators."""
+    """Return the ways in which a joint's name is written without separators."""
     return [form for shown in (side, side[0]) for form in (shown + word, word + shown)]
 
 
 def _prefixes(index: Mapping[str, int], words: Sequence[str]) -> list[str]:
-    """What may stand before every joint's name, told from the left ones; the shortest first."""
+    """Return what may precede every joint's name, found from the left joints; the shortest first."""
     forms = [form for word in words for form in _forms("left", word)]
     return sorted({"", *(name.removesuffix(form) for form in forms for name in index if name.endswith(form))}, key=len)
 
 
 def _plain(name: str) -> str:
-    """A joint name without namespace (`mixamorig:`), case and separators."""
+    """Return a joint name without namespace (`mixamorig:`), case and separators."""
     return "".join(letter for letter in name.split(":")[-1].lower() if letter.isalnum())
 
 
 def read_joint_map(path: str | Path) -> dict[str, str]:
-    """Read a map from our joints to a file's: a JSON object, or lines of `left_hip, LeftUpLeg` (`#` for comments).
+    """Read a map from poselift's joints to a file's: a JSON object, or lines of `left_hip, LeftUpLeg` (`#` comments).
 
     Raises:
-        FormatError: It cannot be read, or is no such map.
-        SkeletonError: It names a joint that we do not have, or one twice.
+        FormatError: The file cannot be read, or is no such map.
+        SkeletonError: The map names a joint that poselift does not have, or one twice.
     """
     path = Path(path)
     text = read_text(path)

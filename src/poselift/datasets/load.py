@@ -1,4 +1,4 @@
-"""Any benchmark by the folder that holds it."""
+"""Recognise and load the benchmark in a folder."""
 
 from pathlib import Path
 
@@ -16,24 +16,23 @@ FILES = {
     "3dhp": ("data_3d_3dhp.npz", "data_test_3dhp*.npz", "data_train_3dhp*.npz"),
     "humaneva": ("data_3d_humaneva15.npz",),
 }
-"""Data set: files that tell it, any of which is enough. A folder without them holds recordings of one's own."""
+"""Data set to the files that identify it; any of them is enough. A folder without them holds your own recordings."""
 
 DATASETS = (*FILES, "own")
 """Every data set by name."""
 
 PROTOCOL = {"h36m": "videopose3d", "3dhp": "p_stmo_3dhp", "humaneva": "humaneva", "own": "videopose3d"}
-"""Data set: name of the protocol it is evaluated by when none is asked for (`poselift.measure.protocols`)."""
-
+"""Data set to the name of its default protocol (`poselift.measure.protocols`)."""
 
 SPLITS = ("train", "test", "all")
 """Parts of a benchmark."""
 
 MOCAP = "mocap"
-"""Name of motion capture, which `poselift.datasets.mocap` reads, beside the data sets'."""
+"""Name for motion capture, which `poselift.datasets.mocap` reads; it is not one of `DATASETS`."""
 
 
 def which_data(path: str | Path) -> str:
-    """What a path holds: one of `DATASETS`, or `MOCAP` for a file and for a folder with BVH or AMC files.
+    """Return what a path holds: one of `DATASETS`, or `MOCAP` for a file and for a folder with BVH or AMC files.
 
     Raises:
         DatasetError: The folder holds several data sets.
@@ -45,11 +44,11 @@ def which_data(path: str | Path) -> str:
 
 
 def which_benchmark(folder: str | Path) -> str:
-    """The data set that a folder holds, one of `DATASETS`, told by its files.
+    """Return the data set, one of `DATASETS`, that a folder holds, identified by its files.
 
     Raises:
-        MissingData: There is no such folder.
-        DatasetError: It holds several.
+        MissingData: The folder does not exist.
+        DatasetError: The folder holds several data sets.
     """
     folder = Path(folder)
     if found_at(folder, MissingData) != FOLDER:
@@ -68,18 +67,18 @@ def load_benchmark(
     split: str | None = None,
     truth: str | None = None,
 ) -> BenchmarkSet:
-    """Load a benchmark, or recordings of one's own in `poselift.datasets.own`'s form.
+    """Load a benchmark, or your own recordings in the form of `poselift.datasets.own`.
 
     Args:
-        folder: Where the archives are.
-        dataset: One of `DATASETS`; told by the files when None.
-        keypoints: Which 2D of Human3.6M or HumanEva: ``"gt"`` (also when None), ``"cpn_ft_h36m_dbb"``, ...
-        split: One of `SPLITS`; ``"test"`` when None. Recordings of one's own have no parts.
-        truth: Which ground truth a 3DHP archive was made from; see `load_mpi_inf_3dhp`.
+        folder: Path of the folder with the archives.
+        dataset: One of `DATASETS`; identified by the files when None.
+        keypoints: The 2D keypoints of Human3.6M or HumanEva: ``"gt"`` (also when None), ``"cpn_ft_h36m_dbb"``, ...
+        split: One of `SPLITS`; ``"test"`` when None. Your own recordings have no parts.
+        truth: The ground truth that a 3DHP archive was made from; see `load_mpi_inf_3dhp`.
 
     Raises:
-        DatasetError: A name is unknown, something is asked for that the data set has not, or what the loader raises.
-        MissingData: Something is not there.
+        DatasetError: A name is unknown, the data set has no such choice, or the loader refuses an archive.
+        MissingData: A folder, a file or a part of an archive is missing.
         UntrustedPickle: A file holds more than arrays and plain containers.
     """
     dataset = dataset or which_benchmark(folder)
@@ -105,6 +104,6 @@ def load_benchmark(
 
 
 def _refuse(dataset: str, **choices: str | bool | None) -> None:
-    """Refuse choices that the data set does not have, so that none is taken in silence."""
+    """Refuse choices that the data set does not have, so that none is silently ignored."""
     if given := [name for name, value in choices.items() if value]:
         raise DatasetError(f"{', '.join(given)}: not for {dataset}, which has no such choice; leave it out")

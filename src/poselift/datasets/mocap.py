@@ -1,4 +1,4 @@
-"""Motion capture as training material: clips of world joints in the skeleton the lifters use."""
+"""Read motion capture as training data: clips of world joints in the skeleton that the lifters use."""
 
 import re
 from collections import Counter
@@ -37,29 +37,29 @@ def load_mocap(
     joints: str | Path | None = None,
     skipped: Callable[[Path, PoseliftError], None] | None = None,
 ) -> list[MocapClip]:
-    """Motion capture clips from a `mocap17.npz` archive, a BVH or AMC file, or all of those in a folder.
+    """Read motion capture clips from a `mocap17.npz` archive, a BVH or AMC file, or all such files in a folder.
 
-    An archive says all that is needed. What a motion file does not say is guessed; `MocapClip.reading` says what was
-    chosen and why (docs/motion_files.md), and `unit`, `up`, `fps` and `joints` overrule it.
+    An archive holds everything needed. What a motion file does not say is guessed; `MocapClip.reading` says what was
+    chosen and why (docs/motion_files.md), and `unit`, `up`, `fps` and `joints` override it.
 
     Args:
-        path: A file, or a folder that is searched with all below it for BVH and AMC files. The skeleton of `02_01.amc`
-            is `02.asf`, or the only ASF file beside it.
-        split: Only the clips of this part of an archive, such as ``"train"`` or ``"dev"``; None for all.
-        unit: A motion file's unit of length: m, dm, cm, mm, inch, ft, cmu, or the metres in it.
-        up: The axis that points up in a motion file: x, y, z, -x, -y or -z.
+        path: A file, or a folder that is searched, with its subfolders, for BVH and AMC files. The skeleton of
+            `02_01.amc` is `02.asf`, or the only ASF file beside it.
+        split: Name of a part of an archive, such as ``"train"`` or ``"dev"``; None for all clips.
+        unit: Unit of length of motion files: m, dm, cm, mm, inch, ft, cmu, or the metres in it.
+        up: The axis that points up in motion files: x, y, z, -x, -y or -z.
         fps: Frames per second of motion files.
-        joints: A file that says which joint of a motion file is which of ours (`joint_names.read_joint_map`).
-        skipped: Called with each file of a folder that cannot be read, and why; None to raise the first error.
+        joints: A file that maps poselift's joints to those of motion files (`joint_names.read_joint_map`).
+        skipped: Called with each file of a folder that cannot be read, and the error; None to raise the first error.
 
     Returns:
-        The clips as world joints of `H36M_17`, in the archive's order or by file name. Files keep their own bone
-        lengths and origin. A file in a folder is called after its path there: `02/walk`.
+        The clips as world joints of `H36M_17`, in the archive's order or by file name, with the bone lengths and the
+        origin of the file. A clip from a folder is named by its path there: `02/walk`.
 
     Raises:
         MissingData: There is nothing at `path`, no motion in the folder, or no skeleton for an AMC file.
-        DatasetError: The archive does not hold what it should, there is no such split, or no file of a folder is good.
-        FormatError: A file is broken, its unit cannot be told, or an option is wrong.
+        DatasetError: The archive lacks arrays, there is no such split, or no file of a folder can be used.
+        FormatError: A file is broken, its unit cannot be guessed, or an option is wrong.
         SkeletonError: A file lacks joints, or the map does not fit.
     """
     path, options = Path(path), MotionOptions(unit, up, fps, None if joints is None else read_joint_map(joints))
@@ -80,10 +80,10 @@ def load_mocap(
 
 
 def motion_files(folder: Path) -> list[Path]:
-    """The BVH and AMC files in a folder and below it, by name.
+    """Return the BVH and AMC files in a folder and its subfolders, by name.
 
     Raises:
-        MissingData: A folder cannot be looked into.
+        MissingData: A folder cannot be read.
     """
     try:
         found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in MOTION_ENDINGS)
@@ -118,7 +118,7 @@ def _load_folder(
 
 
 def _subject(stem: str) -> str:
-    """Who moves, told from a file's name: subject1 of walk1_subject1, or what is before the last _: 02 of 02_01."""
+    """Return the person's name from a file's: subject1 of walk1_subject1, or what is before the last _: 02 of 02_01."""
     people = [part for part in stem.split("_") if _PERSON.fullmatch(part)]
     return people[0] if people else stem.rpartition("_")[0] or stem
 
@@ -138,7 +138,7 @@ def _load_npz(path: Path, split: str | None) -> list[MocapClip]:
 
 
 def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The archive's arrays, checked to fit together and to mean what `_load_npz` takes them for."""
+    """Return the archive's arrays, checked to fit together and to have the joints, units and axes that we expect."""
     data = read_archive(path, only=_NPZ_ARRAYS)
     if missing := [name for name in _NPZ_ARRAYS if name not in data]:
         raise DatasetError(f"{path} lacks the arrays {', '.join(missing)}; wanted an archive like mocap17.npz")

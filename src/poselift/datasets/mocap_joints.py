@@ -1,4 +1,4 @@
-"""Where the joints of `H36M_17` are in a motion capture file's own skeleton."""
+"""Place the joints of `H36M_17` in a motion capture file's own skeleton."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from poselift.geometry.rotation import frame_from_axes
 from poselift.skeleton import H36M_17
 
 _SPINE_HEIGHT = 0.45
-"""Where the spine is looked for on the way from pelvis to thorax; in CMU's skeletons it is at 0.42."""
+"""The spine is the joint nearest to this share of the way from pelvis to thorax; CMU's skeletons have it at 0.42."""
 _FACE = {"nose": np.array([0.0, 0.0895, 0.0413]), "head_top": np.array([0.0, 0.2780, -0.0685])}
-"""Left, up and forward of the base of the head, in trunk lengths (hips to spine to thorax)."""
+"""Positions left, up and forward of the base of the head, in trunk lengths (hips to spine to thorax)."""
 _HEAD_ABOVE_NECK, _HEAD_ABOVE_SHOULDERS = 0.17, 0.25
 """Height of the base of the head above the base of the neck, and above the shoulders, in trunk lengths (CMU 02)."""
 
@@ -27,29 +27,29 @@ class Body:
     xyz: np.ndarray
     """(T, 17, 3) float64 joints of `H36M_17`."""
     rest: np.ndarray
-    """(17, 3) the same in the rest pose."""
+    """(17, 3) the same joints in the rest pose."""
     convention: str
-    """What told which joint is which."""
+    """The naming convention, or the joint map, by which the joints were found."""
     estimated: str
-    """What the file has no joint for, and how it is estimated; empty when nothing."""
+    """Names of joints that the file lacks, and how they are estimated; empty when there are none."""
 
 
 def h36m_joints(motion: Motion, joint_map: Mapping[str, str] | None = None) -> Body:
-    """The joints of `H36M_17` in a motion.
+    """Return the joints of `H36M_17` in a motion.
 
     Limb joints are the file's own. The pelvis is half-way between the hips; the thorax half-way between the base of the
-    neck and the middle of the shoulders; the spine the file's joint nearest to the middle of the two. Nose and head
-    top, which motion capture does not mark, keep their place in the head: ahead of and above its base, in proportion to
-    the trunk. These are the rules that `mocap17.npz` was made by, measured on CMU 02_01. The head looks ahead in a rest
-    pose that stands; where none does, it looks where the trunk faces, on the mean over the frames.
+    neck and the middle of the shoulders; the spine is the file's joint nearest to the middle between pelvis and thorax.
+    Nose and head top, which motion capture does not mark, have fixed places in the head, forward of and above its base,
+    in proportion to the trunk. `mocap17.npz` was made by these rules, measured on CMU 02_01. The head looks forward in
+    a standing rest pose; if the rest pose does not stand, it looks where the trunk faces in the mean over the frames.
 
-    A file without a joint at the base of the head has it in proportion to the trunk above the neck, turning with it;
-    one without a neck either, above the shoulders, turning with the joint that both hang from. Without a neck, the
-    thorax is the middle of the shoulders.
+    If a file has no joint at the base of the head, the base is placed above the neck, in proportion to the trunk, and
+    turns with the neck. If there is no neck either, it is placed above the shoulders and turns with the joint that both
+    hang from, and the thorax is the middle of the shoulders.
 
     Args:
-        motion: Any figure.
-        joint_map: Our name of a joint to the file's, for names that no convention knows (`joint_names`).
+        motion: Motion of any figure.
+        joint_map: poselift's name of a joint to the file's, for names that no convention has (`joint_names`).
 
     Raises:
         SkeletonError: Joints of the limbs are missing, or the map does not fit.
@@ -71,20 +71,20 @@ def h36m_joints(motion: Motion, joint_map: Mapping[str, str] | None = None) -> B
 
 @dataclass(frozen=True)
 class _Anatomy:
-    """Which joints of a file the joints of `H36M_17` are made of."""
+    """The joints of a file from which the joints of `H36M_17` are made."""
 
     at: Mapping[str, int]
-    """Index of the joints that are found by name."""
+    """Index of each joint that is found by name."""
     spine: int | None
-    """The joint in the middle of the trunk, where there is one."""
+    """Index of the joint in the middle of the trunk; None where there is none."""
     carrier: int
-    """The joint that the head turns with."""
+    """Index of the joint that the head turns with."""
     rise: float
-    """Height of the base of the head above what it is placed by: head, neck or shoulders; in trunk lengths."""
+    """Height of the head's base above the joint that it is placed from (head, neck or shoulders), in trunk lengths."""
 
     @classmethod
     def of(cls, motion: Motion, at: Mapping[str, int]) -> "_Anatomy":
-        """What a motion's joints are good for."""
+        """Choose the joints of a motion."""
         chest = next(
             joint for joint in _chain(motion.parents, at["left_shoulder"])
             if joint in _chain(motion.parents, at["right_shoulder"])
@@ -95,11 +95,11 @@ class _Anatomy:
         return bare if "spine" in at else replace(bare, spine=_spine_joint(bare, motion))
 
     def middle(self, xyz: np.ndarray, part: str) -> np.ndarray:
-        """Half-way (T, 3) between the left and right joints of a kind."""
+        """Return the points (T, 3) half-way between the left and right joints of a kind."""
         return (xyz[:, self.at[f"left_{part}"]] + xyz[:, self.at[f"right_{part}"]]) / 2
 
     def trunk(self, xyz: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pelvis, spine and thorax (T, 3)."""
+        """Return pelvis, spine and thorax (T, 3)."""
         at, shoulders = self.at, self.middle(xyz, "shoulder")
         pelvis = xyz[:, at["pelvis"]] if "pelvis" in at else self.middle(xyz, "hip")
         thorax = (shoulders + xyz[:, at["neck"]]) / 2 if "neck" in at else shoulders
@@ -107,7 +107,7 @@ class _Anatomy:
         return pelvis, (pelvis + thorax) / 2 if self.spine is None else xyz[:, self.spine], thorax
 
     def place(self, motion: Motion, face: Mapping[str, np.ndarray]) -> np.ndarray:
-        """(T, 17, 3) joints; `face` holds the offsets (3,) of nose and head top from what the head is placed by."""
+        """Return (T, 17, 3) joints; `face` has the offsets (3,) of nose and head top from where the head is placed."""
         xyz, at = motion.xyz, self.at
         points = dict(zip(("pelvis", "spine", "thorax"), self.trunk(xyz), strict=True))
         below = xyz[:, self.carrier] if "head" in at or "neck" in at else self.middle(xyz, "shoulder")
@@ -117,7 +117,7 @@ class _Anatomy:
 
 
 def _chain(parents: Sequence[int], joint: int) -> list[int]:
-    """A joint, its parent, and so on to the root."""
+    """Return a joint, its parent, and so on to the root."""
     chain = [joint]
     while parents[chain[-1]] >= 0:
         chain.append(parents[chain[-1]])
@@ -125,12 +125,12 @@ def _chain(parents: Sequence[int], joint: int) -> list[int]:
 
 
 def _length(pelvis: np.ndarray, spine: np.ndarray, thorax: np.ndarray) -> np.ndarray:
-    """(T,) from pelvis over spine to thorax."""
+    """Return the length (T,) from pelvis over spine to thorax."""
     return np.linalg.norm(spine - pelvis, axis=-1) + np.linalg.norm(thorax - spine, axis=-1)
 
 
 def _spine_joint(anatomy: _Anatomy, motion: Motion) -> int | None:
-    """The joint below neck or head that is nearest to the middle of the trunk; None when all are near its ends."""
+    """Return the joint below neck or head that is nearest to the middle of the trunk; None if all are near its ends."""
     best, nearest = None, 0.25
     pelvis, _, thorax = anatomy.trunk(motion.xyz)
     for joint in _chain(motion.parents, anatomy.at.get("neck", anatomy.carrier))[1:]:
@@ -143,7 +143,7 @@ def _spine_joint(anatomy: _Anatomy, motion: Motion) -> int | None:
 
 
 def _upright_axes(anatomy: _Anatomy, motion: Motion, rest: Motion) -> np.ndarray:
-    """(3, 3) columns left, up and forward of the upright head, in the frame of the joint that it turns with."""
+    """Return (3, 3) columns left, up and forward of the upright head, in the frame of the joint that it turns with."""
     pelvis, _, thorax = anatomy.trunk(rest.xyz)
     hips = rest.xyz[:, anatomy.at["left_hip"]] - rest.xyz[:, anatomy.at["right_hip"]]
     standing = standing_axis((thorax - pelvis)[0], (pelvis - anatomy.middle(rest.xyz, "ankle"))[0])

@@ -1,4 +1,4 @@
-"""A motion capture file (BVH, or ASF and AMC) as a clip: what it does not say is guessed, and the guess is reported."""
+"""Read a motion capture file (BVH, or ASF and AMC) as a clip; guess what it does not say, and report the guess."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _USUAL_FPS = (5.0, 1000.0)
 
 @dataclass(frozen=True)
 class MotionOptions:
-    """What the caller says of motion files; each None is told from the file."""
+    """What the caller states about motion files; what is None is read from the file or guessed."""
 
     unit: str | float | None = None
     """Name of the unit of length, of `UNITS_M`, or the metres in it."""
@@ -42,7 +42,7 @@ class MotionOptions:
     fps: float | None = None
     """Frames per second."""
     joint_map: Mapping[str, str] | None = None
-    """Our name of a joint to the file's: `joint_names.read_joint_map`."""
+    """poselift's name of a joint to the file's name, as from `joint_names.read_joint_map`."""
 
     def __post_init__(self) -> None:
         """Check what was given before any file is read."""
@@ -55,20 +55,20 @@ class MotionOptions:
 
 
 def load_motion_file(path: Path, name: str, subject: str, options: MotionOptions) -> MocapClip:
-    """Read one file.
+    """Read one motion capture file.
 
     Args:
         path: A BVH or AMC file. The skeleton of `02_01.amc` is `02.asf`, or the only ASF file beside it.
-        name: What the clip is called.
-        subject: Who moves.
-        options: What the caller knows of the file.
+        name: Name of the clip.
+        subject: Name of the person.
+        options: What the caller states about the file.
 
     Returns:
         The clip of `H36M_17`, with its `reading`.
 
     Raises:
-        MissingData: There is no skeleton for an AMC file.
-        FormatError: The file is broken, or the length of the legs does not tell the unit.
+        MissingData: An AMC file has no skeleton.
+        FormatError: The file is broken, or the length of the legs fits no unit.
         SkeletonError: Joints are missing.
     """
     motion = _read(path)
@@ -95,7 +95,7 @@ def load_motion_file(path: Path, name: str, subject: str, options: MotionOptions
 
 
 def _read(path: Path) -> Motion:
-    """The motion in a file of either format."""
+    """Read the motion in a file of either format."""
     if path.suffix.lower() == ".amc":
         return read_amc(_skeleton_file(path), path)
     if path.suffix.lower() == ".bvh":
@@ -104,7 +104,7 @@ def _read(path: Path) -> Motion:
 
 
 def _skeleton_file(path: Path) -> Path:
-    """The ASF file that an AMC file is of."""
+    """Return the ASF file that belongs to an AMC file."""
     found = [file for file in files_in(path.parent, "*", refuse=MissingData) if file.suffix.lower() == ".asf"]
     named = [file for file in found if file.stem in (path.stem, path.stem.rpartition("_")[0])] or found
     if len(named) != 1:
@@ -114,20 +114,20 @@ def _skeleton_file(path: Path) -> Path:
 
 
 def _unit(motion: Motion, leg: float, options: MotionOptions) -> tuple[str, float, str, list[str]]:
-    """Name of the file's unit, metres in it, what told it, and notes."""
+    """Return the name of the file's unit, the metres in it, where it is known from, and notes."""
     notes = []
     if options.unit is not None:
-        (unit, unit_m), told = unit_metres(options.unit), "given"
+        (unit, unit_m), unit_from = unit_metres(options.unit), "given"
     elif motion.unit_m is not None and POSSIBLE_LEGS_M[0] <= leg * motion.unit_m <= POSSIBLE_LEGS_M[1]:
         names = [name for name, metres in UNITS_M.items() if abs(metres - motion.unit_m) < 1e-9]
-        (unit, unit_m), told = unit_metres(names[0] if names else motion.unit_m), "file"
+        (unit, unit_m), unit_from = unit_metres(names[0] if names else motion.unit_m), "file"
     else:
         unit = guess_unit(leg)
-        unit_m, told = UNITS_M[unit], "guessed from the legs"
+        unit_m, unit_from = UNITS_M[unit], "guessed from the legs"
         if motion.unit_m is not None:
             wrong = f"the file's unit of {motion.unit_m:.4g} m would make legs of {leg * motion.unit_m:.2f} m"
             notes.append(f"{wrong}: read in {unit} instead; say if it is another (unit, --unit)")
     if not USUAL_LEGS_M[0] <= leg * unit_m <= USUAL_LEGS_M[1]:
         whose = "a small child's" if leg * unit_m < USUAL_LEGS_M[0] else "a giant's"
         notes.append(f"legs of {leg * unit_m:.2f} m in {unit} are {whose}; say if it is another unit (unit, --unit)")
-    return unit, unit_m, told, notes
+    return unit, unit_m, unit_from, notes

@@ -1,4 +1,4 @@
-"""MPI-INF-3DHP in the two forms that lifting repositories share.
+"""Read MPI-INF-3DHP in the two forms that lifting repositories share.
 
 * ``"p_stmo"``: `data_train_3dhp.npz` and `data_test_3dhp.npz` (P-STMO, PoseFormerV2, MotionAGFormer): the data set's
   own 17 joints in millimetres, invalid test frames kept and marked.
@@ -39,7 +39,7 @@ _FPS_50 = ("S1 Seq2", "S3 Seq1", "S3 Seq2", "S5 Seq1", "S5 Seq2")
 _TEST_FPS = 25.0
 _FILES = {"p_stmo": ("data_train_3dhp", "data_test_3dhp"), "posessm": ("data_3d_3dhp", "data_2d_3dhp")}
 _AS_H36M = {"thorax": "neck", "nose": "head"}
-"""The two joints of `H36M_17` that go by other names in `MPI_INF_3DHP_17`."""
+"""The two joints of `H36M_17` that have other names in `MPI_INF_3DHP_17`."""
 
 
 def load_mpi_inf_3dhp(
@@ -50,15 +50,15 @@ def load_mpi_inf_3dhp(
     truth: str | None = None,
     skeleton: Skeleton = H36M_17,
 ) -> BenchmarkSet:
-    """MPI-INF-3DHP, or a part of it.
+    """Read MPI-INF-3DHP, or a part of it.
 
     Every clip's action is the sequence ("Seq1"), so that means over the test subjects are means over TS1 to TS6.
 
     Args:
-        folder: Where the archives are.
+        folder: Path of the folder with the archives.
         subjects: ``"test"`` (TS1 to TS6), ``"train"`` (S1 to S8), names, or None for all.
-        form: ``"p_stmo"`` or ``"posessm"``; told by the files when None.
-        truth: Which of the owner's ground truths the archive was made from, ``"annot3"`` (metric) or ``"univ_annot3"``
+        form: ``"p_stmo"`` or ``"posessm"``; identified by the files when None.
+        truth: The owner's ground truth that the archive was made from, ``"annot3"`` (metric) or ``"univ_annot3"``
             (scaled to one height). No archive says. When None, that of the published scripts is taken for
             ``"p_stmo"`` (``"univ_annot3"``); for ``"posessm"`` it must be given.
         skeleton: `H36M_17` renames and reorders the joints (neck for thorax, head for nose) in 2D and 3D, so that one
@@ -69,7 +69,7 @@ def load_mpi_inf_3dhp(
         invalid are not scored. The ground truth is in the notes.
 
     Raises:
-        MissingData: A file, a subject, or a sequence is not there.
+        MissingData: A file, a subject, or a sequence is missing.
         UntrustedPickle: A file holds more than arrays and plain containers.
         DatasetError: A file is damaged or not what it claims, a name is unknown, or `form` or `truth` must be given.
         SkeletonError: The skeleton is neither of the two.
@@ -94,12 +94,12 @@ def load_mpi_inf_3dhp(
 
 
 def image_size(subject: str) -> tuple[int, int]:
-    """(width, height) of a subject's pictures in pixels: the outdoor test sequences differ."""
+    """Return (width, height) of a subject's pictures in pixels; they differ for the outdoor test sequences."""
     return (1920, 1080) if subject in _OUTDOOR else (2048, 2048)
 
 
 def joint_order(source: Skeleton, target: Skeleton) -> list[int]:
-    """Where each joint of `target` is in `source`, for `H36M_17` and `MPI_INF_3DHP_17` either way."""
+    """Return the index in `source` of each joint of `target`; the two are `H36M_17` or `MPI_INF_3DHP_17`."""
     if source == target:
         return list(range(len(source)))
     names = _AS_H36M if target == H36M_17 else {there: here for here, there in _AS_H36M.items()}
@@ -107,7 +107,7 @@ def joint_order(source: Skeleton, target: Skeleton) -> list[int]:
 
 
 def _form(folder: Path, form: str | None) -> str:
-    """The form of the archives in a folder."""
+    """Return the form of the archives in a folder."""
     if form is not None:
         if form not in _FILES:
             raise DatasetError(f"unknown form '{form}' of MPI-INF-3DHP; known: {', '.join(_FILES)}")
@@ -153,7 +153,7 @@ def _p_stmo(folder: Path, people: Sequence[str], skeleton: Skeleton) -> list[Ben
 
 
 def _p_stmo_train(data: dict[str, Any], person: str, path: Path, skeleton: Skeleton) -> list[BenchmarkClip]:
-    """Clips of the keys "S1 Seq1" and "S1 Seq2", each a dict of cameras and a frame rate."""
+    """Return the clips of the keys "S1 Seq1" and "S1 Seq2", each of which holds a dict of cameras and a frame rate."""
     clips = []
     keys = [key for key in data if key.split(" ")[0] == person]
     if not keys:
@@ -174,7 +174,7 @@ def _p_stmo_train(data: dict[str, Any], person: str, path: Path, skeleton: Skele
 
 
 def _p_stmo_test(data: dict[str, Any], person: str, path: Path, skeleton: Skeleton) -> list[BenchmarkClip]:
-    """The one clip of the key "TS1"."""
+    """Return the one clip of a key such as "TS1"."""
     arrays = entry({"": data}, "", person, path)
     where = f"{path}, '{person}'"
     if not isinstance(arrays, dict) or "valid" not in arrays:
@@ -183,7 +183,7 @@ def _p_stmo_test(data: dict[str, Any], person: str, path: Path, skeleton: Skelet
 
 
 def _p_stmo_clip(arrays: Any, label: tuple[str, str, str], fps: float, where: str, skeleton: Skeleton) -> BenchmarkClip:
-    """A clip of one dict of arrays; `label` is subject, sequence and camera."""
+    """Return the clip of one dict of arrays; `label` is subject, sequence and camera."""
     if not isinstance(arrays, dict) or not {"data_2d", "data_3d"} <= arrays.keys():
         raise DatasetError(f"{where}: wanted the arrays data_2d and data_3d, got {arrays!r:.80}")
     joints = len(MPI_INF_3DHP_17)
@@ -230,7 +230,7 @@ def _clip(
     valid: np.ndarray,
     where: str,
 ) -> BenchmarkClip:
-    """A clip whose scored frames are all known; joints of the others may be NaN, and become 0."""
+    """Return a clip, checked to know all joints in scored frames; in other frames unknown joints become 0."""
     known = np.isfinite(xyz).all((1, 2))
     if not known[valid].all():
         raise DatasetError(f"{where}: NaN or infinite joints in {int((~known[valid]).sum())} frames that count")

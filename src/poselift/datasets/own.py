@@ -1,4 +1,4 @@
-"""Your own recordings: a folder of npz, CSV or Parquet files with 2D keypoints and 3D joints; see docs/own_data.md."""
+"""Read your own recordings: npz, CSV or Parquet files with 2D keypoints and 3D joints (docs/own_data.md)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,19 +35,19 @@ _TRUTH = {"true": "1", "false": "0"}
 
 
 def load_own(folder: str | Path) -> BenchmarkSet:
-    """Your own recordings as a benchmark. docs/own_data.md says what the files hold.
+    """Read your own recordings as a benchmark. docs/own_data.md describes the files.
 
     Args:
-        folder: A folder of `.npz` files, of one clip each, and of `.csv` and `.parquet` tables, of one or more clips.
+        folder: Path of a folder of `.npz` files, with one clip each, and `.csv` and `.parquet` tables of clips.
 
     Returns:
-        The clips by file name. Frames with a missing 3D joint, or marked as not valid, are not scored.
+        The clips in order of file names. Frames with a missing 3D joint, or marked as not valid, are not scored.
 
     Raises:
         MissingData: The folder does not exist, or holds no such files.
         DatasetError: A file is damaged, or lacks something; the message names the file and the array or column.
         UntrustedPickle: A file holds Python objects.
-        SkeletonError: Joints are in no order we know.
+        SkeletonError: Joints are in no known order.
         MissingExtraError: There are Parquet files, and pyarrow is not installed.
     """
     folder = Path(folder)
@@ -71,7 +71,7 @@ def load_own(folder: str | Path) -> BenchmarkSet:
 
 
 def _npz_clip(path: Path) -> BenchmarkClip:
-    """The one clip of an archive."""
+    """Read the one clip of an archive."""
     arrays = read_arrays(path)
     for name in arrays:
         if name not in _ARRAYS:
@@ -104,7 +104,7 @@ def _named(arrays: Mapping[str, np.ndarray], name: str, path: Path) -> Skeleton:
 
 
 def _real(arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int | None, ...], path: Path) -> np.ndarray:
-    """An array of numbers of a shape, None for any length; float64."""
+    """Return an array as float64, checked to hold numbers of this shape (None: any length)."""
     if name not in arrays:
         raise DatasetError(f"{path} lacks {name}; docs/own_data.md says what a file holds")
     array = arrays[name]
@@ -130,7 +130,7 @@ def _clip(
     valid: np.ndarray,
     path: Path,
 ) -> BenchmarkClip:
-    """A clip whose frames with unknown joints are not scored; labels that are missing have defaults."""
+    """Return a clip whose frames with unknown joints are not scored; labels that are missing have defaults."""
     known = np.isfinite(xyz).all((1, 2))
     if not (known & valid).any():
         raise DatasetError(f"{path}: no frame has all 3D joints; nothing could be scored")
@@ -142,7 +142,7 @@ def _clip(
 
 
 def _table_clips(path: Path) -> list[BenchmarkClip]:
-    """The clips of a table: rows with the same labels, in the order of their first rows."""
+    """Read the clips of a table: rows with the same labels, in the order of their first rows."""
     table = _read_parquet(path) if path.suffix.lower() == ".parquet" else read_table(path)
     table.check_columns(_COLUMNS, (*KEYPOINT_AXES, *JOINT_AXES))
     used = [name for name in _LABELS if name in table.columns]
@@ -153,7 +153,7 @@ def _table_clips(path: Path) -> list[BenchmarkClip]:
 
 
 def _table_clip(table: Table, labels: Mapping[str, str], path: Path) -> BenchmarkClip:
-    """The clip of the rows of a table."""
+    """Return the clip that the rows of a table hold."""
     places, length = table.frames()
     if length != len(table):
         raise DatasetError(f"{path}, column frame: wanted each frame of a clip, {length - len(table)} are left out")
@@ -169,7 +169,7 @@ def _table_clip(table: Table, labels: Mapping[str, str], path: Path) -> Benchmar
 
 
 def _valid(table: Table) -> np.ndarray:
-    """(T,) whether each frame is scored; all are where the table does not say."""
+    """Return for each frame (T,) whether it is scored; all are where the table does not say."""
     if "valid" not in table.columns:
         return np.ones(len(table), bool)
     marks = [_TRUTH.get(cell.lower(), cell) for cell in table.columns["valid"]]

@@ -1,4 +1,4 @@
-"""What the archives in VideoPose3D's form share: nested dicts of positions, and detections with their metadata."""
+"""Read what archives in VideoPose3D's form share: nested dicts of positions, and detections with their metadata."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15, Skeleton
 
 _LAYOUTS = {"h36m": H36M_17, "coco": COCO_17, "humaneva15": HUMANEVA_15}
 _THIGH_M = (0.15, 0.9)
-"""No one's thigh is shorter or longer on average; other units are far off."""
+"""Shortest and longest mean length of a person's thighs; in a wrong unit they are far outside."""
 
 Recordings = dict[str, dict[str, Any]]
-"""Subject: recording: whatever the archive has there."""
+"""Subject to recording to the archive's content."""
 
 
 def read_positions(path: Path, key: str, owner: str) -> tuple[Recordings, dict[str, Any]]:
-    """The positions in an archive, as subject: recording: content, and all else that it holds.
+    """Read the positions in an archive, and everything else that it holds.
 
     Raises:
-        MissingData: There is no such file.
-        UntrustedPickle: It holds more than arrays and plain containers.
-        DatasetError: It is broken, or holds no such positions.
+        MissingData: The file does not exist.
+        UntrustedPickle: The archive holds more than arrays and plain containers.
+        DatasetError: The archive is broken, or holds no such positions.
     """
     content = read_archive(path, owner=owner)
     found = content.pop(key, None)
@@ -44,29 +44,29 @@ class Detections:
     """An archive of 2D keypoints."""
 
     positions: Recordings
-    """Pixels: subject: recording: one array for each camera."""
+    """Pixels: subject to recording to one array for each camera."""
     path: Path
-    """Where they come from."""
+    """Path of the archive."""
     skeleton: Skeleton
-    """Their joint order."""
+    """Joint order of the keypoints."""
 
     def recordings(self, subject: str) -> list[str]:
-        """Names of a subject's recordings, in the archive's order.
+        """Return the names of a subject's recordings, in the archive's order.
 
         Raises:
-            MissingData: There is no such subject.
+            MissingData: The archive has no such subject.
         """
         return list(entry(self.positions, subject, None, self.path))
 
     def views(
         self, subject: str, recording: str, frames: int, cameras: Sequence[Camera], fps: float
     ) -> list[Keypoints2D | None]:
-        """The first frames of a recording from each camera; None where a camera has an empty entry.
+        """Return the first `frames` frames of a recording from each camera; None where a camera has an empty entry.
 
-        Videos run on when the motion capture has stopped, so there may be more frames than asked for.
+        Videos go on after the motion capture has stopped, so the archive may hold more frames.
 
         Raises:
-            MissingData: The recording is not there.
+            MissingData: The recording is missing.
             DatasetError: Cameras or frames are missing, or there are no such keypoints.
         """
         content = entry(self.positions, subject, recording, self.path)
@@ -82,12 +82,12 @@ class Detections:
 
 
 def read_detections(folder: Path, prefix: str, keypoints: str, owner: str) -> Detections:
-    """The 2D keypoints in `<prefix><keypoints>.npz`.
+    """Read the 2D keypoints in `<prefix><keypoints>.npz`.
 
     Raises:
-        MissingData: There is no such file; the message names those that are there.
-        UntrustedPickle: It holds more than arrays and plain containers.
-        DatasetError: It is broken, or its joints are in no order we read.
+        MissingData: The file does not exist; the message names the keypoints that do.
+        UntrustedPickle: The archive holds more than arrays and plain containers.
+        DatasetError: The archive is broken, or its joints are in no known order.
     """
     path = folder / f"{prefix}{keypoints}.npz"
     if not found_at(path, MissingData):
@@ -100,10 +100,10 @@ def read_detections(folder: Path, prefix: str, keypoints: str, owner: str) -> De
 
 
 def detections_skeleton(content: dict[str, Any], path: Path) -> Skeleton:
-    """The joint order of an archive of 2D keypoints, told by its metadata.
+    """Return the joint order that an archive's metadata describes.
 
     Raises:
-        DatasetError: There is no metadata, it contradicts itself, or the order is one we do not read.
+        DatasetError: The metadata are missing or contradict themselves, or the order is not known.
     """
     metadata = content.get("metadata")
     if not isinstance(metadata, dict) or not {"num_joints", "keypoints_symmetry"} <= metadata.keys():
@@ -128,10 +128,10 @@ def detections_skeleton(content: dict[str, Any], path: Path) -> Skeleton:
 
 
 def among(wanted: str | Sequence[str] | None, known: Iterable[str], what: str) -> tuple[str, ...]:
-    """The wanted names, all of the known ones for None.
+    """Return the wanted names; for None, all known names.
 
     Raises:
-        DatasetError: One is not known, or none is wanted.
+        DatasetError: A name is not known, or none is wanted.
     """
     known = tuple(known)
     names = known if wanted is None else (wanted,) if isinstance(wanted, str) else tuple(dict.fromkeys(wanted))
@@ -146,10 +146,10 @@ def among(wanted: str | Sequence[str] | None, known: Iterable[str], what: str) -
 def among_subjects(
     wanted: str | Sequence[str] | None, train: tuple[str, ...], test: tuple[str, ...], what: str
 ) -> tuple[tuple[str, ...], str]:
-    """The wanted subjects, where ``"train"`` and ``"test"`` stand for those of a split, and what to call them.
+    """Return the wanted subjects and a name for the selection; ``"train"`` and ``"test"`` select those of a split.
 
     Raises:
-        DatasetError: One is not known, or none is wanted.
+        DatasetError: A subject is not known, or none is wanted.
     """
     if isinstance(wanted, str) and wanted in ("train", "test"):
         return (train if wanted == "train" else test), wanted
@@ -157,10 +157,10 @@ def among_subjects(
 
 
 def entry(positions: Recordings, subject: str, recording: str | None, path: Path) -> Any:
-    """What the archive has of a subject, or of one of the subject's recordings.
+    """Return the archive's content for a subject, or for one of the subject's recordings.
 
     Raises:
-        MissingData: Nothing.
+        MissingData: The archive has no such subject or recording.
     """
     if subject not in positions:
         raise MissingData(f"{path} has no subject {subject}; it has {', '.join(positions)}; is it the whole archive?")
@@ -172,10 +172,10 @@ def entry(positions: Recordings, subject: str, recording: str | None, path: Path
 
 
 def each_camera(content: Any, count: int, where: str) -> list[Any]:
-    """The content of one recording, checked to have one entry for each of `count` cameras.
+    """Return the content of one recording, checked to have one entry for each of `count` cameras.
 
     Raises:
-        DatasetError: It has not.
+        DatasetError: The number of entries is another one.
     """
     if not isinstance(content, list | tuple | np.ndarray) or len(content) != count:
         got = (
@@ -188,10 +188,10 @@ def each_camera(content: Any, count: int, where: str) -> list[Any]:
 
 
 def numbers(content: Any, joints: int, channels: tuple[int, ...], where: str) -> np.ndarray:
-    """An array of positions (T, joints, one of channels), as it is.
+    """Return an array of positions (T, joints, one of `channels`), checked but not changed.
 
     Raises:
-        DatasetError: It has another shape, no frames, or no floating point numbers.
+        DatasetError: The array has another shape, no frames, or no floating point numbers.
     """
     try:
         array = np.asarray(content)
@@ -208,10 +208,10 @@ def numbers(content: Any, joints: int, channels: tuple[int, ...], where: str) ->
 def make_keypoints(
     xy: np.ndarray, frames: int, skeleton: Skeleton, fps: float, image_size: tuple[int, int] | None, where: str
 ) -> Keypoints2D:
-    """Keypoints of the first frames of (T, J, 2) pixels, or (T, J, 3) with confidence, in arrays of their own.
+    """Return keypoints of the first frames of (T, J, 2) pixels, or (T, J, 3) with confidence, in new arrays.
 
     Raises:
-        DatasetError: There are fewer frames than that, a coordinate is infinite, or a confidence negative.
+        DatasetError: There are fewer frames than `frames`, a coordinate is infinite, or a confidence negative.
     """
     if len(xy) < frames:
         raise DatasetError(

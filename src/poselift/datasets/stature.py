@@ -1,4 +1,4 @@
-"""How large the person of a motion capture file is, and so what its unit of length is."""
+"""Measure the person of a motion capture file, and guess the file's unit of length from that."""
 
 import numpy as np
 
@@ -6,24 +6,24 @@ from poselift.errors import FormatError, did_you_mean
 from poselift.skeleton import H36M_17
 
 UNITS_M = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "inch": 0.0254, "ft": 0.3048, "cmu": 0.0254 / 0.45}
-"""Metres in each unit that can be asked for. CMU's own is 1/0.45 inch."""
+"""Metres in each unit that the user can name. CMU's own unit, `cmu`, is 1/0.45 inch."""
 POSSIBLE_LEGS_M = (0.41, 1.25)
-"""Legs that a person may have: of two years, and of more than two metres."""
+"""Shortest and longest possible legs: those of a two-year-old, and of a person taller than 2 m."""
 _GUESSED = dict.fromkeys(("m", "cm", "mm"), POSSIBLE_LEGS_M) | {"inch": (0.65, 1.04), "cmu": (0.65, 1.1)}
-"""Unit: shortest and longest legs in metres that it is guessed from: no two units fit legs of one length.
+"""Unit to the shortest and longest legs, in metres, from which it is guessed; no two units fit one leg length.
 
-Children are looked for in metric units only. Legs of 0.41 m belong to two-year-olds; in inches the same number would be
-a tall adult's legs, so that centimetres and inches are not confused unless the person is smaller or larger than that.
+Children are considered in metric units only. Legs of 0.41 m belong to two-year-olds; in inches the same number would
+be a tall adult's legs, so that centimetres and inches are not confused unless the person is smaller or larger.
 """
 _ADULT_LEGS_M = 0.85
 USUAL_LEGS_M = (0.6, 1.1)
-"""Legs of adults and of children from about seven years."""
+"""Shortest and longest legs of adults, and of children from about seven years."""
 _ANKLE = 0.039
-"""Height of the ankle above the sole, of the stature (Winter, Biomechanics and Motor Control of Human Movement)."""
+"""Share of the ankle's height in stature (Winter, Biomechanics and Motor Control of Human Movement)."""
 
 
 def leg_length(xyz: np.ndarray) -> float:
-    """From hip over knee to ankle: median over the frames, mean of left and right.
+    """Return the length from hip over knee to ankle: median over the frames, mean of left and right.
 
     Args:
         xyz: (T, 17, 3) joints of `H36M_17`, any unit.
@@ -33,7 +33,7 @@ def leg_length(xyz: np.ndarray) -> float:
 
 
 def stature(xyz: np.ndarray) -> float:
-    """Height of the person from sole to crown, standing straight, whatever the pose: legs, trunk and head added up.
+    """Return the height from sole to crown of the person standing straight: the sum of legs, trunk and head.
 
     Args:
         xyz: (T, 17, 3) joints of `H36M_17`, any unit.
@@ -44,27 +44,27 @@ def stature(xyz: np.ndarray) -> float:
 
 
 def guess_unit(leg: float) -> str:
-    """The unit, a name of `UNITS_M`, in which legs of this length are a person's.
+    """Return the unit, a name of `UNITS_M`, in which legs of this length are a person's.
 
     Raises:
-        FormatError: There is none; the message says what the legs would be in each.
+        FormatError: There is no such unit; the message says how long the legs would be in the nearest ones.
     """
     for unit, (shortest, longest) in _GUESSED.items():
         if shortest <= leg * UNITS_M[unit] <= longest:
             return unit
     nearest = sorted(UNITS_M, key=lambda unit: abs(np.log(max(leg, 1e-9) * UNITS_M[unit] / _ADULT_LEGS_M)))[:3]
     lengths = ", ".join(f"{leg * UNITS_M[unit]:.3g} m in {unit}" for unit in nearest)
-    raise FormatError(f"legs of {leg:.3g} do not tell the unit ({lengths}); say which it is (unit, --unit)")
+    raise FormatError(f"legs of {leg:.3g} fit no unit ({lengths}); say which it is (unit, --unit)")
 
 
 def unit_metres(unit: str | float) -> tuple[str, float]:
-    """Name of a unit, and metres in it.
+    """Return the name of a unit, and the metres in it.
 
     Args:
         unit: A name of `UNITS_M`, or the number of metres, also as text.
 
     Raises:
-        FormatError: It is neither.
+        FormatError: `unit` is neither.
     """
     if unit in UNITS_M:
         return str(unit), UNITS_M[str(unit)]

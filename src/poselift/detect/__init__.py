@@ -1,4 +1,4 @@
-"""From a video to 2D keypoints: decode, detect, follow one person, put on a uniform time grid."""
+"""From a video to 2D keypoints: decode it, detect people, follow one of them, and interpolate to even times."""
 
 import logging
 import math
@@ -24,7 +24,7 @@ class Detector(Protocol):
     """Finds people in the pictures of one video, called once a frame, in order."""
 
     skeleton: Skeleton
-    """Joint order of what it returns."""
+    """Skeleton of the keypoints that it returns."""
 
     def __call__(self, rgb: np.ndarray, time_s: float) -> np.ndarray:
         """Find the people in the next frame.
@@ -48,14 +48,14 @@ def detect_video(
     """Find the person in a video.
 
     MediaPipe finds one person at a time. When it loses them it may go on with somebody else: such jumps (a move that a
-    body of this size cannot make in that time) split what it found into tracks, and only the longest is returned; the
-    log says what was left out. Joints outside the picture keep the place the detector guesses, with its confidence.
+    body of this size cannot make in that time) split the detections into tracks, and only the longest is returned; the
+    log names the frames left out. Joints outside the picture keep the place the detector guesses, with its confidence.
 
     Args:
         path: The video file. Its rotation is honoured; 4K pictures are shrunk for the detector only.
         model: A MediaPipe `pose_landmarker_*.task` file; None takes the model inside the mediapipe package.
         detector: Another detector, instead of MediaPipe. The caller closes it.
-        progress: Called after each frame with (frames done, frames announced or None).
+        progress: Called after each frame with the number of frames done, and the number that the file claims or None.
 
     Returns:
         One `Keypoints2D` that spans the whole video, in pixels of the upright source picture. Frames without the person
@@ -89,7 +89,7 @@ def detect_video(
 def _detect(
     path: str | Path, info: VideoInfo, detector: Detector, progress: Callable[[int, int | None], None] | None
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Times (T,) in seconds, and for each frame the people (P, J, 3) in source pixels and confidence."""
+    """Return times (T,) in seconds, and the people (P, J, 3) of each frame in source pixels and confidence."""
     times_s, detections = [], []
     for time_s, rgb in read_frames(path, longest_side=_LONGEST_SIDE):
         people = np.array(detector(rgb, time_s), np.float32)
@@ -113,9 +113,9 @@ def _log_left_out(path: str | Path, lengths: list[int], frames: int) -> None:
 
 
 def _evenly_timed(keypoints: np.ndarray, times_s: np.ndarray, nominal_fps: float) -> tuple[np.ndarray, float]:
-    """Keypoints at i / fps seconds, with the average rate.
+    """Return keypoints at i / fps seconds, and the average rate.
 
-    A time between a frame with the person and one without has no person; one that meets a frame keeps it.
+    Times between a frame with the person and one without show nobody; times that fall on a frame keep its keypoints.
     """
     if len(times_s) == 1:
         return keypoints, nominal_fps

@@ -1,7 +1,7 @@
 """MediaPipe Pose (BlazePose) as a `poselift.detect.Detector`: one person, 33 landmarks.
 
-Two ways in, chosen by `open_detector`: the old `solutions` interface (mediapipe before 0.10.30, Python 3.11 and 3.12),
-whose package holds the "full" pose model, and the Tasks interface (every mediapipe since 0.10) with a model file.
+`open_detector` chooses between two interfaces: the old `solutions` (mediapipe before 0.10.30, Python 3.11 and 3.12),
+with the "full" pose model inside the package, and Tasks (every mediapipe since 0.10), with a model file.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import logging
 import os
 import tempfile
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -24,15 +25,43 @@ MODEL_PAGE = "https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmar
 """Where Google offers the model files of the Tasks interface."""
 
 
-class MediaPipeDetector:
+class _Landmarks(ABC):
+    """A network that finds the landmarks of people; a context that closes it."""
+
+    skeleton: Skeleton = MEDIAPIPE_33
+    """Skeleton of the landmarks."""
+    _found_before = False
+
+    @abstractmethod
+    def _find(self, rgb: np.ndarray, time_s: float) -> list[Any]:
+        """Return the landmarks of each person in a picture."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the network."""
+
+    def __call__(self, rgb: np.ndarray, time_s: float) -> np.ndarray:
+        """Find the person in the next frame; see `poselift.detect.Detector`."""
+        with contextlib.nullcontext() if self._found_before else _quiet():  # the first person brings a warning
+            people = self._find(rgb, time_s)
+        self._found_before |= bool(people)
+        return _as_array(people, rgb)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Release the network."""
+        self.close()
+
+
+class MediaPipeDetector(_Landmarks):
     """The pose tracker inside the mediapipe package; needs no other file and no network.
 
     Landmarks are not smoothed: on 60 fps video smoothing halves the jitter but lags by about half a frame, which puts
     moving joints further from OpenPose's; the lifter sees many frames and averages for itself.
     """
-
-    skeleton: Skeleton = MEDIAPIPE_33
-    """Joint order of the landmarks."""
 
     def __init__(self) -> None:
         """Start the tracker.
@@ -53,33 +82,18 @@ class MediaPipeDetector:
                 static_image_mode=False, model_complexity=1, smooth_landmarks=False
             )
             self._pose.process(np.zeros((64, 64, 3), np.uint8))  # waits until the networks are loaded
-        self._found_before = False
 
-    def __call__(self, rgb: np.ndarray, time_s: float) -> np.ndarray:
-        """Find the person in the next frame; see `poselift.detect.Detector`."""
-        with contextlib.nullcontext() if self._found_before else _quiet():  # the first person brings a warning
-            found = self._pose.process(rgb).pose_landmarks
-        self._found_before |= found is not None
-        return _as_array([found.landmark] if found else [], rgb)
+    def _find(self, rgb: np.ndarray, time_s: float) -> list[Any]:
+        found = self._pose.process(rgb).pose_landmarks
+        return [found.landmark] if found else []
 
     def close(self) -> None:
         """Stop the tracker."""
         self._pose.close()
 
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Stop the tracker."""
-        self.close()
-
-
-class MediaPipeTasksDetector:
+class MediaPipeTasksDetector(_Landmarks):
     """The Tasks interface's PoseLandmarker with a model file that the user names."""
-
-    skeleton: Skeleton = MEDIAPIPE_33
-    """Joint order of the landmarks."""
 
     def __init__(self, model: str | Path) -> None:
         """Load the model.
@@ -89,7 +103,7 @@ class MediaPipeTasksDetector:
 
         Raises:
             MissingExtraError: mediapipe is not installed.
-            DetectionError: The file is missing or is no such model.
+            DetectionError: The file is missing or is not such a model.
         """
         self._mediapipe = _mediapipe()
         model = Path(model)
@@ -109,42 +123,29 @@ class MediaPipeTasksDetector:
                 f"({error}); get one from {MODEL_PAGE}"
             ) from error
         self._last_ms = -1
-        self._found_before = False
 
-    def __call__(self, rgb: np.ndarray, time_s: float) -> np.ndarray:
-        """Find the person in the next frame; see `poselift.detect.Detector`."""
+    def _find(self, rgb: np.ndarray, time_s: float) -> list[Any]:
         # Whole milliseconds that must increase, whatever the frame rate.
         self._last_ms = max(self._last_ms + 1, round(time_s * 1000))
         image = self._mediapipe.Image(
             image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb, np.uint8)
         )
-        with contextlib.nullcontext() if self._found_before else _quiet():
-            people = self._landmarker.detect_for_video(image, self._last_ms).pose_landmarks
-        self._found_before |= bool(people)
-        return _as_array(people, rgb)
+        return self._landmarker.detect_for_video(image, self._last_ms).pose_landmarks
 
     def close(self) -> None:
         """Release the model."""
         self._landmarker.close()
 
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Release the model."""
-        self.close()
-
 
 def open_detector(model: str | Path | None = None) -> MediaPipeDetector | MediaPipeTasksDetector:
-    """The MediaPipe detector for what is installed.
+    """Open the MediaPipe detector of the installed package, or of a model file.
 
     Args:
         model: A `pose_landmarker_*.task` file; None takes the model inside the mediapipe package.
 
     Raises:
         MissingExtraError: mediapipe is not installed.
-        DetectionError: There is no model in the package, or the file is no model.
+        DetectionError: There is no model in the package, or the file is not a model.
     """
     return MediaPipeDetector() if model is None else MediaPipeTasksDetector(model)
 
@@ -160,7 +161,7 @@ def _mediapipe() -> ModuleType:
 
 
 def _as_array(people: list[Any], rgb: np.ndarray) -> np.ndarray:
-    """(P, 33, 3): x_px, y_px, visibility. Landmarks come in [0, 1] of the picture, beyond it when outside."""
+    """Return (P, 33, 3): x_px, y_px, visibility, from landmarks in [0, 1] of the picture, or beyond when outside it."""
     height, width = rgb.shape[:2]
     found = [[(mark.x * width, mark.y * height, mark.visibility) for mark in marks] for marks in people]
     people_xyc = np.array(found, np.float32).reshape(-1, len(MEDIAPIPE_33), 3)
@@ -170,9 +171,9 @@ def _as_array(people: list[Any], rgb: np.ndarray) -> np.ndarray:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Send what C++ writes to standard error to our debug log.
+    """Send what C++ writes to standard error to the debug log.
 
-    MediaPipe greets with warnings about itself that no setting of its own turns off.
+    MediaPipe starts with warnings about itself that none of its settings turns off.
     """
     try:
         kept = os.dup(2)

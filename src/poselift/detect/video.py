@@ -1,6 +1,6 @@
-"""Video files in and out, by PyAV: upright pictures with their times, and a small copy for a web page.
+"""Reads and writes video files with PyAV: upright pictures with their times, and a small copy for a web page.
 
-Pictures are always as a player shows them: the rotation that a phone writes beside the pixels is applied.
+Pictures are returned as a player shows them: the rotation that a phone writes beside the pixels is applied.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ from poselift.files import written_whole
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_FPS = 30.0
-"""Rate of a single picture, or of a file that names none."""
+"""Frame rate assumed for a single picture, or for a file that gives none."""
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video file says of itself, without decoding more than its first frame."""
+    """Size, rate and length of a video, as its file states them; only the first frame is decoded."""
 
     width: int
     """Width in pixels as shown, after rotation."""
@@ -33,7 +33,7 @@ class VideoInfo:
     fps: float
     """Average frames per second; 30 when the file does not say."""
     frames: int | None
-    """Number of frames, or None when the file does not say. An announcement, not a count."""
+    """Number of frames, as the file claims without counting; None when it does not say."""
     duration_s: float | None
     """Length in seconds, or None when the file does not say."""
     rotation: int
@@ -109,13 +109,13 @@ def transcode(
             with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
                 _encode(container, path, size, fps, info.fps)
         except av.FFmpegError as error:
-            raise OutputError(f"could not write {out}: {error.strerror}; nothing was left there") from error
+            raise OutputError(f"could not write {out}: {error.strerror}; no file was left there") from error
 
 
 def _encode(container: Any, path: str | Path, size: tuple[int, ...], fps: float | None, rate: float) -> None:
     """Encode the pictures of `path` at `size` (width, height) into an open mp4."""
     av = _pyav()
-    ticks = 90_000
+    ticks = 90_000  # a second
     stream = container.add_stream("libx264", rate=round(fps or rate) or 1)
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
@@ -132,7 +132,7 @@ def _encode(container: Any, path: str | Path, size: tuple[int, ...], fps: float 
 
 
 def _retimed(frames: Iterator[tuple[float, Any]], fps: float | None) -> Iterator[tuple[float, Any]]:
-    """`frames` at a constant rate: at each tick the latest one shown."""
+    """Yield `frames` at a constant rate: at each tick the latest one shown."""
     if fps is None:
         yield from frames
         return
@@ -157,11 +157,11 @@ def _pyav() -> ModuleType:
 
 @contextlib.contextmanager
 def _opened(path: str | Path) -> Iterator[tuple[Any, Any]]:
-    """The container and its first real video stream."""
+    """Yield the container and its first real video stream."""
     av = _pyav()
     path = Path(path)
     if not path.is_file():
-        raise DetectionError(f"wanted a video file, {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+        raise DetectionError(f"wanted a video file, but {path} {'is a folder' if path.is_dir() else 'does not exist'}")
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:
@@ -175,15 +175,15 @@ def _opened(path: str | Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _is_cover(stream: Any) -> bool:
-    """Whether this is the picture on a music file."""
+    """Return whether a stream is the cover picture of a music file."""
     return "attached_pic" in (stream.disposition.name or "")
 
 
 def _decoded(path: str | Path, container: Any, stream: Any) -> Iterator[Any]:
-    """Every frame that can be decoded; damaged parts are left out with a warning.
+    """Yield every frame that can be decoded; damaged parts are left out with a warning.
 
     Raises:
-        DetectionError: There is none.
+        DetectionError: No frame can be decoded.
     """
     av = _pyav()
     count = damaged = 0
@@ -205,7 +205,7 @@ def _decoded(path: str | Path, container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _timed_frames(path: str | Path) -> Iterator[tuple[float, Any]]:
-    """(seconds since the first frame, frame), strictly increasing."""
+    """Yield (seconds since the first frame, frame); the times strictly increase."""
     with _opened(path) as (container, stream):
         step = 1 / _rate(stream)
         start: float | None = None
@@ -225,7 +225,7 @@ def _rate(stream: Any) -> float:
 
 
 def _clockwise(frame: Any) -> int:
-    """Degrees, in steps of 90, by which to turn the stored picture clockwise."""
+    """Return the degrees, in steps of 90, by which to turn the stored picture clockwise."""
     return -round(frame.rotation / 90) * 90 % 360
 
 
@@ -234,7 +234,7 @@ def _shown_size(frame: Any, rotation: int) -> tuple[int, int]:
 
 
 def _upright(frame: Any, rotation: int, width: int, height: int) -> np.ndarray:
-    """The picture as shown, (height, width, 3) uint8 RGB."""
+    """Return the picture as shown, (height, width, 3) uint8 RGB."""
     stored = (height, width) if rotation in (90, 270) else (width, height)
     shrinks = stored[0] < frame.width
     rgb = frame.to_ndarray(

@@ -1,4 +1,4 @@
-"""What is wrong with keypoints or a data set, before anyone lifts or trains: said in words, and drawn."""
+"""Finds what is wrong with keypoints or a data set before they are lifted or trained on; reports and draws it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ __all__ = ["Finding", "Severity", "diagnose", "doctor", "draw", "report", "worst
 
 _NAMED = 3
 _ANY_FPS = 30.0
-"""What fills the place of a frame rate that is not known."""
+"""Stand-in for a frame rate that is not known."""
 _READ_AGAIN = "do what the message says (--fps, --detector-model) or convert the file, then look again"
 
 
@@ -40,25 +40,27 @@ def diagnose(
     rate_known: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Finding]:
-    """Look at one person's keypoints, or at a whole data set.
+    """Check one person's keypoints or a whole data set.
 
     Args:
         subject: Keypoints in any skeleton, or a benchmark's clips.
-        lifter: Person-scale weights that help to tell exchanged sides of keypoints without feet and scores; the
-            shipped ones when None. Data sets need none: their 3D joints tell.
-        rate_known: Whether the keypoints' `fps` is true; if not, what depends on it is not looked at.
+        lifter: Person-scale weights that help to find exchanged sides of keypoints without scores; the shipped ones
+            when None. They are not used for data sets, whose 3D joints show the sides.
+        rate_known: Whether the keypoints' `fps` is true; if not, checks that need it are left out.
         progress: Called with (clips done, clips in all) for a data set.
 
     Returns:
-        What was found, the worst first. Empty when nothing is worth a word.
+        Findings, the worst first; empty when there are none.
 
     Raises:
-        KindError: `subject` is neither.
+        KindError: `subject` is neither keypoints nor a data set.
     """
     if isinstance(subject, BenchmarkSet):
         return _diagnose_set(subject, progress)
     expect_keypoints(subject)
-    if lifter is None and subject.confidence is None and rate_known:  # scores tell sides better than perspective does
+    if (
+        lifter is None and subject.confidence is None and rate_known
+    ):  # scores show exchanged sides better than perspective does
         lifter = _shipped()
     findings = check_keypoints(Body(subject, rate_known), lifter)
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
@@ -74,16 +76,17 @@ def doctor(
     force: bool = False,
     console: Console | None = None,
 ) -> int:
-    """Look at keypoint files, videos and data sets, print what is wrong, and draw the joints with their names.
+    """Check keypoint files, videos and data sets, print what is wrong, and draw the joints with their names.
 
     Args:
-        inputs: What `poselift.read.read_keypoints` reads, or loaded data sets.
+        inputs: Files that `poselift.read.read_keypoints` reads, or loaded data sets.
         out: Folder for a drawing (SVG) of each person; none are made when None.
-        skeleton: Joint order of keypoint files, where it cannot be told or is another one than the file says.
-        fps: Frames per second of keypoint files that do not say; what needs it is not looked at when it is not known.
-        detector_model: Model file of the 2D detector, where a video needs one.
+        skeleton: Skeleton of keypoint files, which gives the order of their joints; found from the file when None.
+        fps: Frame rate of keypoint files in frames per second; the file's own when None. Where it has none, checks that
+            need the rate are left out.
+        detector_model: Model file of the 2D detector for videos; the model inside the mediapipe package when None.
         force: Overwrite drawings.
-        console: Where to print; standard output when None.
+        console: Console to print on; standard output when None.
 
     Returns:
         The exit status: 1 when there is an error or something cannot be read, else 0.
@@ -98,7 +101,8 @@ def doctor(
     failed = False
     for item in inputs:
         if isinstance(item, BenchmarkSet):
-            findings, people, name = diagnose(item), _example(item), item.name
+            people = tuple(clip.keypoints for clip in item.clips[:1])  # an example to draw
+            findings, name = diagnose(item), item.name
         else:
             name = str(item)
             joints, rate = (None, None) if is_video(item) else (skeleton, fps)
@@ -106,7 +110,7 @@ def doctor(
         console.print(report(name, findings))
         failed |= worst(findings) == "error"
         if out is not None:
-            for path in _drawn(people, out, result_name(Path(name)), force):
+            for path in _draw_all(people, out, result_name(Path(name)), force):
                 console.print(f"drawn: {path}", markup=False, highlight=False, soft_wrap=True)
     return int(failed)
 
@@ -114,7 +118,7 @@ def doctor(
 def _people(
     path: Path, skeleton: str | None, fps: float | None, model: Path | None, *, rate_known: bool = True
 ) -> tuple[tuple[Keypoints2D, ...], list[Finding]]:
-    """Everyone in a file, and what is wrong with them or with the file itself."""
+    """Return everyone in a file, and what is wrong with them or with the file itself."""
     findings: list[Finding] = []
     people: tuple[Keypoints2D, ...] = ()
     try:
@@ -123,8 +127,7 @@ def _people(
         return _people(path, skeleton, _ANY_FPS, model, rate_known=False)
     except SkeletonError as error:
         findings.append(_unread(error, "order", "name the joints' order (--skeleton)"))
-        people = _read_in_any_order(path)  # for the drawing
-        return people, findings
+        return _read_in_any_order(path), findings  # for the drawing
     except PoseliftError as error:
         return (), [_unread(error, "file", _READ_AGAIN)]
     for number, person in enumerate(people, 1):
@@ -135,11 +138,11 @@ def _people(
 
 
 def _unread(error: PoseliftError, check: str, advice: str) -> Finding:
-    return Finding("error", check, str(error), "it cannot be lifted", advice)
+    return Finding("error", check, str(error), "the file cannot be lifted", advice)
 
 
 def _read_in_any_order(path: Path) -> tuple[Keypoints2D, ...]:
-    """The file read in the order that its joints look most like; nothing when no skeleton has as many."""
+    """Read a file in the order that its joints look most like; empty when no skeleton has as many joints."""
     best: tuple[float, tuple[Keypoints2D, ...]] = (-np.inf, ())
     for skeleton in SKELETONS.values():
         try:
@@ -151,8 +154,8 @@ def _read_in_any_order(path: Path) -> tuple[Keypoints2D, ...]:
     return best[1]
 
 
-def _drawn(people: Sequence[Keypoints2D], out: Path, name: str, force: bool) -> list[Path]:
-    """Paths of the drawings that were written, one for each person."""
+def _draw_all(people: Sequence[Keypoints2D], out: Path, name: str, force: bool) -> list[Path]:
+    """Draw each person, and return the paths of the drawings."""
     paths = [out / f"{name}{'' if n == 1 else f'_person{n}'}.svg" for n in range(1, len(people) + 1)]
     for path in paths:
         check_free(path, overwrite=force)
@@ -162,12 +165,8 @@ def _drawn(people: Sequence[Keypoints2D], out: Path, name: str, force: bool) -> 
     return paths
 
 
-def _example(dataset: BenchmarkSet) -> tuple[Keypoints2D, ...]:
-    return tuple(clip.keypoints for clip in dataset.clips[:1])
-
-
 def _diagnose_set(dataset: BenchmarkSet, progress: Callable[[int, int], None] | None) -> list[Finding]:
-    """Findings of all clips; the same one in several clips is told once, with where."""
+    """Return the findings of all clips, each kind once, with the clips where it was found."""
     where: dict[tuple[Severity, str], list[tuple[Finding, str]]] = {}
     for done, clip in enumerate(dataset.clips, 1):
         for finding in [*check_keypoints(Body(clip.keypoints)), *check_truth(clip)]:
@@ -195,7 +194,7 @@ def _diagnose_set(dataset: BenchmarkSet, progress: Callable[[int, int], None] | 
 
 @cache
 def _shipped() -> Lifter | None:
-    """The shipped weights, when they are there and do not know where in the picture a person stands."""
+    """Return the shipped weights if they exist and are person-scale, that is, do not use the place in the picture."""
     if not shipped_lifters():
         return None
     lifter = load_lifter(threads=1)

@@ -15,12 +15,12 @@ LOW = ("left_knee", "right_knee", "left_ankle", "right_ankle")
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """2D keypoints with unseen joints as NaN, in float64, asked for by name."""
+    """2D keypoints in float64, with NaN for unseen joints, looked up by joint name."""
 
     keypoints: Keypoints2D
     """The person's keypoints."""
     rate_known: bool = True
-    """Whether `keypoints.fps` is the clip's frame rate; otherwise it only fills the place."""
+    """Whether `keypoints.fps` is the clip's frame rate, not a stand-in for one that is not known."""
 
     @cached_property
     def xy(self) -> np.ndarray:
@@ -28,16 +28,16 @@ class Body:
         return np.where(self.keypoints.seen[..., None], self.keypoints.xy, np.nan).astype(np.float64)
 
     def joint(self, name: str) -> np.ndarray:
-        """(T, 2) one joint; all NaN when the skeleton has none of this name."""
+        """Return one joint, (T, 2); all NaN when the skeleton has no joint of this name."""
         skeleton = self.keypoints.skeleton
         return self.xy[:, skeleton.index(name)] if name in skeleton else np.full(self.xy[:, 0].shape, np.nan)
 
     def both(self, joint: str) -> tuple[np.ndarray, np.ndarray]:
-        """The left one and the right one."""
+        """Return the left and the right joint of this name, each (T, 2)."""
         return self.joint(f"left_{joint}"), self.joint(f"right_{joint}")
 
     def middle(self, names: tuple[str, ...]) -> np.ndarray:
-        """(T, 2) mean of those joints that are seen; NaN where none is."""
+        """Return the mean of those joints that are seen, (T, 2); NaN where none is."""
         stacked = np.stack([self.joint(name) for name in names])
         seen = np.isfinite(stacked)
         count = seen.sum(0)
@@ -55,7 +55,7 @@ class Body:
 
 
 def agreement(a: np.ndarray, b: np.ndarray) -> float:
-    """How far two series (T,) have the same signs: sum of a b over the root of sum a² sum b²; NaN without data."""
+    """Return how well the signs of two series (T,) agree: sum(a b) / sqrt(sum(a²) sum(b²)); NaN without data."""
     both = np.isfinite(a) & np.isfinite(b)
     a, b = a[both], b[both]
     scale = float(np.sqrt((a**2).sum() * (b**2).sum()))

@@ -1,4 +1,4 @@
-"""What the doctor says: one thing that is wrong or worth knowing, what it does to the result, and what to do."""
+"""Findings: one thing that is wrong or worth knowing, what it does to the result, and what to do about it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,17 +16,17 @@ class Finding:
     severity: Severity
     """How bad it is."""
     check: str
-    """Name of what was looked at: order, sides, swaps, up, units, rate, picture, confidence, missing, jitter, ..."""
+    """Name of the check: order, sides, swaps, up, units, rate, picture, confidence, missing, jitter, ..."""
     wrong: str
     """What was found, with its numbers."""
     effect: str
-    """What becomes of it when it is lifted or trained on."""
+    """What happens when the data are lifted or trained on."""
     advice: str
     """What to do, with the flag where there is one."""
     where: str = ""
-    """Which person or clips; empty when there is only one."""
+    """The person or the clips that it is about; empty when there is only one."""
 
 
 def worst(findings: list[Finding]) -> Severity | None:
-    """The greatest severity among findings; None when there are none."""
+    """Return the greatest severity among findings; None when there are none."""
     return next((severity for severity in SEVERITIES if any(f.severity == severity for f in findings)), None)

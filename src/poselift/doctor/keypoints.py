@@ -1,4 +1,4 @@
-"""What can be wrong with one person's 2D keypoints. Each check takes a `Body` and gives its findings."""
+"""Checks of one person's 2D keypoints. Each check takes a `Body` and yields its findings."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,12 +15,12 @@ from poselift.prepare.swaps import find_swaps
 from poselift.skeleton import H36M_17
 
 NORMALIZED = 2.0
-"""Coordinates up to this are no pixels."""
+"""Greatest coordinate that is taken for normalised, not pixels."""
 SMALL_PX = 40
-"""People smaller than this are too blurred for a detector."""
+"""Size in pixels below which people are too blurred for a detector."""
 
 SHUFFLED = (0.4, 0.6)
-"""Gains in likeness (`order_gain`) that make a wrong order likely, and sure."""
+"""Gains in likeness (`order_gain`) above which a wrong order is a warning, and an error."""
 
 _UPSIDE_DOWN = 0.3
 _MOST = 0.8
@@ -31,11 +31,11 @@ _MANY_SWAPS = 0.15
 
 
 def check_keypoints(body: Body, lifter: Lifter | None = None) -> list[Finding]:
-    """Everything that the checks of this module find.
+    """Return everything that the checks of this module find.
 
     Args:
         body: The person. Checks that need the frame rate are left out where it is not known.
-        lifter: A person-scale lifter for the check of exchanged sides; None to do without that part.
+        lifter: A person-scale lifter for the check of exchanged sides; None to leave out the perspective.
     """
     if not body.keypoints.seen.any():
         return [_nobody()]
@@ -56,14 +56,14 @@ def _units(body: Body) -> Iterator[Finding]:
     if largest <= NORMALIZED:
         yield Finding(
             "error", "units", f"coordinates reach {largest:.3g} only: they are normalised, not pixels",
-            "poses come out stretched unless the picture was square, and weights that know the picture fail",
+            "poses come out stretched unless the picture was square, and weights that use the picture's size fail",
             "from 0..1: x times the picture's width, y times its height; from -1..1: (x + 1) * width / 2 and "
             "(y + height / width) * width / 2",
         )  # fmt: skip
         return
     if body.size_px < SMALL_PX:
         yield Finding(
-            "warning", "units", f"the person is {body.size_px:.0f} pixels large", "a pixel of error is centimetres",
+            "warning", "units", f"the person is {body.size_px:.0f} pixels large", "one pixel of error is centimetres",
             "run the detector on the full picture, or cut the person out and enlarge",
         )  # fmt: skip
     if size := body.keypoints.image_size:
@@ -72,7 +72,7 @@ def _units(body: Body) -> Iterator[Finding]:
             yield Finding(
                 "error", "picture",
                 f"{100 * outside:.0f} % of the joints lie outside of the {size[0]}x{size[1]} picture",
-                "weights that know the picture see someone elsewhere",
+                "weights that use the picture's size see the person elsewhere",
                 "give lift the picture's true size (--image-size)",
             )  # fmt: skip
 
@@ -93,7 +93,7 @@ def _order(body: Body) -> Iterator[Finding]:
     try:
         check_convertible(body.keypoints.skeleton, H36M_17)
     except SkeletonError as error:
-        yield Finding("error", "order", str(error), "it cannot be lifted", "use keypoints that have these joints")
+        yield Finding("error", "order", str(error), "the clip cannot be lifted", "use keypoints that have these joints")
 
 
 def _up(body: Body) -> Iterator[Finding]:
@@ -106,7 +106,7 @@ def _up(body: Body) -> Iterator[Finding]:
     if (height[:, 1] < -_UPSIDE_DOWN).mean() > _MOST:
         yield Finding(
             "error", "up", "heads are below feet: y points up, or the picture stands on its head",
-            "people are lifted upside down, as in nothing the weights have seen",
+            "people are lifted upside down, which the weights have never seen",
             "replace y by the picture's height - y",
         )  # fmt: skip
     elif (np.abs(height[:, 0]) > 2 * np.abs(height[:, 1])).mean() > _MOST:
@@ -144,7 +144,7 @@ def _swaps(body: Body) -> Iterator[Finding]:
             "warning" if share > _MANY_SWAPS else "info", "swaps",
             f"left and right {group} are exchanged for a moment, in {frames.sum()} frames (the first is {first})",
             "limbs jump across the body",
-            "nothing: lifting repairs it; before training, run `poselift.prepare.swaps.repair_swaps`",
+            "do nothing: lifting repairs them; before training, run `poselift.prepare.swaps.repair_swaps`",
         )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def _rate(body: Body) -> Iterator[Finding]:
     if not body.rate_known:
         yield Finding(
             "info", "rate", "the frame rate is not known: swaps, rate, jitter and perspective were not looked at",
-            "lifting refuses the file", "give it with --fps",
+            "lifting refuses the file", "give the rate with --fps",
         )  # fmt: skip
         return
     fps = body.keypoints.fps
@@ -166,21 +166,25 @@ def _rate(body: Body) -> Iterator[Finding]:
         return
     steps = pace.gait(body)
     odds = pace.log_odds(body)
-    effect = "velocities are off by as much, and the weights see motion at a pace that they do not know"
+    effect = (
+        "velocities are wrong by the same factor, and the weights see motion at a pace that they were not trained on"
+    )
     advice = "check the rate of the video, and give it for the keypoint file (--fps)"
     if steps and steps.strides_hz > pace.MOST_STRIDES_HZ:
-        said = f"{2 * steps.strides_hz:.1f} steps a second at {fps:g} fps: runners take 3.2 at most; is it {fps / 2:g}?"
-        yield Finding("warning", "rate", said, effect, advice)
+        wrong = (
+            f"{2 * steps.strides_hz:.1f} steps a second at {fps:g} fps: runners take 3.2 at most; is it {fps / 2:g}?"
+        )
+        yield Finding("warning", "rate", wrong, effect, advice)
     elif steps and steps.strides_hz < pace.FEWEST_STRIDES_HZ:
-        said = f"{2 * steps.strides_hz:.2f} steps a second at {fps:g} fps: walkers take 1.5; is it {2 * fps:g}?"
-        yield Finding("warning", "rate", said, effect, advice)
+        wrong = f"{2 * steps.strides_hz:.2f} steps a second at {fps:g} fps: walkers take 1.5; is it {2 * fps:g}?"
+        yield Finding("warning", "rate", wrong, effect, advice)
     elif not steps and odds > pace.LIKELY_LOG_ODDS:
-        said = f"limbs are fast for {fps:g} fps: {fps / 2:g} is {np.exp(odds):.0f} times as likely, all else equal"
-        yield Finding("warning" if odds > pace.CLEAR_LOG_ODDS else "info", "rate", said, effect, advice)
+        wrong = f"limbs are fast for {fps:g} fps: {fps / 2:g} is {np.exp(odds):.0f} times as likely, all else equal"
+        yield Finding("warning" if odds > pace.CLEAR_LOG_ODDS else "info", "rate", wrong, effect, advice)
 
 
 def _repeats(body: Body) -> float:
-    """Share of frames in which nothing has moved at all since the one before."""
+    """Return the share of frames in which nothing has moved since the frame before."""
     xy = np.nan_to_num(body.xy, nan=-1.0)
     still = (xy[1:] == xy[:-1]).all((1, 2)) & np.isfinite(body.xy[1:]).any((1, 2))
     return float(still.sum()) / len(xy) if len(xy) >= 10 else 0.0
@@ -191,12 +195,12 @@ def _picture(body: Body) -> Iterator[Finding]:
     if size is None:
         yield Finding(
             "info", "picture", "the picture's size is not known", "weights with the benchmarks' normalisation need it",
-            "give it to lift (--image-size) where the weights ask for it",
+            "give the size to lift (--image-size) where the weights ask for it",
         )  # fmt: skip
     elif size[1] > 1.1 * size[0]:
         yield Finding(
             "info", "picture", f"the picture is upright ({size[0]}x{size[1]})",
-            "person-scale weights do not mind; weights of the benchmarks have only seen square pictures",
+            "person-scale weights are not affected; weights of the benchmarks were trained on square pictures only",
             "use person-scale weights, such as those that ship (--lifter auto)",
         )  # fmt: skip
 
@@ -205,19 +209,19 @@ def _confidence(body: Body) -> Iterator[Finding]:
     scores = body.keypoints.confidence
     if scores is None:
         yield Finding(
-            "info", "confidence", "there are no scores", "every joint that has a place counts as surely seen",
+            "info", "confidence", "there are no scores", "every joint that has coordinates counts as seen",
             "write the detector's scores beside x and y if it gives them",
         )  # fmt: skip
         return
     positive = scores[scores > 0]
     if positive.max() > 1:
         yield Finding(
-            "warning", "confidence", f"scores reach {positive.max():.3g}", "they count in proportion to the median",
+            "warning", "confidence", f"scores reach {positive.max():.3g}", "scores are used relative to their median",
             "scale them to 0..1",
         )  # fmt: skip
     elif len(np.unique(positive)) == 1 and positive.size > 50:
         yield Finding(
-            "info", "confidence", f"every score is {positive[0]:.3g}: they say nothing",
+            "info", "confidence", f"every score is {positive[0]:.3g}, so that they carry no information",
             "every joint counts as equally sure", "write the detector's own scores if it gives them",
         )  # fmt: skip
     elif np.median(positive) < 0.3:
@@ -242,8 +246,8 @@ def _missing(body: Body) -> Iterator[Finding]:
     if never:
         yield Finding(
             "warning" if limbs & set(never) else "info", "missing", f"never seen: {', '.join(never)}",
-            "made up from other joints where there is a rule, and else placed in the body's middle",
-            "nothing, if they are out of the picture; lifted limbs that were not seen are guesses",
+            "they are made up from other joints where there is a rule, and else placed in the body's middle",
+            "do nothing if they are out of the picture; lifted limbs that were not seen are guesses",
         )  # fmt: skip
     share = 1 - seen.mean()
     if share > _MANY_MISSING:
@@ -264,7 +268,7 @@ def _jitter(body: Body) -> Iterator[Finding]:
         yield Finding(
             "warning" if noise > _JITTER[1] * body.size_px else "info", "jitter",
             f"joints tremble by about {noise:.2g} pixels, {100 * noise / body.size_px:.1f} % of the person",
-            "so does the result, in depth most of all", "nothing, or smooth the keypoints before",
+            "the result trembles too, most of all in depth", "do nothing, or smooth the keypoints before lifting",
         )  # fmt: skip
 
 
@@ -283,4 +287,4 @@ def _jumps(body: Body) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Body], Iterator[Finding]], ...] = (
     _order, _units, _up, _swaps, _rate, _picture, _confidence, _missing, _jitter, _jumps,
 )  # fmt: skip
-"""Every check that needs nothing but the person."""
+"""Every check that needs only the person."""

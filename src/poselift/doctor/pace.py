@@ -1,7 +1,7 @@
-"""Whether a clip runs at the frame rate it is said to have: from the rhythm of steps, and from how fast limbs move.
+"""Whether a clip runs at its claimed frame rate, judged by the rhythm of steps and by how fast limbs move.
 
 A rate twice too high makes every motion twice as fast. Walkers take 1.5 to 2.3 steps a second and runners up to 3.2;
-in everything else, limbs differ so much in speed that only the fastest can be told from a wrong rate.
+in other motions, limbs differ so much in speed that a rate looks wrong only where they are very fast.
 """
 
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ import numpy as np
 from poselift.doctor.body import Body
 
 MOST_STRIDES_HZ = 1.65
-"""Two steps a stride: 1 in 100 strides of walking and running is quicker than 1.55 a second."""
+"""Most strides (two steps) a second: 1 in 100 strides of walking and running is quicker than 1.55 a second."""
 FEWEST_STRIDES_HZ = 0.47
-"""1 in 100 is slower."""
+"""Fewest strides a second: 1 in 100 is slower."""
 CLEAR_LOG_ODDS = 2.5
-"""Log odds of a rate twice too high that are worth a warning: 1 in 100 true rates has them."""
+"""Log odds of a rate twice too high from which it is a warning: 1 in 100 true rates reaches them."""
 LIKELY_LOG_ODDS = 1.0
-"""Those that are worth a word: 1 in 12 true rates."""
+"""Log odds from which it is reported as good to know: 1 in 12 true rates reaches them."""
 LAGS_S = (0.1, 0.4)
-"""Times over which limbs are watched."""
+"""Times in seconds over which the motion of limbs is measured."""
 TOO_HIGH = (4.4, -1.22, -2.18, 5.22)
-"""Log odds for each of `limb_features`, and the last for none: fitted to motion capture (benchmarks/doctor.py). There
-is no such fit for a rate that is too low: people may stand still at any rate."""
+"""Log odds for each of `limb_features` and a constant, fitted to motion capture (benchmarks/doctor.py). There is no
+such fit for a rate that is too low: people may stand still at any rate."""
 
 _LIMBS = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in ("wrist", "ankle", "elbow", "knee"))
 _LONGEST_STRIDE_S = 2.6
 _LEAST_SWING = 0.07
-"""Root mean square distance between the legs' joints, in person sizes, of what can be called steps."""
+"""Least root mean square distance between the legs' joints, in person sizes, that counts as steps."""
 _SEEN = 0.6
 
 
@@ -42,7 +42,7 @@ class Gait:
 
 
 def gait(body: Body) -> Gait | None:
-    """The rhythm of someone who walks or runs; None where the legs have none."""
+    """Return the rhythm of someone who walks or runs; None where the legs have no rhythm."""
     apart = _legs_apart(body)
     if apart is None:
         return None
@@ -67,7 +67,7 @@ def gait(body: Body) -> Gait | None:
 
 
 def _legs_apart(body: Body) -> np.ndarray | None:
-    """(T, 4) left minus right ankle and knee in person sizes, gaps filled in time; None when too little is seen."""
+    """Return left minus right ankle and knee, (T, 4) person sizes, gaps interpolated; None if too little is seen."""
     apart = np.concatenate([np.subtract(*body.both(joint)) for joint in ("ankle", "knee")], axis=1) / body.size_px
     seen = np.isfinite(apart)
     if len(apart) < body.keypoints.fps or seen.mean(0).min() < _SEEN:
@@ -82,10 +82,10 @@ def _likeness(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def limb_features(body: Body) -> np.ndarray | None:
-    """(3,) logarithms of how far wrists, ankles, elbows and knees get in each of `LAGS_S`, and of their spread.
+    """Return the logarithms (3,) of how far limbs move in each of `LAGS_S`, and of their spread.
 
-    Relative to the pelvis (the middle of the hips), in person sizes; None when the clip is too short or too little of
-    it is seen.
+    Limbs are wrists, ankles, elbows and knees relative to the middle of the hips, in person sizes. None when the clip
+    is too short or too little of it is seen.
     """
     fps = body.keypoints.fps
     hips = body.middle(("left_hip", "right_hip"))
@@ -105,6 +105,6 @@ def limb_features(body: Body) -> np.ndarray | None:
 
 
 def log_odds(body: Body) -> float:
-    """Log odds that the rate is said twice too high; 0 for no idea."""
+    """Return the log odds that the claimed rate is twice too high; 0 where the clip gives no evidence."""
     features = limb_features(body)
     return 0.0 if features is None else float(np.dot(TOO_HIGH, [*features, 1]))

@@ -12,8 +12,8 @@ _MARGIN = np.array((210.0, 90.0))
 _LINE = 18.0
 
 
-def telling_frame(keypoints: Keypoints2D) -> int:
-    """The frame that shows the most joints, and among those the one that shows them farthest apart."""
+def clearest_frame(keypoints: Keypoints2D) -> int:
+    """Return the frame that shows the most joints, and among those the one that shows them farthest apart."""
     seen = keypoints.seen
     most = np.flatnonzero(seen.sum(1) == seen.sum(1).max())
     xy = np.where(seen[most][..., None], keypoints.xy[most], np.nan)
@@ -23,16 +23,16 @@ def telling_frame(keypoints: Keypoints2D) -> int:
 
 
 def draw(keypoints: Keypoints2D, title: str) -> str:
-    """An SVG of `telling_frame`: bones, joints and their names; what the data calls left is red, right is blue.
+    """Draw `clearest_frame` as SVG: bones, joints and their names; joints named left are red, right ones blue.
 
     Args:
         keypoints: The person.
-        title: Written above.
+        title: Text above the drawing.
 
     Returns:
         The file's text. y points down as in the picture.
     """
-    frame = telling_frame(keypoints)
+    frame = clearest_frame(keypoints)
     seen, skeleton = keypoints.seen[frame], keypoints.skeleton
     xy = np.where(seen[:, None], keypoints.xy[frame], np.nan).astype(np.float64)
     low, high = (np.nanmin(xy, 0), np.nanmax(xy, 0)) if seen.any() else (np.zeros(2), np.ones(2))
@@ -60,7 +60,7 @@ def draw(keypoints: Keypoints2D, title: str) -> str:
 
 
 def _labels(place: np.ndarray, joints: np.ndarray, names: tuple[str, ...], x: float, inner: float) -> list[str]:
-    """Joints (indices) as dots, their names in a column at x, and lines between from `inner` on."""
+    """Return the SVG of joints (indices) as dots, their names in a column at x, and lines from the dots to `inner`."""
     lines, lowest = [], 0.0
     for joint in joints[np.argsort(place[joints, 1])]:
         (px, py), color = place[joint], _color(names[joint])

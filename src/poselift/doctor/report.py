@@ -10,21 +10,21 @@ _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 def report(title: str, findings: list[Finding]) -> RenderableType:
-    """What `rich` prints: the worst first, each with what it does to the result and what to do.
+    """Return findings for `rich` to print: the worst first, each with its effect on the result and advice.
 
     Args:
-        title: What was looked at.
-        findings: What was found.
+        title: Name of the file or data set.
+        findings: Findings about it.
     """
     if not findings:
         return Text(f"{title}: nothing is wrong", style="green")
     rows = Table.grid(padding=(0, 1))
     for finding in sorted(findings, key=lambda found: SEVERITIES.index(found.severity)):
-        said = Text()
-        said.append(f"{finding.check}: ", style="bold")
-        said.append(f"{finding.wrong}\n" + (f"in {finding.where}\n" if finding.where else ""))
-        said.append(f"then: {finding.effect}\nadvice: {finding.advice}", style="dim")
-        rows.add_row(Text(finding.severity, style=_STYLES[finding.severity]), said)
+        text = Text()
+        text.append(f"{finding.check}: ", style="bold")
+        text.append(f"{finding.wrong}\n" + (f"in {finding.where}\n" if finding.where else ""))
+        text.append(f"then: {finding.effect}\nadvice: {finding.advice}", style="dim")
+        rows.add_row(Text(finding.severity, style=_STYLES[finding.severity]), text)
     counts = [(severity, sum(f.severity == severity for f in findings)) for severity in SEVERITIES]
     summary = ", ".join(f"{count} {severity}" for severity, count in counts if count)
     return Group(Text(f"{title}: {summary}", style="bold"), rows)

@@ -1,9 +1,9 @@
 """Whether left and right are exchanged throughout a clip.
 
-To a camera very far away a person with exchanged sides looks just like another person, mirrored in depth. What tells
-them apart is small: near parts of the body look larger; toes that point to a camera above the floor are lower in the
-picture than the heels; the side that is turned away is the one that detectors are less sure of. Each is a vote, and
-nothing is said unless one is clear and none speaks against it.
+To a camera very far away, a person with exchanged sides looks just like another person, mirrored in depth. Three small
+cues tell them apart: near parts of the body look larger; toes that point to a camera above the floor are lower in the
+picture than the heels; detectors are less sure of the side that is turned away. Each cue is a vote: sides are called
+exchanged only if one vote is clear and none is against it.
 """
 
 from dataclasses import replace
@@ -17,9 +17,9 @@ from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
 
 FEWEST_FRAMES = 20
-"""Frames that must show arms and legs, or be lifted for the perspective, before anything is said of them."""
-FEWEST_TELLING = 45
-"""Frames in which feet or confidence must tell. Fewer agree by chance: with scores that say nothing, 18 of 100 true
+"""Fewest frames that must show arms and legs, or be lifted for the perspective, before they are judged."""
+FEWEST_CLEAR_FRAMES = 45
+"""Fewest frames in which feet or confidence must be clear. Fewer agree by chance: with random scores, 18 of 100 true
 single frames and 3 of 100 clips of 15 frames were called exchanged (benchmarks/doctor.py --frames)."""
 OPPOSED = -0.5
 """Agreement below which arms and legs have different sides. Twisted people reach -0.2 over a clip."""
@@ -39,9 +39,9 @@ _MOST_FRAMES = 405
 
 
 def arms_against_legs(body: Body) -> float:
-    """Agreement of the shoulders' direction with the hips': near 1, and near -1 where one of them is exchanged.
+    """Return the agreement of the shoulders' direction with the hips': near 1, or near -1 if one pair is exchanged.
 
-    NaN where fewer than `FEWEST_FRAMES` show both.
+    It is NaN where fewer than `FEWEST_FRAMES` show both.
     """
     (left_shoulder, right_shoulder), (left_hip, right_hip) = body.both("shoulder"), body.both("hip")
     shoulders, hips = left_shoulder - right_shoulder, left_hip - right_hip
@@ -51,11 +51,11 @@ def arms_against_legs(body: Body) -> float:
 
 
 def exchanged(body: Body, lifter: Lifter | None) -> list[str]:
-    """Reasons to believe that left and right are exchanged in the whole clip; empty when nothing says so.
+    """Return reasons to believe that left and right are exchanged in the whole clip; empty when there are none.
 
     Args:
         body: The person.
-        lifter: A person-scale lifter, for keypoints in its own joint order; None to do without.
+        lifter: A person-scale lifter, for keypoints of its skeleton; None to leave out the perspective.
     """
     votes = {
         "the toes point away from where the hips face": CLEAR * feet(body) / CLEAR_FEET,
@@ -70,25 +70,25 @@ def exchanged(body: Body, lifter: Lifter | None) -> list[str]:
 
 
 def feet(body: Body) -> float:
-    """Agreement of the hips' and shoulders' direction with the feet's; 0 where it cannot be told.
+    """Return the agreement of the hips' and shoulders' direction with the feet's; 0 where too few frames are clear.
 
-    Who faces the camera has the left hip right in the picture, and toes below the heels. A heel that rises in walking
-    looks the same from behind, so the foot whose heel is lower against its toes counts.
+    A person who faces the camera has the left hip right in the picture, and toes below the heels. A heel that rises in
+    walking looks the same from behind, so the foot whose heel is lower against its toes counts.
     """
     name = "foot_index" if "left_foot_index" in body.keypoints.skeleton else "big_toe"
     across = sum((left - right)[:, 0] for left, right in (body.both("hip"), body.both("shoulder"))) / body.size_px
     (left_toe, right_toe), (left_heel, right_heel) = body.both(name), body.both("heel")
     down = np.minimum((left_toe - left_heel)[:, 1], (right_toe - right_heel)[:, 1]) / body.size_px
-    told = np.isfinite(across) & np.isfinite(down) & (np.abs(across) > 2 * _FACING) & (np.abs(down) > _FACING / 3)
-    if told.sum() < max(FEWEST_TELLING, 0.2 * len(told)):
+    clear = np.isfinite(across) & np.isfinite(down) & (np.abs(across) > 2 * _FACING) & (np.abs(down) > _FACING / 3)
+    if clear.sum() < max(FEWEST_CLEAR_FRAMES, 0.2 * len(clear)):
         return 0.0
-    return agreement(np.sign(across[told]), down[told])
+    return agreement(np.sign(across[clear]), down[clear])
 
 
 def confidence(body: Body) -> float:
-    """Agreement of the way the knees bend with which side the detector is surer of; 0 where it cannot be told.
+    """Return the agreement of the way the knees bend with the side the detector is surer of; 0 where it is not clear.
 
-    Who walks to the right of the picture turns the right side to the camera.
+    A person who walks to the right of the picture turns the right side to the camera.
     """
     scores, skeleton = body.keypoints.confidence, body.keypoints.skeleton
     if scores is None:
@@ -102,25 +102,27 @@ def confidence(body: Body) -> float:
     if not pairs:
         return 0.0
     surer = np.mean([scores[:, right] - scores[:, left] for left, right in pairs], axis=0)
-    told = np.isfinite(forward)
-    if told.sum() < FEWEST_TELLING or np.abs(forward[told]).mean() < _FACING or np.abs(surer[told]).mean() < _SHARES:
+    known = np.isfinite(forward)
+    if known.sum() < FEWEST_CLEAR_FRAMES or np.abs(forward[known]).mean() < _FACING:
+        return 0.0
+    if np.abs(surer[known]).mean() < _SHARES:
         return 0.0
     return agreement(forward, surer)
 
 
 def perspective(keypoints: Keypoints2D, lifter: Lifter) -> float:
-    """Log odds that left and right are as they should be, from what a lifter makes of the clip and of its exchange."""
+    """Return the log odds that left and right are correct, from lifting the clip as it is and with sides exchanged."""
     if len(keypoints) < FEWEST_FRAMES:
         return 0.0
     return float(np.dot(WEIGHTS, perspective_features(keypoints, lifter)))
 
 
 def perspective_features(keypoints: Keypoints2D, lifter: Lifter) -> np.ndarray:
-    """What speaks for the sides as they are, against their exchange; changes sign when they are exchanged.
+    """Return evidence for the sides as they are against exchanged ones; it changes sign when they are exchanged.
 
     Returns:
-        (3,): how much more the lifted near parts are enlarged in the picture (1/m), how much less the body leans away
-        from the camera's picture plane as if seen from below, and how much smaller the misfit is (logarithm).
+        (3,): by how much more the lifted near parts are enlarged in the picture (1/m), by how much less the body
+        leans away from the picture plane as if seen from below, and the logarithm of how much smaller the misfit is.
     """
     first = _first(keypoints)
     other = replace(first, xy=first.xy[:, list(first.skeleton.flipped)])
@@ -135,7 +137,7 @@ def _first(keypoints: Keypoints2D) -> Keypoints2D:
 
 
 def _explained(keypoints: Keypoints2D, lifter: Lifter) -> tuple[float, float, float]:
-    """How the picture follows from the lifted poses: enlargement with nearness, lean, and mean squared misfit."""
+    """Return how the lifted poses explain the picture: enlargement with nearness, lean, and mean squared misfit."""
     poses = lift(keypoints, lifter, repair=False).xyz.astype(np.float64)
     seen = keypoints.seen[..., None]
     picture = _centred(np.where(seen, keypoints.xy, 0), seen)
@@ -146,21 +148,21 @@ def _explained(keypoints: Keypoints2D, lifter: Lifter) -> tuple[float, float, fl
     rest = picture / scale - flat
     near = _centred(-poses[..., :2] * poses[..., 2:], seen)
     near = near - flat * ((near * flat).sum((1, 2)) / square)[:, None, None]
-    told = np.isfinite(rest).all((1, 2))
-    rest, near = rest[told], near[told]
+    fitted = np.isfinite(rest).all((1, 2))
+    rest, near = rest[fitted], near[fitted]
     enlarged = (near * rest).sum() / max((near**2).sum(), 1e-9)
-    misfit = max((rest**2).sum() - enlarged * (near * rest).sum(), 1e-9) / max(told.sum(), 1)
+    misfit = max((rest**2).sum() - enlarged * (near * rest).sum(), 1e-9) / max(fitted.sum(), 1)
     return float(enlarged), _lean(poses, keypoints.skeleton), float(misfit)
 
 
 def _lean(poses: np.ndarray, skeleton: Skeleton) -> float:
-    """Mean depth of the unit vector from the feet to the thorax; negative where the camera is above."""
+    """Return the mean depth of the unit vector from the feet to the thorax; negative where the camera is above."""
     feet = poses[:, list(skeleton.indices(["left_ankle", "right_ankle"]))].mean(1)
     up = poses[:, skeleton.index("thorax")] - feet
     return float((up / np.maximum(np.linalg.norm(up, axis=-1, keepdims=True), 1e-9))[:, 2].mean())
 
 
 def _centred(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(T, J, 2) relative to the mean of the frame's seen joints, 0 where unseen."""
+    """Return points (T, J, 2) relative to the mean of the frame's seen joints; 0 where unseen."""
     mean = (points * seen).sum(1, keepdims=True) / np.maximum(seen.sum(1, keepdims=True), 1)
     return (points - mean) * seen

@@ -1,4 +1,4 @@
-"""What can be wrong with a benchmark's 3D joints, and between them and their keypoints."""
+"""Checks of a benchmark's 3D joints, and of how they fit their keypoints."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from poselift.doctor.finding import Finding
 from poselift.skeleton import Skeleton
 
 LEG_M = 0.85
-"""Length of a leg from hip to ankle."""
+"""Length of a leg from hip to ankle in metres."""
 
 _UNITS = {"millimetres": 1000.0, "centimetres": 100.0}
 _LEG_RANGE = (0.5, 1.6)
@@ -22,7 +22,7 @@ _FRAMES = 300
 
 
 def check_truth(clip: BenchmarkClip) -> list[Finding]:
-    """Everything that is wrong with a clip's 3D joints, its valid frames, and how they fit the keypoints."""
+    """Return everything that is wrong with a clip's 3D joints and valid frames, and with their fit to the keypoints."""
     valid = np.flatnonzero(clip.valid)
     if not len(valid):
         return [_finding("warning", "valid", "no frame is valid", "nothing is scored or learned", "drop this sequence")]
@@ -78,7 +78,7 @@ def _frame(xyz: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
 
 
 def _knees(xyz: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
-    """Knees bend forward, and forward is left times up."""
+    """Yield a finding if knees bend backwards; forward is the cross product of left and up."""
     top = next((name for name in ("thorax", "neck", "head_top", "head") if name in skeleton), None)
     if top is None or "left_hip" not in skeleton:
         return
@@ -91,8 +91,8 @@ def _knees(xyz: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
         if skeleton.joints[hip].endswith("hip"):
             offset = xyz[:, knee] - (xyz[:, hip] + xyz[:, ankle]) / 2
             bent.append((offset * forward).sum(-1))
-    told = np.concatenate(bent)
-    if agreement(told, np.ones_like(told)) < _KNEES:
+    forwards = np.concatenate(bent)
+    if agreement(forwards, np.ones_like(forwards)) < _KNEES:
         yield _finding(
             "error", "sides", "knees bend backwards: left and right are exchanged, or an axis is mirrored",
             "weights learn people that do not exist", "exchange left and right joints, or check each axis' sign",
@@ -100,7 +100,7 @@ def _knees(xyz: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
 
 
 def _projection(clip: BenchmarkClip, frames: np.ndarray, xyz: np.ndarray) -> Iterator[Finding]:
-    """Whether some camera sees the joints where the keypoints are."""
+    """Yield a finding if no pinhole camera sees the joints where the keypoints are."""
     both = [name for name in clip.skeleton.joints if name in clip.keypoints.skeleton]
     joints = xyz[:, list(clip.skeleton.indices(both))]
     places = list(clip.keypoints.skeleton.indices(both))
@@ -134,7 +134,7 @@ def _other_side(name: str) -> str:
 
 
 def _misfit(xyz: np.ndarray, clip: BenchmarkClip, frames: np.ndarray, places: list[int]) -> float:
-    """Median distance between keypoints and the best pinhole camera's view of the joints, in person sizes."""
+    """Return the median distance of keypoints from the best pinhole camera's view of the joints, in person sizes."""
     seen = clip.keypoints.seen[frames][:, places]
     depth = np.maximum(xyz[..., 2:], 0.1)
     rays, pixels = (xyz[..., :2] / depth)[seen], clip.keypoints.xy[frames][:, places][seen].astype(np.float64)

@@ -1,11 +1,11 @@
-"""Keypoint files in, pose files out: one module a format, chosen by what a path is."""
+"""Read keypoint files and write pose files: one module for each format, chosen by the ending of the path."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from poselift.errors import FormatError
 from poselift.files import FOLDER, check_free, found_at, read_json, written_whole
-from poselift.formats.clip import Wish
+from poselift.formats.clip import Override
 from poselift.formats.coco import read_detections
 from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
 from poselift.formats.json_file import read_keypoints_json, read_poses_json, write_keypoints_json, write_poses_json
@@ -23,37 +23,37 @@ POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html")
 def read_keypoints_file(
     path: str | Path, *, skeleton: Skeleton | str | None = None, fps: float | None = None
 ) -> tuple[Keypoints2D, ...]:
-    """Keypoints of each person in a file or folder, those seen longest first where people had to be told apart.
+    """Read the keypoints of each person in a file or folder; where people had to be tracked, the longest seen is first.
 
     Args:
-        path: A folder of OpenPose JSON, or an .npz, .csv or .json file (own layouts, one frame of OpenPose, or a list
-            of detections by AlphaPose or for COCO); `poselift.formats.npz` and its neighbours describe each.
-        skeleton: Joint order of the keypoints. Without it the file's own word counts, and then the places of the
-            joints, if they tell.
+        path: A folder of OpenPose JSON, or an .npz, .csv or .json file (poselift's layouts, one frame of OpenPose, or a
+            list of detections by AlphaPose or for COCO); the modules of `poselift.formats` describe each.
+        skeleton: Joint order of the keypoints. When None, the order that the file names, else the order that the places
+            of the joints show.
         fps: Frames per second; needed where the file does not say.
 
     Raises:
-        FormatError: Nothing is there, it is in no known format, broken, empty, or without frame rate.
+        FormatError: The file is missing, broken, empty, in no known format, or without frame rate.
         UntrustedPickle: An npz file holds Python objects.
-        SkeletonError: The joints fit no skeleton, do not tell which, or contradict the file's own word.
+        SkeletonError: The joints fit no skeleton, could be of several, or contradict the skeleton that the file names.
         ShapeError: `fps` is not positive.
     """
     path = Path(path)
-    wish = Wish(None if skeleton is None else get_skeleton(skeleton), fps)
+    override = Override(None if skeleton is None else get_skeleton(skeleton), fps)
     if found_at(path) == FOLDER:
-        return read_openpose(path, wish)
+        return read_openpose(path, override)
     readers = {".npz": read_keypoints_npz, ".csv": read_keypoints_csv, ".json": _read_json}
-    return readers[_ending(path, KEYPOINT_ENDINGS)](path, wish)
+    return readers[_ending(path, KEYPOINT_ENDINGS)](path, override)
 
 
 def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write one person's keypoints as .npz, .csv or .json, to be read by `read_keypoints_file`.
+    """Write one person's keypoints as .npz, .csv or .json, which `read_keypoints_file` reads.
 
     Raises:
         KindError: `keypoints` is no `Keypoints2D`.
-        FormatError: Another ending.
+        FormatError: `path` has another ending.
         OutputExistsError: `path` exists and `overwrite` is off.
-        OutputError: It cannot be written; nothing is left.
+        OutputError: The file cannot be written; no part of it is left.
     """
     expect_keypoints(keypoints)
     path = Path(path)
@@ -66,21 +66,21 @@ def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool
 def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> None:
     """Write poses in the format of the ending: .npz, .csv, .json, .bvh (animation) or .html (viewer).
 
-    Lengths are metres in the axes of `poses.frame`, except where a format has its own habits, which its module names.
-    What was observed of each joint, and which frames are gaps, stands in each; for BVH, which has no place for it, in a
-    file beside it that is called `<name>.bvh.json`.
+    Lengths are metres in the axes of `poses.frame`, except where a format has its own conventions, which its module
+    names. Each format holds how far each joint was observed and which frames are gaps; BVH has no place for these, so
+    they are in a file beside it called `<name>.bvh.json`.
 
     Raises:
         KindError: `poses` is no `Poses3D`.
-        FormatError: Another ending.
+        FormatError: `path` has another ending.
         OutputExistsError: `path` exists and `overwrite` is off.
-        OutputError: It cannot be written; nothing is left.
+        OutputError: The file cannot be written; no part of it is left.
     """
     expect_poses(poses)
     path = Path(path)
     ending = _known(path, POSE_ENDINGS)
     if ending == ".html":
-        from poselift.viewer import write_viewer  # only imported when asked for, as BVH is
+        from poselift.viewer import write_viewer  # only imported when needed, as BVH is
 
         write_viewer(poses, path, overwrite=overwrite)  # guards the file itself, and titles the page by its name
         return
@@ -90,25 +90,25 @@ def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> 
     with written_whole(path, overwrite=overwrite) as file:
         write(poses, file)
     for beside in files_of(path)[1:]:
-        from poselift.formats.bvh import write_bvh_notes  # only imported when asked for
+        from poselift.formats.bvh import write_bvh_notes  # only imported when needed
 
         with written_whole(beside, overwrite=overwrite) as file:
             write_bvh_notes(poses, file)
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:
-    """The files that `save_poses` writes for this path: the file itself, and what a BVH file cannot say beside it."""
+    """Return the files that `save_poses` writes for this path: the file itself, and the notes beside a BVH file."""
     path = Path(path)
     return (path, path.with_name(f"{path.name}.json")) if path.suffix.lower() == ".bvh" else (path,)
 
 
 def read_poses(path: str | Path) -> Poses3D:
-    """Poses from a file that `save_poses` wrote: .npz, .csv or .json.
+    """Read poses from a file that `save_poses` wrote: .npz, .csv or .json.
 
     Raises:
-        FormatError: Nothing is there, it is another format, or broken.
+        FormatError: The file is missing, broken, or in another format.
         UntrustedPickle: An npz file holds Python objects.
-        SkeletonError: Its skeleton is unknown.
+        SkeletonError: The file's skeleton is unknown.
     """
     path = Path(path)
     readers = {".npz": read_poses_npz, ".csv": read_poses_csv, ".json": read_poses_json}
@@ -116,7 +116,7 @@ def read_poses(path: str | Path) -> Poses3D:
 
 
 def _pose_writer(ending: str) -> Callable[[Poses3D, Path], None]:
-    """The writer of a format; the larger one is only imported when asked for."""
+    """Return the writer of a format; the BVH writer is only imported when needed."""
     if ending == ".bvh":
         from poselift.formats.bvh import write_bvh
 
@@ -124,22 +124,22 @@ def _pose_writer(ending: str) -> Callable[[Poses3D, Path], None]:
     return {".npz": write_poses_npz, ".csv": write_poses_csv, ".json": write_poses_json}[ending]
 
 
-def _read_json(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
-    """One of the layouts that share the ending .json."""
+def _read_json(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
+    """Read one of the layouts that share the ending .json."""
     content = read_json(path)
     if isinstance(content, list):
-        return read_detections(content, str(path), wish)
+        return read_detections(content, str(path), override)
     if isinstance(content, dict) and "people" in content:
-        return read_openpose_frame(content, str(path), wish)
+        return read_openpose_frame(content, str(path), override)
     if isinstance(content, dict) and "frames" in content:
-        return read_keypoints_json(content, str(path), wish)
+        return read_keypoints_json(content, str(path), override)
     raise FormatError(
         f"{path}: wanted JSON with 'frames' (own layout), 'people' (OpenPose) or a list of detections (AlphaPose, COCO)"
     )
 
 
 def _ending(path: Path, endings: tuple[str, ...]) -> str:
-    """The ending of a file that is there."""
+    """Return the ending of a file that exists."""
     ending = _known(path, endings)
     if not found_at(path):
         raise FormatError(f"{path} is not there; check the name")

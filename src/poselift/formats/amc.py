@@ -1,8 +1,8 @@
-"""Acclaim motion capture: a skeleton file (ASF) and the motion of it (AMC), as the CMU data base has them.
+"""Read Acclaim motion capture: a skeleton file (ASF) and a motion of it (AMC), as in the CMU database.
 
-A bone of the skeleton is a segment. The joint that carries its name here is the segment's near end, which is what turns
-it and what BVH files call so: `lfemur` is the left hip, `lhand` the left wrist. The far end of a segment without others
-beyond it is a joint too: `head_end`.
+A bone of the skeleton is a segment. Here a joint has the name of the segment whose near end it is: it turns this
+segment, and BVH files use these names. `lfemur` is the left hip, `lhand` the left wrist. The far end of a last segment
+is a joint too: `head_end`.
 """
 
 import re
@@ -25,7 +25,7 @@ _FRAME = re.compile(r"[0-9]{1,18}")
 
 @dataclass
 class _Bone:
-    """What the skeleton file says of a bone, filled in as it is read."""
+    """A bone of the skeleton file, filled in while the file is read."""
 
     name: str = ""
     direction: np.ndarray = field(default_factory=lambda: np.zeros(3))  # near to far end
@@ -36,21 +36,21 @@ class _Bone:
 
     @property
     def offset(self) -> np.ndarray:
-        """(3,) of its far end from its near end at rest."""
+        """(3,) position of the far end relative to the near end at rest."""
         return self.direction * self.length
 
 
 def read_amc(asf_path: str | Path, amc_path: str | Path) -> Motion:
-    """Read a motion and the skeleton it is of.
+    """Read a motion and its skeleton.
 
     Args:
-        asf_path: The skeleton.
-        amc_path: The motion.
+        asf_path: Path of the skeleton.
+        amc_path: Path of the motion.
 
     Returns:
-        The joints' motion in the skeleton file's numbers, right-handed, y up as a rule. `unit_m` follows the file's
-        word: `length 0.45` means that a length of 0.45 is an inch. The frame rate is only known where the motion
-        file has a line `:SAMPLES-PER-SECOND`.
+        The joints' motion in the skeleton file's unit, right-handed, usually with y up. `unit_m` follows the file:
+        `length 0.45` means that a length of 0.45 is one inch. The frame rate is known only where the motion file has a
+        line `:SAMPLES-PER-SECOND`.
 
     Raises:
         FormatError: A file cannot be read or is broken, or the two do not belong together; the message names the line.
@@ -85,7 +85,7 @@ def _move(bone: _Bone, values: np.ndarray, translation: np.ndarray, rotation: np
 
 
 def _read_skeleton(lines: Lines) -> tuple[dict[str, _Bone], float | None]:
-    """Bones by name, each parent before its children, and metres in a unit of length where the file says."""
+    """Return bones by name, each parent before its children, and metres per unit of length where the file says."""
     bones, section, length = {_ROOT: _Bone(_ROOT)}, "", None
     bone = bones[_ROOT]
     for word, *rest in lines.words():
@@ -156,7 +156,7 @@ def _read_children(lines: Lines, bones: dict[str, _Bone], parent: str, children:
 
 
 def _ordered(lines: Lines, bones: dict[str, _Bone]) -> dict[str, _Bone]:
-    """The bones with every parent before its children."""
+    """Return the bones with every parent before its children."""
     ordered = {_ROOT: bones[_ROOT]}
     while more := {n: bone for n, bone in bones.items() if n not in ordered and bone.parent in ordered}:
         ordered |= more
@@ -166,7 +166,7 @@ def _ordered(lines: Lines, bones: dict[str, _Bone]) -> dict[str, _Bone]:
 
 
 def _read_frames(lines: Lines, bones: dict[str, _Bone]) -> tuple[dict[str, np.ndarray], float | None]:
-    """(T, channels) values of every bone, none for one without degrees of freedom; frames per second where said."""
+    """Return values (T, channels) of every bone, no channels for a fixed one, and frames per second where given."""
     moving = {name: len(bone.channels) for name, bone in bones.items() if bone.channels}
     rows: dict[str, list[np.ndarray]] = {name: [] for name in moving}
     frames = first = 0

@@ -1,4 +1,4 @@
-"""Biovision hierarchy (BVH): a tree of joints and their rotations over time, as animation programs read it."""
+"""Read and write Biovision hierarchy (BVH) files: a tree of joints and their rotations over time, for animation."""
 
 import json
 import warnings
@@ -24,16 +24,16 @@ _FOOT = np.array([0.0, 0.0, 1.0])
 def read_bvh(path: str | Path, *, scale: float = 1.0) -> Motion:
     """Read a BVH file.
 
-    Keywords in any case, channels in any order and number, position channels on any joint (they replace its offset, as
-    in Blender). End Sites may have names, comments (`#`) are passed over, the second joint of one name is called
-    `Arm.001`, and another number of complete frames than the file says is remarked on.
+    Keywords may be in any case, channels in any order and number, and position channels on any joint (they replace its
+    offset, as in Blender). End Sites may have names. Comments (`#`) are skipped, the second joint of one name is called
+    `Arm.001`, and a remark is made if the number of complete frames is not the one that the file says.
 
     Args:
-        path: The file.
+        path: Path of the file.
         scale: Factor on all lengths: 0.01 for metres from a file in centimetres (the format does not name its unit).
 
     Returns:
-        The joints and their motion, lengths in the file's unit times `scale`.
+        The joints and their motion; lengths are in the file's unit times `scale`.
 
     Raises:
         FormatError: The file cannot be read, or is broken; the message names the line.
@@ -42,7 +42,7 @@ def read_bvh(path: str | Path, *, scale: float = 1.0) -> Motion:
 
 
 class _Parser:
-    """One pass over the lines of a file."""
+    """Parser that goes over the lines of a file once."""
 
     def __init__(self, lines: Lines) -> None:
         self.lines = lines
@@ -53,28 +53,28 @@ class _Parser:
         self.channels: list[tuple[str, ...]] = []  # of each joint, in file order, lower case
 
     def _words(self) -> Iterator[list[str]]:
-        """Words of each line, a brace always on a line of its own."""
+        """Yield the words of each line, as if every brace were on a line of its own."""
         for words in self.lines.words():
             for part in " ".join(words).replace("{", "\n{\n").replace("}", "\n}\n").split("\n"):
                 if part.strip():
                     yield part.split()
 
     def next(self, wanted: str) -> list[str]:
-        """Words of the next line."""
+        """Return the words of the next line."""
         words = next(self._rows, None)
         if words is None:
             raise self.lines.error(wanted, "the end of the file")
         return words
 
     def expect(self, keyword: str) -> list[str]:
-        """The words after a keyword that must come now."""
+        """Return the words after a keyword that must come next."""
         word, *rest = self.next(keyword)
         if word.lower() != keyword.lower():
             raise self.lines.error(keyword, f"'{' '.join([word, *rest])[:60]}'")
         return rest
 
     def labelled(self, label: str) -> float:
-        """The number after a label and a colon, with or without spaces between them."""
+        """Return the number after a label and a colon, with or without spaces between them."""
         line = " ".join(self.next(f"{label}:"))
         name, colon, value = line.partition(":")
         if name.strip().lower() != label.lower() or not colon:
@@ -82,7 +82,7 @@ class _Parser:
         return float(self.lines.numbers(value.split(), 1, f"{label}:")[0])
 
     def motion(self, scale: float) -> Motion:
-        """The whole file, lengths scaled."""
+        """Return the motion of the whole file, with lengths scaled."""
         self.expect("HIERARCHY")
         self._hierarchy()
         said, frame_time = self.labelled("Frames"), self.labelled("Frame Time")
@@ -100,7 +100,7 @@ class _Parser:
         return Motion(joints, parents, offsets, xyz, rotations, _fps(frame_time), remarks=tuple(remarks))
 
     def _move(self, values: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-        """World positions (T, J, 3) and rotations (T, J, 3, 3) from the channels' values (T, channels)."""
+        """Return world positions (T, J, 3) and rotations (T, J, 3, 3) for the channels' values (T, channels)."""
         translations = np.repeat(np.array(self.offsets)[None] * scale, len(values), axis=0)
         rotations = np.broadcast_to(np.eye(3), (*translations.shape, 3)).copy()
         columns = iter(values.T)
@@ -117,7 +117,7 @@ class _Parser:
         return forward_kinematics(tuple(self.parents), translations, rotations)
 
     def _hierarchy(self) -> None:
-        """Everything from ROOT to MOTION."""
+        """Read everything from ROOT to MOTION."""
         self._joint(self.expect("ROOT"), -1)
         open_joints = [0]
         while open_joints:
@@ -167,25 +167,25 @@ class _Parser:
 
 
 def _fps(frame_time: float) -> float:
-    """Frames per second; the whole number that was meant when `frame_time` is one rounded to six decimals."""
+    """Return frames per second: a whole number if `frame_time` in seconds is that number's inverse to six decimals."""
     whole = round(1 / frame_time)
     return float(whole) if whole and abs(1 / whole - frame_time) < 1e-6 else 1 / frame_time
 
 
 def write_bvh(poses: Poses3D, path: Path) -> None:
-    """Write poses as a BVH figure: centimetres, y up, facing +z when the person faces the camera.
+    """Write poses as a BVH figure in centimetres with y up; the figure faces +z when the person faces the camera.
 
-    BVH has no place for what was observed: `write_bvh_notes` writes that beside it.
+    BVH has no place for how far joints were observed: `write_bvh_notes` writes that into a file beside it.
 
-    The figure rests in a T pose with constant bones (median lengths, left and right averaged); `fit_rotations` says
-    which way joints twist. Where several bones leave a joint, each hangs from a joint of no length (`thorax_to_nose`)
-    that holds its direction, so that joint positions are kept and only changes of bone length are lost. Euler angles
-    do not jump, and the axis that turns least is the middle one, away from gimbal lock: legs ZYX, arms ZXY, root,
-    trunk and head YZX.
+    The rest pose is a T pose with constant bones (median lengths, left and right averaged); `fit_rotations` describes
+    how joints twist. Where several bones leave a joint, each hangs from a joint at the same place (`thorax_to_nose`)
+    that holds its direction, so that joint positions are kept and only changes of bone length are lost. Euler angles do
+    not jump, and the axis that turns least is the middle one, away from gimbal lock: legs ZYX, arms ZXY, root, trunk
+    and head YZX.
 
     Args:
         poses: Joints of a skeleton whose hips hang from its only root.
-        path: The file to write; the caller looks after what is there already.
+        path: Path of the file; an existing file is overwritten.
 
     Raises:
         SkeletonError: The skeleton has no single root that both hips hang from.
@@ -202,10 +202,10 @@ def write_bvh(poses: Poses3D, path: Path) -> None:
 
 
 def write_bvh_notes(poses: Poses3D, path: Path) -> None:
-    """Write what a BVH file cannot say, as JSON: unit, frame, rate, gaps, and the frames in which joints were not seen.
+    """Write what a BVH file cannot hold, as JSON: unit, frame, rate, gaps, and frames in which joints were not seen.
 
-    Frames count from 0 and both ends of a span are included. `unseen` names the joints that were not seen throughout,
-    with their spans; it is null where nothing is known.
+    Frames count from 0, and a span includes both its ends. `unseen` holds, for each joint that was not seen in some
+    frames, the spans of these; it is null where this is unknown.
     """
     notes = {
         "format": "poselift-bvh-notes", "unit": "cm", "frame": poses.frame,
@@ -229,7 +229,7 @@ class _Node:
 
 
 def _figure(skeleton: Skeleton, fitted: FittedRotations, joint: int) -> _Node:
-    """A joint and all that hangs from it."""
+    """Return a joint with all joints below it."""
     offsets = fitted.rest * fitted.lengths[:, None]
     children = [child for parent, child in skeleton.bones if parent == joint]
     nodes = [_figure(skeleton, fitted, child) for child in children]
@@ -247,7 +247,7 @@ def _figure(skeleton: Skeleton, fitted: FittedRotations, joint: int) -> _Node:
 
 
 def _euler_order(rest: np.ndarray) -> str:
-    """Order of Euler angles with the axis in the middle that a bone turns least about; see `write_bvh`."""
+    """Return the order of Euler angles in which the middle axis is the one that a bone turns least about."""
     sideways, up, _ = rest
     if sideways:
         return "ZXY"
@@ -255,7 +255,7 @@ def _euler_order(rest: np.ndarray) -> str:
 
 
 def _hierarchy(node: _Node, depth: int) -> Iterator[str]:
-    """Lines of the HIERARCHY section."""
+    """Yield the lines of the HIERARCHY section."""
     indent, rotations = "\t" * depth, " ".join(f"{axis}rotation" for axis in node.order)
     channels = f"3 {rotations}" if depth else f"6 Xposition Yposition Zposition {rotations}"
     yield f"{indent}{'JOINT' if depth else 'ROOT'} {node.name}"
@@ -270,7 +270,7 @@ def _hierarchy(node: _Node, depth: int) -> Iterator[str]:
 
 
 def _angles(node: _Node, parent: np.ndarray) -> Iterator[np.ndarray]:
-    """(T, 3) degrees of each joint against its parent, in the order of the hierarchy."""
+    """Yield (T, 3) Euler angles in degrees of each joint relative to its parent, in the order of the hierarchy."""
     turned = Rotation.from_matrix(np.swapaxes(parent, -1, -2) @ node.world)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Gimbal lock")  # any of the equal angles will do

@@ -1,4 +1,4 @@
-"""From what a keypoint file holds to checked `Keypoints2D`: the last step of every reader."""
+"""Make checked `Keypoints2D` from the content of a keypoint file: the last step of every reader."""
 
 import logging
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poselift.errors import FormatError, MissingRate, ShapeError, SkeletonError
-from poselift.formats.order import candidates, check_order, tell_skeleton
+from poselift.formats.order import candidates, check_order, identify_skeleton
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS, Skeleton
 
@@ -24,18 +24,18 @@ class Source:
     """What a keypoint file says about itself; None where it says nothing."""
 
     name: str
-    """What to call it in errors."""
+    """Name of the file in error messages."""
     skeleton: Skeleton | None = None
-    """The joint order it claims."""
+    """The joint order that the file names."""
     fps: float | None = None
-    """Its frame rate."""
+    """Frames per second."""
     image_size: tuple[int, int] | None = None
     """(width, height) in pixels."""
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user said about a file, which counts more than what the file says; None where nothing was said."""
+class Override:
+    """What the user states about a file, which counts more than what the file says; None where nothing is stated."""
 
     skeleton: Skeleton | None = None
     """The joint order."""
@@ -43,33 +43,33 @@ class Wish:
     """Frames per second."""
 
 
-def finish(people: Sequence[np.ndarray], source: Source, wish: Wish) -> tuple[Keypoints2D, ...]:
-    """Check what was read and settle skeleton and frame rate.
+def finish(people: Sequence[np.ndarray], source: Source, override: Override) -> tuple[Keypoints2D, ...]:
+    """Check what was read, and decide on skeleton and frame rate.
 
     Args:
         people: (T, J, 2) x, y or (T, J, 3) x, y, confidence of each person; NaN where a joint was not seen.
         source: What the file says.
-        wish: What the user says.
+        override: What the user states.
 
     Raises:
-        FormatError: No frames, no joint in sight, infinite or absurd numbers.
+        FormatError: There are no frames, no joint is seen, or numbers are infinite or out of range.
         MissingRate: Neither the file nor the user says the frame rate.
         ShapeError: The user's frame rate is not positive.
-        SkeletonError: The joints fit no skeleton, do not tell which, or contradict the file's own claim.
+        SkeletonError: The joints fit no skeleton, could be of several, or contradict the skeleton that the file names.
     """
     checked = [_checked(np.asarray(person), source.name) for person in people]
-    fps, image_size = frame_rate(len(checked[0]), source, wish), _image_size(source)
-    skeleton = _skeleton(checked, source, wish)
+    fps, image_size = frame_rate(len(checked[0]), source, override), _image_size(source)
+    skeleton = _skeleton(checked, source, override)
     clips = tuple(
         Keypoints2D(person[..., :2], person[..., 2] if person.shape[2] == 3 else None, skeleton, fps, image_size)
         for person in checked
     )
-    _check_claim(clips[0], source, wish)
+    _check_claim(clips[0], source, override)
     return clips
 
 
 def _checked(person: np.ndarray, name: str) -> np.ndarray:
-    """One person's array with its numbers checked and unseen joints as NaN."""
+    """Return one person's array with its numbers checked and unseen joints as NaN."""
     if person.ndim != 3 or person.shape[2] not in (2, 3) or 0 in person.shape:
         raise FormatError(f"{name}: wanted keypoints (frames, joints, 2 or 3), at least one frame; got {person.shape}")
     if np.isinf(person).any():
@@ -107,9 +107,9 @@ def _confidence(confidence: np.ndarray, name: str) -> np.ndarray:
     return np.minimum(confidence, 1.0)
 
 
-def _skeleton(people: list[np.ndarray], source: Source, wish: Wish) -> Skeleton:
+def _skeleton(people: list[np.ndarray], source: Source, override: Override) -> Skeleton:
     joints = people[0].shape[1]
-    skeleton = wish.skeleton or source.skeleton
+    skeleton = override.skeleton or source.skeleton
     if skeleton is not None:
         if len(skeleton) != joints:
             raise SkeletonError(
@@ -121,23 +121,23 @@ def _skeleton(people: list[np.ndarray], source: Source, wish: Wish) -> Skeleton:
     if not among:
         sizes = ", ".join(f"{s.name} ({len(s)})" for s in SKELETONS.values())
         raise SkeletonError(f"{source.name}: {joints} joints fit no skeleton; known with --skeleton: {sizes}")
-    skeleton = tell_skeleton(np.concatenate([person[..., :2] for person in people]), source.name, among)
+    skeleton = identify_skeleton(np.concatenate([person[..., :2] for person in people]), source.name, among)
     _log.info("%s: the %d joints are taken to be %s (--skeleton overrides)", source.name, joints, skeleton.name)
     return skeleton
 
 
-def frame_rate(frames: int, source: Source, wish: Wish) -> float:
-    """Frames per second of a clip of so many frames: what the user says, else what the file says.
+def frame_rate(frames: int, source: Source, override: Override) -> float:
+    """Return the frames per second of a clip of `frames` frames: what the user states, else what the file says.
 
     Raises:
-        ShapeError: The user's is not positive.
-        FormatError: The file's is not positive.
-        MissingRate: Neither says it.
+        ShapeError: The user's rate is not positive.
+        FormatError: The file's rate is not positive.
+        MissingRate: Neither gives a rate.
     """
-    if wish.fps is not None:
-        if not (np.isfinite(wish.fps) and wish.fps > 0):
-            raise ShapeError(f"wanted a positive frame rate, got fps={wish.fps}")
-        return wish.fps
+    if override.fps is not None:
+        if not (np.isfinite(override.fps) and override.fps > 0):
+            raise ShapeError(f"wanted a positive frame rate, got fps={override.fps}")
+        return override.fps
     if source.fps is not None:
         if not (np.isfinite(source.fps) and source.fps > 0):
             raise FormatError(f"{source.name}: wanted a positive frame rate, got {source.fps}; pass --fps (fps=...)")
@@ -154,13 +154,13 @@ def _image_size(source: Source) -> tuple[int, int] | None:
     return size
 
 
-def _check_claim(clip: Keypoints2D, source: Source, wish: Wish) -> None:
-    """A claimed order that cannot be right: the user's word is taken with a warning, the file's is not."""
-    if wish.skeleton is None and source.skeleton is None:
+def _check_claim(clip: Keypoints2D, source: Source, override: Override) -> None:
+    """Warn of a joint order from the user that cannot be right; refuse such an order from the file."""
+    if override.skeleton is None and source.skeleton is None:
         return
     message = check_order(clip)
     if message is None:
         return
-    if wish.skeleton is None:
+    if override.skeleton is None:
         raise SkeletonError(f"{source.name}: {message}; name the right skeleton with --skeleton (skeleton=...)")
     _log.warning("%s: %s; it is read as asked", source.name, message)

@@ -1,25 +1,25 @@
-"""Lists of detections as AlphaPose and the COCO evaluation write them."""
+"""Read lists of detections in the layout of AlphaPose and of the COCO evaluation."""
 
 from typing import Any
 
 import numpy as np
 
 from poselift.errors import FormatError
-from poselift.formats.clip import Source, Wish
+from poselift.formats.clip import Override, Source
 from poselift.formats.detections import follow, frame_number
 from poselift.formats.fields import numbers, person_id
 from poselift.sequence import Keypoints2D
 
 
-def read_detections(content: list[Any], name: str, wish: Wish) -> tuple[Keypoints2D, ...]:
-    """Keypoints of each person in a list ``[{"image_id": 12, "keypoints": [x, y, confidence, ...]}, ...]``.
+def read_detections(content: list[Any], name: str, override: Override) -> tuple[Keypoints2D, ...]:
+    """Return the keypoints of each person in a list ``[{"image_id": 12, "keypoints": [x, y, confidence, ...]}, ...]``.
 
-    `image_id` is the frame number, or a file name whose last number it is. `idx` (AlphaPose) or `track_id` (PoseTrack)
-    says who it is, if it tells people apart. Other entries (`score`, `box`) are not used.
+    `image_id` is the frame number, or a file name whose last number is the frame number. `idx` (AlphaPose) or
+    `track_id` (PoseTrack) identifies people, if it distinguishes them. Other entries (`score`, `box`) are not used.
 
     Raises:
-        FormatError: An entry is broken, nobody is there, or there is no frame rate.
-        SkeletonError: The joints fit no skeleton, or do not tell which.
+        FormatError: An entry is broken, no person is seen, or there is no frame rate.
+        SkeletonError: The joints fit no skeleton, or could be of several.
     """
     if not content:
         raise FormatError(f"{name} is an empty list; wanted detections with 'image_id' and 'keypoints'")
@@ -31,7 +31,7 @@ def read_detections(content: list[Any], name: str, wish: Wish) -> tuple[Keypoint
         ids.setdefault(number, []).append(person_id(entry.get("idx", entry.get("track_id"))))
     if len({len(pose) for poses in people.values() for pose in poses}) > 1:
         raise FormatError(f"{name}: its people have different numbers of joints; wanted one joint count")
-    return follow({number: np.stack(poses) for number, poses in people.items()}, ids, Source(name), wish)
+    return follow({number: np.stack(poses) for number, poses in people.items()}, ids, Source(name), override)
 
 
 def _detection(entry: Any, name: str) -> tuple[int, np.ndarray]:

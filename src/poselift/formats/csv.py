@@ -1,8 +1,8 @@
-"""Tables with one row a frame, for spreadsheets and pandas.
+"""Read and write tables with one row for each frame, for spreadsheets and pandas.
 
 Keypoints: ``frame,time_s,left_hip_x,left_hip_y,left_hip_confidence,...`` in pixels. Poses:
 ``frame,time_s,gap,left_hip_x_m,left_hip_y_m,left_hip_z_m,left_hip_observed,...,axes`` in metres. Columns may come in
-any order. The names of the joints tell the skeleton, the times tell the frame rate.
+any order. The names of the joints identify the skeleton, the times give the frame rate.
 """
 
 import csv
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import FormatError, ShapeError
-from poselift.formats.clip import ONE_FRAME_FPS, Source, Wish, finish
+from poselift.formats.clip import ONE_FRAME_FPS, Override, Source, finish
 from poselift.formats.table_file import JOINT_AXES, KEYPOINT_AXES, read_table
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import SKELETONS
@@ -24,21 +24,21 @@ _JOINT_EXTRAS = {"observed": "observed", "spread_m": "spread"}
 """Endings of columns of poses: fields of `Poses3D`."""
 
 
-def read_keypoints_csv(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
-    """One person's keypoints from a table; empty cells are joints that were not seen.
+def read_keypoints_csv(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
+    """Read one person's keypoints from a table; empty cells are joints that were not seen.
 
     The frame rate is that of the column `fps` or `time_s`, or of a comment line ``# fps: 50``; the columns
-    `image_width` and `image_height` tell the size of the picture. Missing frame numbers become frames without a person.
+    `image_width` and `image_height` hold the size of the picture. Missing frame numbers become frames without a person.
 
     Raises:
         FormatError: The table is broken or empty, or there is no frame rate.
-        SkeletonError: The joints are those of no skeleton.
+        SkeletonError: No skeleton has exactly these joints.
     """
     table = read_table(path)
     if any(column.endswith(JOINT_AXES) for column in table.columns):
         raise FormatError(f"{path} holds 3D poses; wanted 2D keypoints (columns left_hip_x, left_hip_y, ...)")
     table.check_columns(_COLUMNS, KEYPOINT_AXES)
-    among = SKELETONS.values() if wish.skeleton is None else [wish.skeleton]
+    among = SKELETONS.values() if override.skeleton is None else [override.skeleton]
     skeleton, axes = table.skeleton(KEYPOINT_AXES, tuple(among)), table.axes_2d()
     places, length = table.frames()
     frames = np.full((length, len(skeleton), len(axes)), np.nan)
@@ -46,15 +46,15 @@ def read_keypoints_csv(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
     size = None
     if any(column in table.columns for column in _SIZE):
         size = (int(table.constant("image_width")), int(table.constant("image_height")))
-    return finish([frames], Source(str(path), skeleton, table.fps(), size), wish)
+    return finish([frames], Source(str(path), skeleton, table.fps(), size), override)
 
 
 def read_poses_csv(path: Path) -> Poses3D:
-    """Poses from a file that `write_poses_csv` wrote. A single frame, whose rate means nothing, gets 30 fps.
+    """Read poses from a file that `write_poses_csv` wrote. A single frame, whose rate means nothing, gets 30 fps.
 
     Raises:
-        FormatError: The table is broken, or not such a file.
-        SkeletonError: The joints are those of no skeleton.
+        FormatError: The table is broken, or has another layout.
+        SkeletonError: No skeleton has exactly these joints.
     """
     table = read_table(path)
     table.check_columns((*_COLUMNS, "gap", "axes"), (*JOINT_AXES, *_JOINT_EXTRAS))
@@ -65,7 +65,7 @@ def read_poses_csv(path: Path) -> Poses3D:
     table = table.rows(np.argsort(places).tolist())
     fps = table.fps()
     if fps is None and length > 1:
-        raise FormatError(f"{path} lacks the column time_s, which tells the frame rate")
+        raise FormatError(f"{path} lacks the column time_s, which gives the frame rate")
     known: dict[str, Any] = {
         _JOINT_EXTRAS[end]: table.joints(skeleton, [end])[..., 0]
         for end in _JOINT_EXTRAS
@@ -94,10 +94,10 @@ def write_keypoints_csv(keypoints: Keypoints2D, path: Path) -> None:
 
 
 def write_poses_csv(poses: Poses3D, path: Path) -> None:
-    """Write metres in the axes that the column `axes` names, to 0.1 mm, and what was observed of each joint.
+    """Write metres, to 0.1 mm, in the axes that the column `axes` names, and how far each joint was observed.
 
-    The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1) and ``<joint>_spread_m`` are there where they are known;
-    path and camera are in .npz and .json only.
+    The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1) and ``<joint>_spread_m`` are written where the values are
+    known; path and camera are in .npz and .json only.
     """
     values, axes = [poses.xyz.astype(np.float64).round(4)], list(JOINT_AXES)
     for end, name in _JOINT_EXTRAS.items():

@@ -1,4 +1,4 @@
-"""What fields of keypoint and pose files mean: numbers, frame numbers, names of skeletons."""
+"""Convert fields of keypoint and pose files: numbers, frame numbers, names of skeletons."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +9,14 @@ from poselift.errors import FormatError, SkeletonError
 from poselift.skeleton import SKELETONS, Skeleton, get_skeleton
 
 LONGEST_GAP = 1000
-"""More missing frame numbers than this in a row are a naming error, not a person out of sight."""
+"""More missing frame numbers than this in a row are taken for a naming error."""
 
 
 def numbers(content: Any, what: str, source: str) -> np.ndarray:
-    """Nested lists as a float64 array; None becomes NaN.
+    """Return nested lists as a float64 array; None becomes NaN.
 
     Raises:
-        FormatError: It is no regular array of numbers.
+        FormatError: The content is no regular array of numbers.
     """
     try:
         if np.asarray(content).dtype.kind in "USb":
@@ -27,17 +27,17 @@ def numbers(content: Any, what: str, source: str) -> np.ndarray:
 
 
 def frame_rows(frame_numbers: Sequence[int], source: str) -> tuple[np.ndarray, int]:
-    """Row of each frame when the missing numbers between the first and the last get rows too.
+    """Return the row of each frame in an array that also has rows for missing numbers between the first and the last.
 
     Args:
         frame_numbers: Frame numbers, in any order.
-        source: What to call the data in an error.
+        source: Name of the data in error messages.
 
     Returns:
-        (N,) rows, and the number of rows in all.
+        The rows (N,), and the number of rows in all.
 
     Raises:
-        FormatError: A number comes twice, or the numbering jumps.
+        FormatError: A number comes twice, or more than `LONGEST_GAP` numbers are missing in a row.
     """
     found, counts = np.unique(np.asarray(frame_numbers, np.int64), return_counts=True)
     if counts.max() > 1:
@@ -55,10 +55,10 @@ def frame_rows(frame_numbers: Sequence[int], source: str) -> tuple[np.ndarray, i
 
 
 def person_id(content: object) -> int | None:
-    """The number that a tracker gave a person: a number, or one in lists, such as ``[[3.0], [3.0]]``.
+    """Return the number that a tracker gave a person, from a number or from one in lists, such as ``[[3.0], [3.0]]``.
 
     Returns:
-        None for anything else, and below 0, which means that there was no tracker.
+        The number; None for other content, and for numbers below 0, which mean that there was no tracker.
     """
     try:
         found = np.unique(np.asarray(content, np.float64))
@@ -69,10 +69,10 @@ def person_id(content: object) -> int | None:
 
 
 def named_skeleton(name: object, joints: object, parents: object, source: str) -> Skeleton:
-    """The skeleton that a file names, or describes by joint names and parents.
+    """Return the skeleton that a file names, or describes by joint names and parents.
 
     Raises:
-        SkeletonError: It is unknown and not described, or its joints contradict its name.
+        SkeletonError: The skeleton is unknown and not described, or its joints contradict its name.
     """
     known = SKELETONS.get(str(name).upper().replace("-", "_"))
     described = isinstance(joints, list) and isinstance(parents, list)

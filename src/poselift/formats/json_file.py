@@ -1,4 +1,4 @@
-"""Our own JSON layouts: keypoints and poses with everything needed to understand them inside."""
+"""Read and write poselift's JSON layouts of keypoints and poses, which hold everything needed to understand them."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 
 from poselift.errors import FormatError, ShapeError
 from poselift.files import read_json
-from poselift.formats.clip import Source, Wish, finish
+from poselift.formats.clip import Override, Source, finish
 from poselift.formats.fields import named_skeleton, numbers
 from poselift.geometry.camera import Camera
 from poselift.sequence import FRAMES, Keypoints2D, Poses3D
@@ -18,20 +18,20 @@ _DECIMALS_PX = 6
 _FORMATS = {"keypoints": "poselift-keypoints", "poses": "poselift-poses"}
 
 
-def read_keypoints_json(content: dict[str, Any], name: str, wish: Wish) -> tuple[Keypoints2D, ...]:
-    """Keypoints from the content of a JSON file of our own.
+def read_keypoints_json(content: dict[str, Any], name: str, override: Override) -> tuple[Keypoints2D, ...]:
+    """Return the keypoints in the content of a JSON file in poselift's layout.
 
     ``{"skeleton": "COCO_17", "fps": 50, "image_size": [w, h], "frames": [[[x, y, confidence], ...], ...]}`` where
-    `image_size` and the confidences may be absent, and null stands for what was not seen.
+    `image_size` and the confidences may be absent, and null marks a joint that was not seen.
 
     Raises:
-        FormatError: It is not this layout, or there is no frame rate.
-        SkeletonError: The joints fit no skeleton, or not the one it claims.
+        FormatError: The content is not in this layout, or there is no frame rate.
+        SkeletonError: The joints fit no skeleton, or not the one that the file names.
     """
     if content.get("format") == _FORMATS["poses"] or "unit" in content:
         raise FormatError(f"{name} holds 3D poses; wanted 2D keypoints")
     frames = numbers(content.get("frames"), "'frames'", name)
-    return finish([frames], _source(content, name), wish)
+    return finish([frames], _source(content, name), override)
 
 
 def write_keypoints_json(keypoints: Keypoints2D, path: Path) -> None:
@@ -50,8 +50,8 @@ def write_keypoints_json(keypoints: Keypoints2D, path: Path) -> None:
 def write_poses_json(poses: Poses3D, path: Path) -> None:
     """Write `skeleton`, `joints`, `parents`, `fps`, `unit`, `frame`, `axes`, `start_s` and `frames` (T, J, 3).
 
-    Lengths are rounded to 0.1 mm. What else is known stands before `frames`: `gaps`, the first and last frame of each
-    gap, counted from 0; `observed` and `spread` (T, J), `path` (T, 3), `camera`.
+    Lengths are rounded to 0.1 mm. Where they are known, these are written before `frames`: `gaps`, the first and last
+    frame of each gap, counted from 0; `observed` and `spread` (T, J), `path` (T, 3), `camera`.
     """
     fields = {"format": _FORMATS["poses"], **_skeleton_fields(poses), "unit": poses.unit, "frame": poses.frame}
     fields |= {"axes": f"{FRAMES[poses.frame]}; relative to the root joint", "start_s": poses.start_s}
@@ -66,10 +66,10 @@ def write_poses_json(poses: Poses3D, path: Path) -> None:
 
 
 def read_poses_json(path: Path) -> Poses3D:
-    """Poses from a file that `write_poses_json` wrote.
+    """Read poses from a file that `write_poses_json` wrote.
 
     Raises:
-        FormatError: It is broken, or not such a file.
+        FormatError: The file is broken, or has another layout.
     """
     content = read_json(path)
     wanted = {"skeleton", "fps", "unit", "frame", "frames"}
@@ -98,7 +98,7 @@ def read_poses_json(path: Path) -> Poses3D:
 
 
 def _gap(content: Any, frames: int, name: str) -> np.ndarray:
-    """(T,) bool from the first and last frame of each gap."""
+    """Return a mask (T,), true within the gaps, from the first and last frame of each gap."""
     gap = np.zeros(frames, bool)
     for first, last in numbers(content, "'gaps'", name).reshape(-1, 2).tolist():
         if not (first == int(first) and last == int(last) and 0 <= first <= last < frames):
@@ -114,7 +114,7 @@ def _skeleton_fields(sequence: Keypoints2D | Poses3D) -> dict[str, Any]:
 
 
 def _write(fields: dict[str, Any], frames: list[Any], path: Path) -> None:
-    """One field a line and one frame a line, so that the file can be read and compared by eye."""
+    """Write one line for each field and for each frame, so that people can read and compare the files."""
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items()]
     rows = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in frames)
     path.write_text("{\n" + ",\n".join([*lines, f'"frames": [\n{rows}\n]']) + "\n}\n", encoding="utf-8")

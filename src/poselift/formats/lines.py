@@ -1,4 +1,4 @@
-"""Text formats of words and numbers, read line by line, with errors that name the line."""
+"""Read text formats of words and numbers line by line, with errors that name the line."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ class Lines:
         """Read the file.
 
         Raises:
-            FormatError: It is not there, no file, or not readable.
+            FormatError: The file is missing, not a regular file, or not readable.
         """
         self.path = path
         self.number = 0
@@ -27,23 +27,23 @@ class Lines:
         self._text = read_text(path, MOTION, errors="replace")
 
     def words(self) -> Iterator[list[str]]:
-        """Words of each line that has any and is no comment (`#`)."""
+        """Yield the words of each line that has any and is no comment (`#`)."""
         for number, line in enumerate(self._text.splitlines(), start=1):
             self.number = number
             if (words := line.split()) and not words[0].startswith("#"):
                 yield words
 
     def error(self, wanted: str, got: str) -> FormatError:
-        """The error that names file and line."""
+        """Return an error that names file and line."""
         return FormatError(
             f"{self.path}:{self.number}: wanted {wanted}, got {got}; the file is broken or not what its name says"
         )
 
     def numbers(self, words: Sequence[str], count: int, what: str) -> np.ndarray:
-        """`count` numbers (count,) out of words, each below a thousand million, so that sums and squares are finite.
+        """Return the `count` numbers (count,) in `words`, each below 1e9, so that sums and squares are finite.
 
         Raises:
-            FormatError: There are more, fewer or others.
+            FormatError: There are more or fewer words, or some are not such numbers.
         """
         try:
             found = np.array(words, dtype=float)

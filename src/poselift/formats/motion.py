@@ -1,4 +1,4 @@
-"""What a motion capture file holds, whatever its format."""
+"""The content of a motion capture file of any format."""
 
 from dataclasses import dataclass, replace
 
@@ -7,12 +7,12 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """A tree of joints and how it moves, in the file's own axes and unit of length."""
+    """A tree of joints and its motion, in the file's own axes and unit of length."""
 
     joints: tuple[str, ...]
-    """Joint names in file order; the far end of a last joint is called after it: `Head_end`."""
+    """Joint names in file order; the far end of a last joint is named after it: `Head_end`."""
     parents: tuple[int, ...]
-    """Index of each joint's parent, before the joint itself; -1 for the root."""
+    """Index of each joint's parent, which is smaller than the joint's own; -1 for the root."""
     offsets: np.ndarray
     """(J, 3) float64 position of each joint in its parent's frame at rest."""
     xyz: np.ndarray
@@ -22,12 +22,12 @@ class Motion:
     fps: float | None = None
     """Frames per second; None where the file does not say."""
     unit_m: float | None = None
-    """Metres in the unit of length, as the file says; None where it does not."""
+    """Metres per unit of length; None where the file does not say."""
     remarks: tuple[str, ...] = ()
-    """What in the file is unusual and was read all the same."""
+    """Unusual things in the file that did not prevent reading it, a sentence each."""
 
     def at_rest(self) -> "Motion":
-        """One frame of the rest pose, the root at the origin."""
+        """Return a motion of one frame, the rest pose, with the root at the origin."""
         xyz = np.zeros((1, len(self.joints), 3))
         for joint, parent in enumerate(self.parents):
             if parent >= 0:

@@ -1,36 +1,40 @@
-"""NumPy archives of keypoints and poses. Pickles are never opened."""
+"""Read and write NumPy archives of keypoints and poses. Pickles are never opened."""
 
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from poselift.errors import FormatError, ShapeError
-from poselift.files import read_arrays
-from poselift.formats.clip import Source, Wish, finish
+from poselift.files import parse_json, read_arrays
+from poselift.formats.clip import Override, Source, finish
 from poselift.formats.fields import named_skeleton
 from poselift.geometry.camera import Camera
 from poselift.sequence import EXTRAS, Keypoints2D, Poses3D
 
+_POSES = ("xyz", "skeleton", "joints", "parents", "fps", "unit", "frame", "start_s", "camera")
+"""Arrays of poses, besides those of `EXTRAS`."""
 
-def read_keypoints_npz(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
-    """Keypoints of each person in an archive.
+
+def read_keypoints_npz(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
+    """Read the keypoints of each person in an archive.
 
     ========== ===================================================================================
-    xy         (T, J, 2), or (P, T, J, 2) for several people; `keypoints` is taken too, and a third
-               number a joint is its confidence. NaN: not seen.
+    xy         (T, J, 2), or (P, T, J, 2) for several people, NaN for joints that were not seen; may be
+               called `keypoints`; a third number for each joint is its confidence
     confidence (T, J) or (P, T, J), if not in `xy`
-    skeleton   name of the joint order; told from the data when absent
-    fps        frames per second; when absent it must be given
+    skeleton   name of the joint order; identified from the data when absent
+    fps        frames per second; when absent, the user must give it
     image_size (width, height), may be absent
     ========== ===================================================================================
 
     Raises:
         UntrustedPickle: The archive holds Python objects.
-        FormatError: It is broken, holds no keypoints, or there is no frame rate.
-        SkeletonError: The joints fit no skeleton, or not the one it claims.
+        FormatError: The archive is broken, holds no keypoints, or there is no frame rate.
+        SkeletonError: The joints fit no skeleton, or not the one that the archive names.
     """
     arrays = read_arrays(path)
     key = next((key for key in ("xy", "keypoints") if key in arrays), None)
@@ -47,7 +51,7 @@ def read_keypoints_npz(path: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
         if confidence.shape != array.shape[:-1]:
             raise FormatError(f"{path}: wanted 'confidence' of shape {array.shape[:-1]}, got {confidence.shape}")
         array = np.concatenate([array[..., :2], confidence[..., None]], axis=-1)
-    return finish(list(array) if array.ndim == 4 else [array], _source(path, arrays), wish)
+    return finish(list(array) if array.ndim == 4 else [array], _source(path, arrays), override)
 
 
 def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
@@ -63,7 +67,7 @@ def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
 def write_poses_npz(poses: Poses3D, path: Path) -> None:
     """Write `xyz` (T, J, 3) with `joints`, `parents`, `skeleton`, `fps`, `unit`, `frame`, `start_s`.
 
-    What else is known stands beside it: `observed` and `spread` (T, J), `gap` (T,), `path` (T, 3), `camera` as JSON.
+    Where they are known, it also holds `observed` and `spread` (T, J), `gap` (T,), `path` (T, 3), `camera` as JSON.
     """
     fields = {"xyz": poses.xyz, "fps": np.array(poses.fps), "start_s": np.array(poses.start_s)}
     fields |= _skeleton_fields(poses) | {"unit": np.array(poses.unit), "frame": np.array(poses.frame)}
@@ -74,13 +78,14 @@ def write_poses_npz(poses: Poses3D, path: Path) -> None:
 
 
 def read_poses_npz(path: Path) -> Poses3D:
-    """Poses from an archive that `write_poses_npz` wrote.
+    """Read poses from an archive that `write_poses_npz` wrote.
 
     Raises:
         UntrustedPickle: The archive holds Python objects.
-        FormatError: It is broken, or not such a file.
+        FormatError: The archive is broken, or has another layout.
     """
-    arrays = read_arrays(path)
+    archive = read_arrays(path)
+    arrays = {name: archive[name] for name in (*_POSES, *EXTRAS) if name in archive}
     missing = {"xyz", "skeleton", "fps", "unit", "frame"} - arrays.keys()
     if missing:
         raise FormatError(f"{path} holds no poses: {', '.join(sorted(missing))} missing")
@@ -92,7 +97,7 @@ def read_poses_npz(path: Path) -> Poses3D:
     extras: dict[str, Any] = {name: arrays[name] for name in EXTRAS if name in arrays}
     try:
         if "camera" in arrays:
-            extras["camera"] = Camera.from_json(json.loads(str(arrays["camera"])))
+            extras["camera"] = Camera.from_json(parse_json(str(arrays["camera"]), f"{path}, camera"))
         start_s = float(arrays.get("start_s", 0.0))
         frame = str(arrays["frame"])
         return Poses3D(arrays["xyz"], source.skeleton, source.fps, frame, start_s=start_s, **extras)
@@ -101,7 +106,7 @@ def read_poses_npz(path: Path) -> Poses3D:
 
 
 def _write(fields: dict[str, np.ndarray], path: Path) -> None:
-    # By way of memory: NumPy adds ".npz" to a name that ends in ".NPZ", and its archive complains twice on a full disk.
+    # Written in memory first: NumPy adds ".npz" to a name ending in ".NPZ", and raises twice on a full disk.
     archive = io.BytesIO()
     np.savez_compressed(archive, **fields)  # type: ignore[arg-type]
     path.write_bytes(archive.getvalue())
@@ -116,7 +121,7 @@ def _skeleton_fields(sequence: Keypoints2D | Poses3D) -> dict[str, np.ndarray]:
     }
 
 
-def _source(path: Path, arrays: dict[str, np.ndarray]) -> Source:
+def _source(path: Path, arrays: Mapping[str, np.ndarray]) -> Source:
     name, joints, parents = arrays.get("skeleton"), arrays.get("joints"), arrays.get("parents")
     skeleton = None
     if name is not None and str(name):

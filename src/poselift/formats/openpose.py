@@ -1,4 +1,4 @@
-"""OpenPose's JSON: a folder with one file a frame, or one such file."""
+"""Read OpenPose's JSON: a folder with one file for each frame, or one such file."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from poselift.errors import FormatError, SkeletonError
 from poselift.files import files_in, read_json
-from poselift.formats.clip import Source, Wish
+from poselift.formats.clip import Override, Source
 from poselift.formats.detections import follow, frame_number
 from poselift.formats.fields import numbers, person_id
 from poselift.sequence import Keypoints2D
@@ -16,20 +16,21 @@ _UNKNOWN_MODELS = {15: "MPI", 18: "old COCO"}
 _PEOPLE = "pose_keypoints_2d"
 
 
-def read_openpose(folder: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
-    """Keypoints of each person in a folder of OpenPose JSON.
+def read_openpose(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
+    """Read the keypoints of each person in a folder of OpenPose JSON.
 
-    The frame number is the last number in each file name. BODY_25 and BODY_25B have as many joints; which one it is
-    shows in the places of the joints, and is logged. Joints with an x or y of exactly 0 were not seen. `person_id`
-    says who it is, if it tells people apart.
+    The frame number is the last number in each file name. BODY_25 and BODY_25B have equally many joints; they are
+    distinguished by the places of the joints, and the choice is logged. Joints with an x or y of exactly 0 were not
+    seen. `person_id` identifies people, if it distinguishes them.
 
     Args:
-        folder: Holds `*_keypoints.json`, or else any `*.json`, one a frame.
-        wish: Skeleton, if it shall not be told from the data, and frame rate, which the files do not hold.
+        folder: Path of the folder of `*_keypoints.json`, or else of any `*.json`, one file for each frame.
+        override: Frame rate, which the files do not hold; and the skeleton, else it is identified from the data.
 
     Raises:
-        FormatError: No files, a broken one, no numbers in their names, nobody in them, or no frame rate.
-        SkeletonError: The joints fit no skeleton, or do not tell which.
+        FormatError: There are no files, one is broken or has no number in its name, no person is seen, or there is no
+            frame rate.
+        SkeletonError: The joints fit no skeleton, or could be of several.
     """
     files = files_in(folder, "*_keypoints.json") or files_in(folder, "*.json")
     if not files:
@@ -50,20 +51,20 @@ def read_openpose(folder: Path, wish: Wish) -> tuple[Keypoints2D, ...]:
             )
         frames[number], ids[number] = people_of(read_json(file), str(file))
         names[number] = file.name
-    return _follow(frames, ids, str(folder), wish)
+    return _follow(frames, ids, str(folder), override)
 
 
-def read_openpose_frame(content: dict[str, Any], name: str, wish: Wish) -> tuple[Keypoints2D, ...]:
-    """Clips of one frame from one OpenPose file's content; errors as `read_openpose`."""
+def read_openpose_frame(content: dict[str, Any], name: str, override: Override) -> tuple[Keypoints2D, ...]:
+    """Return clips of one frame from the content of one OpenPose file; the errors are those of `read_openpose`."""
     people, ids = people_of(content, name)
-    return _follow({0: people}, {0: ids}, name, wish)
+    return _follow({0: people}, {0: ids}, name, override)
 
 
 def people_of(content: Any, name: str) -> tuple[np.ndarray, list[int | None]]:
-    """(P, J, 3) x, y, confidence of the people in one file, and their numbers; (0, 0, 3) when it shows nobody.
+    """Return (P, J, 3) x, y, confidence of the people in one file, and their numbers; (0, 0, 3) when there are none.
 
     Raises:
-        FormatError: It is not OpenPose's layout.
+        FormatError: The content is not in OpenPose's layout.
     """
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
@@ -82,17 +83,17 @@ def people_of(content: Any, name: str) -> tuple[np.ndarray, list[int | None]]:
 
 
 def _without_edge(person: np.ndarray) -> np.ndarray:
-    """Drop joints with an x or y of exactly 0: not seen, or thrown to the picture's edge, with high confidence even."""
+    """Drop joints with an x or y of exactly 0: they were not seen, or put at the picture's edge, even if confident."""
     return np.where((person[:, :2] == 0).any(-1, keepdims=True), 0.0, person)
 
 
 def _follow(
-    frames: dict[int, np.ndarray], ids: dict[int, list[int | None]], name: str, wish: Wish
+    frames: dict[int, np.ndarray], ids: dict[int, list[int | None]], name: str, override: Override
 ) -> tuple[Keypoints2D, ...]:
     joints = next((people.shape[1] for people in frames.values() if len(people)), 0)
-    if wish.skeleton is None and joints in _UNKNOWN_MODELS:
+    if override.skeleton is None and joints in _UNKNOWN_MODELS:
         raise SkeletonError(
             f"{name}: {joints} joints are OpenPose's {_UNKNOWN_MODELS[joints]} model, which is not read; "
             "run OpenPose with --model_pose BODY_25, or put the joints into a known order and name that with --skeleton"
         )
-    return follow(frames, ids, Source(name), wish)
+    return follow(frames, ids, Source(name), override)

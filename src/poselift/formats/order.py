@@ -1,7 +1,7 @@
-"""Whether an array of 2D keypoints can be in the joint order it is said to be in.
+"""Check whether an array of 2D keypoints can be in the joint order that its file or its user names.
 
 Two things are measured on the distances between joints, which do not change when the person moves, turns in the picture
-or is filmed larger. Both need no training and no scale:
+or appears larger. Neither needs training or a scale:
 
 * *likeness*: correlation of the distances with those of a standing figure, whose joints are known by name;
 * *sprawl*: length of the claimed bones over the length of the shortest tree that connects the same points. Bones that
@@ -21,18 +21,18 @@ from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS, Skeleton
 
 IMPLAUSIBLE = -1.0
-"""A score below this is no person in this order. True orders reach -0.95 in the worst views; random ones are about
+"""A score below this means: no person in this order. True orders reach -0.95 in the worst views; random ones are about
 -1.1 with 17 joints and -1.6 with 25 and more."""
 OTHER_IS_RIGHT = 0.5
-"""Another order that scores this much more makes the claimed one wrong. The right order loses by 0.35 at most."""
-TELLING = 0.25
-"""An order is told from others when it leads the next one by this much, ..."""
+"""The claimed order is wrong if another one scores this much more. The right order loses by 0.35 at most."""
+CLEAR_LEAD = 0.25
+"""An order is identified when its score exceeds the next one's by this much, ..."""
 LIKELY = 0.0
-"""... and scores this at least, as true orders do unless the camera looks along the body."""
+"""... and is at least this, as for true orders unless the camera looks along the body."""
 
 _FEWEST_JOINTS = 11
 _FEWEST_PAIRS = 0.7
-"""Share of the pairs of joints that some frame must show together."""
+"""At least this share of the pairs of joints must be seen together in some frame."""
 _MOST_FRAMES = 300
 
 _SIDE = {
@@ -72,19 +72,19 @@ _FIGURE = _MIDDLE | {
 
 
 def candidates(joints: int) -> tuple[Skeleton, ...]:
-    """The skeletons that have this many joints."""
+    """Return the skeletons that have this many joints."""
     return tuple(skeleton for skeleton in SKELETONS.values() if len(skeleton) == joints)
 
 
 def order_score(xy: np.ndarray, skeleton: Skeleton) -> float:
-    """How well the keypoints fit the joint order: about 0.5 for the right one, -1 and less for a wrong one.
+    """Return how well the keypoints fit the joint order: about 0.5 for the right one, -1 and less for a wrong one.
 
     Args:
         xy: (N, J, 2) keypoints in any unit, of one person or several; NaN where a joint was not seen.
         skeleton: The order to try; J joints.
 
     Returns:
-        The score, or NaN when too few joints are seen (or known by name) to say anything.
+        The score, or NaN when too few joints are seen (or known by name) for a judgement.
     """
     frames = xy[np.isfinite(xy).all(-1).any(-1)]
     frames = frames[:: max(1, len(frames) // _MOST_FRAMES)]
@@ -103,23 +103,23 @@ def order_score(xy: np.ndarray, skeleton: Skeleton) -> float:
     return _likeness(distances, figure, pairs) - float(np.log(_sprawl(distances, bones)))
 
 
-def tell_skeleton(xy: np.ndarray, source: str, among: Sequence[Skeleton]) -> Skeleton:
-    """The one skeleton among several of the same size whose order the keypoints are in.
+def identify_skeleton(xy: np.ndarray, source: str, among: Sequence[Skeleton]) -> Skeleton:
+    """Return the skeleton, among several of the same size, in whose joint order the keypoints are.
 
     Args:
         xy: (N, J, 2) keypoints; NaN where a joint was not seen.
-        source: What to call the data in an error.
+        source: Name of the data in error messages.
         among: Skeletons of J joints.
 
     Raises:
-        SkeletonError: None of them fits, or it cannot be told which.
+        SkeletonError: None of them fits, or several do.
     """
     names = ", ".join(skeleton.name for skeleton in among)
     ranked = sorted(((order_score(xy, skeleton), skeleton.name) for skeleton in among), reverse=True)
     best, name = ranked[0]
-    if len(among) > 1 and not (best - ranked[1][0] >= TELLING and best >= LIKELY):
+    if len(among) > 1 and not (best - ranked[1][0] >= CLEAR_LEAD and best >= LIKELY):
         raise SkeletonError(
-            f"{source}: {xy.shape[1]} joints can be {names}, and these keypoints do not tell which; "
+            f"{source}: {xy.shape[1]} joints can be {names}, and these keypoints do not show which; "
             "name it with --skeleton (skeleton=...)"
         )
     if best < IMPLAUSIBLE:
@@ -131,10 +131,10 @@ def tell_skeleton(xy: np.ndarray, source: str, among: Sequence[Skeleton]) -> Ske
 
 
 def check_order(keypoints: Keypoints2D) -> str | None:
-    """A message when the joints cannot be in the order of `keypoints.skeleton`, else None.
+    """Return a message when the joints cannot be in the order of `keypoints.skeleton`, else None.
 
-    It speaks up only when it is sure: another skeleton of as many joints fits far better, or none fits at all. A swap
-    of left and right cannot be seen this way, and neither can anything when fewer than eleven joints are seen.
+    The message comes only when the order is surely wrong: another skeleton with as many joints fits far better, or none
+    fits at all. A swap of left and right is not found; nor is any error when fewer than eleven joints are seen.
     """
     claimed = keypoints.skeleton
     xy = np.where(keypoints.seen[..., None], keypoints.xy, np.nan)
@@ -151,9 +151,9 @@ def check_order(keypoints: Keypoints2D) -> str | None:
 
 
 def order_gain(xy: np.ndarray, skeleton: Skeleton) -> float:
-    """How much more like a person the keypoints become when joints change places, two at a time, as often as it helps.
+    """Return how much more like a person the keypoints become when pairs of joints are exchanged as long as it helps.
 
-    Finds orders that no skeleton has. Slower than `order_score`.
+    This also finds orders that no skeleton has. It is slower than `order_score`.
 
     Args:
         xy: (N, J, 2) keypoints in any unit; NaN where a joint was not seen.

@@ -1,6 +1,6 @@
-"""Tables with one row a frame: columns by name, the joints of a skeleton, order of the frames, frame rate.
+"""Tables with one row for each frame: named columns, the joints of a skeleton, order of the frames, frame rate.
 
-Joints are the columns ``<joint>_<axis>``; together, their names say which skeleton it is.
+Joints are in the columns ``<joint>_<axis>``; the set of their names identifies the skeleton.
 """
 
 import csv
@@ -17,12 +17,12 @@ from poselift.formats.fields import frame_rows
 from poselift.skeleton import SKELETONS, Skeleton
 
 KEYPOINT_AXES = ("x", "y", "confidence")
-"""Endings of the columns of 2D keypoints: pixels, and 0 to 1."""
+"""Endings of the columns of 2D keypoints: x and y in pixels, confidence from 0 to 1."""
 JOINT_AXES = ("x_m", "y_m", "z_m")
 """Endings of the columns of 3D joints: metres in camera axes."""
 _FPS_COMMENT = re.compile(r"#\s*fps\s*[:=]\s*(\S+)", re.IGNORECASE)
 _UNEVEN = 0.5
-"""Times may be off by this many frames: they are often rounded."""
+"""Times may be off by this many frames, because they are often rounded."""
 
 
 @dataclass(frozen=True)
@@ -30,32 +30,32 @@ class Table:
     """The cells of a table, as text."""
 
     name: str
-    """What to call the table in errors."""
+    """Name of the table in error messages."""
     columns: Mapping[str, Sequence[str]]
-    """Cells of each column by its name; an empty text where nothing is known."""
+    """Cells of each column by its name; an empty string where a value is unknown."""
     places: Sequence[str]
-    """Where each row stands in the file, such as ``"line 4"``."""
+    """Place of each row in the file, such as ``"line 4"``."""
     comments: Sequence[str] = ()
     """Lines that start with #."""
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.places)
 
     def rows(self, chosen: Sequence[int]) -> "Table":
-        """The same table with some of its rows, in the order given."""
+        """Return the table with only the chosen rows, in the order given."""
         columns = {column: [cells[row] for row in chosen] for column, cells in self.columns.items()}
         return replace(self, columns=columns, places=[self.places[row] for row in chosen])
 
     def check_columns(self, known: Sequence[str], axes: Sequence[str]) -> None:
-        """Refuse a column that is neither known nor a joint's: it may be a misspelt one.
+        """Refuse a column that is neither known nor a joint's: its name may be misspelt.
 
         Args:
             known: Names that columns may have.
             axes: Endings that the columns of joints may have.
 
         Raises:
-            FormatError: There is such a column; the message names it.
+            FormatError: A column is neither; the message names it.
         """
         ends = tuple(f"_{axis}" for axis in axes)
         names = [*known, *(f"<joint>{end}" for end in ends)]
@@ -64,7 +64,7 @@ class Table:
                 raise FormatError(f"{self.name}: unknown column {column!r}; {did_you_mean(column, names)}")
 
     def numbers(self, *columns: str) -> np.ndarray:
-        """Numbers (N, columns) of some columns, NaN where a cell is empty.
+        """Return the numbers (N, columns) of some columns, NaN where a cell is empty.
 
         Raises:
             FormatError: A column is missing, or a cell holds no number.
@@ -82,7 +82,7 @@ class Table:
         return values
 
     def constant(self, column: str) -> float:
-        """The one positive number that a column holds in all rows.
+        """Return the one positive number that a column holds in all rows.
 
         Raises:
             FormatError: The column is missing, or holds something else.
@@ -96,20 +96,20 @@ class Table:
         return float(found[0])
 
     def axes_2d(self) -> tuple[str, ...]:
-        """`KEYPOINT_AXES`, without the confidence where no joint has one."""
+        """Return `KEYPOINT_AXES`, without the confidence where no joint has one."""
         scored = any(column.endswith("_confidence") for column in self.columns)
         return KEYPOINT_AXES if scored else KEYPOINT_AXES[:2]
 
     def skeleton(self, axes: Sequence[str], among: Sequence[Skeleton] = tuple(SKELETONS.values())) -> Skeleton:
-        """The skeleton whose joints are those of the columns ``<joint>_<axis>``.
+        """Return the skeleton whose joints are those of the columns ``<joint>_<axis>``.
 
         Args:
             axes: Endings of the columns.
-            among: Skeletons that it may be.
+            among: Skeletons to choose from.
 
         Raises:
-            FormatError: There are no such columns.
-            SkeletonError: The joints are those of no skeleton; the message names the nearest.
+            FormatError: The table has no such columns.
+            SkeletonError: No skeleton has exactly these joints; the message names the nearest one.
         """
         ends = [f"_{axis}" for axis in axes]
         joints = {column.removesuffix(end) for column in self.columns for end in ends if column.endswith(end)}
@@ -126,17 +126,17 @@ class Table:
         )
 
     def joints(self, skeleton: Skeleton, axes: Sequence[str]) -> np.ndarray:
-        """Numbers (N, J, axes) of the joints' columns; errors as `numbers`."""
+        """Return the numbers (N, J, axes) of the joints' columns; the errors are those of `numbers`."""
         names = [f"{joint}_{axis}" for joint in skeleton.joints for axis in axes]
         return self.numbers(*names).reshape(len(self), len(skeleton), len(axes))
 
     def frames(self) -> tuple[np.ndarray, int]:
-        """Each row's frame (N,), counted from the first one, and how many frames there are with those left out.
+        """Return each row's frame (N,), counted from the first one, and the number of frames including missing ones.
 
-        The column `frame` says it; without one, the rows are in order.
+        The numbers are in the column `frame`; without it, the rows are in order.
 
         Raises:
-            FormatError: The column holds something else than whole numbers, one twice, or jumps.
+            FormatError: The column holds other values than whole numbers, a number twice, or too large a jump.
         """
         if "frame" not in self.columns:
             return np.arange(len(self)), len(self)
@@ -146,7 +146,7 @@ class Table:
         return frame_rows([int(frame) for frame in frames], self.name)
 
     def fps(self) -> float | None:
-        """Frame rate of the column `fps`, else of the times in `time_s`, else of a comment ``# fps: 50``.
+        """Return the frame rate in the column `fps`, else of the times in `time_s`, else in a comment ``# fps: 50``.
 
         Returns:
             Frames per second; None where the table does not say.
@@ -170,12 +170,12 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """A CSV file: lines that start with # are comments, the first other line names the columns.
+    """Read a CSV file: lines that start with # are comments, the first other line names the columns.
 
-    A line that starts with # and has as many cells as the header is a row.
+    A line that starts with # but has as many cells as the header is a row.
 
     Raises:
-        FormatError: It is broken, has a column twice, or no row.
+        FormatError: The file is broken, has a column twice, or no row.
     """
     lines = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), 1) if line.strip()]
     commas = next((line.count(",") for _, line in lines if not line.startswith("#")), 0)

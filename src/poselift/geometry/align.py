@@ -1,4 +1,4 @@
-"""Best similarity transform between two sets of points (Procrustes)."""
+"""Align two sets of points by the best similarity transform (Procrustes)."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from poselift.errors import ShapeError
 
 
 def procrustes(source: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """`source` after the similarity transform (rotation, scale, translation) that brings it closest to `target`.
+    """Move `source` as close to `target` as a similarity transform (rotation, scale, translation) can.
 
     Args:
         source: (*, N, 3) points, any unit.

@@ -14,7 +14,7 @@ from poselift.errors import FormatError, ShapeError, did_you_mean
 
 @dataclass(frozen=True, eq=False)
 class StudioDistortion:
-    """How the lenses of the Human3.6M studio bend, which is not OpenCV's model.
+    """Distortion of the lenses of the Human3.6M studio, which is not OpenCV's model.
 
     Source: VideoPose3D common/camera.py, `project_to_2d`.
     """
@@ -30,7 +30,7 @@ class StudioDistortion:
         _store(self, "tangential", (2,))
 
     def bend(self, screen: np.ndarray) -> np.ndarray:
-        """Slopes (*, 2) as the lens bends them; they are cut to [-1, 1] before, so that the polynomial stays tame."""
+        """Distort slopes (*, 2); they are first cut to [-1, 1], beyond which the polynomial grows without bounds."""
         screen = screen.clip(-1, 1)
         r2 = (screen**2).sum(-1, keepdims=True)
         scale = 1 + (r2 ** np.arange(1, 4) * self.radial).sum(-1, keepdims=True)
@@ -52,11 +52,11 @@ class Camera:
     K: np.ndarray | None
     """(3, 3) intrinsics in pixels; None where they are not known, and the camera cannot project."""
     dist: np.ndarray | StudioDistortion | None = None
-    """OpenCV's distortion, (4,) or (5,): k1, k2, p1, p2[, k3]; or that of a studio; None for none."""
+    """OpenCV's distortion, (4,) or (5,): k1, k2, p1, p2[, k3]; or that of a studio; None for a lens without any."""
     name: str = ""
-    """What the camera is called."""
+    """Name of the camera."""
     image_size: tuple[int, int] | None = None
-    """(width, height) of its picture in pixels; None when unknown."""
+    """(width, height) of the picture in pixels; None when unknown."""
 
     def __post_init__(self) -> None:
         """Check the shapes and that R is a rotation."""
@@ -78,7 +78,7 @@ class Camera:
 
     @classmethod
     def from_focal(cls, focal_px: float, image_size: tuple[int, int]) -> "Camera":
-        """A camera at the world's origin that looks along z, its principal point in the middle of the picture.
+        """Make a camera at the world's origin that looks along z, its principal point in the middle of the picture.
 
         Args:
             focal_px: Focal length in pixels.
@@ -94,19 +94,19 @@ class Camera:
 
     @property
     def centre(self) -> np.ndarray:
-        """(3,) metres: where the camera stands in the world."""
+        """(3,) metres: position of the camera in the world."""
         return -self.t @ self.R
 
     def to_camera(self, world: np.ndarray) -> np.ndarray:
-        """World points (*, 3) metres to camera axes (*, 3) metres."""
+        """Turn world points (*, 3), metres, into camera axes (*, 3)."""
         return world @ self.R.T + self.t
 
     def to_world(self, camera: np.ndarray) -> np.ndarray:
-        """Camera-axes points (*, 3) metres to world points (*, 3) metres."""
+        """Turn points in camera axes (*, 3), metres, into world points (*, 3)."""
         return (camera - self.t) @ self.R
 
     def project(self, world: np.ndarray) -> np.ndarray:
-        """World points (*, 3) metres to pixels (*, 2); NaN for points that are not in front of the camera.
+        """Project world points (*, 3), metres, to pixels (*, 2); NaN for points that are not in front of the camera.
 
         Raises:
             ShapeError: The intrinsics are not known.
@@ -114,14 +114,14 @@ class Camera:
         return self.pixels(self.to_camera(np.asarray(world, np.float64)))
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
-        """Points in camera axes (*, 3) metres to pixels (*, 2), as `project`."""
+        """Project points in camera axes (*, 3), metres, to pixels (*, 2), as `project` does."""
         K = self._intrinsics()
         points = np.asarray(points, np.float64)
         screen = points[..., :2] / np.where(points[..., 2:] > 1e-6, points[..., 2:], np.nan)
         return self._distort(screen) @ K[:2, :2].T + K[:2, 2]
 
     def rays(self, pixels: np.ndarray) -> np.ndarray:
-        """Pixels (*, 2) to directions (*, 3) in camera axes with z = 1.
+        """Turn pixels (*, 2) into directions (*, 3) in camera axes, with z = 1.
 
         Raises:
             ShapeError: The intrinsics are not known.
@@ -134,7 +134,7 @@ class Camera:
         return np.concatenate([screen, np.ones_like(screen[..., :1])], -1)
 
     def as_json(self) -> dict[str, Any]:
-        """The camera as numbers, lists and texts that JSON can hold; `from_json` makes it again."""
+        """Return the camera as numbers, lists and strings for JSON; `from_json` reads it back."""
         dist: Any = self.dist
         if isinstance(dist, StudioDistortion):
             dist = {"radial": dist.radial.tolist(), "tangential": dist.tangential.tolist()}
@@ -149,7 +149,7 @@ class Camera:
 
     @classmethod
     def from_json(cls, content: object) -> "Camera":
-        """The camera that `as_json` has written.
+        """Make a camera from what `as_json` returned.
 
         Raises:
             FormatError: A key is missing or unknown, or a value is not what it should be.
@@ -187,7 +187,7 @@ class Camera:
 
 
 def look_at(position: np.ndarray, target: np.ndarray, roll_rad: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation and translation of a camera at `position` that looks at `target`, world z up.
+    """Return rotation and translation of a camera at `position` that looks at `target`, with the world's z up.
 
     Args:
         position: (3,) metres.
@@ -212,7 +212,7 @@ def look_at(position: np.ndarray, target: np.ndarray, roll_rad: float = 0.0) -> 
 
 
 def _store(owner: Camera | StudioDistortion, name: str, *shapes: tuple[int, ...]) -> None:
-    """Make a field of a frozen camera a float64 array of finite numbers in one of the shapes."""
+    """Store a field of a frozen camera as float64; check that it has one of the shapes and finite numbers."""
     try:
         value = np.asarray(getattr(owner, name))
     except ValueError as error:  # lists of unequal length
@@ -226,7 +226,7 @@ def _store(owner: Camera | StudioDistortion, name: str, *shapes: tuple[int, ...]
 
 
 def _keys(content: object, wanted: list[str], what: str) -> Mapping[str, Any]:
-    """An object of JSON that has exactly these keys."""
+    """Return a JSON object after checking that it has exactly these keys."""
     if not isinstance(content, Mapping):
         raise FormatError(f"wanted a {what} as an object with {', '.join(wanted)}, got {content!r:.80}")
     if unknown := [key for key in content if key not in wanted]:

@@ -1,4 +1,4 @@
-"""From joint rotations to joint positions, and back."""
+"""Compute joint positions from joint rotations, and back."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ _FEET = ("big_toe", "small_toe", "foot_index")
 def forward_kinematics(
     parents: tuple[int, ...], translations: np.ndarray, rotations: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """World positions and rotations of a tree of joints.
+    """Compute world positions and rotations of a tree of joints.
 
     Args:
         parents: Index of each joint's parent, before the joint itself; -1 for a root.
@@ -55,7 +55,7 @@ class FittedRotations:
 
 
 def fit_rotations(xyz: np.ndarray, skeleton: Skeleton) -> FittedRotations:
-    """Rotations that put a figure with constant bones into given poses.
+    """Fit the rotations that put a figure with constant bones into given poses.
 
     Every bone points as in the pose, so positions come back exactly when the bones are of constant length, left and
     right alike. Twist, which positions do not show, follows one rule: the frame of the root comes from the hips and the
@@ -64,7 +64,7 @@ def fit_rotations(xyz: np.ndarray, skeleton: Skeleton) -> FittedRotations:
 
     Args:
         xyz: (T, J, 3) joints, y up, right-handed, any unit.
-        skeleton: Their order. One root, with both hips on it.
+        skeleton: Joint order, with one root that both hips hang from.
 
     Returns:
         Bone lengths (median over the frames, left and right averaged), rest directions and rotations.
@@ -94,7 +94,7 @@ def fit_rotations(xyz: np.ndarray, skeleton: Skeleton) -> FittedRotations:
 
 
 def _joint_frames(bones: np.ndarray, skeleton: Skeleton, index: int, bone: np.ndarray) -> np.ndarray:
-    """(T, 3, 3) world rotation of a joint: its bone's, but where hips or shoulders branch off, theirs."""
+    """Return the world rotation (T, 3, 3) of a joint: its bone's, or that of hips or shoulders branching off it."""
     children = {skeleton.joints[child]: child for parent, child in skeleton.bones if parent == index}
     for part in ("hip", "shoulder"):
         if {f"left_{part}", f"right_{part}"} <= set(children):
@@ -108,7 +108,7 @@ def _joint_frames(bones: np.ndarray, skeleton: Skeleton, index: int, bone: np.nd
 
 
 def _rest_direction(joint: str) -> np.ndarray:
-    """Direction of the bone that ends in a joint, in the T pose."""
+    """Return the direction of the bone that ends in a joint, in the T pose."""
     side, _, part = joint.partition("_")
     if part in _SIDEWAYS:
         return _LEFT if side == "left" else -_LEFT

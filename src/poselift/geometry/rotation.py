@@ -1,4 +1,4 @@
-"""Rotations as scipy does not have them: wxyz, the shortest arc, a frame from two axes, Euler angles without jumps."""
+"""Rotations that scipy lacks: from wxyz, by the shortest arc, from two axes, and Euler angles without jumps."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ _NOTHING = 1e-9
 
 
 def matrix_from_wxyz(wxyz: np.ndarray) -> np.ndarray:
-    """Rotation matrices (*, 3, 3) of quaternions (*, 4), scalar first, of any length but zero."""
+    """Return rotation matrices (*, 3, 3) of quaternions (*, 4), scalar first, of any length but zero."""
     wxyz = np.asarray(wxyz, float)
     from scipy.spatial.transform import Rotation  # takes 0.1 s to import
 
@@ -15,7 +15,7 @@ def matrix_from_wxyz(wxyz: np.ndarray) -> np.ndarray:
 
 
 def shortest_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Rotation matrices that turn one direction into another without twisting about it.
+    """Return rotation matrices that turn one direction into another without twisting about it.
 
     Args:
         source: (*, 3) vectors of any length.
@@ -39,7 +39,7 @@ def shortest_arc(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def frame_from_axes(x_axis: np.ndarray, near_y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Right-handed frames with x along one direction and y as near to another as that allows.
+    """Return right-handed frames with x along one direction and y as near as possible to another.
 
     Args:
         x_axis: (N, 3) vectors of any length.
@@ -59,7 +59,7 @@ def frame_from_axes(x_axis: np.ndarray, near_y: np.ndarray) -> tuple[np.ndarray,
 
 
 def unwrap_euler(angles: np.ndarray) -> np.ndarray:
-    """The same rotations in Euler angles that do not jump from frame to frame.
+    """Return the same rotations in Euler angles that do not jump from frame to frame.
 
     Every rotation has two sets of three angles, each up to full turns; a frame takes the one nearest the frame before.
 
@@ -80,12 +80,12 @@ def unwrap_euler(angles: np.ndarray) -> np.ndarray:
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:
-    """Unit vectors (*, 3); zero where there is no length to divide by."""
+    """Return unit vectors (*, 3); zero for vectors without length."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.where(length > _NOTHING, vectors / np.maximum(length, _NOTHING), 0.0)
 
 
 def _perpendicular(vectors: np.ndarray) -> np.ndarray:
-    """A unit vector at right angles to each of (N, 3) unit vectors."""
+    """Return a unit vector at right angles to each of (N, 3) unit vectors."""
     smallest = np.eye(3)[np.abs(vectors).argmin(-1)]
     return _unit(np.cross(vectors, smallest))

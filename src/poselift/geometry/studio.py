@@ -11,11 +11,11 @@ from poselift.geometry.rotation import matrix_from_wxyz
 
 
 def studio_cameras(dataset: str) -> dict[str, tuple[Camera, ...]]:
-    """The cameras of each subject, in the order of the archives: where each stood for this subject.
+    """Return the cameras of each subject, placed as they were for this subject, in the order of the archives.
 
     Args:
         dataset: ``"h36m"`` or ``"humaneva"``; the numbers are in `poselift/data/<dataset>_cameras.json`. Those of
-            HumanEva have no intrinsics: the archives do not tell them.
+            HumanEva have no intrinsics, because the archives do not contain them.
     """
     text = (resources.files("poselift") / "data" / f"{dataset}_cameras.json").read_text(encoding="utf-8")
     data = json.loads(text)
@@ -26,7 +26,7 @@ def studio_cameras(dataset: str) -> dict[str, tuple[Camera, ...]]:
 
 
 def _camera(place: dict[str, Any], lens: dict[str, Any]) -> Camera:
-    """A camera of the file, which says where it stands and how its axes lie in the world."""
+    """Make a camera from the file's position, orientation of its axes in the world, and lens."""
     R = matrix_from_wxyz(place["orientation_wxyz"]).T
     t = -R @ np.array(place["translation_mm"]) / 1000
     K, dist = None, None

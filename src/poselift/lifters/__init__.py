@@ -1,1 +1,1 @@
-"""The networks that lift: their contract, their files, their cards, and which of them suits a clip."""
+"""Networks that lift: their contract, their files, their cards, and the choice of one for a clip."""

@@ -1,6 +1,6 @@
-"""What must be known of weights before they are used: a card, JSON that lies beside the ONNX file.
+"""Cards of weights: JSON beside the ONNX file, with everything that a user must know of them.
 
-A card is read strictly: every field must be there, and none that is not known. What was never measured or written down
+A card is read strictly: it must have every field and no unknown ones. A value that was never measured or written down
 is null.
 """
 
@@ -16,35 +16,35 @@ from poselift.records import record
 from poselift.skeleton import get_skeleton
 
 MOCAP, RECORDING, BENCHMARK = "motion capture", "recording", "benchmark"
-"""What a score is measured on."""
+"""Kinds of data that a score is measured on."""
 MOST_FRAMES = 10_000
-"""Frames in a window; the longest window of a paper has 351."""
+"""Most frames in a window; the longest window of a paper has 351."""
 MOST_FPS = 1000.0
-"""Frames per second of a window; keypoints are brought to this rate, so that it decides how much there is to lift."""
+"""Highest frame rate of a window. Keypoints are resampled to this rate, so it decides how much is to be lifted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One measurement, with all that is needed to take it again."""
+    """One measurement, with all that is needed to repeat it."""
 
     kind: str
     """`MOCAP`, `RECORDING` or `BENCHMARK`."""
     data: str
     """Name of the file or data set."""
     protocol: dict[str, Any]
-    """Every choice that moves the numbers."""
+    """Every choice that changes the numbers."""
     frames: int
-    """Frames compared."""
+    """Number of frames compared."""
     mean: dict[str, float]
-    """Metric: mean, in millimetres where it is a distance."""
+    """Mean by metric, distances in millimetres."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Where weights come from that were trained here."""
+    """How weights were trained with poselift."""
 
     recipe: dict[str, Any]
-    """The whole recipe, as the lab has it."""
+    """The whole recipe of the training."""
     init: str | None
     """Weights that the training started from; None for a fresh start."""
     commit: str
@@ -52,29 +52,29 @@ class Training:
     date: str
     """Day of the export."""
     steps: int | None
-    """Steps of training."""
+    """Number of training steps."""
     windows: int | None
-    """Windows seen, counted each time."""
+    """Number of windows seen, repetitions included."""
     hours: float | None
-    """Hours it took."""
+    """Duration in hours."""
     machine: str
-    """What it ran on."""
+    """Machine that the training ran on."""
     threads: int | None
-    """Threads it ran on."""
+    """Number of threads used."""
     note: str
-    """What else must be known; mostly empty."""
+    """Anything else that a user must know; mostly empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """Where weights come from that are their authors'."""
+    """Where weights of a paper's authors come from."""
 
     file: str
     """Name of the authors' file."""
     sha256: str
-    """Its hash."""
+    """Hash of that file."""
     code: str
-    """The authors' code."""
+    """Where the authors' code is."""
     date: str
     """Day of the import."""
 
@@ -84,15 +84,15 @@ class Speed:
     """How fast the network alone runs in ONNX Runtime, counted in the processor's time."""
 
     frames_per_s: float
-    """Frames that come out in bulk."""
+    """Output frames per second, in bulk."""
     window_ms: float
-    """Milliseconds of a single window."""
+    """Milliseconds for a single window."""
     batch: int
-    """Windows at a time in bulk."""
+    """Number of windows at a time, in bulk."""
     threads: int
-    """Threads."""
+    """Number of threads."""
     machine: str
-    """What it ran on."""
+    """Machine that the network ran on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +126,11 @@ class Card:
     scores: dict[str, Score] = field(default_factory=dict)
     """Measured errors by name."""
     speed: Speed | None = None
-    """How fast they are."""
+    """Speed of the network."""
     training: Training | None = None
-    """How they were trained; None for weights that were not trained here."""
+    """How the weights were trained; None for imported weights."""
     imported: Imported | None = None
-    """Whose they are; None for weights that are ours."""
+    """Where the authors' weights come from; None for our own."""
 
     @property
     def delay(self) -> int:
@@ -142,7 +142,7 @@ class Card:
         """Read a card.
 
         Raises:
-            CheckpointError: There is none, it is no JSON, fields are missing or unknown, or their values make no sense.
+            CheckpointError: There is no card, it is no JSON, fields are missing or unknown, or values are wrong.
         """
         try:
             if not found_at(path):
@@ -154,11 +154,11 @@ class Card:
         places = card.out_frames
         if not (1 <= card.in_frames <= MOST_FRAMES and places and 0 <= min(places) <= max(places) < card.in_frames):
             raise CheckpointError(
-                f"{path}: wanted a window of 1 to {MOST_FRAMES} frames and out_frames within it, "
+                f"{path}: wanted out_frames within the window, and a window of 1 to {MOST_FRAMES} frames, "
                 f"got {card.in_frames} and {str(places)[:100]}"
             )
         if not 0 < card.fps <= MOST_FPS:
-            raise CheckpointError(f"{path}: wanted a frame rate above 0, up to {MOST_FPS:g}, got {card.fps}")
+            raise CheckpointError(f"{path}: wanted a positive frame rate, up to {MOST_FPS:g}, got {card.fps}")
         return card
 
     def write(self, path: Path, *, overwrite: bool = False) -> None:

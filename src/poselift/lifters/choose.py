@@ -1,4 +1,4 @@
-"""Which of several weights suit a clip: the rule, and the reason in words."""
+"""Choose the weights that suit a clip, and give the reason in words."""
 
 import math
 from collections.abc import Sequence
@@ -9,40 +9,40 @@ from poselift.lifters.card import Card
 from poselift.prepare.normalize import PERSON_SCALE
 
 LEAST_CLIP: tuple[tuple[float, float], ...] = ((27, 0.0), (math.inf, 0.25))
-"""(windows of up to so many frames, length of a clip in windows from which on they are used).
+"""Pairs of the longest window that a row holds for, in frames, and the shortest clip to use it on, in windows.
 
-Windows are trained with clips' ends in a third of them, so a clip may be much shorter than the window: on motion
-capture cut to pieces T=243 is level with T=81 or better from 2 frames on, and level on a real clip of 83
-(docs/log.md). A quarter is on the safe side, for what is made up beyond a clip's ends is not the clip. A clip of two
-frames or more is motion, which a single-frame network does not see.
+A third of the training windows contain a clip's end, so a clip may be much shorter than the window: on motion capture
+cut to pieces, T=243 is as good as T=81 or better from 2 frames on, and as good on a real clip of 83 (docs/log.md). A
+quarter is on the safe side, because the frames beyond a clip's ends are made up. A clip of two frames or more has
+motion, which a single-frame network does not see.
 """
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Weights for a clip."""
+    """The weights chosen for a clip."""
 
     card: Card
-    """Their card."""
+    """Card of the weights."""
     reason: str
-    """Why these, for the console."""
+    """Why these weights were chosen, for the console."""
 
 
 def choose(cards: Sequence[Card], *, fps: float | None = None, length: int | None = None, live: bool = False) -> Choice:
-    """The weights that suit a clip, or a stream.
+    """Choose the weights that suit a clip, or a stream.
 
-    Live: the longest window among those whose newest frame out is the newest frame in. Else among those that wait for
-    frames to come: the longest window that the clip is long enough for (`LEAST_CLIP`; the shortest where none is), a
-    window of one frame for a single frame. Among equal windows the lower P-MPJPE with detector errors on the cards.
+    For a stream, take the longest window among weights without delay. For a clip, take the longest window that the clip
+    is long enough for (`LEAST_CLIP`), or the shortest if it is too short for all, among weights that also look at later
+    frames or at one frame only. Of equal windows, take that with the lower P-MPJPE with detector errors on the card.
 
     Args:
         cards: Cards to choose among. Weights that need the picture's size are left out.
         fps: Frames per second of the clip.
         length: Frames of the clip.
-        live: A stream that must not wait, whatever its length.
+        live: Choose for a stream that must not wait; its length does not matter.
 
     Raises:
-        CheckpointError: There is nothing to choose among, or nothing without delay; or fps or length is not given.
+        CheckpointError: There are no weights to choose among, or none without delay; or fps or length is not given.
     """
     usable = [card for card in cards if card.normalization == PERSON_SCALE]
     if not usable:
@@ -71,17 +71,17 @@ def choose(cards: Sequence[Card], *, fps: float | None = None, length: int | Non
 
 
 def frames_at(card: Card, fps: float, length: int) -> int:
-    """Frames of a clip at the rate of the weights."""
+    """Return the number of frames of a clip at the frame rate of the weights."""
     return 1 if length == 1 else max(round(length * card.fps / fps), 2)
 
 
 def least_frames(window: int) -> int:
-    """Frames of a clip from which on windows of this length are used."""
+    """Return the number of frames of the shortest clip that windows of this length are used on."""
     share = next(share for longest, share in LEAST_CLIP if window <= longest)
     return max(math.ceil(share * window), min(window, 2))
 
 
 def _preference(card: Card) -> tuple[float, str]:
-    """Smaller is better: P-MPJPE with detector errors, infinite where it was not measured; then the name."""
+    """Return a key, smaller for better weights: P-MPJPE with detector errors (infinite if not measured), then name."""
     score = card.scores.get("detector errors")
     return (score.mean.get("p_mpjpe", math.inf) if score else math.inf), card.name

@@ -1,4 +1,4 @@
-"""What a lifter is to everything that uses one."""
+"""The contract that every lifter keeps."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,21 +14,21 @@ from poselift.skeleton import Skeleton
 class Lifter(Protocol):
     """A network that turns windows of 2D keypoints into 3D joints.
 
-    It may also have `normalization`, one of `poselift.prepare.normalize.NORMALIZATIONS`; without it, it is
-    `PERSON_SCALE`.
+    It may also have `normalization`, one of `poselift.prepare.normalize.NORMALIZATIONS`; without that attribute,
+    `PERSON_SCALE` is used.
     """
 
     @property
     def skeleton(self) -> Skeleton:
-        """Joints in and out."""
+        """Joint order of input and output."""
 
     @property
     def in_frames(self) -> int:
-        """Frames in a window (T)."""
+        """Number of frames in a window (T)."""
 
     @property
     def out_frames(self) -> tuple[int, ...]:
-        """Places in the window that it yields (S of them)."""
+        """Places in the window of the S frames that it yields."""
 
     @property
     def fps(self) -> float:
@@ -39,11 +39,11 @@ class Lifter(Protocol):
         """2 (x, y), or 3 with confidence."""
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """(B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes."""
+        """Lift (B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes."""
 
 
 def check_lifter(lifter: Any) -> None:
-    """Check that something keeps the contract of `Lifter`.
+    """Check that an object keeps the contract of `Lifter`.
 
     Raises:
         SkeletonError: It does not; the message says which part is missing.
@@ -57,7 +57,7 @@ def check_lifter(lifter: Any) -> None:
 
 
 def frame_of(lifter: Lifter) -> str:
-    """Frame in which a lifter answers, one of `poselift.sequence.FRAMES`.
+    """Return the frame in which a lifter answers, one of `poselift.sequence.FRAMES`.
 
     A person-scale lifter does not know where in the picture the person is, so that its answer holds for a camera turned
     to look straight at the person.

@@ -1,4 +1,4 @@
-"""Opening a lifter by name: the weights that ship, an ONNX file, or a class of your own."""
+"""Open a lifter by name: shipped weights, an ONNX file, or a class of your own."""
 
 from collections.abc import Sequence
 from importlib import resources
@@ -12,13 +12,13 @@ from poselift.lifters.onnx import OnnxLifter
 from poselift.lifters.outside import import_class, is_outside
 
 DEFAULT_LIFTER = "nanohtnet.mocap-81"
-"""Name of the weights that are measured, and used, when none are asked for and there is no clip to choose by."""
+"""Name of the weights to use when none are named and there is no clip to choose by."""
 AUTO = "auto"
 """Name that asks for the weights that suit the clip."""
 
 
 def shipped_lifters() -> Sequence[str]:
-    """Names of the weights that come with the package."""
+    """Return the names of the weights that come with the package."""
     folder = resources.files("poselift") / "weights"
     if not folder.is_dir():
         return []
@@ -26,16 +26,16 @@ def shipped_lifters() -> Sequence[str]:
 
 
 def shipped_cards() -> list[Card]:
-    """Cards of the weights that come with the package.
+    """Read the cards of the weights that come with the package.
 
     Raises:
-        CheckpointError: One is broken.
+        CheckpointError: A card is broken.
     """
     return [Card.read(_shipped(name).with_suffix(".json")) for name in shipped_lifters()]
 
 
 def choose_shipped(*, fps: float | None = None, length: int | None = None, live: bool = False) -> Choice:
-    """The shipped weights that suit a clip, or a stream; see `poselift.lifters.choose.choose`."""
+    """Choose the shipped weights that suit a clip, or a stream; see `poselift.lifters.choose.choose`."""
     return choose(shipped_cards(), fps=fps, length=length, live=live)
 
 
@@ -50,13 +50,13 @@ def load_lifter(
     """Open a lifter.
 
     Args:
-        name_or_path: A name of `shipped_lifters()`; "auto" for those that suit a clip or a stream
+        name_or_path: One of `shipped_lifters()`; "auto" for those that suit a clip or a stream
             (`poselift.lifters.choose.choose`); the path of an `.onnx` file with its card beside it; or `module:Class`
             for a lifter of your own, whose module is imported; it may be in the working folder.
         fps: With "auto": frames per second of the clip.
         length: With "auto": frames of the clip.
-        live: With "auto": for a stream; the newest frame out is the newest frame in.
-        threads: Threads that one call uses; 0 for all cores.
+        live: With "auto": choose for a stream, where the newest frame in must come out at once.
+        threads: Number of threads that one call uses; 0 for all cores.
 
     Returns:
         The lifter; an `OnnxLifter`, which has a `card`, unless it is your own.
@@ -84,7 +84,7 @@ def _shipped(name: str) -> Path:
 
 
 def _load_own(name: str) -> Lifter:
-    """An instance of the class that `module:Class` names."""
+    """Make an instance of the class that `module:Class` names."""
     kind = import_class(name)
     if any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__):
         raise CheckpointError(

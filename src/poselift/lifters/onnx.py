@@ -21,7 +21,7 @@ class OnnxLifter:
 
         Args:
             path: The `.onnx` file; its card has the same name with the ending `.json`.
-            threads: Threads that one call uses; 0 lets ONNX Runtime take all cores.
+            threads: Number of threads that one call uses; 0 lets ONNX Runtime take all cores.
 
         Raises:
             CheckpointError: The file or its card is missing, broken, or they contradict each other.
@@ -59,7 +59,7 @@ class OnnxLifter:
         self._input, self._output = inputs.name, outputs.name
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
-        """(B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes.
+        """Lift (B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes.
 
         Raises:
             ShapeError: The windows have another shape.
@@ -72,7 +72,7 @@ class OnnxLifter:
 
 
 def _open_session(path: Path, threads: int) -> Any:
-    import onnxruntime  # slow to import: only where a network is opened
+    import onnxruntime  # slow to import, so only when a network is opened
     from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
     options = onnxruntime.SessionOptions()

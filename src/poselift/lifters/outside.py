@@ -1,7 +1,7 @@
-"""Lifters from elsewhere, named `module:Class`: the one place that imports what a name says.
+"""Import lifters from outside the package, named `module:Class`; only this file imports a module by a given name.
 
-Importing a module runs it. So only names that the user has typed are imported, never names that a file holds, and the
-working folder is searched last: a file there that is called like a package that is installed does not take its place.
+Importing a module runs it. So only names that the user has typed are imported, never names from a file, and the working
+folder is searched last: a file there with the name of an installed package is not imported instead of it.
 """
 
 import importlib
@@ -19,10 +19,10 @@ def is_outside(name: str) -> bool:
 
 
 def import_class(name: str) -> type:
-    """The class that `module:Class` names. Its module is imported, and so run.
+    """Import the class that `module:Class` names; this runs its module.
 
     Args:
-        name: What the user typed. The module is looked for on Python's path, and then in the working folder.
+        name: Name as the user typed it. The module is searched on Python's path, then in the working folder.
 
     Raises:
         CheckpointError: The name is not of this form, or there is no such module or class. An error inside the module
@@ -49,12 +49,12 @@ def import_class(name: str) -> type:
 
 
 def check_typed(named: str, typed: str | None, source: str) -> None:
-    """Refuse a lifter from elsewhere that a file names and the user has not.
+    """Check that a lifter from outside that a file names was also named by the user.
 
     Args:
         named: The lifter that the file names.
         typed: The lifter that the user has named; None when there is none.
-        source: What to call the file in the error.
+        source: Name of the file in the error.
 
     Raises:
         CheckpointError: `named` is a `module:Class` and not what the user typed, or the two differ.
@@ -70,7 +70,7 @@ def check_typed(named: str, typed: str | None, source: str) -> None:
 
 @contextmanager
 def _working_folder_last() -> Iterator[None]:
-    """Search the working folder for modules, after everything else."""
+    """Search the working folder for modules after everything else, in a `with` block."""
     here = str(Path.cwd())
     if here in sys.path:
         yield

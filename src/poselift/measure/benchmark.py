@@ -1,10 +1,10 @@
-"""The evaluation path of the benchmarks: any lifter on any data set by any protocol, per joint, action and subject.
+"""Evaluation on the benchmarks: any lifter, data set and protocol; results per joint, action and subject.
 
-windows of a clip -> normalise -> lifter (and its mirror image) -> errors of each frame and joint -> sums by cell, a
-cell being one recording of one subject -> the protocol's averages. Nothing larger than a clip is held at once.
+windows of a clip -> normalise -> lifter (and its mirror image) -> errors of each frame and joint -> sums by cell (one
+recording of one subject) -> the protocol's averages. Nothing larger than a clip is held in memory at once.
 
-Other than `poselift.lift`, and as in the papers, keypoints are neither repaired nor resampled, and the lifter's seams
-are not blended.
+As in the papers, and unlike `poselift.lift`, keypoints are neither repaired nor resampled, and the seams between the
+lifter's windows are not blended.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ from poselift.sequence import CAMERA, TURNED_CAMERA, Keypoints2D
 from poselift.skeleton import Skeleton
 
 BATCH = 256
-"""Windows lifted at a time."""
+"""Number of windows lifted at a time."""
 
 
 def evaluate_benchmark(
@@ -50,20 +50,18 @@ def evaluate_benchmark(
 ) -> Scores:
     """Lift every clip and compare the frames that are scored with the truth.
 
-    A lifter of the benchmarks' own normalisation gets `normalize_screen` coordinates and answers in camera axes. One
-    that does not know where in the picture the person stands (`PERSON_SCALE`) answers in the axes of a camera that
-    looks straight at the person; its answer is turned by the direction to the true pelvis, as the camera's calibration
-    would tell it. Unseen keypoints are filled in as in `poselift.lift`, and counted. A lifter of another skeleton than
-    the truth is compared over the joints that both have, as `poselift.measure.comparison` says.
+    A `SCREEN` lifter answers in camera axes. A `PERSON_SCALE` lifter answers in the axes of a camera that looks
+    straight at the person; its answer is turned by the direction to the true pelvis, which stands in for the camera's
+    calibration. Unseen keypoints are filled in as in `poselift.lift`, and counted.
+
+    If the lifter's skeleton is not that of the 3D joints, the joints that both have are compared, relative to their own
+    root (`poselift.measure.comparison`).
 
     Args:
-        lifter: Any lifter that shares joints with the data set; its frame rate is not looked at.
+        lifter: Any lifter that shares joints with the data set; its frame rate is ignored.
         dataset: The clips.
         protocol: Every choice.
         progress: Called with (clips done, clips in all).
-
-    Returns:
-        The scores.
 
     Raises:
         DatasetError: No clips or frames to score, or clips of several skeletons, without a picture's size, or in which
@@ -80,21 +78,15 @@ def evaluate_benchmark(
     tally = _tally(comparison.skeleton, protocol)
     batches = BatchMeans(tally, "p_mpjpe", protocol.batch) if protocol.p_mpjpe == "mean of batch" else None
     frames, filled = 0, 0
-    for done, clip in enumerate(clips):
+    for done, clip in enumerate(clips, 1):
         keypoints = convert(clip.keypoints, lifter.skeleton)
-        filled += int((~keypoints.seen).sum())
         clip = replace(clip, xyz=comparison.of_truth(clip.xyz), skeleton=comparison.skeleton)
         index, joints = _predict(lifter, clip, keypoints, protocol)
-        frames += len(index)
-        cell = Cell(clip.subject, clip.action, clip.sequence)
-        for name, errors in _errors(comparison.of_lifter(joints), clip, index, protocol).items():
-            if name == "p_mpjpe" and batches:
-                batches.add(cell, errors)
-            else:
-                moving = name in ("mpjve", "acceleration") and protocol.velocity_weight == "frames"
-                tally.add(cell, name, errors, weight=len(index) if moving else None)
+        errors = _errors(comparison.of_lifter(joints), clip, index, protocol)
+        _count(tally, batches, clip, errors, protocol)
+        frames, filled = frames + len(index), filled + int((~keypoints.seen).sum())
         if progress:
-            progress(done + 1, len(clips))
+            progress(done, len(clips))
     if batches:
         batches.close()
     if frames == 0:
@@ -103,8 +95,25 @@ def evaluate_benchmark(
     return _scores(lifter, dataset, clips, choices, tally, {"frames": frames, "filled_keypoints": filled})
 
 
+def _count(
+    tally: Tally,
+    batches: BatchMeans | None,
+    clip: BenchmarkClip,
+    errors: dict[str, np.ndarray],
+    protocol: BenchmarkProtocol,
+) -> None:
+    """Add a clip's errors to the tally, those that go through batches by way of them."""
+    cell = Cell(clip.subject, clip.action, clip.sequence)
+    for name, found in errors.items():
+        if name == "p_mpjpe" and batches:
+            batches.add(cell, found)
+        else:
+            moving = name in ("mpjve", "acceleration") and protocol.velocity_weight == "frames"
+            tally.add(cell, name, found, weight=len(errors["mpjpe"]) if moving else None)
+
+
 def _clips(lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol) -> list[BenchmarkClip]:
-    """The clips to evaluate, checked against lifter and protocol."""
+    """Return the clips to evaluate; check that lifter and protocol suit them."""
     check_lifter(lifter)
     clips = [clip for clip in dataset.clips if (clip.subject, clip.sequence) not in protocol.drop]
     if not clips:
@@ -130,7 +139,7 @@ def _clips(lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol) -
 def _predict(
     lifter: Lifter, clip: BenchmarkClip, keypoints: Keypoints2D, protocol: BenchmarkProtocol
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Frames that are scored (N,), in time order but for what counts twice, and the joints lifted there (N, J, 3)."""
+    """Return the scored frames (N,), in time order except those that count twice, and their joints (N, J, 3)."""
     starts, places = _windows(clip, lifter, protocol)
     frames = (starts[:, None] + places).ravel()
     within = frames < len(clip) if protocol.frames == "dense" else np.ones(len(frames), bool)
@@ -139,14 +148,15 @@ def _predict(
     if not scored.any():
         return frames[:0], np.zeros((0, len(lifter.skeleton), 3))
     kept = [lifter.out_frames.index(place) for place in places.tolist()]
-    parts = []
-    for inputs, turn in _inputs(lifter, clip, keypoints, starts):
-        parts.append(run_lifter(lifter, inputs, protocol.flip_average)[:, kept] @ turn)
+    parts = [
+        run_lifter(lifter, inputs, protocol.flip_average)[:, kept] @ turn
+        for inputs, turn in _inputs(lifter, clip, keypoints, starts)
+    ]
     return frames[scored], np.concatenate(parts).reshape(-1, len(lifter.skeleton), 3)[scored]
 
 
 def _windows(clip: BenchmarkClip, lifter: Lifter, protocol: BenchmarkProtocol) -> tuple[np.ndarray, np.ndarray]:
-    """First frame of each window (W,), which may lie beyond the clip's ends, and the places in it that are kept."""
+    """Return the first frame of each window (W,), possibly beyond the clip's ends, and the places kept in each."""
     places, size = np.asarray(lifter.out_frames), lifter.in_frames
     if protocol.frames == "centre":
         place = places[len(places) // 2]
@@ -162,7 +172,7 @@ def _windows(clip: BenchmarkClip, lifter: Lifter, protocol: BenchmarkProtocol) -
 def _inputs(
     lifter: Lifter, clip: BenchmarkClip, keypoints: Keypoints2D, starts: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The lifter's input (B, T, J, C) batch by batch, and the matrices (B, 1, 3, 3) that turn its answers' rows."""
+    """Yield batches of the lifter's input (B, T, J, C), with matrices (B, 1, 3, 3) that turn the rows of its answer."""
     feed = Feed.of(lifter)
     frames, root = feed.clip(keypoints), clip.xyz[:, clip.skeleton.root]
     straight = frame_of(lifter) == TURNED_CAMERA
@@ -176,7 +186,7 @@ def _inputs(
 def _errors(
     joints: np.ndarray, clip: BenchmarkClip, index: np.ndarray, protocol: BenchmarkProtocol
 ) -> dict[str, np.ndarray]:
-    """Metric: errors (frames, steps or accelerations; joints or bones), in `UNITS`."""
+    """Return the errors of each metric (frames, steps or accelerations; joints or bones), in `UNITS`."""
     skeleton, root = clip.skeleton, clip.skeleton.root
     truth = 1000 * clip.xyz[index].astype(np.float64)
     truth -= truth[:, root : root + 1].copy()
@@ -223,12 +233,11 @@ def _scores(
     tally: Tally,
     counts: dict[str, int],
 ) -> Scores:
-    cells = {Cell(clip.subject, clip.action, clip.sequence) for clip in clips}
     counts = {
         "clips": len(clips),
-        "sequences": len({(cell.subject, cell.sequence) for cell in cells}),
-        "subjects": len({cell.subject for cell in cells}),
-        "actions": len({cell.action for cell in cells}),
+        "sequences": len({(clip.subject, clip.sequence) for clip in clips}),
+        "subjects": len({clip.subject for clip in clips}),
+        "actions": len({clip.action for clip in clips}),
     } | counts
     return Scores(
         lifter=lifter_name(lifter),
@@ -248,7 +257,7 @@ def _scores(
 def _choices(
     lifter: Lifter, dataset: BenchmarkSet, protocol: BenchmarkProtocol, clips: list[BenchmarkClip]
 ) -> dict[str, Any]:
-    """Everything that moves the numbers."""
+    """Return everything that changes the numbers."""
     made = asdict(protocol)
     if protocol.p_mpjpe == "each frame":
         del made["batch"]

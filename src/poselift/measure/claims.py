@@ -1,8 +1,8 @@
-"""What a card claims, measured again: each score by the protocol that the card itself holds.
+"""Measure again what a card claims: each score by the protocol that the card itself holds.
 
-The tolerance is for what machines and versions of numpy, torch and ONNX Runtime do to the last digits. Simulated
-detector errors are drawn by torch's generator on the CPU, which gives the same numbers on any machine for one version
-of torch, to rounding.
+The tolerance allows for the last digits, in which machines and versions of numpy, torch and ONNX Runtime differ.
+Simulated detector errors are drawn by torch's generator on the CPU, which for one version of torch gives the same
+numbers on any machine, to rounding.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,9 +23,9 @@ from poselift.measure.mocap import MocapProtocol, Observer, evaluate_mocap
 from poselift.measure.recording import Recording
 
 TOLERANCE = 0.05
-"""Largest difference between a claim and its measurement that is let pass, in the unit of the score (millimetres)."""
+"""Largest difference allowed between a claim and its measurement, in the unit of the score (millimetres)."""
 QUICK_FRAMES = 5000
-"""Scores over at most so many frames are measured when it must be quick."""
+"""Largest number of frames of a score that a quick check measures."""
 
 MEASURES: dict[str, tuple[MocapProtocol, bool]] = {
     "exact 2D": (MocapProtocol(), False),
@@ -34,28 +34,28 @@ MEASURES: dict[str, tuple[MocapProtocol, bool]] = {
     "quick, exact 2D": (MocapProtocol(cameras=1, every=7), False),
     "quick, detector errors": (MocapProtocol(cameras=1, every=7), True),
 }
-"""Name: what is measured on motion capture for a card, and whether as a simulated detector sees it. The quick ones are
-there to be measured again in a test."""
+"""By name, the protocols of a card's scores on motion capture, and whether detector errors are simulated. The tests
+measure the quick ones again."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A claim beside its measurement."""
+    """A claim of a card and its measurement."""
 
     name: str
-    """Score and metric, or what else is claimed."""
+    """Name of the score and metric, or of another claim."""
     claimed: float | str
-    """What the card says."""
+    """Value on the card."""
     measured: float | str | None
-    """What came out; None when it was not measured."""
+    """Measured value; None when it was not measured."""
     tolerance: float = 0.0
-    """Largest difference that is let pass."""
+    """Largest difference allowed."""
     note: str = ""
-    """Why it was not measured."""
+    """Reason why it was not measured."""
 
     @property
     def holds(self) -> bool:
-        """Whether the claim was borne out, or could not be looked at."""
+        """Whether the measurement agrees with the claim; True when there is none."""
         if self.measured is None:
             return True
         if isinstance(self.claimed, str) or isinstance(self.measured, str):
@@ -64,7 +64,7 @@ class Check:
 
 
 class Sources:
-    """Where scores are measured."""
+    """The data that scores are measured on."""
 
     def __init__(
         self,
@@ -72,12 +72,12 @@ class Sources:
         recording: Path | None = None,
         detector: Callable[[dict[str, Any]], Observer] | None = None,
     ) -> None:
-        """Name them; files are read when they are needed.
+        """Store the paths; files are read when they are needed.
 
         Args:
             mocap: Archive of motion capture.
             recording: A real recording (`poselift.measure.recording.Recording`).
-            detector: Makes the lab's simulated detector of its errors; None where there is no torch.
+            detector: Function that makes the lab's simulated detector from its errors; None without torch.
         """
         self.mocap, self._recording, self.detector = mocap, recording, detector
         self._clips: dict[str, list[MocapClip]] = {}
@@ -87,17 +87,17 @@ class Sources:
         """The real recording.
 
         Raises:
-            MissingData: None was named.
+            MissingData: No recording was named.
         """
         if self._recording is None:
             raise MissingData("name the recording (--recording)")
         return Recording(self._recording)
 
     def clips(self, split: str) -> list[MocapClip]:
-        """Clips of a part of the motion capture.
+        """Return the clips of one split of the motion capture.
 
         Raises:
-            MissingData: None was named.
+            MissingData: No archive was named.
         """
         if self.mocap is None:
             raise MissingData("name the motion capture (--data)")
@@ -106,11 +106,11 @@ class Sources:
         return self._clips[split]
 
     def measure(self, lifter: Lifter, score: Score) -> Score:
-        """Take a score again by its own protocol.
+        """Measure a score again by its own protocol.
 
         Raises:
-            MissingData: What it is measured on is not at hand.
-            DatasetError: The protocol is not one of this version.
+            MissingData: The data is not available.
+            DatasetError: The protocol is of another version of poselift.
         """
         if score.kind == RECORDING:
             camera, flip = str(score.protocol.get("camera")), bool(score.protocol.get("flip_average"))
@@ -134,7 +134,7 @@ class Sources:
 def mocap_score(
     lifter: Lifter, clips: list[MocapClip], data: str, split: str, protocol: MocapProtocol, observe: Observer | None
 ) -> Score:
-    """A score on motion capture as cards hold it.
+    """Measure a score on motion capture, in the form that cards hold.
 
     Args:
         lifter: The lifter.
@@ -155,10 +155,10 @@ def check_scores(lifter: Lifter, card: Card, sources: Sources, *, quick: bool = 
     """Measure the scores of a card again, one after the other.
 
     Args:
-        lifter: The lifter that the card is of.
+        lifter: The lifter that the card describes.
         card: The card.
-        sources: What to measure on.
-        quick: Only scores over at most `QUICK_FRAMES` frames; the others are left out.
+        sources: Data to measure on.
+        quick: Leave out scores over more than `QUICK_FRAMES` frames.
     """
     for name, score in card.scores.items():
         if quick and score.frames > QUICK_FRAMES:
@@ -175,6 +175,6 @@ def check_scores(lifter: Lifter, card: Card, sources: Sources, *, quick: bool = 
 
 
 def check_file(lifter: OnnxLifter) -> Iterator[Check]:
-    """Whether the file is the one that the card is of."""
+    """Check that the hash of the file is the one on the card."""
     if lifter.card.sha256 is not None:
         yield Check("sha256", lifter.card.sha256, sha256_of(lifter.path))

@@ -1,10 +1,10 @@
-"""Which joints are compared where the lifter and the truth have different skeletons.
+"""Choose the joints to compare when the lifter and the truth have different skeletons.
 
-A joint of the truth that the lifter has, too, is compared as it is: one name is one point everywhere
-(`poselift.skeleton`). A joint of the truth that the lifter lacks is compared where it is a mid-point by definition. It
-is then made by its rule in `poselift.prepare.convert.RULES` on both sides, from the joints of the prediction and from
-those of the truth, so that what the two skeletons mean by it never counts as an error. All other joints are left out.
-Those of the head are among them: their rules are guesses, good enough for what a network is fed, and no truth.
+A joint that both have is compared as it is: a name means the same point everywhere (`poselift.skeleton`). A joint of
+the truth that the lifter lacks is compared if it is a mid-point by definition. It is then made on both sides by its
+rule in `poselift.prepare.convert.RULES`, from the joints of the prediction and from those of the truth, so that two
+definitions of it never count as an error. All other joints are left out, those of the head among them: their rules are
+guesses, good enough for a network's input but not for a truth.
 """
 
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ from poselift.skeleton import Skeleton
 MIDPOINTS = ("pelvis", "thorax", "neck", "spine")
 """Joints that lie half-way between others by definition."""
 LEAST = 3
-"""Joints that a comparison needs; fewer have no orientation."""
+"""Number of joints that a comparison needs; fewer have no orientation."""
 
 CHOICES = ("joints compared", "joints left out")
 """What a comparison adds to the choices of a result."""
 
 Mixture = dict[str, float]
-"""Joint: its weight."""
+"""Weights by joint."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Comparison:
     """The joints that are compared, with those bones of the truth whose two ends are among them. Where the skeletons
     differ, the root comes first."""
     rules: dict[str, Mixture] = field(default_factory=dict)
-    """Joint that is made from others, on both sides: how. The rest have one name on both sides."""
+    """By joint, the mixture that makes it on both sides; joints without one are found by name on both."""
 
     @property
     def moves_root(self) -> bool:
@@ -62,7 +62,7 @@ class Comparison:
         return dict(zip(CHOICES, ("; ".join(compared), "; ".join(left)), strict=True))
 
     def of_lifter(self, joints: np.ndarray) -> np.ndarray:
-        """Predictions (*, lifter's joints, 3) to the joints that are compared (*, K, 3), in the same axes and unit.
+        """Turn predictions (*, lifter's joints, 3) into the joints compared (*, K, 3), in the same axes and unit.
 
         They stay relative to the lifter's own root, unless they must be moved (`moves_root`).
         """
@@ -71,7 +71,7 @@ class Comparison:
         return found - found[..., root : root + 1, :] if self.moves_root else found
 
     def of_truth(self, joints: np.ndarray) -> np.ndarray:
-        """True joints (*, truth's joints, 3) to those that are compared (*, K, 3), in the same frame and unit."""
+        """Turn true joints (*, truth's joints, 3) into the joints compared (*, K, 3), in the same frame and unit."""
         return self._taken(joints, self.truth)
 
     def _taken(self, joints: np.ndarray, source: Skeleton) -> np.ndarray:
@@ -85,7 +85,7 @@ class Comparison:
 
 
 def compare_joints(lifter: Skeleton, truth: Skeleton) -> Comparison:
-    """The joints over which predictions of one skeleton are compared with a truth of another.
+    """Choose the joints in which predictions of one skeleton are compared with a truth of another.
 
     The root is the pelvis, by name or half-way between the hips, or else the truth's own root.
 
@@ -115,7 +115,7 @@ def compare_joints(lifter: Skeleton, truth: Skeleton) -> Comparison:
 
 
 def _rule(joint: str, lifter: Skeleton, truth: Skeleton) -> Mixture:
-    """How a joint is made on both sides; empty when both have it, or it is no mid-point that both can give."""
+    """Return the mixture that makes a joint on both sides; empty if both have it, or if it is not such a mid-point."""
     if joint not in MIDPOINTS or (joint in lifter and joint in truth):
         return {}
     mixtures = (rule for rule in RULES[joint] if len(rule) > 1)

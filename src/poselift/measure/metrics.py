@@ -1,7 +1,7 @@
-"""Pose errors, per joint and unreduced: the caller chooses what to average over.
+"""Pose errors of each joint, not averaged: the caller chooses what to average over.
 
-Arrays are (*, J, 3) in any unit; results are in the same unit. Named by what they measure: `mpjpe` is what papers call
-Protocol 1, `p_mpjpe` Protocol 2, `n_mpjpe` VideoPose3D's Protocol 3.
+Arrays are (*, J, 3) in any unit; results are in the same unit. Functions are named by what they measure: `mpjpe` is
+what papers call Protocol 1, `p_mpjpe` Protocol 2, `n_mpjpe` VideoPose3D's Protocol 3.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ def _same_shape(pred: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def mpjpe(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Distance between prediction and target, joint by joint (Protocol 1).
+    """Measure the distance between prediction and target, joint by joint (Protocol 1).
 
     Args:
         pred: (*, J, 3) predicted joints, root-relative if the protocol says so.
@@ -39,7 +39,7 @@ def mpjpe(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def p_mpjpe(pred: np.ndarray, target: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """Joint position error after the best similarity transform of each pose (Protocol 2).
+    """Measure the distance of each joint after the best similarity transform of each pose (Protocol 2).
 
     Args:
         pred: (*, J, 3) predicted joints; any unit, any common frame.
@@ -59,7 +59,7 @@ def p_mpjpe(pred: np.ndarray, target: np.ndarray, weights: np.ndarray | None = N
 
 
 def n_mpjpe(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Joint position error after the best scale of each pose.
+    """Measure the distance of each joint after the best scale of each pose.
 
     Args:
         pred: (*, J, 3) predicted joints, root-relative.
@@ -79,7 +79,7 @@ def n_mpjpe(pred: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def mpjve(pred: np.ndarray, target: np.ndarray, fps: float | None = None) -> np.ndarray:
-    """Velocity error of each joint: the distance between frame-to-frame differences.
+    """Measure the velocity error of each joint: the distance between frame-to-frame differences.
 
     Args:
         pred: (*, T, J, 3) predicted joints in time order.
@@ -101,7 +101,7 @@ def mpjve(pred: np.ndarray, target: np.ndarray, fps: float | None = None) -> np.
 
 
 def acceleration_error(pred: np.ndarray, target: np.ndarray, fps: float | None = None) -> np.ndarray:
-    """Acceleration error of each joint: the distance between second differences in time.
+    """Measure the acceleration error of each joint: the distance between second differences in time.
 
     Args:
         pred: (*, T, J, 3) predicted joints in time order.
@@ -126,7 +126,7 @@ def acceleration_error(pred: np.ndarray, target: np.ndarray, fps: float | None =
 
 
 def bone_length_error(pred: np.ndarray, target: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """How much longer or shorter each bone is than it should be.
+    """Measure how much longer or shorter each bone is than it should be.
 
     Args:
         pred: (*, J, 3) predicted joints.
@@ -148,7 +148,7 @@ def bone_length_error(pred: np.ndarray, target: np.ndarray, skeleton: Skeleton) 
 
 
 def pck(pred: np.ndarray, target: np.ndarray, threshold: float) -> np.ndarray:
-    """Which joints are correct: nearer to their target than a threshold, strictly.
+    """Find the correct joints: those strictly nearer to their target than a threshold.
 
     Args:
         pred: (*, J, 3) predicted joints.
@@ -170,12 +170,12 @@ AUC_THRESHOLDS_MM = {
     "31: 0, 5 .. 150 mm": np.arange(0.0, 151.0, 5.0),
     "150: 0, 1 .. 149 mm": np.arange(0.0, 150.0, 1.0),
 }
-"""Thresholds of the area under the curve, by name: MPI-INF-3DHP's own script and nearly everyone; and the helper that
-some repositories carry beside it, which gives other numbers. Both hold the threshold 0, where nothing is correct."""
+"""Thresholds of the area under the curve, by name: those of MPI-INF-3DHP's own script, which nearly everyone uses, and
+those of a helper in some repositories, which give other numbers. Both begin at 0, where no joint is correct."""
 
 
 def auc(pred: np.ndarray, target: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Area under the curve of correct joints: the share of thresholds that each joint keeps below, strictly.
+    """Measure the area under the curve of correct joints: the share of thresholds that an error is strictly below.
 
     Args:
         pred: (*, J, 3) predicted joints.

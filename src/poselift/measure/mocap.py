@@ -1,7 +1,7 @@
-"""The evaluation path: any lifter on motion capture seen by fixed cameras, every metric, per joint.
+"""Evaluation on motion capture: any lifter on clips seen by fixed cameras, every metric, per joint.
 
-Each clip is seen by virtual cameras drawn from a seed, lifted the way users lift (whole clip, dense windows), and
-compared frame by frame. Every choice that moves the numbers is part of the result.
+Each clip is seen by virtual cameras drawn from a seed, lifted as users lift it (the whole clip, in dense windows), and
+compared frame by frame. Every choice that changes the numbers is part of the result.
 """
 
 import zlib
@@ -20,14 +20,14 @@ from poselift.measure.comparison import compare_joints
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.measure.scores import UNITS, Scores, lifter_name
 from poselift.measure.tally import Cell, Tally
-from poselift.prepare.swaps import untold
+from poselift.prepare.swaps import without_log
 from poselift.sequence import Keypoints2D
 
 METRICS = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
-"""What is measured: distances in millimetres, velocities in millimetres a frame at 50 fps, whatever the clips' rate."""
+"""Metrics measured: distances in millimetres, velocities in millimetres a frame at 50 fps, whatever the clips' rate."""
 
 Observer = Callable[[np.ndarray, float, int], Keypoints2D]
-"""(joints in camera axes (T, J, 3) metres, fps, seed) to what a detector sees of them."""
+"""From (joints in camera axes (T, J, 3) metres, fps, seed) to the keypoints that a detector finds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class MocapProtocol:
     """How motion capture is turned into a benchmark."""
 
     cameras: int = 4
-    """Cameras for each clip, all around."""
+    """Number of cameras around each clip."""
     seed: int = 0
     """Seed of the cameras."""
     elevation_deg: tuple[float, float] = (-10.0, 35.0)
@@ -45,7 +45,7 @@ class MocapProtocol:
     roll_deg: float = 3.0
     """Standard deviation of the cameras' roll."""
     flip_average: bool = False
-    """Average with the mirror image."""
+    """Average with the result of the mirror image."""
     every: int = 1
     """1 to measure on all clips, N for the first and each N-th after it."""
 
@@ -59,7 +59,7 @@ class MocapProtocol:
 
 
 def clip_cameras(clip: MocapClip, protocol: MocapProtocol) -> list[Camera]:
-    """The fixed cameras of a clip: evenly around with jitter, aimed at where the person is on average.
+    """Return a clip's fixed cameras: evenly around it with jitter, aimed at the person's mean position.
 
     Args:
         clip: Motion capture, z up.
@@ -86,7 +86,7 @@ def clip_cameras(clip: MocapClip, protocol: MocapProtocol) -> list[Camera]:
 
 
 def exact_keypoints(clip: MocapClip, camera: Camera) -> Keypoints2D:
-    """The clip's joints as a perfect detector sees them."""
+    """Return the clip's joints as a perfect detector finds them."""
     return Keypoints2D(camera.project(clip.xyz), None, clip.skeleton, clip.fps, (1000, 1000))
 
 
@@ -101,8 +101,8 @@ def evaluate_mocap(
     """Lift every clip from every camera and compare with the truth.
 
     Args:
-        lifter: Any lifter that shares joints with the clips; of another skeleton, it is compared over those that both
-            have (`poselift.measure.comparison`).
+        lifter: Any lifter that shares joints with the clips. If its skeleton is another one, the joints that both have
+            are compared (`poselift.measure.comparison`).
         clips: Motion capture.
         protocol: Cameras and options.
         observe: Simulated detector; exact 2D when None.
@@ -131,7 +131,7 @@ def evaluate_mocap(
             if observe:
                 seed = zlib.crc32(f"{protocol.seed} {number} {clip.name}".encode())
                 seen = observe(camera.to_camera(clip.xyz), clip.fps, seed)
-            with untold():
+            with without_log():
                 poses = lift(seen, lifter, flip_average=protocol.flip_average)
             truth = comparison.of_truth(camera.to_camera(clip.xyz))
             truth = truth - truth[:, comparison.skeleton.root, None]
@@ -146,7 +146,7 @@ def evaluate_mocap(
 
 
 def _errors(pred: np.ndarray, truth: np.ndarray, fps: float) -> dict[str, np.ndarray]:
-    """Metric: errors (T or T - 1, J) of root-relative joints (T, J, 3), in metres."""
+    """Return the errors of each metric (T or T - 1, J) of root-relative joints (T, J, 3), in metres."""
     return {
         "mpjpe": mpjpe(pred, truth),
         "p_mpjpe": p_mpjpe(pred, truth),

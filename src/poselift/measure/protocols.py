@@ -1,4 +1,4 @@
-"""How a lifter is measured on a benchmark: every choice that moves the numbers, and the choices of known papers.
+"""How a lifter is measured on a benchmark: every choice that changes the numbers, and the choices of known papers.
 
 What papers do quietly (weights chosen on the test subjects, oracle scale, dropped sequences, P-MPJPE averaged over
 mixed batches) is off unless asked for: `posessm(as_published=True)` switches on what that paper's code does.
@@ -30,40 +30,40 @@ class BenchmarkProtocol:
     flip_average: bool = False
     """Average each result with that of the mirror image: a little better, twice the time."""
     root: Literal["as predicted", "zeroed", "moved", "left out"] = "as predicted"
-    """The root's target is 0. "as predicted": what the network says of it counts as of any joint. "zeroed": its
-    prediction is set to 0, and that 0 error counts in the means. "moved": the whole pose is moved so that its root is
-    at 0. "left out": the root is no joint of any mean."""
+    """How the root counts, whose target is 0. "as predicted": as any other joint. "zeroed": its prediction is set to 0,
+    and that error of 0 counts in the means. "moved": the whole pose is moved so that its root is at 0. "left out": the
+    root counts in no mean."""
     joints: tuple[str, ...] | None = None
     """Names of the joints that are scored; all when None. Bone lengths are always those of the whole skeleton."""
     scale: Literal["none", "oracle"] = "none"
     """"oracle": each pose is brought to the size that fits the truth best before anything is measured, which no user
     can do. (MotionBERT's line has its predictions in pixels and multiplies them by the true millimetres in a pixel.)"""
     average: Literal["actions", "frames", "sequences", "subjects x actions"] = "actions"
-    """The mean of what is the result. "actions": frames are pooled in each action, and the actions' means averaged
-    without weights. "frames": all frames alike. "sequences": as actions, of each subject's recordings (all their
-    cameras together). "subjects x actions": as actions, of each action of each subject (HumanEva's nine cells)."""
+    """How the result is averaged. "actions": over the frames of each action, then over the actions, without weights.
+    "frames": over all frames. "sequences": as "actions", but over each subject's recordings (all their cameras
+    together). "subjects x actions": as "actions", but over each action of each subject (HumanEva's nine cells)."""
     drop: tuple[tuple[str, str], ...] = ()
-    """(subject, sequence) that are left out."""
+    """Recordings (subject, sequence) that are left out."""
     p_mpjpe: Literal["each frame", "mean of batch"] = "each frame"
     """"mean of batch": as the MHFormer line does, frames are taken in batches in the order of the data; in a batch that
     holds more than one sequence name, each frame counts with the batch's mean, so that actions mix at their borders."""
     batch: int = 512
     """Frames in such a batch."""
     velocity_weight: Literal["steps", "frames"] = "steps"
-    """Weight of a clip's mean velocity and acceleration error: the steps it has, or its frames as in VideoPose3D."""
+    """Weight of a clip's mean velocity and acceleration error: its number of steps, or of frames as in VideoPose3D."""
     pck_threshold_mm: float = 150.0
-    """A joint is correct when its error is strictly below."""
+    """Error in millimetres strictly below which a joint is correct."""
     pck_joints: Literal["scored", "fourteen"] = "scored"
     """Joints of PCK and AUC. "fourteen": head top, neck, shoulders, elbows, wrists, hips, knees and ankles, as in
     MPI-INF-3DHP's own script; a root that is set to 0 would count as correct."""
     auc_thresholds: str = "31: 0, 5 .. 150 mm"
     """Name of the thresholds, one of `poselift.measure.metrics.AUC_THRESHOLDS_MM`."""
     checkpoint: Literal["not on test", "best on test"] = "not on test"
-    """How the weights were chosen among those of the training's epochs. The measurement cannot see it: recipes obey it,
-    and it stands beside the numbers."""
+    """How the weights were chosen among the training's epochs. The measurement does not depend on it: training follows
+    it, and it is stored with the numbers."""
 
     def __post_init__(self) -> None:
-        """Check that each choice is one there is."""
+        """Check that each choice exists."""
         for name, kind in get_type_hints(type(self)).items():
             allowed = AUC_THRESHOLDS_MM if name == "auc_thresholds" else get_args(kind)
             value = getattr(self, name)
@@ -75,7 +75,7 @@ class BenchmarkProtocol:
             )
 
     def scored_joints(self, skeleton: Skeleton) -> tuple[str, ...]:
-        """Names of the joints that count, in the skeleton's order.
+        """Return the names of the joints that count, in the skeleton's order.
 
         Raises:
             SkeletonError: The skeleton lacks one that was asked for.
@@ -90,7 +90,7 @@ class BenchmarkProtocol:
         return kept
 
     def correct_joints(self, skeleton: Skeleton) -> tuple[str, ...]:
-        """Names of the joints of PCK and AUC, in the skeleton's order.
+        """Return the names of the joints of PCK and AUC, in the skeleton's order.
 
         Raises:
             SkeletonError: The skeleton lacks one of MPI-INF-3DHP's fourteen.
@@ -107,7 +107,7 @@ class BenchmarkProtocol:
 
 
 def videopose3d() -> BenchmarkProtocol:
-    """Human3.6M as VideoPose3D (Pavllo et al. 2019); also PoseFormer and PoseFormerV2.
+    """Return the protocol of VideoPose3D (Pavllo et al. 2019) on Human3.6M, also of PoseFormer and PoseFormerV2.
 
     Source: VideoPose3D run.py `evaluate`: the predicted root is not set to 0, flip averaging, exact P-MPJPE, means over
     frames within each action, velocities weighted by frames, unweighted mean over actions.
@@ -116,16 +116,16 @@ def videopose3d() -> BenchmarkProtocol:
 
 
 def convformer() -> BenchmarkProtocol:
-    """Human3.6M as ConvFormer (Diaz-Arias and Shin 2023).
+    """Return the protocol of ConvFormer (Diaz-Arias and Shin 2023) on Human3.6M.
 
-    Source: the paper names MPJPE, P-MPJPE and MPJVE (its "Protocol III"); the rest is taken to be VideoPose3D's, whose
-    schedule it uses. There is no official code.
+    Source: the paper names MPJPE, P-MPJPE and MPJVE (its "Protocol III"). There is no official code; for the rest we
+    assume VideoPose3D's protocol, as the paper uses its schedule.
     """
     return videopose3d()
 
 
 def mixste() -> BenchmarkProtocol:
-    """Human3.6M as MixSTE (Zhang et al. 2022) and KTPFormer: whole clips, those at the end counting twice in part.
+    """Return the protocol of MixSTE (Zhang et al. 2022) and KTPFormer on Human3.6M: windows one after the other.
 
     Source: MixSTE run.py `eval_data_prepare` and `evaluate`.
     """
@@ -133,7 +133,7 @@ def mixste() -> BenchmarkProtocol:
 
 
 def posessm(*, as_published: bool = False) -> BenchmarkProtocol:
-    """Human3.6M as PoseSSM (AAAI 2025); also MHFormer's other descendants, with their own batch sizes.
+    """Return the protocol of PoseSSM (AAAI 2025) on Human3.6M; others of MHFormer's line differ in the batch size.
 
     Args:
         as_published: P-MPJPE as the mean of batches of 512, and the weights of the epoch best on the test subjects.
@@ -146,7 +146,7 @@ def posessm(*, as_published: bool = False) -> BenchmarkProtocol:
 
 
 def htnet(*, as_published: bool = False) -> BenchmarkProtocol:
-    """Human3.6M as HTNet (Cai et al. 2023); the same as PoseSSM's.
+    """Return the protocol of HTNet (Cai et al. 2023) on Human3.6M; the same as PoseSSM's.
 
     Args:
         as_published: P-MPJPE as the mean of batches of 512, and the weights of the epoch best on the test subjects.
@@ -155,7 +155,7 @@ def htnet(*, as_published: bool = False) -> BenchmarkProtocol:
 
 
 def nanohtnet(*, as_published: bool = False) -> BenchmarkProtocol:
-    """Human3.6M as NanoHTNet (Cai et al. 2025): as PoseSSM, scoring the middle one of the frames that it yields.
+    """Return the protocol of NanoHTNet (Cai et al. 2025) on Human3.6M: as PoseSSM's, for its middle output frame.
 
     Args:
         as_published: P-MPJPE as the mean of batches of 256, and the weights of the epoch best on the test subjects.
@@ -165,10 +165,10 @@ def nanohtnet(*, as_published: bool = False) -> BenchmarkProtocol:
 
 
 def motionbert(*, as_published: bool = False) -> BenchmarkProtocol:
-    """Human3.6M as MotionBERT (Zhu et al. 2023), MotionAGFormer, TCPFormer and PoseMamba.
+    """Return the protocol of MotionBERT (Zhu et al. 2023), MotionAGFormer, TCPFormer and PoseMamba on Human3.6M.
 
-    Their other keypoints (Stacked Hourglass with scores) and truth (2.5D) keep the numbers apart from everyone else's
-    even so, and they leave out the frames after a recording's last whole clip.
+    Even so, their numbers are not comparable with others: they have other keypoints (Stacked Hourglass with scores) and
+    another truth (2.5D), and leave out the frames after a recording's last whole clip.
 
     Args:
         as_published: Oracle scale, three sequences of S9 dropped, the weights of the epoch best on the test subjects.
@@ -182,10 +182,10 @@ def motionbert(*, as_published: bool = False) -> BenchmarkProtocol:
 
 
 def p_stmo_3dhp() -> BenchmarkProtocol:
-    """MPI-INF-3DHP as P-STMO (Shan et al. 2022), PoseFormerV2, MotionAGFormer and TCPFormer print it.
+    """Return the protocol of P-STMO (Shan et al. 2022), PoseFormerV2, MotionAGFormer and TCPFormer on MPI-INF-3DHP.
 
-    Valid frames, PCK and AUC over fourteen joints, MPJPE over all with the root at 0, each the unweighted mean over the
-    six sequences. What their training logs show is ``replace(p_stmo_3dhp(), average="frames")``.
+    It scores valid frames: PCK and AUC over fourteen joints, MPJPE over all with the root at 0, each as the unweighted
+    mean over the six sequences. Their training logs show ``replace(p_stmo_3dhp(), average="frames")`` instead.
 
     Source: P-STMO run_3dhp.py; MPI-INF-3DHP's `mpii_test_predictions.m`.
     """
@@ -193,7 +193,7 @@ def p_stmo_3dhp() -> BenchmarkProtocol:
 
 
 def posessm_3dhp(*, as_published: bool = False) -> BenchmarkProtocol:
-    """MPI-INF-3DHP as PoseSSM: all joints in PCK and AUC, the root that is set to 0 among them; frames pooled.
+    """Return the protocol of PoseSSM on MPI-INF-3DHP: PCK and AUC over all joints, the zeroed root too; frames pooled.
 
     Args:
         as_published: The weights of the epoch best on the test subjects.
@@ -205,7 +205,7 @@ def posessm_3dhp(*, as_published: bool = False) -> BenchmarkProtocol:
 
 
 def humaneva() -> BenchmarkProtocol:
-    """HumanEva-I as VideoPose3D: the mean of the cells subject by action, Walking, Jog and Box of S1, S2 and S3.
+    """Return the protocol of VideoPose3D on HumanEva-I: the mean over Walking, Jog and Box of each of S1, S2 and S3.
 
     Source: VideoPose3D run.py with `--by-subject`; papers print P-MPJPE of the nine cells and their mean.
     """
@@ -213,7 +213,7 @@ def humaneva() -> BenchmarkProtocol:
 
 
 def humaneva_nanohtnet(*, as_published: bool = False) -> BenchmarkProtocol:
-    """HumanEva-I as NanoHTNet: the same cells, with the root set to 0.
+    """Return the protocol of NanoHTNet on HumanEva-I: the same cells, with the root set to 0.
 
     Args:
         as_published: P-MPJPE as the mean of batches of 256, and the weights of the epoch best on the test subjects.

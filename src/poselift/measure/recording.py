@@ -1,4 +1,4 @@
-"""Evaluation on a real recording: detections of calibrated cameras against joints triangulated from them."""
+"""Evaluation on a real recording: poses lifted from one camera, against joints triangulated from several."""
 
 from pathlib import Path
 
@@ -10,28 +10,28 @@ from poselift.lifters.card import RECORDING, Score
 from poselift.lifters.contract import Lifter
 from poselift.lifting import lift
 from poselift.measure.metrics import p_mpjpe
-from poselift.prepare.swaps import untold
+from poselift.prepare.swaps import without_log
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import BODY_25B, H36M_17
 
 LEAST_VALID = 9
-"""Limb joints whose truth must be valid for a frame to count."""
+"""Number of limb joints whose truth must be valid for a frame to count."""
 _LIMBS = [joint for limb in H36M_17.limbs for joint in limb]
 
 
 class Recording:
-    """One person seen by several cameras, an npz archive.
+    """One person seen by several cameras, from an npz archive.
 
     It holds `kp2d_body25b` (cameras, T, 25, 3) pixels and confidence, `cameras` their numbers, `X3d17` (T, 17, 3)
     metres in any frame, `valid` (T, 17), and `fps`.
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Read it.
+        """Read the archive.
 
         Raises:
             MissingData: There is no such file.
-            DatasetError: It is broken, lacks an array, or its arrays do not fit together.
+            DatasetError: The file is broken, lacks an array, or its arrays do not fit together.
         """
         self.name = Path(path).name
         content = read_archive(path)
@@ -61,14 +61,14 @@ class Recording:
             raise DatasetError(f"{path}: no frame has {LEAST_VALID} valid limb joints, so nothing can be scored")
 
     def score(self, lifter: Lifter, camera: str, *, flip_average: bool = False) -> Score:
-        """P-MPJPE over the valid limb joints, with one camera's detections.
+        """Measure P-MPJPE over the valid limb joints, with one camera's detections.
 
         Raises:
             DatasetError: There is no such camera.
         """
         if camera not in self.people:
             raise DatasetError(f"{self.name} has no camera '{camera}'; it has {', '.join(self.people)}")
-        with untold():
+        with without_log():
             poses = lift(self.people[camera], lifter, flip_average=flip_average)
         error, frames = limb_error(poses, self.truth, self.valid)
         protocol = {
@@ -83,12 +83,12 @@ class Recording:
 
 
 def limb_error(poses: Poses3D, truth: np.ndarray, valid: np.ndarray) -> tuple[float, int]:
-    """P-MPJPE in millimetres over valid limb joints, and the number of frames compared.
+    """Return P-MPJPE in millimetres over valid limb joints, and the number of frames compared.
 
     Args:
-        poses: (T, 17) poses.
+        poses: T poses of 17 joints.
         truth: (T, 17, 3) metres, any frame.
-        valid: (T, 17) bool.
+        valid: (T, 17) bool, joints whose truth can be used.
     """
     frames = _scored(valid)
     mask = valid[frames][:, _LIMBS]

@@ -1,4 +1,4 @@
-"""The result of an evaluation, whatever it was measured on: stored, read back, compared and printed in one way."""
+"""The result of an evaluation: one type for all data, which is stored, read back, compared and printed."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,18 +17,18 @@ UNITS = {
     "pck": "%",
     "auc": "%",
 }
-"""Every metric, and the unit that it has unless a result says otherwise."""
+"""Units by metric, for results that do not say otherwise."""
 
 _DEEPEST = 6
-"""Containers within containers in a choice; none of ours has so many."""
+"""Largest depth of nested containers in a choice; ours are less deep."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """What came out of an evaluation.
+    """The numbers of an evaluation, and all that is needed to compare them.
 
-    A metric for which no clip is long enough is absent. Every number of a table is the protocol's average over the part
-    that it is about; a table is empty where the data has no such parts.
+    A metric for which no clip is long enough is absent. Each number in a table is the protocol's average over one part
+    of the data; a table is empty where the data has no such parts.
     """
 
     lifter: str
@@ -36,42 +36,42 @@ class Scores:
     dataset: str
     """Name of the data set."""
     choices: dict[str, Any]
-    """Everything that moves the numbers: the protocol's fields, the data set's notes ("data: ..."), how the keypoints
-    came to the lifter, and which joints were compared where not all were. Results that differ in these are not
+    """Everything that changes the numbers: the protocol's fields, the data set's notes ("data: ..."), how the keypoints
+    were prepared, and which joints were compared where not all were. Results that differ in these are not
     comparable."""
     counts: dict[str, int]
-    """Numbers of frames scored ("frames", over all cameras), clips, sequences, subjects, and what else was counted."""
+    """Numbers of frames scored ("frames", over all cameras), of clips, sequences, subjects and other things."""
     remarks: tuple[str, ...] = ()
-    """What a reader should know besides."""
+    """Notes for the reader."""
     mean: dict[str, float]
-    """Metric: the result."""
+    """By metric: the result."""
     per_joint: dict[str, dict[str, float]]
-    """Metric: joint (a bone by its outer end): average over frames."""
+    """By metric and joint (a bone has the name of its outer end): average over frames."""
     per_action: dict[str, dict[str, float]]
-    """Metric: action: average over frames and joints."""
+    """By metric and action: average over frames and joints."""
     per_subject: dict[str, dict[str, float]]
-    """Metric: subject: average over frames and joints."""
+    """By metric and subject: average over frames and joints."""
     per_sequence: dict[str, dict[str, float]]
-    """Metric: "subject sequence": average over frames, cameras and joints."""
+    """By metric and "subject sequence": average over frames, cameras and joints."""
     per_cell: dict[str, dict[str, float]]
-    """Metric: "subject action": average over frames and joints."""
+    """By metric and "subject action": average over frames and joints."""
     units: dict[str, str] = field(default_factory=lambda: dict(UNITS))
-    """Metric: its unit."""
+    """Units by metric."""
 
     def __post_init__(self) -> None:
-        """Hold the choices as JSON gives them back, so that those of results from files compare with fresh ones."""
+        """Store the choices as JSON returns them, so that results from files compare with new ones."""
         object.__setattr__(self, "choices", _plain(self.choices, _DEEPEST))
 
     def as_json(self) -> dict[str, Any]:
-        """Plain containers for a JSON file; `from_json` reads them back."""
+        """Return plain containers for a JSON file; `from_json` reads them back."""
         return asdict(self) | {"remarks": list(self.remarks)}
 
     @staticmethod
     def from_json(content: Any) -> "Scores":
-        """The scores that `as_json` gave.
+        """Make the scores from what `as_json` returned.
 
         Raises:
-            DatasetError: Something else.
+            DatasetError: The content is something else.
         """
         before = {"units": UNITS}  # results that are older than this field
         try:
@@ -81,13 +81,13 @@ class Scores:
 
 
 def lifter_name(lifter: Lifter) -> str:
-    """What a lifter is called in a result: the name on its card, or that of its class."""
+    """Return a lifter's name for a result: the one on its card, or that of its class."""
     card = getattr(lifter, "card", None)
     return card.name if card else type(lifter).__name__
 
 
 def _plain(value: Any, levels: int) -> Any:
-    """The same for what came from JSON and what did not: lists for tuples."""
+    """Return a value with lists for tuples, as it comes back from JSON."""
     if levels < 0:
         raise DatasetError("these are no scores (choices are nested too deeply); measure the lifter again")
     if isinstance(value, dict):

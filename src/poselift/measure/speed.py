@@ -1,4 +1,4 @@
-"""How fast a lifter's network runs, and the name of the machine it ran on."""
+"""Measure how fast a lifter's network runs, and name the machine."""
 
 import os
 import platform
@@ -11,18 +11,18 @@ from poselift.lifters.card import Speed
 from poselift.lifters.contract import Lifter
 
 BATCH = 64
-"""Windows at a time in bulk, as `poselift.lift` has them."""
+"""Number of windows at a time in bulk, as in `poselift.lift`."""
 
 
 def measure_speed(lifter: Lifter, *, threads: int = 1, seconds: float = 1.0) -> Speed:
-    """Run a network on random windows, one by one and in bulk.
+    """Measure a network's speed on random windows, one by one and in bulk.
 
-    The processor's time is counted, so that other programs take little from the result.
+    The processor's time is counted, so that other programs change the result little.
 
     Args:
         lifter: The network, opened with as many threads.
-        threads: The threads it was opened with; 1, or the processor's time counts more than once.
-        seconds: How long each of the two is run; at least three calls.
+        threads: Number of threads that it was opened with; with more than 1, the time of each is added.
+        seconds: Duration of each of the two measurements; each makes at least three calls.
 
     Returns:
         Medians over the calls.
@@ -38,7 +38,7 @@ def measure_speed(lifter: Lifter, *, threads: int = 1, seconds: float = 1.0) -> 
 
 
 def _call_s(lifter: Lifter, batch: int, seconds: float) -> float:
-    """Median seconds of the processor's time in a call, without the first."""
+    """Return the processor's time for a call in seconds, the median over all calls but the first."""
     shape = (batch, lifter.in_frames, len(lifter.skeleton), lifter.in_channels)
     windows = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     taken: list[float] = []
@@ -51,7 +51,7 @@ def _call_s(lifter: Lifter, batch: int, seconds: float) -> float:
 
 
 def machine() -> str:
-    """Name of the processor, with the number of its cores here."""
+    """Return the processor's name, with the number of cores."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

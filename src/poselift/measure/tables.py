@@ -1,4 +1,4 @@
-"""Results side by side, and what keeps them from being compared."""
+"""Show results side by side, and what makes them not comparable."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,23 +18,23 @@ ACTIONS = (
 """Actions of Human3.6M and HumanEva-I in the order of the papers' columns."""
 
 _SHORT = {"acceleration": "accel.", "bone_length": "bones"}
-"""Metric: what stands above its column, so that all of them fit beside each other."""
+"""Short headings by metric, so that all columns fit beside each other."""
 _MOST = 4
-"""Differing choices that have columns; where there are more, all but the data set stand below the table."""
+"""Largest number of differing choices that have columns; of more, all but the data set are printed below the table."""
 _WIDEST = 24
-"""Letters of a choice in a column; longer ones stand below the table."""
+"""Largest number of letters of a choice in a column; longer ones are printed below the table."""
 _LONG = 60
-"""Letters of a choice among others below the table; longer ones have a line of their own."""
+"""Largest number of letters of a choice that shares a line below the table; longer ones have their own line."""
 
 
 def compare(results: Sequence[Scores]) -> dict[str, list[Any]]:
-    """The choices in which results differ.
+    """Find the choices in which results differ.
 
     Args:
         results: Two or more.
 
     Returns:
-        Choice: its value in each result, None where it has none. Empty when the results are comparable.
+        For each choice its value in each result, None where it has none. Empty when the results are comparable.
     """
     made = [{"data set": result.dataset} | result.choices | {"scored": _size(result)} for result in results]
     names = dict.fromkeys(name for choices in made for name in choices)
@@ -43,7 +43,7 @@ def compare(results: Sequence[Scores]) -> dict[str, list[Any]]:
 
 
 def table(results: Sequence[Scores], metrics: Sequence[str] = tuple(UNITS)) -> Table:
-    """Results one below the other. Where they were measured differently, each row says how, and the title says so.
+    """Make a table with a row for each result. If they were measured differently, rows and title say so.
 
     Args:
         results: One or more.
@@ -63,10 +63,10 @@ def table(results: Sequence[Scores], metrics: Sequence[str] = tuple(UNITS)) -> T
 
 
 def action_table(results: Sequence[Scores], metric: str = "mpjpe") -> Table:
-    """One metric by action, in the order of the papers' columns, with the result at the end.
+    """Make a table of one metric by action, in the order of the papers' columns, with the result at the end.
 
     Args:
-        results: One or more; measured differently, each row says how.
+        results: One or more; if they were measured differently, each row says how.
         metric: One of `UNITS`.
 
     Raises:
@@ -84,13 +84,13 @@ def action_table(results: Sequence[Scores], metric: str = "mpjpe") -> Table:
 
 
 def scores_view(scores: Scores) -> RenderableType:
-    """Everything about one result: by sequence, joint, action and subject, then the whole, and how it was measured.
+    """Show one result in full: by sequence, joint, action and subject, then the means, and how it was measured.
 
     Args:
         scores: The result.
 
     Returns:
-        What `rich` prints; what most want to read comes last, where a terminal still shows it.
+        Something that `rich` prints; the most important part comes last, where a terminal still shows it.
     """
     sections = {
         "sequence": scores.per_sequence,
@@ -114,7 +114,7 @@ def _heading(metric: str, scores: Scores) -> str:
 
 
 def _section(name: str, section: dict[str, dict[str, float]], scores: Scores) -> Table:
-    """One of a result's tables: parts down, metrics across."""
+    """Make one of a result's tables, with a row for each part and a column for each metric."""
     made = _empty(name)
     metrics = [metric for metric in UNITS if metric in scores.mean]
     for metric in metrics:
@@ -126,7 +126,7 @@ def _section(name: str, section: dict[str, dict[str, float]], scores: Scores) ->
 
 
 def _empty(first: str) -> Table:
-    """A table of narrow columns, of which the first one alone is broken where there is no room."""
+    """Make a table of narrow columns; only the first one is folded when there is no room."""
     made = Table(box=SIMPLE_HEAD, padding=0, title_justify="left", caption_justify="left")
     made.add_column(first, overflow="fold", min_width=8)
     return made
@@ -140,7 +140,7 @@ def _check(results: Sequence[Scores], metrics: Sequence[str]) -> None:
 
 
 def _side_by_side(results: Sequence[Scores], columns: dict[str, list[float | None]], title: str) -> Table:
-    """A row for each result: its lifter, the choices in which the results differ, and its numbers."""
+    """Make a table of a row for each result: its lifter, the choices in which results differ, and its numbers."""
     differing = compare(results)
     beside = {name: found for name, found in differing.items() if name == "data set" or len(differing) <= _MOST}
     made = _empty("lifter")
@@ -164,13 +164,13 @@ def _side_by_side(results: Sequence[Scores], columns: dict[str, list[float | Non
 
 
 def _size(result: Scores) -> str:
-    """What was scored; results of other frames are no more comparable than those of other metrics."""
+    """Return how much was scored, in words; results over different frames are not comparable."""
     counts = result.counts
     return ", ".join(f"{counts[name]} {name}" for name in ("frames", "sequences", "actions") if name in counts)
 
 
 def _words(value: Any) -> str:
-    """A choice as words."""
+    """Return a choice in words."""
     if value is None or isinstance(value, bool):
         return {None: "-", True: "yes", False: "no"}[value]
     if isinstance(value, dict):
@@ -179,7 +179,7 @@ def _words(value: Any) -> str:
 
 
 def _short(words: str, long: list[str]) -> Text:
-    """What stands in a column: words, or where there are too many the number that they have in `long`."""
+    """Return the content of a column: the words, or if they are too long their number in the list `long`."""
     if len(words) > _WIDEST:
         if words not in long:
             long.append(words)

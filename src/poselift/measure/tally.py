@@ -1,4 +1,4 @@
-"""Sums of errors by recording, and the averages that papers take of them."""
+"""Sum errors by recording, and take the averages that papers take."""
 
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from poselift.errors import RecipeError
 
 
 class Cell(NamedTuple):
-    """What errors are summed over first: one recording of one subject, from all cameras."""
+    """One recording of one subject, from all cameras: errors are first summed over it."""
 
     subject: str
-    """Who moves."""
+    """Name of the person."""
     action: str
-    """The class of the recording."""
+    """Name of the action."""
     sequence: str
-    """The recording."""
+    """Name of the recording."""
 
 
 AVERAGES: dict[str, Callable[[Cell], Hashable]] = {
@@ -25,7 +25,7 @@ AVERAGES: dict[str, Callable[[Cell], Hashable]] = {
     "sequences": lambda cell: (cell.subject, cell.sequence),
     "subjects x actions": lambda cell: (cell.subject, cell.action),
 }
-"""Kinds of averages: what cells have in common that are pooled, frame by frame; the pools are averaged alike."""
+"""By name of the average, the key of a cell's pool. Frames are averaged in each pool, then pools without weights."""
 
 
 class Tally:
@@ -35,7 +35,7 @@ class Tally:
         """Start empty.
 
         Args:
-            columns: Metric: names of the joints (or bones) that its errors are of.
+            columns: Names of each metric's joints (or bones).
             average: One of `AVERAGES`.
 
         Raises:
@@ -48,7 +48,7 @@ class Tally:
         self._weights: dict[str, dict[Cell, float]] = {name: {} for name in columns}
 
     def add(self, cell: Cell, metric: str, errors: np.ndarray, weight: float | None = None) -> None:
-        """Count errors (N, J), each alike, or all together as `weight`; none for an empty array."""
+        """Add errors (N, J), with weight 1 for each row or `weight` for all; an empty array adds nothing."""
         if not len(errors):
             return
         weight = len(errors) if weight is None else weight
@@ -57,11 +57,11 @@ class Tally:
         weights[cell] = weights.get(cell, 0.0) + weight
 
     def means(self) -> dict[str, float]:
-        """Metric: average over everything. Metrics without any error are left out."""
+        """Return the average of each metric over everything. Metrics without errors are left out."""
         return {name: float(self._average(name, list(cells)).mean()) for name, cells in self._sums.items() if cells}
 
     def per_joint(self) -> dict[str, dict[str, float]]:
-        """Metric: joint: average over everything else."""
+        """Return the average of each metric at each joint."""
         return {
             name: dict(zip(self._columns[name], self._average(name, list(cells)).tolist(), strict=True))
             for name, cells in self._sums.items()
@@ -69,7 +69,7 @@ class Tally:
         }
 
     def table(self, part: Callable[[Cell], str]) -> dict[str, dict[str, float]]:
-        """Metric: part of the data: average over that part, parts in the order in which they came."""
+        """Return the average of each metric over each part of the data, in the order in which the parts came."""
         found: dict[str, dict[str, float]] = {}
         for name, sums in self._sums.items():
             parts: dict[str, list[Cell]] = {}
@@ -80,7 +80,7 @@ class Tally:
         return found
 
     def _average(self, metric: str, cells: list[Cell]) -> np.ndarray:
-        """(J,) mean of the pools' means."""
+        """Return the mean of the pools' means (J,)."""
         pools: dict[Hashable, list[Cell]] = {}
         for cell in cells:
             pools.setdefault(self._pool(cell), []).append(cell)
@@ -92,20 +92,20 @@ class Tally:
 
 
 class BatchMeans:
-    """Errors that reach a tally as means of batches, where a batch straddles recordings of different names.
+    """Replaces errors by their batch's mean before they reach a tally, in batches of differently named recordings.
 
-    A habit of the MHFormer line's evaluation: the Procrustes routine gives one mean for the whole batch, which is right
-    only when all its frames count for the same action.
+    The MHFormer line's evaluation does this: its Procrustes routine returns one mean for the whole batch, which is
+    right only when all its frames count for the same action.
     """
 
     def __init__(self, tally: Tally, metric: str, size: int) -> None:
-        """Start with an empty batch of `size` frames, of one metric of a tally."""
+        """Start with an empty batch of `size` frames, for one metric of a tally."""
         self._tally, self._metric, self._size = tally, metric, size
         self._held: list[tuple[Cell, np.ndarray]] = []
         self._room = size
 
     def add(self, cell: Cell, errors: np.ndarray) -> None:
-        """Errors (N, J) of the frames that follow."""
+        """Add errors (N, J) of the next frames."""
         while len(errors):
             part, errors = errors[: self._room], errors[self._room :]
             self._held.append((cell, part))
@@ -114,7 +114,7 @@ class BatchMeans:
                 self.close()
 
     def close(self) -> None:
-        """Count the batch as it is; the last one may be short."""
+        """Add the batch to the tally as it is; the last one may be short."""
         if len({cell.sequence for cell, _ in self._held}) > 1:
             mean = np.concatenate([part for _, part in self._held]).mean(0, keepdims=True)
             self._held = [(cell, np.repeat(mean, len(part), 0)) for cell, part in self._held]

@@ -1,1 +1,1 @@
-"""From anybody's 2D keypoints to what a lifter is fed."""
+"""Turn 2D keypoints from any source into a lifter's input."""

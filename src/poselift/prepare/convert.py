@@ -1,11 +1,11 @@
-"""From one skeleton's joints to another's, by named rule.
+"""Convert one skeleton's joints to another's, by the rules in `RULES`.
 
-A joint that both skeletons have is copied. A joint that only the target has is a fixed mixture of others, named in
-`RULES`; where a source joint of the first mixture was not seen, the next is tried. The result is as confident as the
-least confident joint it came from, and unseen when no mixture can be formed.
+A joint that both skeletons have is copied. A joint that only the target has is a fixed mixture of others, given in
+`RULES`; if a source joint of the first mixture was not seen, the next one is tried. The result has the confidence of
+the least confident joint of its mixture, and is unseen when there is no complete mixture.
 
 The arithmetic uses only what numpy arrays and torch tensors share, because training converts simulated detections with
-this very code.
+the same code.
 """
 
 from functools import cache
@@ -53,12 +53,12 @@ RULES: dict[str, tuple[dict[str, float], ...]] = {
     ),
     "upper_neck": ({"nose": 0.5, "left_shoulder": 0.25, "right_shoulder": 0.25},),
 }
-"""Target joint: mixtures of source joints, best first."""
+"""By target joint, the mixtures of source joints, best first."""
 
 
 @cache
 def _mixtures(source: Skeleton, target: Skeleton) -> tuple[tuple[tuple[tuple[int, float], ...], ...], ...]:
-    """For each target joint the possible mixtures as (source index, weight) pairs, best first."""
+    """Return for each target joint the possible mixtures as (source index, weight) pairs, best first."""
     found = []
     for joint in target.joints:
         options = ({joint: 1.0}, *RULES.get(joint, ()))
@@ -68,7 +68,7 @@ def _mixtures(source: Skeleton, target: Skeleton) -> tuple[tuple[tuple[tuple[int
 
 
 def check_convertible(source: Skeleton, target: Skeleton) -> None:
-    """Say early that a conversion cannot give enough joints.
+    """Check that a conversion gives enough joints.
 
     Raises:
         SkeletonError: A target joint other than those of the head cannot be made from the source.
@@ -84,7 +84,7 @@ def check_convertible(source: Skeleton, target: Skeleton) -> None:
 
 
 def convert_arrays(xy: Array, confidence: Array, source: Skeleton, target: Skeleton) -> tuple[Array, Array]:
-    """Convert plain arrays, numpy or torch.
+    """Convert arrays of numpy or torch.
 
     Args:
         xy: (*, J_source, 2) coordinates, finite everywhere.
@@ -111,7 +111,7 @@ def convert_arrays(xy: Array, confidence: Array, source: Skeleton, target: Skele
 
 
 def _mix(xy: Array, confidence: Array, option: tuple[tuple[int, float], ...]) -> tuple[Array, Array]:
-    """Weighted sum of some joints (*, 2), and the least of their confidences (*)."""
+    """Return the weighted sum of some joints (*, 2), and the least of their confidences (*)."""
     point = sum(xy[..., joint, :] * weight for joint, weight in option)
     least = confidence[..., option[0][0]]
     for joint, _ in option[1:]:
@@ -127,7 +127,7 @@ def _torch_stack(arrays: list, axis: int) -> Array:
 
 
 def convert(keypoints: Keypoints2D, target: Skeleton) -> Keypoints2D:
-    """The same person with another skeleton's joints.
+    """Convert keypoints to another skeleton's joints.
 
     Args:
         keypoints: Any skeleton.
@@ -142,10 +142,6 @@ def convert(keypoints: Keypoints2D, target: Skeleton) -> Keypoints2D:
     if keypoints.skeleton == target:
         return keypoints
     check_convertible(keypoints.skeleton, target)
-    seen = keypoints.seen
-    scores = seen.astype(np.float32) if keypoints.confidence is None else keypoints.confidence * seen
-    xy, confidence = convert_arrays(
-        np.where(seen[..., None], keypoints.xy, np.float32(0)), scores, keypoints.skeleton, target
-    )
+    xy, confidence = convert_arrays(*keypoints.filled(), keypoints.skeleton, target)
     xy = np.where(confidence[..., None] > 0, xy, np.float32(np.nan))
     return Keypoints2D(xy, confidence, target, keypoints.fps, keypoints.image_size)

@@ -1,9 +1,9 @@
-"""From keypoints to the input of a network: the only road, for lifting, every evaluation and every training source.
+"""Turn keypoints into a network's input. Lifting, every evaluation and every training source do it with this code.
 
 A clip in the lifter's joints -> `Feed.clip`: coordinates and calibrated confidence of every frame -> windows, held at
 the clip's ends -> `Feed.windows`: gaps filled, coordinates normalised, channels chosen.
 
-Arrays are numpy or torch: training runs this very code on batches of simulated clips.
+Arrays are numpy or torch: training runs the same code on batches of simulated clips.
 """
 
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ Array = Any  # numpy.ndarray or torch.Tensor
 
 @dataclass(frozen=True)
 class Feed:
-    """What a lifter wants to be fed."""
+    """The form of input that a lifter takes."""
 
     skeleton: Skeleton
-    """Joints in."""
+    """Joint order of the input."""
     channels: int
     """2 (x, y), or 3 with confidence."""
     normalization: str = PERSON_SCALE
@@ -41,11 +41,11 @@ class Feed:
 
     @staticmethod
     def of(lifter: Any) -> "Feed":
-        """The feed of a lifter, numpy's or torch's. A lifter that names no normalisation gets `PERSON_SCALE`."""
+        """Return the feed of a lifter of numpy or torch. A lifter that names no normalisation gets `PERSON_SCALE`."""
         return Feed(lifter.skeleton, lifter.in_channels, getattr(lifter, "normalization", PERSON_SCALE))
 
     def clip(self, keypoints: Keypoints2D) -> np.ndarray:
-        """Coordinates and confidence of a whole clip.
+        """Return the coordinates and confidence of a whole clip.
 
         Args:
             keypoints: T frames in the lifter's joints and at its rate.
@@ -55,7 +55,7 @@ class Feed:
             confidence calibrated over the clip, 0 where unseen.
 
         Raises:
-            FormatError: The lifter wants the picture's size, and the keypoints come without.
+            FormatError: The lifter needs the picture's size, which the keypoints do not have.
         """
         xy, scores = keypoints.filled()
         if self.normalization == SCREEN:
@@ -69,7 +69,7 @@ class Feed:
 
     @staticmethod
     def join(xy: Array, confidence: Array) -> Array:
-        """(*, J, 2) coordinates and (*, J) confidence as (*, J, 3), numpy or torch."""
+        """Join (*, J, 2) coordinates and (*, J) confidence to (*, J, 3), numpy or torch."""
         if isinstance(xy, np.ndarray):
             return np.concatenate([xy, confidence[..., None]], -1, dtype=np.float32)
         import torch  # only reached with torch tensors
@@ -77,7 +77,7 @@ class Feed:
         return torch.cat([xy, confidence[..., None]], -1)
 
     def windows(self, clip: Array, inside: Array) -> Array:
-        """The network's input.
+        """Return the network's input.
 
         Args:
             clip: (B, T, J, 3) windows of `Feed.clip`, held at the clip's ends.
@@ -92,7 +92,7 @@ class Feed:
         return self.join(xy, confidence)[..., : self.channels]
 
     def places(self, clip: Array, inside: Array, image_size: tuple[int, int] | None) -> Array:
-        """Where in the picture the person is in each window: (B, 2) pixels; arguments as those of `windows`."""
+        """Return where in the picture the person is in each window, (B, 2) pixels; arguments as for `windows`."""
         places = window_places(*_filled(clip, inside), self.skeleton)
         if self.normalization == SCREEN and image_size is not None:
             places = pixels_from_screen(places, image_size)
@@ -100,6 +100,6 @@ class Feed:
 
 
 def _filled(clip: Array, inside: Array) -> tuple[Array, Array]:
-    """Coordinates (B, T, J, 2) with gaps filled within each window, and confidence (B, T, J), 0 where unseen."""
+    """Return coordinates (B, T, J, 2) with gaps filled in each window, and confidence (B, T, J), 0 where unseen."""
     confidence = clip[..., 2] * inside[..., None]
     return fill_gaps(clip[..., :2], confidence), confidence

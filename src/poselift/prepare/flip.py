@@ -1,4 +1,4 @@
-"""Mirror images, in one place: x changes sign, left and right exchange."""
+"""Mirror images: x changes sign, and left and right joints are exchanged."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def flip(array: Array, skeleton: Skeleton) -> Array:
         skeleton: Joint order of the array.
 
     Returns:
-        (*, J, C) mirrored copy. Twice is the identity.
+        (*, J, C) mirrored copy. Mirroring it again gives the original.
     """
     mirrored = array[..., list(skeleton.flipped), :]  # a copy: the index is a list
     mirrored[..., 0] *= -1

@@ -1,9 +1,9 @@
-"""Keypoints freed from pixels and from the detector's own scale of scores, step by step; `prepare.feed` is the whole.
+"""The steps that normalise keypoints; `prepare.feed` puts them together.
 
-`calibrate` makes scores of different detectors alike. `fill_gaps` gives unseen joints a place (their confidence stays
-0). `person_scale` frees a window from resolution, aspect ratio and place in the picture; `normalize_screen` is what the
-benchmarks do instead. All take numpy arrays or torch tensors and use only what the two share, because training runs
-this very code.
+`calibrate` brings scores of different detectors to one scale. `fill_gaps` places unseen joints (their confidence stays
+0). `person_scale` makes a window independent of resolution, aspect ratio and position in the picture; the benchmarks
+use `normalize_screen` instead. All take numpy arrays or torch tensors and use only what the two share, because training
+runs the same code.
 """
 
 from typing import Any
@@ -15,20 +15,20 @@ from poselift.skeleton import Skeleton
 Array = Any  # numpy.ndarray or torch.Tensor
 
 PERSON_SCALE = "person-scale"
-"""Name on a lifter's card: `person_scale`, of a person anywhere in a picture of any size."""
+"""Name of `person_scale` on a lifter's card: the person may be anywhere in a picture of any size."""
 
 SCREEN = "screen"
-"""Name on a lifter's card: `normalize_screen`, as the benchmarks do; place and size in the picture stay."""
+"""Name of `normalize_screen` on a lifter's card, the benchmarks' own: position and size in the picture are kept."""
 
 NORMALIZATIONS = (PERSON_SCALE, SCREEN)
 """Every normalisation by name."""
 
 
 def calibrate(confidence: Array) -> Array:
-    """Confidence relative to what this detector gives joints it is sure of.
+    """Scale confidence to what this detector gives joints that it is sure of.
 
-    One detector's best is 0.7 and another's 1.0; divided by the median of the clip's positive scores and cut at 1,
-    both say the same.
+    One detector's best score is 0.7 and another's 1.0; divided by the median of the clip's positive scores and cut at
+    1, both mean the same.
 
     Args:
         confidence: (*, T, J) scores of a clip, 0 where unseen; a leading axis counts clips, each with its own median.
@@ -59,7 +59,7 @@ def fill_gaps(xy: Array, confidence: Array) -> Array:
         (B, T, J, 2); equal to `xy` wherever the confidence is positive. All zeros in a window without any sighting.
     """
     seen = confidence > 0
-    if not getattr(xy, "is_cuda", False) and bool(seen.all()):  # a GPU would have to wait to tell
+    if not getattr(xy, "is_cuda", False) and bool(seen.all()):  # a GPU would have to be waited for
         return xy
     end = xy.shape[1] - 1
     time = _arange_like(confidence, end + 1)[None, :, None]
@@ -76,11 +76,11 @@ def fill_gaps(xy: Array, confidence: Array) -> Array:
 
 
 def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
-    """Person-centred, person-sized coordinates of each window.
+    """Normalise each window by the person's position and size.
 
     Every joint is relative to the root joint of its frame. The root's own slot, which would be zero, holds its path:
-    the offset from its mean place in the window. Both are divided by the person's size, the root mean square distance
-    of the seen joints from the root over the window.
+    the offset from its mean position in the window. Both are divided by the person's size, the root mean square
+    distance of the seen joints from the root over the window.
 
     Args:
         xy: (B, T, J, 2) filled coordinates (`fill_gaps`), any unit.
@@ -101,7 +101,7 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
 
 
 def normalize_screen(xy: Array, image_size: tuple[int, int]) -> Array:
-    """Pixels to the benchmarks' coordinates: x from -1 to 1 across the picture, y at the same scale, 0 in the middle.
+    """Turn pixels into the benchmarks' coordinates: x from -1 to 1 across the picture, y in its scale, 0 in the middle.
 
     Args:
         xy: (*, 2) pixels.
@@ -118,14 +118,14 @@ def normalize_screen(xy: Array, image_size: tuple[int, int]) -> Array:
 
 
 def pixels_from_screen(xy: Array, image_size: tuple[int, int]) -> Array:
-    """The inverse of `normalize_screen`: (*, 2) to pixels."""
+    """Turn coordinates (*, 2) of `normalize_screen` back into pixels."""
     width, height = image_size
     middle = np.asarray((1, height / width), np.float32)
     return (xy + (middle if isinstance(xy, np.ndarray) else xy.new_tensor(middle))) * (width / 2)
 
 
 def window_places(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
-    """Mean place of the root joint in each window, over the frames that show the person.
+    """Return the root joint's mean position in each window, over the frames that show the person.
 
     Args:
         xy: (B, T, J, 2) filled coordinates (`fill_gaps`), any unit.
@@ -140,7 +140,7 @@ def window_places(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
 
 
 def _arange_like(array: Array, count: int) -> Array:
-    """0 .. count - 1 on the array's device, as integers; short ones in torch, for speed."""
+    """Return the integers 0 .. count - 1 on the array's device; in torch of 32 bits, for speed."""
     if isinstance(array, np.ndarray):
         return np.arange(count)
     import torch
@@ -157,7 +157,7 @@ def _sort(array: Array) -> Array:
 
 
 def _take(array: Array, index: Array) -> Array:
-    """Values along the last axis."""
+    """Take values by index along the last axis."""
     return np.take_along_axis(array, index, -1) if isinstance(array, np.ndarray) else array.gather(-1, index)
 
 
@@ -170,7 +170,7 @@ def _flip_time(array: Array) -> Array:
 
 
 def _between(xy: Array, first: Array, last: Array, share: Array) -> Array:
-    """(B, T, J, 2) on the line from each joint's frame `first` to its frame `last`, all (B, T, J)."""
+    """Interpolate (B, T, J, 2) between each joint's frames `first` and `last`, at `share` of the way, all (B, T, J)."""
     start: Array
     stop: Array
     if isinstance(xy, np.ndarray):

@@ -1,4 +1,4 @@
-"""Changing the frame rate: keypoints to the rate a lifter was trained at, and its poses back."""
+"""Change the frame rate: of keypoints to the rate that a lifter was trained at, and of its poses back."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,11 +8,11 @@ import numpy as np
 from poselift.sequence import Keypoints2D, Poses3D
 
 SAME_RATE = 0.01
-"""Rates closer than this share are taken as equal: 29.97 and 30 differ by 0.001."""
+"""Relative difference up to which two rates count as equal; that of 29.97 and 30 is 0.001."""
 
 
 def frame_times(num_frames: int, fps: float, new_fps: float) -> np.ndarray:
-    """Where the frames of the new rate lie, in frames of the old one.
+    """Return the times of the new rate's frames, in frames of the old rate.
 
     Args:
         num_frames: Frames at the old rate.
@@ -27,18 +27,18 @@ def frame_times(num_frames: int, fps: float, new_fps: float) -> np.ndarray:
 
 
 def same_rate(fps: float, new_fps: float) -> bool:
-    """Whether two rates are too close to resample."""
+    """Return whether two rates are too close to resample."""
     return abs(fps - new_fps) <= SAME_RATE * new_fps
 
 
 def resample_keypoints(keypoints: Keypoints2D, fps: float) -> Keypoints2D:
-    """The same motion at another frame rate, interpolated linearly in time.
+    """Resample keypoints to another frame rate, linearly in time.
 
     A joint is seen at a new instant when it was seen in both frames around it, or in the nearer one.
 
     Args:
         keypoints: Keypoints at any rate.
-        fps: Rate wanted.
+        fps: The new rate.
 
     Returns:
         Keypoints at `fps`; the same object when the rates are equal.
@@ -63,12 +63,12 @@ def resample_keypoints(keypoints: Keypoints2D, fps: float) -> Keypoints2D:
 
 
 def resample_poses(poses: Poses3D, fps: float, num_frames: int) -> Poses3D:
-    """Poses at another rate, interpolated linearly; exactly `num_frames` of them, the last held where they run out.
+    """Resample poses to another frame rate, linearly in time; the last pose is held where they run out.
 
     Args:
-        poses: Poses at any rate. Other numbers of a frame are interpolated alike; a gap lies where either side has one.
-        fps: Rate wanted.
-        num_frames: Frames wanted.
+        poses: Poses at any rate. `EXTRAS` are interpolated alike; a new frame is a gap if either frame around it is.
+        fps: The new rate.
+        num_frames: Number of frames to return.
 
     Returns:
         Poses at `fps`.

@@ -1,8 +1,8 @@
-"""Left and right exchanged by the detector for a moment, and put right again.
+"""Find and undo short exchanges of left and right by the detector.
 
-Detectors take a person seen from the front for one seen from behind, for a few frames and with full confidence. The
-arms (or legs) then jump across the body and back. Of all ways to exchange the sides in some frames, the one with the
-shortest way for the joints is taken; exchanging costs a little for every frame, so what lasts is believed.
+Detectors mistake a person seen from the front for one seen from behind, for a few frames and with full confidence. The
+arms (or legs) then jump across the body and back. Of all ways to exchange the sides in some frames, we take the one in
+which the joints move least; each exchanged frame costs a little, so that a lasting exchange is left as it is.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from poselift.skeleton import Skeleton
 _LOG = logging.getLogger("poselift.prepare.swaps")
 
 GROUPS = {"arms": ("shoulder", "elbow", "wrist"), "legs": ("hip", "knee", "ankle")}
-"""Joints that change sides together."""
+"""Groups of joints that change sides together."""
 PRICE_PER_S = 1.0
 """Cost of a second of exchanged sides, in person sizes: a jump across the body and back is worth about one."""
 PRICE_OF_CHANGE = 0.1
@@ -30,10 +30,10 @@ def repair_swaps(keypoints: Keypoints2D) -> Keypoints2D:
     """Undo short exchanges of left and right, of the arms and of the legs apart.
 
     Args:
-        keypoints: Any skeleton; what has no left and right stays.
+        keypoints: Any skeleton; joints without a left and right stay as they are.
 
     Returns:
-        The same keypoints, or new ones with the sides exchanged back in some frames; how many is logged.
+        The same keypoints, or new ones with the sides exchanged back in some frames; their number is logged.
     """
     changed = np.zeros(keypoints.xy.shape[:2], bool)
     for name, exchanged in find_swaps(keypoints).items():
@@ -52,8 +52,8 @@ def repair_swaps(keypoints: Keypoints2D) -> Keypoints2D:
 
 
 @contextlib.contextmanager
-def untold() -> Iterator[None]:
-    """Do not log what is repaired: that is for those who lift a clip, not for those who measure on many."""
+def without_log() -> Iterator[None]:
+    """Repair without a log in a `with` block: measuring on many clips would fill it."""
     before = _LOG.level
     _LOG.setLevel(logging.WARNING)
     try:
@@ -63,18 +63,18 @@ def untold() -> Iterator[None]:
 
 
 def find_swaps(keypoints: Keypoints2D) -> dict[str, np.ndarray]:
-    """The frames in which left and right are exchanged for a moment.
+    """Find the frames in which left and right are exchanged for a moment.
 
     Args:
         keypoints: Any skeleton.
 
     Returns:
-        Group of joints (of `GROUPS`): (T,) bool, for each group in which there are such frames.
+        By group of joints (of `GROUPS`), (T,) bool; groups without such frames are left out.
     """
     seen = keypoints.seen
     if len(keypoints) < 3 or not seen.any():
         return {}
-    xy = fill_gaps(np.where(seen[..., None], keypoints.xy, np.float32(0))[None], seen[None].astype(np.float32))[0]
+    xy = fill_gaps(keypoints.filled()[0][None], seen[None].astype(np.float32))[0]
     size, found = _person_size(xy, seen), {}
     for name, joints in GROUPS.items():
         left, right = _sides(keypoints.skeleton, joints)
@@ -86,13 +86,13 @@ def find_swaps(keypoints: Keypoints2D) -> dict[str, np.ndarray]:
 
 
 def _sides(skeleton: Skeleton, group: tuple[str, ...]) -> tuple[list[int], list[int]]:
-    """Left and right indices of a group's joints."""
+    """Return the left and right indices of a group's joints."""
     pairs = [pair for pair in skeleton.pairs if skeleton.joints[pair[0]].removeprefix("left_") in group]
     return [left for left, _ in pairs], [right for _, right in pairs]
 
 
 def _person_size(xy: np.ndarray, seen: np.ndarray) -> float:
-    """Median over frames of the root mean square distance of the joints from their mean."""
+    """Return the root mean square distance of the joints from their mean, the median over frames."""
     frames = seen.sum(1) >= 3
     if not frames.any():
         return 1.0
@@ -103,7 +103,7 @@ def _person_size(xy: np.ndarray, seen: np.ndarray) -> float:
 
 
 def _exchanged(xy: np.ndarray, seen: np.ndarray, left: list[int], right: list[int], fps: float) -> np.ndarray:
-    """(T,) bool: the frames in which exchanging the sides gives the joints the shortest way (Viterbi)."""
+    """Find the frames (T,) bool to exchange the sides in, so that the joints move least (Viterbi)."""
     as_is, swapped = [*left, *right], [*right, *left]
     weight = (seen[1:, as_is] & seen[:-1, as_is] & seen[1:, swapped] & seen[:-1, swapped]).astype(np.float64)
     weight /= np.maximum(weight.sum(1, keepdims=True), 1)

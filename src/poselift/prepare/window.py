@@ -1,4 +1,4 @@
-"""Cutting a clip of any length into a lifter's windows, and putting the windows' results back together."""
+"""Cut a clip of any length into a lifter's windows, and join the windows' results again."""
 
 from dataclasses import dataclass
 
@@ -9,33 +9,33 @@ from poselift.errors import ShapeError
 
 @dataclass(frozen=True)
 class Windows:
-    """Which frames of a clip each window holds, and which of its outputs are kept.
+    """The frames of a clip that each window holds.
 
     Windows step by as many frames as a window yields, so every frame of the clip is yielded once.
     """
 
     index: np.ndarray
-    """(W, T) frame of the clip at each place of each window, held at the clip's ends."""
+    """(W, T) frame of the clip at each place of each window; its first or last one beyond its ends."""
     inside: np.ndarray
     """(W, T) bool: the place lies within the clip."""
     num_frames: int
-    """Frames in the clip."""
+    """Number of frames in the clip."""
 
     def stitch(self, outputs: np.ndarray) -> np.ndarray:
-        """Results in clip order: (W, S, ...) to (num_frames, ...)."""
+        """Put results (W, S, ...) in the order of the clip, (num_frames, ...)."""
         return outputs.reshape(-1, *outputs.shape[2:])[: self.num_frames]
 
 
 def cut(num_frames: int, in_frames: int, out_frames: tuple[int, ...]) -> Windows:
-    """Windows over a clip.
+    """Cut a clip into windows.
 
     Args:
-        num_frames: Frames in the clip, one or more.
-        in_frames: Frames in a window.
+        num_frames: Number of frames in the clip, one or more.
+        in_frames: Number of frames in a window.
         out_frames: Places in the window that the lifter yields, consecutive.
 
     Returns:
-        The windows; those at the clip's ends reach over it.
+        The windows; the first and last ones reach beyond the clip.
 
     Raises:
         ShapeError: The clip is empty, or the yielded places are not consecutive.
@@ -51,15 +51,15 @@ def cut(num_frames: int, in_frames: int, out_frames: tuple[int, ...]) -> Windows
 
 
 def blend_seams(outputs: np.ndarray, num_frames: int) -> np.ndarray:
-    """Take out the jumps between the results of windows that follow each other.
+    """Remove the jumps between the results of successive windows.
 
-    Where one window's last frame, carried on at the mean speed of both, misses the next one's first frame, each side
-    gives way by half of the miss at the seam and by less towards its middle frame, which stays. It costs no second
-    look of the network at any frame, and the two opinions at a seam are averaged.
+    The miss at a seam is the distance from one window's last frame, carried on at the mean speed of both windows, to
+    the next one's first frame. Each window moves by half of the miss at the seam and by less towards its middle frame,
+    which stays. No frame is lifted twice.
 
     Args:
         outputs: (W, S, ...) results of windows that step by S frames.
-        num_frames: Frames in the clip; what the last window yields beyond them is not looked at.
+        num_frames: Number of frames in the clip; results of the last window beyond them are ignored.
 
     Returns:
         (W, S, ...); the same for one window, for motion without jumps, or when a window yields fewer than three frames.

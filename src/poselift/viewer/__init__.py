@@ -1,6 +1,6 @@
 """One self-contained HTML page: the video or the 2D keypoints beside a 3D skeleton that turns under the mouse.
 
-The page asks for nothing from outside (its own content security policy forbids it), so it can be opened from disk,
+The page loads nothing from outside (its own content security policy forbids it), so it can be opened from disk,
 mailed, or put on any server. Its address takes a fragment for a still picture or a link to one moment::
 
     page.html#frame=120&yaw=30&pitch=10&zoom=1.2&theme=dark&play=1&bare=1
@@ -28,7 +28,7 @@ from poselift.skeleton import Skeleton
 __all__ = ["write_viewer"]
 
 _MISSING = -32768
-"""What an unseen joint is written as."""
+"""Number written for an unseen joint."""
 _FINEST_M = 1e-3
 _FINEST_PX = 0.1
 _FINEST_CONFIDENCE = 0.01
@@ -45,7 +45,7 @@ def write_viewer(
     title: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a page that plays `poses` beside what they were lifted from.
+    """Write a page that plays `poses` beside the video or keypoints they were lifted from.
 
     Args:
         poses: The 3D joints. The page opens on the camera's own view of them. Joints that were not seen are faded, and
@@ -54,11 +54,11 @@ def write_viewer(
         keypoints: The 2D keypoints, drawn over the video or, without one, as a stick figure in the picture. Any
             skeleton; frame i belongs to frame i of `poses`.
         video: The video that the keypoints came from, its first picture being frame 0. A small copy is embedded.
-        title: Heading of the page; the name of the file by default.
+        title: Heading of the page; the name of the file when None.
         overwrite: Replace an existing file.
 
     Raises:
-        KindError: `poses` is no `Poses3D`, or `keypoints` no `Keypoints2D`.
+        KindError: `poses` are not `Poses3D`, or `keypoints` not `Keypoints2D`.
         ShapeError: `keypoints` and `poses` differ in number of frames.
         OutputError: The file exists, or cannot be written.
         DetectionError: The video cannot be read.
@@ -91,7 +91,7 @@ def write_viewer(
 
 
 def _page(title: str, data: dict[str, Any], clip: bytes) -> str:
-    """The template with its three places filled, each escaped for where it stands."""
+    """Return the template with its three placeholders filled, each escaped for its context."""
     fill = {
         # References instead of letters: a file name may hold what UTF-8 cannot.
         "TITLE": html.escape(title).encode("ascii", "xmlcharrefreplace").decode(),
@@ -100,12 +100,12 @@ def _page(title: str, data: dict[str, Any], clip: bytes) -> str:
         "VIDEO": base64.b64encode(clip).decode(),
     }
     template = resources.files(__package__).joinpath("viewer.html").read_text(encoding="utf-8")
-    # In one pass: a title may look like a place.
+    # In one pass: a title may look like a placeholder.
     return re.sub("@@(TITLE|DATA|VIDEO)@@", lambda match: fill[match[1]], template)
 
 
 def _figure(skeleton: Skeleton) -> dict[str, Any]:
-    """Joint names and the bones to draw: the tree's, and across hips and shoulders where it has no trunk joint."""
+    """Return joint names and the bones to draw: the tree's, and across hips and shoulders that no trunk joint links."""
     bones = list(skeleton.bones)
     for part, trunk in (("hip", {"pelvis"}), ("shoulder", {"neck", "upper_neck", "thorax"})):
         ends = [f"{side}_{part}" for side in ("left", "right")]
@@ -125,7 +125,7 @@ def _picture_figure(keypoints: Keypoints2D) -> dict[str, Any]:
 
 
 def _picture(keypoints: Keypoints2D | None, video_size: tuple[int, int] | None) -> dict[str, Any] | None:
-    """The part of the plane to show, pixels: the picture where its size is known, else all keypoints with a margin."""
+    """Return the box to show in pixels: the picture where its size is known, else all keypoints with a margin."""
     size = keypoints.image_size if keypoints is not None and keypoints.image_size is not None else video_size
     if size is not None:
         return {"box": [0.0, 0.0, float(size[0]), float(size[1])], "whole": True}
@@ -140,7 +140,7 @@ def _picture(keypoints: Keypoints2D | None, video_size: tuple[int, int] | None) 
 
 
 def _packed(values: np.ndarray, finest: float) -> dict[str, Any]:
-    """`values` as base64 of little-endian int16 multiples of `unit`: `finest`, or what the largest value needs."""
+    """Encode `values` as base64 of little-endian int16 multiples of `finest`, or of what the largest value needs."""
     finite = np.isfinite(values)
     values = np.where(finite, values, 0).astype(np.float64)
     unit = max(finest, float(np.abs(values).max()) / 32767)
@@ -149,7 +149,7 @@ def _packed(values: np.ndarray, finest: float) -> dict[str, Any]:
 
 
 def _small_copy(video: Path) -> tuple[bytes, tuple[int, int]]:
-    """The video as a small mp4, and (width, height) of the original in pixels."""
+    """Return the video as a small mp4, and (width, height) of the original in pixels."""
     from poselift.detect.video import probe, transcode
 
     info = probe(video)

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from poselift.lab.observe import bodies
-from poselift.lab.observe.bodies import bones_of, joints_of, mirror, rarity
+from poselift.lab.observe.bodies import bones_of, commonness, joints_of, mirror
 from poselift.skeleton import H36M_17
 
 LEGS = [j for j, n in enumerate(H36M_17.joints) if any(p in n for p in ("hip", "knee", "ankle"))]
@@ -155,20 +155,20 @@ def test_mirror_twice_is_nothing_and_once_exchanges_the_sides(two):
     assert torch.equal(mirror(one, NO, H36M_17), one)
 
 
-def test_rare_poses_are_told_from_common_ones_whatever_way_they_face(body):
+def test_rare_poses_count_as_less_common_whatever_way_they_face(body):
     turned = body.copy()
     turned[:, 0], turned[:, 1] = -body[:, 1], body[:, 0]
     bent = body.copy()
     bent[H36M_17.index("left_wrist")] += [0, 0.3, 0.9]
     noise = np.random.default_rng(0).normal(0, 1e-4, (100, *body.shape))
     frames = (np.stack([body] * 60 + [turned] * 30 + [bent] * 10) + noise).astype(np.float32)
-    share = rarity(frames, H36M_17, clusters=2)
+    share = commonness(frames, H36M_17, clusters=2)
     np.testing.assert_allclose(share[:90], 0.9)
     np.testing.assert_allclose(share[90:], 0.1)
 
 
 def test_one_pose_is_as_common_as_can_be(body):
-    assert (rarity(np.stack([body] * 5), H36M_17) == 1).all()
+    assert (commonness(np.stack([body] * 5), H36M_17) == 1).all()
 
 
 @pytest.mark.parametrize("tilted", [YES, NO])

@@ -237,13 +237,13 @@ def test_confidence_tells_of_the_error():
     xy = scene(512, 30, DETECTOR_SKELETON)
     seen, confidence = corrupt(xy, torch.ones(512), DETECTOR_SKELETON, NoiseConfig(swaps=0), generator())
     found = confidence > 0
-    error, told = (seen - xy).norm(dim=-1)[found], confidence[found]
-    assert torch.corrcoef(torch.stack([error, told]))[0, 1] < -0.3
-    order = told.argsort()
+    error, score = (seen - xy).norm(dim=-1)[found], confidence[found]
+    assert torch.corrcoef(torch.stack([error, score]))[0, 1] < -0.3
+    order = score.argsort()
     quarter = len(order) // 4
     assert error[order[:quarter]].mean() > 2 * error[order[-quarter:]].mean()
-    assert 0.02 <= told.min()
-    assert told.max() <= 1
+    assert 0.02 <= score.min()
+    assert score.max() <= 1
 
 
 def test_the_same_seed_gives_the_same_errors():

@@ -127,7 +127,7 @@ def bend_trunk(bones: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Te
     return torch.where(stays[:, None, :, None], bones, turned)
 
 
-def rarity(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sample: int = 10000) -> np.ndarray:
+def commonness(frames: np.ndarray, skeleton: Skeleton, *, clusters: int = 256, sample: int = 10000) -> np.ndarray:
     """Return how common each pose is: the share of all frames in its cluster of similar poses. Rare poses are low.
 
     Args:

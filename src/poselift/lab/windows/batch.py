@@ -1,4 +1,4 @@
-"""A batch of training windows, and which part of it a process makes."""
+"""A batch of training windows, and the part of it that a process makes."""
 
 from dataclasses import dataclass
 
@@ -7,30 +7,30 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a lifter is trained on."""
+    """Inputs and targets of a training step."""
 
     inputs: Tensor
     """(B, T, J, C) normalised keypoints."""
     targets: Tensor
-    """(B, S, J, 3) metres, root-relative; axes of a camera that looks straight at the person, or of the
-    benchmark's."""
+    """(B, S, J, 3) metres, root-relative, in the axes of a camera that looks straight at the person, or of the
+    benchmark's camera."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """One of so many equal parts of a batch."""
+    """One of several equal parts of a batch."""
 
     index: int = 0
-    """Which, from 0."""
+    """Number of the part, from 0."""
     count: int = 1
-    """Of how many."""
+    """Number of parts."""
 
     def of(self, size: int) -> slice:
-        """The part of `size` things; parts differ by one at most, and together they are all."""
+        """Return the part as a slice of `size` things; parts differ by one at most, and together are all of them."""
         return slice(size * self.index // self.count, size * (self.index + 1) // self.count)
 
     def size(self, size: int) -> int:
-        """How many of `size` things it has."""
+        """Return how many of `size` things the part has."""
         part = self.of(size)
         return part.stop - part.start
 

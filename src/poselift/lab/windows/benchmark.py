@@ -1,7 +1,7 @@
-"""Training batches from a benchmark: one window for each frame, as the papers take them.
+"""Training batches from a benchmark: one window for each frame, as in the papers.
 
-The whole set lies on the device once, frame by frame; windows are gathered, fed (`poselift.prepare.feed`) and mirrored
-when their batch is made, so that neither overlap nor mirroring costs memory.
+The device holds every frame of the set once; windows are gathered, fed (`poselift.prepare.feed`) and mirrored when
+their batch is made, so that neither overlap nor mirroring costs memory.
 """
 
 import math
@@ -30,14 +30,14 @@ from poselift.skeleton import Skeleton
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BenchmarkConfig:
-    """Which benchmark a lifter is trained and measured on, and how."""
+    """The benchmark that a lifter is trained and measured on, and how."""
 
     dataset: Literal["h36m", "3dhp", "humaneva"] = "h36m"
     """Human3.6M, MPI-INF-3DHP or HumanEva-I."""
     keypoints: str = "cpn_ft_h36m_dbb"
-    """Which 2D, in training and test: the end of the archive's name. MPI-INF-3DHP has exact ones alone."""
+    """2D keypoints in training and test: the end of the archive's name. MPI-INF-3DHP has only exact ones."""
     truth: Literal["annot3", "univ_annot3"] | None = None
-    """Which ground truth MPI-INF-3DHP's archive was made from, where it is not that of the published scripts."""
+    """Ground truth that MPI-INF-3DHP's archive was made from, if it is not that of the published scripts."""
     mirror: bool = True
     """Show every window twice in an epoch, once mirrored."""
     protocol: str = "posessm"
@@ -50,13 +50,13 @@ class BenchmarkConfig:
         """Check the protocol's name.
 
         Raises:
-            RecipeError: There is none of it.
+            RecipeError: There is no protocol of this name.
         """
         if self.protocol not in PROTOCOLS:
             raise RecipeError(f"data.protocol: unknown protocol; {did_you_mean(self.protocol, PROTOCOLS)}")
 
     def choices(self) -> BenchmarkProtocol:
-        """The protocol, with what the paper's code does quietly where that is asked for."""
+        """Return the protocol, with what the paper's code does quietly if `as_published` is set."""
         make = PROTOCOLS[self.protocol]
         if not self.as_published:
             return make()
@@ -64,16 +64,16 @@ class BenchmarkConfig:
         return replace(made, checkpoint="best on test")
 
     def load(self, folder: Path, split: Literal["train", "test"]) -> BenchmarkSet:
-        """One half of the benchmark: the subjects for training, or those for the test.
+        """Load one half of the benchmark: the subjects for training, or those for the test.
 
         Raises:
-            DatasetError: What `poselift.datasets.load.load_benchmark` raises.
+            DatasetError: As for `poselift.datasets.load.load_benchmark`.
         """
         return load_benchmark(folder, dataset=self.dataset, keypoints=self.keypoints, split=split, truth=self.truth)
 
 
 class BenchmarkWindows:
-    """All windows of a benchmark, in a new order each epoch; which one, the seed and the step alone decide."""
+    """All windows of a benchmark, in a new order each epoch that depends only on the seed and the epoch."""
 
     normalization = SCREEN
     """How the keypoints are normalised."""
@@ -91,13 +91,13 @@ class BenchmarkWindows:
 
         Args:
             clips: The clips, with 3D joints of the model's skeleton and the picture's size.
-            model: What the windows are for: its frames in and out, channels and skeleton.
+            model: The model that the windows are for: its frames in and out, channels and skeleton.
             mirror: Show every window twice in an epoch, once mirrored.
             seed: Seed of the order.
             device: Where batches are made.
 
         Raises:
-            DatasetError: Clips of another skeleton or without the picture's size, or no frame to train on.
+            DatasetError: Clips have another skeleton or no picture's size, or there is no frame to train on.
             SkeletonError: The keypoints cannot be converted.
         """
         self.skeleton: Skeleton = model.skeleton
@@ -124,17 +124,17 @@ class BenchmarkWindows:
 
     @property
     def windows(self) -> int:
-        """Windows in an epoch."""
+        """Number of windows in an epoch."""
         return len(self._middles) * (2 if self._mirror else 1)
 
     def batch(self, size: int, generator: torch.Generator, step: int = 0, share: Share = WHOLE) -> Batch:
-        """A share of a step's windows: each once in an epoch, whose last batch may be smaller.
+        """Make a share of a step's batch. An epoch has each window once, and its last batch may be smaller.
 
         Args:
-            size: Windows in a batch.
-            generator: Not used: nothing but the order is random here.
+            size: Number of windows in a batch.
+            generator: Not used: only the order is random here.
             step: The step, from 0.
-            share: Which part of the batch.
+            share: The part of the batch.
         """
         epoch, place = divmod(step, math.ceil(self.windows / size))
         if epoch != self._epoch:
@@ -145,7 +145,7 @@ class BenchmarkWindows:
         return self.gather(chosen[share.of(len(chosen))])
 
     def gather(self, chosen: Tensor) -> Batch:
-        """The windows of these numbers (B,); from half of `windows` on they are mirrored, in the same order."""
+        """Make the windows of these numbers (B,); the second half are the mirrored ones, in the same order."""
         chosen = chosen.to(self._device)
         middles = self._middles[chosen % len(self._middles)]
         inputs, targets = self.around(middles), self._targets(middles)
@@ -155,19 +155,19 @@ class BenchmarkWindows:
         return Batch(inputs, targets)
 
     def around(self, middles: Tensor) -> Tensor:
-        """Input (*, T, J, C) of the windows around frames (*), counted through all clips; never mirrored."""
+        """Return the input (*, T, J, C) of the windows around frames (*), counted through all clips; never mirrored."""
         flat = middles.flatten()
         held = self._held(flat, self._offsets)
         inside = held == flat[:, None] + self._offsets
         return self._feed.windows(self._keypoints[held], inside).unflatten(0, middles.shape)
 
     def _targets(self, middles: Tensor) -> Tensor:
-        """(B, S, J, 3) metres, root-relative, in the frame in which the lifter answers."""
+        """Return targets (B, S, J, 3), metres, root-relative, in the frame in which the lifter answers."""
         joints = self._joints[self._held(middles, self._yielded)]
         return joints - joints[:, :, self.skeleton.root, None]
 
     def _read(self, clip: BenchmarkClip) -> np.ndarray:
-        """A clip's keypoints (T, J, 3) as evaluation and use feed them."""
+        """Return a clip's keypoints (T, J, 3) as evaluation and `poselift.lift` feed them."""
         where = f"{clip.subject} {clip.sequence} {clip.camera}"
         if clip.skeleton != self.skeleton:
             raise DatasetError(f"{where}: wanted 3D joints of {self.skeleton.name}, got {clip.skeleton.name}")
@@ -177,12 +177,12 @@ class BenchmarkWindows:
             raise DatasetError(f"{where}: {error}") from error
 
     def _held(self, middles: Tensor, offsets: Tensor) -> Tensor:
-        """(B, T) frames around each middle one, held at the ends of its clip."""
+        """Return the frames (B, T) around each middle one, held at the ends of its clip."""
         clip = torch.searchsorted(self._starts, middles, right=True) - 1
         return (middles[:, None] + offsets).clamp(self._starts[clip, None], self._lasts[clip, None])
 
     def _whole(self, valid: Tensor) -> Tensor:
-        """Frames whose windows have a valid target in every place, as numbers."""
+        """Return the numbers of the frames whose windows have a valid target in every place."""
         found = torch.arange(len(valid), device=valid.device)
         for offset in self._yielded:
             found = found[valid[self._held(found, offset[None])[:, 0]]]

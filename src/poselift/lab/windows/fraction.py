@@ -1,4 +1,4 @@
-"""A part of motion capture, for questions like "what if only a tenth had labels"."""
+"""Take a part of motion capture, for questions like "what if only a tenth had labels"."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,20 +8,20 @@ from poselift.datasets.clip import MocapClip
 
 
 def part_of(clips: Sequence[MocapClip], fraction: float, seed: int = 0) -> list[MocapClip]:
-    """Clips that make up this share of the recorded time, spread over the subjects.
+    """Take clips that make up this share of the recorded time, spread over the subjects.
 
-    The next clip is always of the subject that has given the smallest share of its own so far, so that nobody gives a
-    second one before all have given one. A clip gives at most a quarter of the time wanted (where there are enough of
-    them), and the last one what is missing, from its beginning; so the frames add up exactly, and even one per cent is
-    not a single recording.
+    The next clip is always from the subject of whose own time the smallest share was taken so far, so that no subject
+    gives a second clip before all have given one. At most a quarter of the time wanted is taken from one clip (if there
+    are enough clips), and from the last one only what is missing, from its beginning; so the frames add up exactly, and
+    even one per cent is not a single recording.
 
     Args:
         clips: All clips.
         fraction: Share in (0, 1]; 1 gives all clips as they are.
-        seed: Which clips; who they are depends on names and seed, not on their order.
+        seed: Seed of the choice, which depends on it and on the names, not on the order of the clips.
 
     Returns:
-        The chosen clips, those that are cut with fewer frames; in the order of `clips`.
+        The chosen clips, some of them cut, in the order of `clips`.
     """
     if fraction == 1:
         return list(clips)
@@ -46,5 +46,5 @@ def part_of(clips: Sequence[MocapClip], fraction: float, seed: int = 0) -> list[
 
 
 def _lot(seed: int, name: str) -> bytes:
-    """Where a name stands in the draw."""
+    """Return the key of a name that sorts names in the order of the draw."""
     return blake2s(f"{seed} {name}".encode()).digest()

@@ -1,8 +1,8 @@
-"""Training batches from motion capture: clips to windows, windows through the observation model.
+"""Training batches from motion capture: windows of clips as simulated cameras and detectors see them.
 
-A batch is made at once, on any device: world joints are drawn from the clips, bodies are reshaped, a camera looks at
-each window, and a detector's keypoints (or the exact joints) are converted, calibrated and fed by the very code that
-inference uses (`poselift.prepare.feed`).
+A batch is made in one go, on any device: world joints are drawn from the clips, bodies are reshaped, a camera looks at
+each window, and a detector's keypoints (or the exact joints) are converted, calibrated and fed by the same code as in
+inference (`poselift.prepare.feed`).
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from poselift.errors import DatasetError, RecipeError
 from poselift.lab.observe.bodies import (  # fmt: skip
     bend_trunk,
     bones_of,
+    commonness,
     indices,
     joints_of,
     mirror,
     mix_parts,
     named,
-    rarity,
     scale_bones,
     turn_limbs,
 )
@@ -39,16 +39,16 @@ from poselift.skeleton import Skeleton
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataConfig:
-    """How windows are drawn from clips and observed."""
+    """How windows are drawn from clips, and how they are observed."""
 
     camera: CameraConfig = field(default_factory=CameraConfig)
-    """Where cameras stand."""
+    """Positions of the cameras."""
     noise: NoiseConfig = field(default_factory=NoiseConfig)
-    """How bad the detector is."""
+    """Errors of the detector."""
     exact: float = 0.3
     """Share of windows with exact 2D joints of the lifter's own skeleton and full confidence."""
     own_joints: float = 0.2
-    """Share with detector errors on the lifter's own joints; the rest is seen as a detector's joints and converted."""
+    """Share of windows with detector errors on the lifter's own joints; the rest have converted detector joints."""
     short: float = 0.35
     """Share of windows in which the clip begins or ends."""
     bone_scale: float = 0.1
@@ -58,13 +58,13 @@ class DataConfig:
     mirror: bool = True
     """Show half of the windows mirrored."""
     mix: float = 0.5
-    """Share of windows with legs, and share with arms, of another window: both, or one alone."""
+    """Share of windows with one or both legs of another window; the share with arms of another is the same."""
     turn: float = 0.5
-    """Share of windows in which arms and legs are turned away from what was recorded, all through the window."""
+    """Share of windows in which arms and legs are turned, by one angle for the whole window."""
     turn_rad: float = 0.3
     """Standard deviation of the turns of upper arms and forearms about each axis; thighs and shins have half."""
     bend: float = 0.4
-    """Share of windows in which the trunk leans over more than was recorded."""
+    """Share of windows in which the trunk is bent, by one angle for the whole window."""
     bend_rad: float = 0.3
     """Standard deviation of that angle."""
     balance: float = 0.5
@@ -74,13 +74,13 @@ class DataConfig:
     fraction: float = 1.0
     """Share of the recorded time that is trained on, spread over the subjects; see `poselift.lab.windows.fraction`."""
     fraction_seed: int = 0
-    """Seed of which clips these are."""
+    """Seed of the choice of these clips."""
 
     def __post_init__(self) -> None:
         """Check the shares and the speeds.
 
         Raises:
-            RecipeError: One is out of range; the message names it.
+            RecipeError: A value is out of range; the message names it.
         """
         for name in ("exact", "own_joints", "short", "mix", "turn", "bend"):
             if not 0 <= getattr(self, name) <= 1:
@@ -114,15 +114,15 @@ class MocapWindows:
 
         Args:
             clips: Motion capture, all of one skeleton and rate.
-            in_frames: Frames in a window.
+            in_frames: Number of frames in a window.
             out_frames: Places in the window that have targets.
-            in_channels: 2, or 3 with confidence.
+            in_channels: Number of input channels: 2, or 3 with confidence.
             fps: Frame rate of the windows.
             config: How windows are drawn and observed.
             device: Where batches are made.
 
         Raises:
-            DatasetError: No clips, or clips that differ in skeleton or rate.
+            DatasetError: There are no clips, or they differ in skeleton or rate.
         """
         if not clips or len({(c.skeleton, c.fps) for c in clips}) != 1:
             raise DatasetError(f"wanted clips of one skeleton and frame rate, got {len(clips)} mixed or none")
@@ -141,7 +141,7 @@ class MocapWindows:
 
     @property
     def windows(self) -> int:
-        """Windows in an epoch, one for each frame; they are drawn with replacement, so it is a name only."""
+        """Number of windows in an epoch, one for each frame; nominal, as they are drawn with replacement."""
         return len(self._frames)
 
     def batch(self, size: int, generator: torch.Generator, step: int = 0, share: Share = WHOLE) -> Batch:
@@ -150,19 +150,19 @@ class MocapWindows:
         return self._see(self._reshape_bodies(world, generator), inside, generator)
 
     def views(self, size: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw `size` windows, each seen by cameras and detectors that know nothing of each other.
+        """Draw `size` windows, each seen by several independent cameras and detectors.
 
         The body is reshaped once; the camera, the kind of detector, its errors, and the stretch of the window that is
-        seen are drawn for each view, so that none of them tells which views belong together.
+        seen are drawn for each view, so that none of them shows which views belong together.
 
         Args:
-            size: Windows (B).
-            count: Views of each (V).
+            size: Number of windows (B).
+            count: Number of views of each (V).
             generator: Source of randomness; the same state gives the same views.
 
         Returns:
-            Inputs (B, V, T, J, C); the clip's number (B,); the window's first and last moment (B, 2), seconds from the
-            clip's beginning.
+            Inputs (B, V, T, J, C); the clip's number (B,); times of the window's first and last frame (B, 2), seconds
+            from the clip's beginning.
         """
         clip, time = self._choose(size, generator)
         world, inside = self._at(clip, time)
@@ -176,7 +176,7 @@ class MocapWindows:
         return torch.stack(seen, 1), clip, ends / self._clip_fps
 
     def _see(self, world: Tensor, inside: Tensor, generator: torch.Generator) -> Batch:
-        """What a camera and a detector make of world joints (B, T, J, 3), of which the frames `inside` are there."""
+        """Make a batch of world joints (B, T, J, 3) seen by a camera and a detector; frames not `inside` are unseen."""
         points, straight = view(world, self.skeleton.root, self.config.camera, generator)
         seen = [convert_arrays(*part, self.skeleton) for part in self.detections(points, generator)]
         xy, confidence = (torch.cat(parts) for parts in zip(*seen, strict=True))
@@ -189,12 +189,12 @@ class MocapWindows:
         return Batch(inputs, targets)
 
     def _draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """World joints (B, T, J, 3) of random windows, and which frames (B, T) are seen of them."""
+        """Draw random windows: world joints (B, T, J, 3), and a mask (B, T) of the frames that are seen."""
         world, inside = self._at(*self._choose(size, generator))
         return world, inside & self._short_clips(size, generator)
 
     def _choose(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random windows: clips (B,), and frames (B, T) with fractions, also beyond the clip's ends."""
+        """Choose random windows: clips (B,), and frames (B, T) with fractions, also beyond the clip's ends."""
         device, config = generator.device, self.config
         chance = torch.rand(size, generator=generator, device=device, dtype=self._chance.dtype)
         frame = torch.searchsorted(self._chance, chance).clip(max=len(self._frames) - 1)
@@ -209,7 +209,7 @@ class MocapWindows:
         return clip, middle[:, None] + offset * speed[:, None]
 
     def _at(self, clip: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
-        """World joints (B, T, J, 3) at these frames, and which of them (B, T) lie inside the clip."""
+        """Return world joints (B, T, J, 3) at these frames, and a mask (B, T) of those inside the clip."""
         length = self._lengths[clip]
         inside = (time >= 0) & (time <= length[:, None] - 1)
         time = time.clip(min=0).minimum(length[:, None] - 1)
@@ -221,7 +221,7 @@ class MocapWindows:
         return torch.lerp(start, end, share).view(*time.shape, -1, 3), inside
 
     def _short_clips(self, size: int, generator: torch.Generator) -> Tensor:
-        """(B, T) bool: some windows see only a stretch around their yielded frames."""
+        """Return a mask (B, T) of the frames seen: in some windows only a stretch around the yielded frames."""
         device = generator.device
         time = torch.arange(self.in_frames, device=device)
         reach = self.in_frames * torch.rand((2, size, 1), generator=generator, device=device) ** 2
@@ -229,7 +229,7 @@ class MocapWindows:
         return keep | (torch.rand((size, 1), generator=generator, device=device) >= self.config.short)
 
     def _reshape_bodies(self, world: Tensor, generator: torch.Generator) -> Tensor:
-        """Other poses, limb lengths, and mirrored copies."""
+        """Change poses and limb lengths of world joints (B, T, J, 3), and mirror some windows."""
         size, device, config = len(world), world.device, self.config
         bones = bones_of(world, self.skeleton)
         if config.mix and size > 1:
@@ -256,11 +256,11 @@ class MocapWindows:
         return world
 
     def detections(self, points: Tensor, generator: torch.Generator) -> list[tuple[Tensor, Tensor, Skeleton]]:
-        """What detectors see of camera-axes joints (B, T, J, 3), part by part of the batch.
+        """Simulate what detectors find of joints in camera axes (B, T, J, 3), in three parts of the batch.
 
         Returns:
             For the windows with exact 2D, those with errors on the lifter's own joints, and those seen as a detector's
-            joints: places on the image plane (B', T, J', 2), confidence (B', T, J'), and the joint order.
+            joints: positions on the image plane (B', T, J', 2), confidence (B', T, J'), and the joint order.
         """
         config, size = self.config, len(points)
         exact, own = round(size * config.exact), round(size * config.own_joints)
@@ -275,15 +275,15 @@ class MocapWindows:
 
 
 def _mobility(joint: str) -> float:
-    """How far the bone that ends at a joint is turned, relative to an arm's."""
+    """Return how far the bone that ends at a joint is turned, relative to an arm's bones."""
     return 1.0 if "elbow" in joint or "wrist" in joint else 0.5 if "knee" in joint or "ankle" in joint else 0.0
 
 
 def _frame_weights(clips: Sequence[MocapClip], config: DataConfig) -> np.ndarray:
-    """(frames of all clips) chance of each frame to be the middle of a window, float64, not normalised."""
+    """Return each frame's chance to be the middle of a window, (N,) over all clips, float64, not normalised."""
     frames = np.concatenate([clip.xyz for clip in clips])
     total: dict[str, int] = {}
     for clip in clips:
         total[clip.subject] = total.get(clip.subject, 0) + len(clip)
     weights = np.concatenate([np.full(len(clip), total[clip.subject] ** -config.balance) for clip in clips])
-    return weights * rarity(frames, clips[0].skeleton) ** -config.rare if config.rare else weights
+    return weights * commonness(frames, clips[0].skeleton) ** -config.rare if config.rare else weights

@@ -1,7 +1,7 @@
 """Training batches from one's own recordings, fed as `poselift.lift` feeds them.
 
-Keypoints are brought to the lifter's frame rate, and joints turned into the axes of a camera that looks straight at the
-person, in which person-scale lifters answer.
+Keypoints are resampled to the lifter's frame rate, and joints are turned into the axes of a camera that looks straight
+at the person, in which person-scale lifters answer.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ from poselift.prepare.resample import frame_times, resample_keypoints, same_rate
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnConfig:
-    """Which of one's own recordings are trained on, and how they are measured."""
+    """The split of one's own recordings into training and test, and how they are measured."""
 
     test: tuple[str, ...] = ()
-    """Subjects or sequences that are scored and not trained on; when none, the last subject by name, or of a single
-    subject the last sequence."""
+    """Subjects or sequences that are scored and not trained on; if none are named, the last subject by name, or for a
+    single subject the last sequence."""
     mirror: bool = True
     """Show every window twice in an epoch, once mirrored."""
     protocol: str = "videopose3d"
@@ -39,19 +39,19 @@ class OwnConfig:
         """Check the protocol's name.
 
         Raises:
-            RecipeError: There is none of it.
+            RecipeError: There is no protocol of this name.
         """
         if self.protocol not in PROTOCOLS:
             raise RecipeError(f"data.protocol: unknown protocol; {did_you_mean(self.protocol, PROTOCOLS)}")
 
 
 def load_split(config: OwnConfig, folder: Path, split: Literal["train", "test"]) -> BenchmarkSet:
-    """One half of one's own recordings.
+    """Load one half of one's own recordings.
 
     Args:
-        config: What belongs to the test.
-        folder: Where they are (docs/own_data.md).
-        split: What is trained on, or what is scored.
+        config: Subjects or sequences of the test.
+        folder: Folder of the recordings (docs/own_data.md).
+        split: "train" for the clips to train on, "test" for those that are scored.
 
     Raises:
         DatasetError: There is no such subject or sequence, or one of the halves would be empty; and everything else
@@ -71,7 +71,7 @@ def load_split(config: OwnConfig, folder: Path, split: Literal["train", "test"])
 
 
 def at_rate(clip: BenchmarkClip, fps: float) -> BenchmarkClip:
-    """The same clip at another frame rate; a frame is valid where those around it are."""
+    """Resample a clip to another frame rate; a frame is valid if both frames around it are."""
     rate = clip.keypoints.fps
     if same_rate(rate, fps) or len(clip) == 1:
         return clip
@@ -85,14 +85,14 @@ def at_rate(clip: BenchmarkClip, fps: float) -> BenchmarkClip:
 
 
 class OwnWindows(BenchmarkWindows):
-    """All windows of one's own recordings, one for each frame; which one, the seed and the step alone decide."""
+    """All windows of one's own recordings, one for each frame, in the order of `BenchmarkWindows`."""
 
     normalization = PERSON_SCALE
 
     def __init__(
         self, clips: Sequence[BenchmarkClip], model: Lifter, *, mirror: bool, seed: int, device: str | torch.device
     ) -> None:
-        """Put all frames on the device; arguments and errors as those of `BenchmarkWindows`, at any frame rate."""
+        """Put all frames on the device; arguments and errors as for `BenchmarkWindows`, with clips at any rate."""
         super().__init__([at_rate(clip, model.fps) for clip in clips], model, mirror=mirror, seed=seed, device=device)
 
     def _targets(self, middles: Tensor) -> Tensor:
@@ -101,9 +101,9 @@ class OwnWindows(BenchmarkWindows):
 
 
 def straight_at(place: Tensor) -> Tensor:
-    """Turns (B, 3, 3) from camera axes to those of a camera that looks straight at places (B, 3): `points @ turn`.
+    """Return rotations (B, 3, 3) to a camera that looks straight at places (B, 3) in camera axes: `points @ rotation`.
 
-    They do not twist about the direction: `poselift.geometry.rotation.shortest_arc`, for places before the camera.
+    They do not twist about the direction, as `poselift.geometry.rotation.shortest_arc`; places are before the camera.
     """
     x, y, z = torch.nn.functional.normalize(place, dim=-1).unbind(-1)
     zero = torch.zeros_like(x)
