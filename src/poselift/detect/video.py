@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import DetectionError, MissingExtraError, OutputError, install_hint
-from poselift.files import written_whole
+from poselift.files import FILE, FOLDER, NOTHING, found_at, written_whole
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_FPS = 30.0
@@ -160,8 +160,9 @@ def _opened(path: str | Path) -> Iterator[tuple[Any, Any]]:
     """Yield the container and its first real video stream."""
     av = _pyav()
     path = Path(path)
-    if not path.is_file():
-        raise DetectionError(f"wanted a video file, but {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+    if (at := found_at(path, DetectionError)) != FILE:
+        what = {FOLDER: "is a folder", NOTHING: "does not exist"}.get(at, "is a pipe or a device")
+        raise DetectionError(f"wanted a video file, but {path} {what}")
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:

@@ -14,7 +14,7 @@ from poselift.files import opened
 from poselift.limits import NETWORK
 
 _BROKEN = (
-    pickle.UnpicklingError, struct.error, zipfile.BadZipFile, ArithmeticError, AssertionError, AttributeError, EOFError,
+    struct.error, zipfile.BadZipFile, ArithmeticError, AssertionError, AttributeError, EOFError,
     ImportError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError,
 )  # fmt: skip
 """Errors of `torch.load` on damaged files."""
@@ -39,11 +39,12 @@ def read_torch_file(path: Path, device: torch.device | str = "cpu") -> Any:
             return torch.load(path, map_location=device, weights_only=True)
     except FormatError as error:
         raise CheckpointError(str(error)) from error
+    except pickle.UnpicklingError as error:  # its own message says how to run what is in the file
+        message = f"{path} holds more than tensors, or is broken; it was refused and nothing in it was run"
+        raise CheckpointError(message) from error
     except _BROKEN as error:
         reason = (str(error) or type(error).__name__).partition("\n")[0]
-        raise CheckpointError(
-            f"{path} is not a checkpoint, is broken, or holds more than tensors ({reason}); nothing in it was run"
-        ) from error
+        raise CheckpointError(f"{path} is not a checkpoint, or is broken ({reason})") from error
 
 
 def _check_records(file: Any, path: Path) -> None:
