@@ -14,6 +14,7 @@ from poselift.datasets.motion_file import MOTION_ENDINGS, MotionOptions, load_mo
 from poselift.datasets.upright import z_up_from
 from poselift.errors import DatasetError, MissingData, PoseliftError, did_you_mean
 from poselift.files import FOLDER, found_at
+from poselift.sequence import check_fps
 from poselift.skeleton import H36M_17
 
 _NPZ_JOINTS = (
@@ -150,9 +151,9 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     joints = " ".join(data["joints"].tolist())
     if joints != _NPZ_JOINTS or tuple(data["parents"].tolist()) != H36M_17.parents:
         raise DatasetError(f"{path}: wanted the joints of {H36M_17.name} ({_NPZ_JOINTS}), got {joints}")
-    if (str(data["up"]), str(data["units"])) != ("y", "m") or not 0 < float(data["fps"]) < np.inf:
-        got = f"units '{data['units']}', up '{data['up']}' and {data['fps']} fps"
-        raise DatasetError(f"{path}: wanted metres with y up and a positive frame rate, got {got}")
+    if (str(data["up"]), str(data["units"])) != ("y", "m"):
+        raise DatasetError(f"{path}: wanted metres with y up, got units '{data['units']}' and up '{data['up']}'")
+    check_fps(float(data["fps"]), str(path), error=DatasetError)
     frames, clips, offsets = len(data["pose"]), len(data["names"]), data["offsets"]
     if (
         data["pose"].shape != (frames, len(H36M_17), 3)

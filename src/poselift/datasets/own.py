@@ -1,5 +1,6 @@
 """Read your own recordings: npz, CSV or Parquet files with 2D keypoints and 3D joints (docs/own_data.md)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -63,7 +64,7 @@ def load_own(folder: str | Path) -> BenchmarkSet:
         check_metres(found, file)
         clips += found
     names = [(clip.subject, clip.sequence, clip.camera) for clip in clips]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DatasetError(f"{folder}: {' '.join(twice[0])} comes twice; name the recordings apart by 'sequence'")
     return BenchmarkSet(
         folder.resolve().name, clips, {"ground truth": "metres in camera axes", "files": str(len(files))}
@@ -154,6 +155,7 @@ def _table_clips(path: Path) -> list[BenchmarkClip]:
 
 def _table_clip(table: Table, labels: Mapping[str, str], path: Path) -> BenchmarkClip:
     """Return the clip that the rows of a table hold."""
+    table = replace(table, frame_step=1.0)  # every frame must be there
     places, length = table.frames()
     if length != len(table):
         raise DatasetError(f"{path}, column frame: wanted each frame of a clip, {length - len(table)} are left out")

@@ -5,6 +5,7 @@ Joints are in the columns ``<joint>_<axis>``; the set of their names identifies 
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 
 from poselift.errors import FormatError, SkeletonError, did_you_mean
 from poselift.files import read_text
-from poselift.formats.fields import frame_rows
+from poselift.formats.fields import LARGEST_NUMBER, frame_rows
 from poselift.skeleton import SKELETONS, Skeleton
 
 KEYPOINT_AXES = ("x", "y", "confidence")
@@ -21,6 +22,8 @@ KEYPOINT_AXES = ("x", "y", "confidence")
 JOINT_AXES = ("x_m", "y_m", "z_m")
 """Endings of the columns of 3D joints: metres in camera axes."""
 _FPS_COMMENT = re.compile(r"#\s*fps\s*[:=]\s*(\S+)", re.IGNORECASE)
+MOST_COLUMNS = 5000
+"""Columns of a table; 133 joints with five numbers each make 665."""
 _UNEVEN = 0.5
 """Times may be off by this many frames, because they are often rounded."""
 
@@ -37,6 +40,8 @@ class Table:
     """Place of each row in the file, such as ``"line 4"``."""
     comments: Sequence[str] = ()
     """Lines that start with #."""
+    frame_step: float | None = None
+    """By how much the column `frame` grows from one frame to the next; None if it counts frames."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -141,9 +146,11 @@ class Table:
         if "frame" not in self.columns:
             return np.arange(len(self)), len(self)
         frames = self.numbers("frame")[:, 0]
-        if not (np.isfinite(frames).all() and (frames == frames.round()).all() and np.abs(frames).max() < 2**53):
+        if not (
+            np.isfinite(frames).all() and (frames == frames.round()).all() and np.abs(frames).max() < LARGEST_NUMBER
+        ):
             raise FormatError(f"{self.name}: wanted whole numbers in column frame")
-        return frame_rows([int(frame) for frame in frames], self.name)
+        return frame_rows([int(frame) for frame in frames], self.name, self.frame_step)
 
     def fps(self) -> float | None:
         """Return the frame rate in the column `fps`, else of the times in `time_s`, else in a comment ``# fps: 50``.
@@ -188,7 +195,9 @@ def read_table(path: Path) -> Table:
     except csv.Error as error:
         raise FormatError(f"{path} is a broken table ({error})") from error
     columns = [column.strip() for column in header]
-    if repeated := sorted({column for column in columns if columns.count(column) > 1}):
+    if len(columns) > MOST_COLUMNS:
+        raise FormatError(f"{path}: wanted up to {MOST_COLUMNS} columns, got {len(columns)}; is a line end missing?")
+    if repeated := sorted(column for column, count in Counter(columns).items() if count > 1):
         raise FormatError(f"{path}: columns come twice: {', '.join(repeated)}")
     if len(rows) != len(kept) - 1:
         raise FormatError(f"{path}: a cell goes over several lines; wanted one row of numbers a line")

@@ -13,14 +13,13 @@ from poselift.errors import CheckpointError, FormatError, SkeletonError
 from poselift.files import found_at, read_json, written_whole
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.records import record
+from poselift.sequence import check_fps
 from poselift.skeleton import get_skeleton
 
 MOCAP, RECORDING, BENCHMARK = "motion capture", "recording", "benchmark"
 """Kinds of data that a score is measured on."""
 MOST_FRAMES = 10_000
 """Most frames in a window; the longest window of a paper has 351."""
-MOST_FPS = 1000.0
-"""Highest frame rate of a window. Keypoints are resampled to this rate, so it decides how much is to be lifted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +156,7 @@ class Card:
                 f"{path}: wanted out_frames within the window, and a window of 1 to {MOST_FRAMES} frames, "
                 f"got {card.in_frames} and {str(places)[:100]}"
             )
-        if not 0 < card.fps <= MOST_FPS:
-            raise CheckpointError(f"{path}: wanted a positive frame rate, up to {MOST_FPS:g}, got {card.fps}")
+        check_fps(card.fps, str(path), error=CheckpointError)
         return card
 
     def write(self, path: Path, *, overwrite: bool = False) -> None:
