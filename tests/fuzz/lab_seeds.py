@@ -66,9 +66,14 @@ def lab_seeds() -> list[tuple[Seed, Callable[[Path], object]]]:
         (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     return [
-        (Seed("safetensors", "safetensors", "a.safetensors", lambda f: load_weights(f / "a.safetensors")), write_safetensors),
         (
-            Seed("safetensors_init", "safetensors", "a.safetensors", lambda f: load_initial(model, f / "a.safetensors")),
+            Seed("safetensors", "safetensors", "a.safetensors", lambda f: load_weights(f / "a.safetensors")),
+            write_safetensors,
+        ),
+        (
+            Seed(
+                "safetensors_init", "safetensors", "a.safetensors", lambda f: load_initial(model, f / "a.safetensors")
+            ),
             write_safetensors,
         ),
         (Seed("pth", "torch", "a.pth", _import), write_reference),

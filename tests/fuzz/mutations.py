@@ -81,7 +81,9 @@ def numbers(data: bytes, rng: Rng) -> bytes:
     """Other numbers in a text."""
     text = data.decode("latin-1")
     places = [match.span() for match in re.finditer(r"-?\d+(\.\d+)?(e[-+]?\d+)?", text)]
-    for start, end in sorted((pick(places, rng) for _ in range(int(rng.integers(1, 4)))), reverse=True) if places else ():
+    for start, end in (
+        sorted((pick(places, rng) for _ in range(int(rng.integers(1, 4)))), reverse=True) if places else ()
+    ):
         text = text[:start] + pick(NUMBERS, rng) + text[end:]
     return text.encode("latin-1")
 
@@ -191,7 +193,15 @@ def streams(data: bytes, rng: Rng) -> bytes:
     name = pick(sorted(pickled or found), rng)
     stream = found[name]
     place = int(rng.integers(len(stream) + 1))
-    opcodes = (b"r\xff\xff\xff\x0f", b"p99999999\n", b"\x8e" + b"\xff" * 5 + b"\0" * 3, b"2" * 20, b"(" * 50, b"]" * 2000, b"Rb")
+    opcodes = (
+        b"r\xff\xff\xff\x0f",
+        b"p99999999\n",
+        b"\x8e" + b"\xff" * 5 + b"\0" * 3,
+        b"2" * 20,
+        b"(" * 50,
+        b"]" * 2000,
+        b"Rb",
+    )
     bombs = stream[:place] + pick(opcodes, rng) + stream[place:]
     found[name] = pick((flip, splice, cut, lambda *_: bombs), rng)(stream, rng)
     return _zipped(found, zipfile.ZIP_STORED)

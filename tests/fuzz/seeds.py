@@ -98,11 +98,19 @@ def _people() -> Made:
     frames = person(BODY_25)
     pages = [{"people": [{"person_id": [-1], "pose_keypoints_2d": frame.ravel().tolist()}]} for frame in frames]
     known = {"skeleton": "BODY_25", "fps": 25.0}
-    seed = Seed("openpose_folder", "json", "a_000001_keypoints.json", lambda folder: read_keypoints_file(folder, **known))
-    yield seed, lambda folder: [
-        (folder / f"a_{n:06}_keypoints.json").write_text(json.dumps(page)) for n, page in enumerate(pages)
-    ]
-    yield Seed("openpose_frame", "json", "a.json", _read(read_keypoints_file, "a.json", **known)), _text("a.json", json.dumps(pages[0]))
+    seed = Seed(
+        "openpose_folder", "json", "a_000001_keypoints.json", lambda folder: read_keypoints_file(folder, **known)
+    )
+    yield (
+        seed,
+        lambda folder: [
+            (folder / f"a_{n:06}_keypoints.json").write_text(json.dumps(page)) for n, page in enumerate(pages)
+        ],
+    )
+    yield (
+        Seed("openpose_frame", "json", "a.json", _read(read_keypoints_file, "a.json", **known)),
+        _text("a.json", json.dumps(pages[0])),
+    )
     found = [
         {"image_id": f"{n}.jpg", "category_id": 1, "keypoints": frame.ravel().tolist(), "score": 2.5, "idx": [[1.0]]}
         for n, frame in enumerate(person(COCO_17))
@@ -229,7 +237,9 @@ def _benchmarks() -> Made:
         ("data_2d_humaneva15_gt", lambda folder: load_humaneva(folder, subjects="Validate/S2")),
     ):
         yield Seed(file, "pickles", f"{file}.npz", read), humaneva
-    seed = Seed("data_test_3dhp", "pickles", "data_test_3dhp.npz", lambda folder: load_mpi_inf_3dhp(folder, subjects="TS1"))
+    seed = Seed(
+        "data_test_3dhp", "pickles", "data_test_3dhp.npz", lambda folder: load_mpi_inf_3dhp(folder, subjects="TS1")
+    )
     yield seed, lambda folder: archives.write_3dhp_p_stmo(folder, sequences=("S1 Seq1",))
     for file in ("data_3d_3dhp", "data_2d_3dhp"):
         seed = Seed(

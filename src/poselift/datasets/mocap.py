@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from poselift.datasets.archive import read_archive
-from poselift.datasets.clip import MocapClip
+from poselift.datasets.clip import MocapClip, as_single
 from poselift.datasets.joint_names import read_joint_map
 from poselift.datasets.motion_file import MOTION_ENDINGS, MotionOptions, load_motion_file
 from poselift.datasets.upright import z_up_from
@@ -129,7 +129,7 @@ def _load_npz(path: Path, split: str | None) -> list[MocapClip]:
     splits = data["split"].tolist()
     if split is not None and split not in splits:
         raise DatasetError(f"{path} has no split '{split}'; {did_you_mean(split, sorted(set(splits)))}")
-    xyz = z_up_from(data["pose"].astype(np.float32) + data["root"].astype(np.float32)[:, None], "y")
+    xyz = z_up_from(data["pose"] + data["root"][:, None], "y")
     offsets, names, subjects = data["offsets"].tolist(), data["names"].tolist(), data["subjects"].tolist()
     return [
         MocapClip(names[i], subjects[i], xyz[start:stop].copy(), H36M_17, float(data["fps"]))
@@ -165,6 +165,7 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
         or (offsets[0], offsets[-1]) != (0, frames)
     ):
         raise DatasetError(f"{path}: frames, offsets and names do not fit together ({frames} frames, {clips} clips)")
+    data["pose"], data["root"] = as_single(data["pose"]), as_single(data["root"])
     if not (np.isfinite(data["pose"]).all() and np.isfinite(data["root"]).all()):
         raise DatasetError(f"{path} holds NaN or infinite joints; copy it again")
     return data

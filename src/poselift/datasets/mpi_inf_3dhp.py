@@ -234,6 +234,6 @@ def _clip(
     known = np.isfinite(xyz).all((1, 2))
     if not known[valid].all():
         raise DatasetError(f"{where}: NaN or infinite joints in {int((~known[valid]).sum())} frames that count")
-    joints = np.where(known[:, None, None], xyz, 0).astype(np.float32)
+    joints = np.where(known[:, None, None], xyz, 0)
     person, sequence, camera = label
     return BenchmarkClip(person, sequence, sequence, camera, keypoints, joints, skeleton, valid)

@@ -84,7 +84,9 @@ def _npz_clip(path: Path) -> BenchmarkClip:
         xyz = xyz @ _real(arrays, "R", (3, 3), path).T + _real(arrays, "t", (3,), path)
     xyz = xyz * _unit_m(arrays, path)
     confidence = _real(arrays, "confidence", (frames, len(skeletons[0])), path) if "confidence" in arrays else None
-    width, height = _real(arrays, "image_size", (2,), path)
+    width, height = size = _real(arrays, "image_size", (2,), path)
+    if not ((size > 0) & np.isfinite(size)).all():
+        raise DatasetError(f"{path}, image_size: wanted (width, height) in pixels, got {size.tolist()}")
     xy = _real(arrays, "xy", (frames, len(skeletons[0]), 2), path)
     fps = float(_real(arrays, "fps", (), path))
     keypoints = Keypoints2D(xy, confidence, skeletons[0], fps, (int(width), int(height)))
@@ -136,7 +138,7 @@ def _clip(
     if not (known & valid).any():
         raise DatasetError(f"{path}: no frame has all 3D joints; nothing could be scored")
     full = {"subject": "S1", "action": "all", "sequence": path.stem, "camera": "0"} | dict(labels)
-    joints = np.where(known[:, None, None], xyz, 0).astype(np.float32)
+    joints = np.where(known[:, None, None], xyz, 0)
     return BenchmarkClip(
         full["subject"], full["action"], full["sequence"], full["camera"], keypoints, joints, skeleton, known & valid
     )

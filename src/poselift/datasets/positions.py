@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from poselift.datasets.archive import read_archive
-from poselift.datasets.clip import BenchmarkClip
+from poselift.datasets.clip import BenchmarkClip, as_single
 from poselift.errors import DatasetError, MissingData, ShapeError, did_you_mean
 from poselift.files import files_in, found_at
 from poselift.geometry.camera import Camera
@@ -217,9 +217,9 @@ def make_keypoints(
         raise DatasetError(
             f"{where}: {len(xy)} frames of 2D keypoints for {frames} frames of 3D; wanted at least as many"
         )
-    confidence = None if xy.shape[2] == 2 else np.array(xy[:frames, :, 2], np.float32)
+    confidence = None if xy.shape[2] == 2 else as_single(xy[:frames, :, 2]).copy()
     try:
-        return Keypoints2D(np.array(xy[:frames, :, :2], np.float32), confidence, skeleton, fps, image_size)
+        return Keypoints2D(as_single(xy[:frames, :, :2]).copy(), confidence, skeleton, fps, image_size)
     except ShapeError as error:
         raise DatasetError(f"{where}: {error}") from error
 

@@ -81,7 +81,7 @@ def _open_session(path: Path, threads: int) -> Any:
     broken = (failures.Fail, failures.InvalidProtobuf, failures.InvalidGraph, failures.InvalidArgument)
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except (*broken, failures.NoSuchFile, failures.NotImplemented) as error:
+    except (*broken, failures.NoSuchFile, failures.NotImplemented, UnicodeDecodeError) as error:
         raise CheckpointError(f"{path} is no network that ONNX Runtime can open: {error}") from error
     if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
         raise CheckpointError(f"{path}: wanted one input and one output")
