@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +67,10 @@ Made = Iterator[tuple[Seed, Callable[[Path], object]]]
 def person(skeleton: Skeleton, frames: int = 4) -> np.ndarray:
     """(T, J, 3) pixels and confidence of somebody who stands and sways a little."""
     names = [joint if joint in JOINTS else "left_ankle" for joint in skeleton.joints]
-    figure = {name: place for name, place in archives._FIGURE.items()}
-    places = np.array([figure.get(name, (0, 0, 1.55)) for name in names], float)[:, [0, 2]] * (200, -200) + (300, 500)
+    places = np.array([archives._FIGURE.get(name, (0, 0, 1.55)) for name in names], float)[:, [0, 2]] * (200, -200) + (
+        300,
+        500,
+    )
     sway = np.random.default_rng(0).normal(size=(frames, len(skeleton), 2))
     return np.concatenate([places + sway, np.full((frames, len(skeleton), 1), 0.9)], -1).round(3)
 

@@ -12,13 +12,14 @@ from poselift.lab.models import convformer, htnet, nanohtnet, posessm
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.outside import build_outside, outside_options
 from poselift.lab.models.reference import Reference, load_reference
-from poselift.lifters.card import MOST_FRAMES
 from poselift.lifters.outside import is_outside
 from poselift.records import record
 from poselift.skeleton import Skeleton, get_skeleton
 
 MOST_BLOCKS = 100
 """Most blocks of a lifter that a file describes; the papers' have up to 8."""
+MOST_OPTION = 10_000
+"""Largest whole number among its options; the papers have layers of up to 1024 and windows of up to 351."""
 MOST_WEIGHTS = 100_000_000
 """Most weights of a lifter that a file describes; the largest of the papers' has 4 million."""
 
@@ -88,15 +89,9 @@ def stored_config(name: str, options: Any, where: str) -> Any:
         given: dict[str, Any] = {field.name: field.default for field in fields(kind)} | options
         if isinstance(given["skeleton"], str):
             given["skeleton"] = get_skeleton(given["skeleton"])
-        config: Any = record(kind, given, f"{name}'s options")
+        return record(kind, given, f"{name}'s options")
     except (FormatError, RecipeError, SkeletonError) as error:
         raise CheckpointError(f"{where}: the options of {name} are broken: {error}") from error
-    blocks = sum(value for option, value in given.items() if option.startswith("num_"))
-    if max(blocks, len(given.get("kernels", ()))) > MOST_BLOCKS or given.get("in_frames", 1) > MOST_FRAMES:
-        raise CheckpointError(
-            f"{where}: wanted up to {MOST_BLOCKS} blocks, windows of up to {MOST_FRAMES} frames, got {options!r:.99}"
-        )
-    return config
 
 
 def build_stored(name: str, options: Any, where: str) -> Lifter:
@@ -113,12 +108,28 @@ def build_stored(name: str, options: Any, where: str) -> Lifter:
     """
     if is_outside(name):
         return build(name, **plain_options(options, where))
-    config = stored_config(name, options, where)
+    return _build_sized(_entry(name), stored_config(name, options, where), where)
+
+
+def _build_sized(entry: Entry, config: Any, where: str) -> Lifter:
+    """Build a lifter whose options nobody vouches for.
+
+    Raises:
+        CheckpointError: The lifter would be huge.
+    """
+    numbers = {field.name: value for field in fields(config) if type(value := getattr(config, field.name)) is int}
+    blocks = [value for name, value in numbers.items() if name.startswith("num_")]
+    if (
+        max(numbers.values()) > MOST_OPTION
+        or max(blocks) > MOST_BLOCKS
+        or len(getattr(config, "kernels", ())) > MOST_BLOCKS
+    ):
+        raise CheckpointError(f"{where}: wanted up to {MOST_BLOCKS} blocks, numbers up to {MOST_OPTION}, got {numbers}")
     with torch.device("meta"):  # takes no memory
-        size = sum(value.numel() for value in _entry(name).model(config).state_dict().values())
+        size = sum(value.numel() for value in entry.model(config).state_dict().values())
     if size > MOST_WEIGHTS:
         raise CheckpointError(f"{where}: wanted a lifter of up to {MOST_WEIGHTS:,} weights, got {size:,}")
-    return _entry(name).model(config)
+    return entry.model(config)
 
 
 def plain_options(options: Any, where: str) -> dict[str, Any]:
@@ -167,7 +178,9 @@ def from_reference(name: str, state_dict: Mapping[str, Tensor]) -> Lifter:
     if entry.reference is None:
         has = ", ".join(key for key, other in LIFTERS.items() if other.reference)
         raise CheckpointError(f"the authors of {name} have published no weights; weights can be imported for {has}")
-    return load_reference(name, entry.reference, lambda config: entry.model(entry.config(**config)), state_dict)
+    return load_reference(
+        name, entry.reference, lambda config: _build_sized(entry, entry.config(**config), "the weights"), state_dict
+    )
 
 
 def _entry(name: str) -> Entry:
