@@ -9,6 +9,7 @@ import math
 import pickle
 import pickletools
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Container
 from pathlib import Path
@@ -69,7 +70,8 @@ def _member(archive: zipfile.ZipFile, name: str) -> Any:
         if not dtype.hasobject:
             return read_numbers(file, archive.getinfo(name), shape, fortran, dtype)
         _check_pickle(file)
-    with archive.open(name) as file:
+    with archive.open(name) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes in damaged text
         read_header(file, name)
         content = _Unpickler(file).load()
         if file.read(1):  # reading to the end also compares the checksum
@@ -89,9 +91,11 @@ def _check_pickle(file: IO[bytes]) -> None:
     Raises:
         ValueError: It does, or is broken.
     """
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-        if opcode.name in _MEMO and isinstance(argument, int) and argument > count:
-            raise ValueError(f"its pickle remembers object {argument} of {count}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes in damaged text
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+            if opcode.name in _MEMO and isinstance(argument, int) and argument > count:
+                raise ValueError(f"its pickle remembers object {argument} of {count}")
 
 
 class _Dtype:

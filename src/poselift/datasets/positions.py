@@ -234,7 +234,7 @@ def check_metres(clips: Sequence[BenchmarkClip], path: Path) -> None:
         raise DatasetError(f"{path} holds nothing of what was asked for")
     for clip in clips:
         thighs = [
-            np.linalg.norm(clip.xyz[clip.valid, hip] - clip.xyz[clip.valid, knee], axis=-1)
+            np.linalg.norm(clip.xyz[clip.valid, hip].astype(float) - clip.xyz[clip.valid, knee], axis=-1)
             for hip, knee, _ in clip.skeleton.limbs
             if "hip" in clip.skeleton.joints[hip]
         ]
