@@ -24,6 +24,7 @@ LAYERS = (
     "errors",
     "limits",
     "skeleton files track records",
+    "array_file",
     "geometry",
     "sequence",
     "prepare detect",

@@ -7,36 +7,20 @@ more memory than `poselift.limits` allows.
 import contextlib
 import hashlib
 import json
-import math
 import os
 import re
 import stat
-import struct
 import sys
 import tempfile
-import tokenize
-import warnings
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
-import numpy as np
-
-from poselift.errors import FormatError, OutputError, OutputExistsError, PoseliftError, UntrustedPickle
-from poselift.limits import ARRAY, DOCUMENT, INFLATED, INFLATION, Limit
+from poselift.errors import FormatError, OutputError, OutputExistsError, PoseliftError
+from poselift.limits import DOCUMENT, Limit
 
 FILE, FOLDER, SPECIAL, NOTHING = "file", "folder", "special", ""
 """Kinds of things at a path."""
-BROKEN_ARCHIVE = (
-    zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, ArithmeticError, AttributeError, EOFError,
-    LookupError, MemoryError, RuntimeError, SyntaxError, TypeError, ValueError,
-)  # fmt: skip
-"""Errors of zipfile and of numpy's reader of headers on damaged archives."""
-_PICKLE = b"\x80"
-"""First byte of a pickle of protocol 2 or later."""
-_KINDS = "biufcSUO"
 _HUGE_NUMBER = re.compile(r"(?<![\d.])\d{309}")
 _CHUNK = 1 << 20
 _SHOWN = 200
@@ -143,7 +127,9 @@ def found_at(path: str | Path, refuse: type[PoseliftError] = FormatError) -> str
         return NOTHING
     except (OSError, ValueError) as error:
         name = str(path) if len(str(path)) <= _SHOWN else f"{str(path)[:_SHOWN]}..."
-        raise refuse(f"cannot look at {name}: {_reason(error)}; check the name and its folder's permissions") from error
+        raise refuse(
+            f"cannot look at {name}: {reason_of(error)}; check the name and its folder's permissions"
+        ) from error
     return FILE if stat.S_ISREG(mode) else FOLDER if stat.S_ISDIR(mode) else SPECIAL
 
 
@@ -158,7 +144,7 @@ def files_in(folder: Path, *patterns: str, refuse: type[PoseliftError] = FormatE
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError) as error:
-        raise refuse(f"cannot look into {folder}: {_reason(error)}; check its permissions") from error
+        raise refuse(f"cannot look into {folder}: {reason_of(error)}; check its permissions") from error
     return [file for file in found if any(file.match(pattern) for pattern in patterns)]
 
 
@@ -188,7 +174,7 @@ def opened(path: Path, limit: Limit | None = None) -> Iterator[BinaryIO]:
     except PoseliftError:
         raise
     except OSError as error:
-        raise FormatError(f"cannot read {path}: {_reason(error)}") from error
+        raise FormatError(f"cannot read {path}: {reason_of(error)}") from error
 
 
 def check_readable(path: Path, limit: Limit) -> None:
@@ -253,121 +239,7 @@ def parse_json(text: str, name: str) -> Any:
         raise FormatError(f"{name} needs more memory than there is; split it") from error
 
 
-def read_arrays(path: Path) -> Mapping[str, np.ndarray]:
-    """Arrays of an npz file by name, each read when it is asked for. Pickles are never opened.
-
-    Raises:
-        UntrustedPickle: The file is a pickle; or, when an array is asked for, the array holds Python objects.
-        FormatError: The file is missing or broken; or, when an array is asked for, the array is broken or too large.
-    """
-    return _Arrays(path)
-
-
-class _Arrays(Mapping[str, np.ndarray]):
-    """The arrays of an npz file: all names, and each array once it was asked for."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._read = path, dict[str, np.ndarray]()
-        with self._archive() as archive:
-            self._members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-
-    @contextlib.contextmanager
-    def _archive(self) -> Iterator[zipfile.ZipFile]:
-        path = self._path
-        with opened(path) as file:
-            try:
-                if (start := file.read(4))[:2] != b"PK":
-                    raise _no_archive(path, start)
-                with zipfile.ZipFile(file) as archive:
-                    yield archive
-            except PoseliftError:
-                raise
-            except BROKEN_ARCHIVE as error:
-                raise FormatError(f"{path} is a broken npz ({_reason(error)}); write it again") from error
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._read:
-            member = self._members[name]
-            with self._archive() as archive, open_member(archive, member, ARRAY) as file:
-                shape, fortran, dtype = read_header(file, member)
-                if dtype.hasobject:
-                    raise _pickle(self._path)
-                self._read[name] = read_numbers(file, archive.getinfo(member), shape, fortran, dtype)
-        return self._read[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._members
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
-
-    def __len__(self) -> int:
-        return len(self._members)
-
-
-def open_member(archive: zipfile.ZipFile, name: str, limit: Limit) -> IO[bytes]:
-    """Open a file in an archive for reading.
-
-    Raises:
-        FormatError: The file is larger than the limit, or far larger than its compressed form.
-        ValueError: The file is compressed in a way that numpy does not use. All of `BROKEN_ARCHIVE` may be raised.
-    """
-    info = archive.getinfo(name)
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"{name} is compressed in a way that numpy does not use")
-    limit.check(info.file_size, f"{archive.filename}, {name}")
-    if info.file_size > INFLATION * info.compress_size:
-        INFLATED.check(info.file_size, f"{archive.filename}, {name}")
-    return archive.open(info)
-
-
-def read_header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Read shape, Fortran order and dtype from the start of an array; it raises the errors of `BROKEN_ARCHIVE`."""
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"{name} has format version {version}, wanted 1.0 or 2.0")
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that Python 2 wrote it, and of damaged text that Python is to parse
-        shape, fortran, dtype = read(file)
-    if dtype.kind not in _KINDS:
-        raise ValueError(f"{name} holds {dtype}; wanted numbers or text")
-    return shape, fortran, dtype
-
-
-def read_numbers(
-    file: IO[bytes], info: zipfile.ZipInfo, shape: tuple[int, ...], fortran: bool, dtype: np.dtype
-) -> np.ndarray:
-    """Read an array of numbers or text after its header, without a copy; it raises the errors of `BROKEN_ARCHIVE`."""
-    size, there = math.prod(shape) * max(dtype.itemsize, 1), info.file_size - file.tell()
-    if size != there or (size == 0 and max(shape) > _CHUNK):
-        raise ValueError(f"{info.filename} claims the shape {shape}, {size} bytes, and holds {there}")
-    held = np.empty(size, np.uint8)
-    view, place = held.data, 0
-    while count := file.readinto(view[place : place + _CHUNK]):  # type: ignore[attr-defined]
-        place += count
-    file.read(1)  # the end compares the checksum
-    if place != size:
-        raise EOFError(f"{info.filename} ends after {place} of {size} bytes")
-    if dtype.kind == "U" and (held.view(np.dtype("u4").newbyteorder(dtype.byteorder)) > sys.maxunicode).any():
-        raise ValueError(f"{info.filename} holds text that no characters are")
-    return np.ndarray(shape, dtype, buffer=held, order="F" if fortran else "C")
-
-
-def _no_archive(path: Path, start: bytes) -> FormatError | UntrustedPickle:
-    if start[:1] == _PICKLE:
-        return _pickle(path)
-    return FormatError(f"{path} is no npz archive (it starts with {start!r}); write it with numpy.savez")
-
-
-def _pickle(path: Path) -> UntrustedPickle:
-    return UntrustedPickle(
-        f"{path} holds pickled Python objects, which can run any program and are not opened; "
-        "save plain number and text arrays with numpy.savez"
-    )
-
-
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the message of an error, or the name of its class when it has none."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 

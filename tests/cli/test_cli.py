@@ -211,7 +211,7 @@ def test_a_broken_file_does_not_stop_the_others(clip, tmp_path, capsys):
     [
         (["missing.npz"], ["missing.npz is not there"]),
         (["missing.mp4"], ["missing.mp4"]),
-        (["keypoints.xyz"], ["unknown ending '.xyz'", "known: .npz, .csv, .json"]),
+        (["keypoints.xyz"], ["unknown ending '.xyz'", "known: .npz, .npy, .csv"]),
         (["missing.npz", "--formats", "fbx", "npz"], ["unknown formats fbx", "known: npz, csv, json, bvh, html"]),
         (["missing.npz", "--formats"], ["formats"]),
         ([], ["nothing to lift"]),

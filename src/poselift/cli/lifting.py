@@ -11,8 +11,8 @@ import tyro
 
 from poselift.cli.console import print_plain, progress, say_error
 from poselift.errors import FormatError, PoseliftError
-from poselift.files import FOLDER, check_free, check_no_input, files_in, found_at, result_name
-from poselift.formats import files_of, save_poses
+from poselift.files import FOLDER, check_free, check_no_input, found_at, result_name
+from poselift.formats import files_of, frame_files, save_poses
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
@@ -86,7 +86,7 @@ def lift(
     """Lift videos or keypoint files to 3D motion.
 
     Args:
-        inputs: Videos, folders of OpenPose JSON, or npz, csv or json keypoint files.
+        inputs: Videos, keypoint files, or folders with a file for each frame; docs/keypoint_files.md shows which.
         source: How the inputs are read.
         lifting: How keypoints are lifted.
         output: Where results are written.
@@ -181,7 +181,7 @@ class _Results:
         """Yield every file that the call reads."""
         for path in self.taken.values():
             try:
-                yield from files_in(path, "*.json") if found_at(path) == FOLDER else [path]
+                yield from frame_files(path) if found_at(path) == FOLDER else [path]
             except FormatError:  # it cannot be read, so that nothing can be lost
                 continue
 

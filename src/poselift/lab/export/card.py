@@ -4,9 +4,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from poselift.datasets.archive import read_archive
 from poselift.errors import CheckpointError
 from poselift.files import check_free, sha256_of
+from poselift.formats.archive import read_archive
 from poselift.lab.export.cost import count_macs, count_parameters
 from poselift.lab.export.forms import example, published
 from poselift.lab.export.onnx import export_onnx

@@ -17,8 +17,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from poselift.array_file import BROKEN_ARCHIVE, open_member, read_header, read_numbers
 from poselift.errors import DatasetError, FormatError, MissingData, UntrustedPickle
-from poselift.files import BROKEN_ARCHIVE, FOLDER, NOTHING, found_at, open_member, opened, read_header, read_numbers
+from poselift.files import FOLDER, NOTHING, found_at, opened
 from poselift.limits import BENCHMARK
 
 _BROKEN = (*BROKEN_ARCHIVE, pickle.UnpicklingError, ImportError)
@@ -66,9 +67,9 @@ def read_archive(path: str | Path, *, owner: str = "its owner", only: Container[
 
 def _member(archive: zipfile.ZipFile, name: str) -> Any:
     with open_member(archive, name, BENCHMARK) as file:
-        shape, fortran, dtype = read_header(file, name)
-        if not dtype.hasobject:
-            return read_numbers(file, archive.getinfo(name), shape, fortran, dtype)
+        header = read_header(file, name)
+        if not header[2].hasobject:
+            return read_numbers(file, name, archive.getinfo(name).file_size, header)
         _check_pickle(file)
     with archive.open(name) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of escapes in damaged text
@@ -78,8 +79,10 @@ def _member(archive: zipfile.ZipFile, name: str) -> Any:
             raise ValueError(f"{name} goes on behind its pickle")
     array = _plain(content, {})
     _count(array, {})
-    if not isinstance(array, np.ndarray) or array.shape != shape:
-        raise ValueError(f"{name} claims the shape {shape} and holds {getattr(array, 'shape', type(array).__name__)}")
+    if not isinstance(array, np.ndarray) or array.shape != header[0]:
+        raise ValueError(
+            f"{name} claims the shape {header[0]} and holds {getattr(array, 'shape', type(array).__name__)}"
+        )
     return array.item() if array.ndim == 0 else array
 
 
