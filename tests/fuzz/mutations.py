@@ -4,6 +4,7 @@ import io
 import json
 import re
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -184,6 +185,11 @@ def members(data: bytes, rng: Rng) -> bytes:
     return _zipped(found, pick((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), rng))
 
 
+def npy(data: bytes, rng: Rng) -> bytes:
+    """An array's file with another header, or another array."""
+    return pick((_other_header, _other_array), rng)(data, rng)
+
+
 def streams(data: bytes, rng: Rng) -> bytes:
     """An archive whose pickles and arrays have other bytes, and checksums that fit; never compressed."""
     found = _unzipped(data)
@@ -250,7 +256,7 @@ def _other_array(stream: bytes, rng: Rng) -> bytes:
             array = _ARRAYS[int(rng.integers(len(_ARRAYS)))](array, rng)
         made = io.BytesIO()
         np.lib.format.write_array(made, np.asanyarray(array), allow_pickle=True)
-    except (ValueError, TypeError, OverflowError, UnicodeError, IndexError):
+    except (ValueError, TypeError, OverflowError, IndexError, SyntaxError, MemoryError, EOFError, tokenize.TokenError):
         return flip(stream, rng)
     return made.getvalue()
 
@@ -296,6 +302,7 @@ WAYS: dict[str, tuple[Callable[[bytes, Rng], bytes], ...]] = {
     "bytes": (flip, cut, splice),
     "text": (numbers, numbers, lines, lines, flip, cut, splice),
     "json": (tree, tree, tree, numbers, flip, cut, splice),
+    "npy": (npy, npy, npy, flip, cut, splice),
     "npz": (members, members, members, flip, cut, splice),
     "pickles": (streams, streams, members, flip, cut, splice),
     "torch": (streams, streams, flip, cut, splice),

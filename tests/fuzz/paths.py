@@ -142,7 +142,7 @@ def try_all(work: Path, results: dict[str, dict[str, str]], ways: dict[str, Call
 
 def main() -> None:
     """Try all readers and verbs in a folder of our own, and print what came out."""
-    sys.path[:0] = [str(HERE), str(HERE.parent / "datasets")]
+    sys.path[:0] = [str(HERE), str(HERE.parent / "datasets"), str(HERE.parent / "formats")]
     results: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory() as work:  # loads every module while this user may read them
         try_all(Path(work), {}, {"whole": lambda path: None})
@@ -151,8 +151,9 @@ def main() -> None:
     sys.stdout.flush()
     if child := os.fork():
         os.waitpid(child, 0)
-        for place in work.iterdir():
-            place.chmod(0o700)
+        for place, names, _ in os.walk(work):
+            for name in names:
+                (Path(place) / name).chmod(0o700)
         shutil.rmtree(work)
         return
     if os.getuid() == 0:

@@ -1,5 +1,6 @@
 """Small valid files of every kind that is read, each with its reader."""
 
+import contextlib
 import importlib.util
 import json
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import figures
 import numpy as np
 from rich.console import Console
 
+import poselift
 from poselift.datasets.h36m import load_h36m
 from poselift.datasets.humaneva import load_humaneva
 from poselift.datasets.joint_names import read_joint_map
@@ -53,7 +55,7 @@ class Seed:
 
 def all_seeds() -> "list[tuple[Seed, Callable[[Path], object]]]":
     """All seeds, and what writes each into a folder."""
-    made = [*_people(), *_poses(), *_motion(), *_data(), *_benchmarks(), *_lifters()]
+    made = [*_people(), *_page(), *_poses(), *_motion(), *_data(), *_benchmarks(), *_lifters()]
     if HAS_LAB:
         from lab_seeds import lab_seeds
 
@@ -118,6 +120,29 @@ def _people() -> Made:
     ]
     seed = Seed("detections", "json", "a.json", _read(read_keypoints_file, "a.json", fps=25))
     yield seed, _text("a.json", json.dumps(found))
+
+
+def _page() -> Made:
+    """The examples of docs/keypoint_files.md."""
+    from test_page import examples, person
+
+    kinds = {".json": "json", ".npz": "pickles", ".npy": "npy"}
+    for example in examples():
+        language, file, options, text = example.values
+        known = {"image_size": (int(options[1]), int(options[2]))} if options else {}
+
+        def write(folder: Path, language: str = language, file: str = file, text: str = text) -> None:
+            (folder / file).parent.mkdir(exist_ok=True)
+            with contextlib.chdir(folder):
+                if language == "python":
+                    exec(text, {"np": np, "pl": poselift, "json": json, "Path": Path, "person": person})
+                else:
+                    Path(file).write_text(text, encoding="utf-8")
+
+        name = file.replace("/", "_")
+        place = file if "/" not in file else file.partition("/")[0]
+        kind = kinds.get(Path(file).suffix, "text")
+        yield Seed(f"page_{name}", kind, file, _read(read_keypoints_file, place, **known)), write
 
 
 def _poses() -> Made:

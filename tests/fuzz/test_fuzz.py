@@ -9,7 +9,7 @@ import pytest
 from cases import try_case
 from seeds import all_seeds
 
-CASES = int(os.environ.get("POSELIFT_FUZZ", "200"))
+CASES = int(os.environ.get("POSELIFT_FUZZ", "100"))
 SEEDS = {seed.name: (seed, write) for seed, write in all_seeds()}
 
 

@@ -177,8 +177,10 @@ class Table:
         if "time_s" in self.columns and len(self) > 1:
             times, (frames, _) = self.numbers("time_s")[:, 0], self.frames()
             first, last = frames.argmin(), frames.argmax()
-            step = (times[last] - times[first]) / frames[last]
-            if not (step > 0 and np.abs(times - times[first] - step * frames).max() <= _UNEVEN * step):
+            with np.errstate(over="ignore", invalid="ignore"):
+                step = (times[last] - times[first]) / frames[last]
+                even = step > 0 and np.abs(times - times[first] - step * frames).max() <= _UNEVEN * step
+            if not even:
                 raise FormatError(f"{self.name}: wanted times that grow evenly in column time_s, or a column fps")
             return float(f"{1 / step:.9g}")
         for comment in self.comments:
