@@ -25,6 +25,9 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+_MOST_OPTIONS, _LONGEST_NAME = 500, 100
+"""Names that are compared, and letters of a name: files may hold a million of either."""
+
 
 class PoseliftError(Exception):
     """Base of every error raised on purpose."""
@@ -111,8 +114,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     Returns:
         ``"did you mean 'x'?"`` or ``"known: a, b, c"``.
     """
-    options = list(known)
-    close = difflib.get_close_matches(name, options, n=1)
+    options = list(known)[:_MOST_OPTIONS]
+    close = difflib.get_close_matches(name[:_LONGEST_NAME], options, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(options)}"
 
 

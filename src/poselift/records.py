@@ -3,7 +3,7 @@
 import sys
 from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from poselift.errors import FormatError
 
@@ -14,7 +14,8 @@ def record(kind: type[T], content: Any, what: str) -> T:
     """A dataclass from the containers that `json.loads` gives.
 
     Args:
-        kind: A dataclass. Fields may be str, int, float, `Any`, dataclasses, and dict, tuple and None of these.
+        kind: A dataclass. Fields may be str, int, float, bool, `Literal`, `Any`, dataclasses, and dict, tuple and None
+            of these.
         content: What was in the file.
         what: What the dataclass is, for the message, such as "a card".
 
@@ -45,14 +46,18 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return value
     kind = next(option for option in options if option is not NoneType)
     if is_dataclass(kind):
+        if isinstance(value, kind):  # type: ignore[arg-type]
+            return value
         return _record(kind, value, "", f"{where}.")
     origin, inner = get_origin(kind), get_args(kind)
     if origin is dict and isinstance(value, dict):
         return {key: _value(inner[1], part, f"{where}.{key}") for key, part in value.items()}
-    if origin is tuple and isinstance(value, list):
+    if origin is tuple and isinstance(value, list | tuple) and (inner[-1] is ... or len(value) == len(inner)):
         return tuple(_value(inner[0], part, where) for part in value)
+    if origin is Literal and value in inner:
+        return value
     if kind is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:  # JSON has NaN, too
         return value
-    if kind in (int, str) and type(value) is kind:
+    if kind in (int, str, bool) and type(value) is kind:
         return value
     raise FormatError(f"wanted {where} as {getattr(kind, '__name__', kind)}, got {value!r:.100}")

@@ -43,7 +43,8 @@ class Keypoints2D:
         if np.isinf(xy).any():
             raise ShapeError(f"keypoints hold {int(np.isinf(xy).sum())} infinite values; write NaN for an unseen joint")
         if self.confidence is not None:
-            confidence = np.ascontiguousarray(self.confidence, np.float32)
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+                confidence = np.ascontiguousarray(self.confidence, np.float32)
             if confidence.shape != xy.shape[:2]:
                 raise ShapeError(f"wanted confidence of shape {xy.shape[:2]}, got {confidence.shape}")
             if not ((confidence >= 0) & np.isfinite(confidence) | np.isnan(confidence)).all():
@@ -191,7 +192,8 @@ def spans(chosen: np.ndarray) -> list[tuple[int, int]]:
 
 def _extra(array: np.ndarray, name: str, shape: tuple[int, ...], kind: type) -> np.ndarray:
     """Return a field of poses besides `xyz` after checking its shape and values."""
-    array = np.ascontiguousarray(array, kind)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        array = np.ascontiguousarray(array, kind)
     if array.shape != shape:
         raise ShapeError(f"wanted {name} of shape {shape} for these poses, got {array.shape}")
     if not np.isfinite(array).all() or (name in ("observed", "spread") and (array < 0).any()):
@@ -212,7 +214,8 @@ def _frames(array: np.ndarray, name: str, skeleton: Skeleton, channels: int) -> 
         )
     if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
         raise ShapeError(f"wanted numbers in {name}, got dtype {array.dtype}")
-    return np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        return np.ascontiguousarray(array, np.float32)
 
 
 def check_fps(fps: float, source: str = "", *, advice: str = "", error: type[PoseliftError] = ShapeError) -> None:

@@ -63,7 +63,7 @@ BAD = {
     "ragged": (GOOD | {"frames": [[[1, 2], [1]]]}, "lists of equal length"),
     "strings": (GOOD | {"frames": [[["1", "2"]]]}, "wanted numbers"),
     "objects": (GOOD | {"frames": [{"a": 1}]}, "wanted numbers"),
-    "big": (GOOD | {"frames": [[[10**400, 1]]]}, "wanted numbers"),
+    "big": (GOOD | {"frames": [[[10**400, 1]]]}, "more than 308 digits"),
     "no fps": ({"skeleton": "H36M_17", "frames": GOOD["frames"]}, "--fps"),
     "fps": (GOOD | {"fps": "30"}, "wanted a number 'fps', got '30'"),
     "fps zero": (GOOD | {"fps": 0}, "frame rate from"),

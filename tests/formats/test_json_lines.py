@@ -26,8 +26,8 @@ def test_a_value_a_line(person: People, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.jsonl", '{"a": 1}\n{"b": \n', "line 2: wanted one JSON value a line"),
-        ("a.json", '{"a": 1}\n{"b": 2}\n{"c"', "line 3: wanted one JSON value a line"),
+        ("a.jsonl", '{"a": 1}\n{"b": \n', "line 2 is broken JSON"),
+        ("a.json", '{"a": 1}\n{"b": 2}\n{"c"', "line 3 is broken JSON"),
         ("a.json", '{"a": 1}\n{"b"', "broken JSON"),
         ("a.json", "{\n[1, 2", "broken JSON"),
     ],

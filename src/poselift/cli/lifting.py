@@ -11,7 +11,7 @@ import tyro
 
 from poselift.cli.console import print_plain, progress, say_error
 from poselift.errors import FormatError, PoseliftError
-from poselift.files import check_free, check_no_input, result_name
+from poselift.files import FOLDER, check_free, check_no_input, found_at, result_name
 from poselift.formats import files_of, frame_files, save_poses
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
@@ -180,7 +180,10 @@ class _Results:
     def _input_files(self) -> Iterator[Path]:
         """Yield every file that the call reads."""
         for path in self.taken.values():
-            yield from frame_files(path) if path.is_dir() else [path]
+            try:
+                yield from frame_files(path) if found_at(path) == FOLDER else [path]
+            except FormatError:  # it cannot be read, so that nothing can be lost
+                continue
 
 
 def _choose(keypoints: Keypoints2D, title: str) -> str:

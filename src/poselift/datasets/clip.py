@@ -4,9 +4,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from poselift.errors import ShapeError
+from poselift.errors import DatasetError, ShapeError
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
+
+
+def as_single(array: np.ndarray) -> np.ndarray:
+    """Return numbers as float32; those that are too large for it become infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(array, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +44,9 @@ class BenchmarkClip:
                 f"{self.subject} {self.sequence} {self.camera}: wanted {frames} frames of {len(self.skeleton)} joints "
                 f"and as many valid flags, got {self.xyz.shape} and {self.valid.shape}"
             )
+        object.__setattr__(self, "xyz", as_single(self.xyz))
+        if not np.isfinite(self.xyz).all():
+            raise DatasetError(f"{self.subject} {self.sequence} {self.camera}: joints are NaN, infinite or too large")
 
     def __len__(self) -> int:
         """Return the number of frames."""

@@ -136,7 +136,7 @@ def _clips(
     for camera, keypoints in zip(cameras, seen, strict=True):
         if keypoints is None:
             raise DatasetError(f"{person} '{name}' in {detections.path} has nothing from camera {camera.name}")
-        xyz = camera.to_camera(world).astype(np.float32)
+        xyz = camera.to_camera(world)
         valid = np.ones(len(world), bool)
         clips.append(BenchmarkClip(person, action_of(name), name, camera.name, keypoints, xyz, H36M_17, valid))
     return clips

@@ -127,6 +127,6 @@ def _clips(
                 continue
             confidence = None if keypoints.confidence is None else keypoints.confidence[frames]
             part = keypoints.with_frames(keypoints.xy[frames], confidence, FPS)
-            points = camera.to_camera(xyz).astype(np.float32)
+            points = camera.to_camera(xyz)
             clips.append(BenchmarkClip(person, action_of(name), chunk, camera.name, part, points, HUMANEVA_15, valid))
     return clips

@@ -37,6 +37,7 @@ _ARMS = (
 _NECK = ("upperneck", "neck", "neck01", "neck1", "necklower", "necktwist01", "lowerneck")
 _HEAD = ("head",)
 _LIMBS = ((("hip", "knee", "ankle"), _LEGS), (("shoulder", "elbow", "wrist"), _ARMS))
+_MOST_PAIRS = 1000
 _SEPARATOR = re.compile(r"\s*[,;=\t]\s*")
 MAPPED = (*H36M_17.joints, "neck", "head")
 """Joints that a map may name: those of `H36M_17`, and the bases of neck and head."""
@@ -150,6 +151,8 @@ def read_joint_map(path: str | Path) -> dict[str, str]:
     else:
         lines = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
         pairs = [tuple(_SEPARATOR.split(line, maxsplit=1)) for line in lines]
+    if len(pairs) > _MOST_PAIRS:
+        raise FormatError(f"{path}: wanted up to {len(MAPPED)} joints, got {len(pairs)} lines; is it a joint map?")
     for pair in pairs:
         if len(pair) != 2 or not isinstance(pair[1], str) or not pair[1]:
             raise FormatError(f"{path}: wanted our joint and the file's, such as 'left_hip, LeftUpLeg', got {pair[:2]}")

@@ -5,9 +5,11 @@ from pathlib import Path
 from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.h36m import load_h36m
 from poselift.datasets.humaneva import load_humaneva
+from poselift.datasets.mocap import motion_files
 from poselift.datasets.mpi_inf_3dhp import load_mpi_inf_3dhp
 from poselift.datasets.own import load_own
 from poselift.errors import DatasetError, MissingData, did_you_mean
+from poselift.files import FOLDER, files_in, found_at
 
 FILES = {
     "h36m": ("data_3d_h36m.npz",),
@@ -36,7 +38,7 @@ def which_data(path: str | Path) -> str:
         DatasetError: The folder holds several data sets.
     """
     path = Path(path)
-    if not path.is_dir() or any(file.suffix.lower() in (".bvh", ".amc") for file in path.rglob("*")):
+    if found_at(path, MissingData) != FOLDER or motion_files(path):
         return MOCAP
     return which_benchmark(path)
 
@@ -49,9 +51,9 @@ def which_benchmark(folder: str | Path) -> str:
         DatasetError: The folder holds several data sets.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if found_at(folder, MissingData) != FOLDER:
         raise MissingData(f"no folder at {folder}; name the one that holds the data set's archives")
-    there = [name for name, files in FILES.items() if any(list(folder.glob(file)) for file in files)]
+    there = [name for name, files in FILES.items() if files_in(folder, *files, refuse=MissingData)]
     if len(there) > 1:
         raise DatasetError(f"{folder} holds {' and '.join(there)}; say which one is meant (dataset)")
     return there[0] if there else "own"

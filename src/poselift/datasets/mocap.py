@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from poselift.datasets.clip import MocapClip
+from poselift.datasets.clip import MocapClip, as_single
 from poselift.datasets.joint_names import read_joint_map
 from poselift.datasets.motion_file import MOTION_ENDINGS, MotionOptions, load_motion_file
 from poselift.datasets.upright import z_up_from
 from poselift.errors import DatasetError, MissingData, PoseliftError, did_you_mean
+from poselift.files import FOLDER, found_at
 from poselift.formats.archive import read_archive
 from poselift.sequence import check_fps
 from poselift.skeleton import H36M_17
@@ -63,13 +64,10 @@ def load_mocap(
         SkeletonError: A file lacks joints, or the map does not fit.
     """
     path, options = Path(path), MotionOptions(unit, up, fps, None if joints is None else read_joint_map(joints))
-    try:
-        found = path.is_dir() or path.exists()
-    except OSError as error:
-        raise MissingData(f"cannot look at {path}: {error.strerror}; check its permissions") from error
-    if not found:
+    at = found_at(path, MissingData)
+    if not at:
         raise MissingData(f"no motion capture at {path}; name a mocap17.npz archive, or BVH or AMC files")
-    if path.suffix.lower() == ".npz" and not path.is_dir():
+    if path.suffix.lower() == ".npz" and at != FOLDER:
         if options != MotionOptions():
             raise DatasetError(
                 f"{path} says its unit, axes, rate and joints itself; leave out unit, up, fps and joints"
@@ -77,7 +75,7 @@ def load_mocap(
         return _load_npz(path, split)
     if split is not None:
         raise DatasetError(f"{path} has no splits, so no '{split}'; name the files of that part, and no split")
-    if not path.is_dir():
+    if at != FOLDER:
         return [load_motion_file(path, path.stem, _subject(path.stem), options)]
     return _load_folder(path, options, skipped)
 
@@ -89,7 +87,10 @@ def motion_files(folder: Path) -> list[Path]:
         MissingData: A folder cannot be read.
     """
     try:
-        return sorted(file for file in folder.rglob("*") if file.suffix.lower() in MOTION_ENDINGS and not file.is_dir())
+        found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in MOTION_ENDINGS)
+        return [file for file in found if found_at(file, MissingData) != FOLDER]
+    except MissingData:
+        raise
     except OSError as error:
         raise MissingData(f"cannot look into {folder}: {error.strerror}; check its permissions") from error
 
@@ -128,7 +129,7 @@ def _load_npz(path: Path, split: str | None) -> list[MocapClip]:
     splits = data["split"].tolist()
     if split is not None and split not in splits:
         raise DatasetError(f"{path} has no split '{split}'; {did_you_mean(split, sorted(set(splits)))}")
-    xyz = z_up_from(data["pose"].astype(np.float32) + data["root"].astype(np.float32)[:, None], "y")
+    xyz = z_up_from(data["pose"] + data["root"][:, None], "y")
     offsets, names, subjects = data["offsets"].tolist(), data["names"].tolist(), data["subjects"].tolist()
     return [
         MocapClip(names[i], subjects[i], xyz[start:stop].copy(), H36M_17, float(data["fps"]))
@@ -164,6 +165,7 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
         or (offsets[0], offsets[-1]) != (0, frames)
     ):
         raise DatasetError(f"{path}: frames, offsets and names do not fit together ({frames} frames, {clips} clips)")
+    data["pose"], data["root"] = as_single(data["pose"]), as_single(data["root"])
     if not (np.isfinite(data["pose"]).all() and np.isfinite(data["root"]).all()):
         raise DatasetError(f"{path} holds NaN or infinite joints; copy it again")
     return data

@@ -19,6 +19,7 @@ from poselift.datasets.stature import (
 )
 from poselift.datasets.upright import guess_up, z_up_from
 from poselift.errors import FormatError, MissingData, SkeletonError
+from poselift.files import files_in
 from poselift.formats.amc import read_amc
 from poselift.formats.bvh import read_bvh
 from poselift.formats.motion import Motion
@@ -106,7 +107,7 @@ def _read(path: Path) -> Motion:
 
 def _skeleton_file(path: Path) -> Path:
     """Return the ASF file that belongs to an AMC file."""
-    found = [file for file in path.parent.iterdir() if file.suffix.lower() == ".asf"]
+    found = [file for file in files_in(path.parent, "*", refuse=MissingData) if file.suffix.lower() == ".asf"]
     named = [file for file in found if file.stem in (path.stem, path.stem.rpartition("_")[0])] or found
     if len(named) != 1:
         got = ", ".join(sorted(file.name for file in found)) or "no ASF file"

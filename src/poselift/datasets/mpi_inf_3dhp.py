@@ -22,6 +22,7 @@ from poselift.datasets.positions import (
     read_positions,
 )
 from poselift.errors import DatasetError, MissingData, SkeletonError
+from poselift.files import files_in, found_at
 from poselift.formats.archive import read_archive
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import H36M_17, MPI_INF_3DHP_17, Skeleton
@@ -111,7 +112,11 @@ def _form(folder: Path, form: str | None) -> str:
         if form not in _FILES:
             raise DatasetError(f"unknown form '{form}' of MPI-INF-3DHP; known: {', '.join(_FILES)}")
         return form
-    there = [form for form, files in _FILES.items() if any(list(folder.glob(f"{file}*.npz")) for file in files)]
+    there = [
+        form
+        for form, files in _FILES.items()
+        if files_in(folder, *(f"{file}*.npz" for file in files), refuse=MissingData)
+    ]
     if not there:
         wanted = " or ".join(f"{first}.npz and {second}.npz" for first, second in _FILES.values())
         raise MissingData(f"no archive of MPI-INF-3DHP in {folder}; wanted {wanted}; get them from {OWNER}")
@@ -138,7 +143,7 @@ def _p_stmo(folder: Path, people: Sequence[str], skeleton: Skeleton) -> list[Ben
         if not wanted:
             continue
         path = folder / f"{file}_ori.npz"
-        path = path if path.is_file() else folder / f"{file}.npz"
+        path = path if found_at(path, MissingData) else folder / f"{file}.npz"
         data = read_archive(path, owner=OWNER).get("data")
         if not isinstance(data, dict):
             raise DatasetError(f"{path}: wanted 'data', a dict of sequences, got {type(data).__name__}")
@@ -229,6 +234,6 @@ def _clip(
     known = np.isfinite(xyz).all((1, 2))
     if not known[valid].all():
         raise DatasetError(f"{where}: NaN or infinite joints in {int((~known[valid]).sum())} frames that count")
-    joints = np.where(known[:, None, None], xyz, 0).astype(np.float32)
+    joints = np.where(known[:, None, None], xyz, 0)
     person, sequence, camera = label
     return BenchmarkClip(person, sequence, sequence, camera, keypoints, joints, skeleton, valid)

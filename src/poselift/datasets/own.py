@@ -1,11 +1,13 @@
 """Read your own recordings: npz, CSV or Parquet files with 2D keypoints and 3D joints (docs/own_data.md)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from poselift.array_file import read_arrays
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.positions import check_metres
 from poselift.errors import (
@@ -17,8 +19,9 @@ from poselift.errors import (
     SkeletonError,
     did_you_mean,
 )
-from poselift.files import read_arrays
+from poselift.files import check_readable, files_in
 from poselift.formats.table_file import JOINT_AXES, KEYPOINT_AXES, Table, read_table
+from poselift.limits import DOCUMENT
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton, get_skeleton
 
@@ -28,6 +31,7 @@ _ARRAYS = (
     *(*_LABELS, "xy", "confidence", "xyz", "valid", "skeleton", "skeleton_2d", "skeleton_3d"),
     *("fps", "image_size", "unit", "R", "t"),
 )
+_ENDINGS = (".npz", ".csv", ".parquet")
 _UNITS_M = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 _TRUTH = {"true": "1", "false": "0"}
 
@@ -49,7 +53,7 @@ def load_own(folder: str | Path) -> BenchmarkSet:
         MissingExtraError: There are Parquet files, and pyarrow is not installed.
     """
     folder = Path(folder)
-    files = sorted(file for file in folder.glob("*") if file.suffix.lower() in (".npz", ".csv", ".parquet"))
+    files = [file for file in files_in(folder, "*", refuse=MissingData) if file.suffix.lower() in _ENDINGS]
     if not files:
         raise MissingData(f"no npz, csv or parquet files in {folder}; docs/own_data.md says what they hold")
     clips: list[BenchmarkClip] = []
@@ -61,7 +65,7 @@ def load_own(folder: str | Path) -> BenchmarkSet:
         check_metres(found, file)
         clips += found
     names = [(clip.subject, clip.sequence, clip.camera) for clip in clips]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DatasetError(f"{folder}: {' '.join(twice[0])} comes twice; name the recordings apart by 'sequence'")
     return BenchmarkSet(
         folder.resolve().name, clips, {"ground truth": "metres in camera axes", "files": str(len(files))}
@@ -81,7 +85,9 @@ def _npz_clip(path: Path) -> BenchmarkClip:
         xyz = xyz @ _real(arrays, "R", (3, 3), path).T + _real(arrays, "t", (3,), path)
     xyz = xyz * _unit_m(arrays, path)
     confidence = _real(arrays, "confidence", (frames, len(skeletons[0])), path) if "confidence" in arrays else None
-    width, height = _real(arrays, "image_size", (2,), path)
+    width, height = size = _real(arrays, "image_size", (2,), path)
+    if not ((size > 0) & np.isfinite(size)).all():
+        raise DatasetError(f"{path}, image_size: wanted (width, height) in pixels, got {size.tolist()}")
     xy = _real(arrays, "xy", (frames, len(skeletons[0]), 2), path)
     fps = float(_real(arrays, "fps", (), path))
     keypoints = Keypoints2D(xy, confidence, skeletons[0], fps, (int(width), int(height)))
@@ -133,7 +139,7 @@ def _clip(
     if not (known & valid).any():
         raise DatasetError(f"{path}: no frame has all 3D joints; nothing could be scored")
     full = {"subject": "S1", "action": "all", "sequence": path.stem, "camera": "0"} | dict(labels)
-    joints = np.where(known[:, None, None], xyz, 0).astype(np.float32)
+    joints = np.where(known[:, None, None], xyz, 0)
     return BenchmarkClip(
         full["subject"], full["action"], full["sequence"], full["camera"], keypoints, joints, skeleton, known & valid
     )
@@ -181,6 +187,7 @@ def _read_parquet(path: Path) -> Table:
         from pyarrow.parquet import read_table as read_parquet
     except ImportError as error:
         raise MissingExtraError(f"{path} needs pyarrow: pip install pyarrow, or save the table as CSV") from error
+    check_readable(path, DOCUMENT)
     try:
         columns = read_parquet(path).to_pydict()
     except (ArrowException, OSError) as error:

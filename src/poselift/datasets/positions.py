@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from poselift.datasets.clip import BenchmarkClip
+from poselift.datasets.clip import BenchmarkClip, as_single
 from poselift.errors import DatasetError, MissingData, ShapeError, did_you_mean
+from poselift.files import files_in, found_at
 from poselift.formats.archive import read_archive
 from poselift.geometry.camera import Camera
 from poselift.sequence import Keypoints2D
@@ -89,8 +90,8 @@ def read_detections(folder: Path, prefix: str, keypoints: str, owner: str) -> De
         DatasetError: The archive is broken, or its joints are in no known order.
     """
     path = folder / f"{prefix}{keypoints}.npz"
-    if not path.is_file():
-        there = sorted(file.stem.removeprefix(prefix) for file in folder.glob(f"{prefix}*.npz"))
+    if not found_at(path, MissingData):
+        there = [file.stem.removeprefix(prefix) for file in files_in(folder, f"{prefix}*.npz", refuse=MissingData)]
         raise MissingData(
             f"no file {path}; keypoints that are there: {', '.join(there) or 'none'}; get it from {owner}"
         )
@@ -110,7 +111,7 @@ def detections_skeleton(content: dict[str, Any], path: Path) -> Skeleton:
     try:
         joints = int(metadata["num_joints"])
         left, right = ({int(joint) for joint in side} for side in metadata["keypoints_symmetry"])
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DatasetError(f"{path}: wanted a number of joints and two lists of them, got {metadata!r:.200}") from error
     for name, skeleton in _LAYOUTS.items():
         sides = tuple(map(set, zip(*skeleton.pairs, strict=True)))
@@ -192,7 +193,10 @@ def numbers(content: Any, joints: int, channels: tuple[int, ...], where: str) ->
     Raises:
         DatasetError: The array has another shape, no frames, or no floating point numbers.
     """
-    array = np.asarray(content)
+    try:
+        array = np.asarray(content)
+    except ValueError as error:  # lists of different lengths
+        raise DatasetError(f"{where}: wanted an array, got lists that make none ({error})") from error
     if array.dtype.kind != "f" or array.ndim != 3 or array.shape[1] != joints or array.shape[2] not in channels:
         wanted = f"(frames, {joints}, {' or '.join(map(str, channels))}) floating point numbers"
         raise DatasetError(f"{where}: wanted {wanted}, got {array.dtype} {array.shape}")
@@ -213,9 +217,9 @@ def make_keypoints(
         raise DatasetError(
             f"{where}: {len(xy)} frames of 2D keypoints for {frames} frames of 3D; wanted at least as many"
         )
-    confidence = None if xy.shape[2] == 2 else np.array(xy[:frames, :, 2], np.float32)
+    confidence = None if xy.shape[2] == 2 else as_single(xy[:frames, :, 2]).copy()
     try:
-        return Keypoints2D(np.array(xy[:frames, :, :2], np.float32), confidence, skeleton, fps, image_size)
+        return Keypoints2D(as_single(xy[:frames, :, :2]).copy(), confidence, skeleton, fps, image_size)
     except ShapeError as error:
         raise DatasetError(f"{where}: {error}") from error
 
@@ -230,7 +234,7 @@ def check_metres(clips: Sequence[BenchmarkClip], path: Path) -> None:
         raise DatasetError(f"{path} holds nothing of what was asked for")
     for clip in clips:
         thighs = [
-            np.linalg.norm(clip.xyz[clip.valid, hip] - clip.xyz[clip.valid, knee], axis=-1)
+            np.linalg.norm(clip.xyz[clip.valid, hip].astype(float) - clip.xyz[clip.valid, knee], axis=-1)
             for hip, knee, _ in clip.skeleton.limbs
             if "hip" in clip.skeleton.joints[hip]
         ]

@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from poselift.errors import DetectionError, MissingExtraError, install_hint
+from poselift.files import FILE, found_at
 from poselift.skeleton import MEDIAPIPE_33, Skeleton
 
 _LOG = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class MediaPipeTasksDetector(_Landmarks):
         """
         self._mediapipe = _mediapipe()
         model = Path(model)
-        if not model.is_file():
+        if found_at(model, DetectionError) != FILE:
             raise DetectionError(f"the detector's model {model} is not a file; get a pose_landmarker from {MODEL_PAGE}")
         from mediapipe.tasks.python import BaseOptions, vision
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import DetectionError, MissingExtraError, OutputError, install_hint
-from poselift.files import written_whole
+from poselift.files import FILE, FOLDER, NOTHING, found_at, written_whole
 
 _LOG = logging.getLogger(__name__)
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,m4v,mpeg,mpegvideo,mpegts,asf,gif"
@@ -172,8 +172,9 @@ def _opened(path: str | Path) -> Iterator[tuple[Any, Any]]:
     """Yield the container and its first real video stream."""
     av = _pyav()
     path = Path(path)
-    if not path.is_file():
-        raise DetectionError(f"wanted a video file, but {path} {'is a folder' if path.is_dir() else 'does not exist'}")
+    if (at := found_at(path, DetectionError)) != FILE:
+        what = {FOLDER: "is a folder", NOTHING: "does not exist"}.get(at, "is a pipe or a device")
+        raise DetectionError(f"wanted a video file, but {path} {what}")
     options = {"format_whitelist": _CONTAINERS, "max_pixels": str(LARGEST_PICTURE)}
     try:  # absolute: FFmpeg takes what is before a colon for a protocol
         container = av.open(str(path.absolute()), options=options, metadata_errors="ignore")

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from poselift.array_file import read_npy
 from poselift.errors import FormatError
-from poselift.files import check_free, read_text, written_whole
-from poselift.formats.arrays import read_npy
+from poselift.files import FOLDER, check_free, files_in, found_at, read_text, written_whole
 from poselift.formats.clip import Override
 from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
 from poselift.formats.deeplabcut import refuse_h5
@@ -61,7 +61,7 @@ def read_keypoints_file(
     """
     path = Path(path)
     override = Override(None if skeleton is None else get_skeleton(skeleton), fps, image_size, frame_step)
-    if path.is_dir():
+    if found_at(path) == FOLDER:
         return _read_folder(path, override)
     if path.suffix.lower() in (".h5", ".hdf5"):
         raise refuse_h5(path)
@@ -164,7 +164,7 @@ def _read_text(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
 
 def frame_files(folder: Path) -> list[Path]:
     """Return the files of a folder that may hold keypoints of one frame each: JSON files, or else label files."""
-    return sorted(folder.glob("*.json")) or label_files(folder)
+    return files_in(folder, "*.json") or label_files(folder)
 
 
 def _read_folder(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
@@ -188,7 +188,7 @@ _READERS: dict[str, Callable[[Path, Override], tuple[Keypoints2D, ...]]] = {
 def _ending(path: Path, endings: tuple[str, ...]) -> str:
     """Return the ending of a file that exists."""
     ending = _known(path, endings)
-    if not path.exists():
+    if not found_at(path):
         raise FormatError(f"{path} is not there; check the name")
     return ending
 

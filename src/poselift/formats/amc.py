@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from poselift.errors import did_you_mean
 from poselift.formats.lines import Lines
-from poselift.formats.motion import Motion
+from poselift.formats.motion import MOST_JOINTS, Motion, check_size
 from poselift.geometry.kinematics import forward_kinematics
 
 _METRES_PER_INCH = 0.0254
@@ -64,6 +64,7 @@ def read_amc(asf_path: str | Path, amc_path: str | Path) -> Motion:
     offsets = [bones[bone.parent].offset if bone.parent else np.zeros(3) for bone in bones.values()]
     offsets += [bones[name].offset for name in leaves]
     frames = len(values[_ROOT])
+    check_size(str(amc_path), frames, len(parents), sum(len(bone.channels) for bone in bones.values()))
     translations = np.repeat(np.array(offsets)[None], frames, axis=0)
     rotations = np.broadcast_to(np.eye(3), (frames, len(parents), 3, 3)).copy()
     for joint, (name, bone) in enumerate(bones.items()):
@@ -105,6 +106,8 @@ def _read_skeleton(lines: Lines) -> tuple[dict[str, _Bone], float | None]:
                 if not bone.name or bone.name in bones:
                     raise lines.error("a bone with a name of its own", f"'{bone.name}'")
                 bones[bone.name] = bone
+                if len(bones) > MOST_JOINTS:
+                    raise lines.error(f"up to {MOST_JOINTS} bones", "more")
         elif section == ":hierarchy" and word not in ("begin", "end"):
             _read_children(lines, bones, word, rest)
     if len(bones) == 1 or (length is not None and length <= 0):

@@ -7,25 +7,26 @@ for the small makers below, which take the numbers out and check them; every oth
 
 import math
 import pickle
+import pickletools
 import re
-import sys
-import tokenize
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Container
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from poselift.errors import DatasetError, MissingData, UntrustedPickle
+from poselift.array_file import BROKEN_ARCHIVE, open_member, read_header, read_numbers
+from poselift.errors import DatasetError, FormatError, MissingData, UntrustedPickle
+from poselift.files import FOLDER, NOTHING, found_at, opened
+from poselift.limits import BENCHMARK
 
-_BROKEN = (
-    pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, ArithmeticError, AttributeError, EOFError, ImportError,
-    LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError, ValueError, tokenize.TokenError,
-)  # fmt: skip
-"""What zipfile, numpy's reader of headers and pickle raise on damaged files; a RuntimeError on too deep nesting."""
+_BROKEN = (*BROKEN_ARCHIVE, pickle.UnpicklingError, ImportError)
+"""What damaged archives raise, and pickles; a RuntimeError on too deep nesting."""
+_MOST_OBJECTS = 20_000_000
+"""Objects in an array of objects, each counted as often as it is referred to; Human3.6M has a few thousand."""
+_MEMO = ("PUT", "BINPUT", "LONG_BINPUT")
 _NUMBERS = re.compile(r"[biufc]\d{1,2}|[SU]\d{1,6}")
 _OBJECT = re.compile(r"O\d?")
 
@@ -47,55 +48,57 @@ def read_archive(path: str | Path, *, owner: str = "its owner", only: Container[
         DatasetError: The file is cut short, damaged, or no npz archive.
     """
     path = Path(path)
-    if not path.is_file():
+    if found_at(path, MissingData) in (NOTHING, FOLDER):
         raise MissingData(f"no file {path}; get it from {owner}")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with opened(path) as content, zipfile.ZipFile(content) as archive:
             names = {name.removesuffix(".npy"): name for name in archive.namelist() if name.endswith(".npy")}
             return {name: _member(archive, file) for name, file in names.items() if only is None or name in only}
     except UntrustedPickle as error:
         raise UntrustedPickle(
             f"{path}: {error}; wanted numpy arrays and plain containers only; nothing was run; get it from {owner}"
         ) from error
+    except FormatError as error:
+        raise DatasetError(str(error)) from error
     except _BROKEN as error:
         reason = str(error) or type(error).__name__
         raise DatasetError(f"{path} is damaged or no npz archive ({reason}); get it again from {owner}") from error
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> Any:
-    with archive.open(name) as file:
-        shape, fortran, dtype = _header(file, name)
-        if not dtype.hasobject:
-            size = math.prod(shape) * dtype.itemsize
-            start = file.tell()
-            if archive.getinfo(name).file_size != start + size:
-                there = archive.getinfo(name).file_size - start
-                raise ValueError(f"{name} claims the shape {shape}, {size} bytes, and holds {there}")
-            held = file.read()
-            if (
-                dtype.kind == "U"
-                and (np.frombuffer(held, np.dtype("u4").newbyteorder(dtype.byteorder)) > sys.maxunicode).any()
-            ):
-                raise ValueError(f"{name} holds text that no characters are")
-            return np.ndarray(shape, dtype, buffer=held, order="F" if fortran else "C")
+    with open_member(archive, name, BENCHMARK) as file:
+        header = read_header(file, name)
+        if not header[2].hasobject:
+            return read_numbers(file, name, archive.getinfo(name).file_size, header)
+        _check_pickle(file)
+    with archive.open(name) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes in damaged text
+        read_header(file, name)
         content = _Unpickler(file).load()
         if file.read(1):  # reading to the end also compares the checksum
             raise ValueError(f"{name} goes on behind its pickle")
     array = _plain(content, {})
-    if not isinstance(array, np.ndarray) or array.shape != shape:
-        raise ValueError(f"{name} claims the shape {shape} and holds {getattr(array, 'shape', type(array).__name__)}")
+    _count(array, {})
+    if not isinstance(array, np.ndarray) or array.shape != header[0]:
+        raise ValueError(
+            f"{name} claims the shape {header[0]} and holds {getattr(array, 'shape', type(array).__name__)}"
+        )
     return array.item() if array.ndim == 0 else array
 
 
-def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Read shape, Fortran order and dtype from the start of an array's file."""
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"{name} has format version {version}, wanted 1.0 or 2.0")
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+def _check_pickle(file: IO[bytes]) -> None:
+    """Refuse a pickle that asks for memory that its content does not need.
+
+    Lengths must be there in full, and places in the memo, a table that grows to the largest of them, follow each other.
+
+    Raises:
+        ValueError: It does, or is broken.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
-        return read(file)
+        warnings.simplefilter("ignore")  # of escapes in damaged text
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+            if opcode.name in _MEMO and isinstance(argument, int) and argument > count:
+                raise ValueError(f"its pickle remembers object {argument} of {count}")
 
 
 class _Dtype:
@@ -252,3 +255,21 @@ def _plain(value: Any, done: dict[int, Any]) -> Any:
         raise UntrustedPickle(f"its pickle holds a bare {type(value).__name__.strip('_')}")
     done[id(value)] = made
     return made
+
+
+def _count(value: Any, done: dict[int, int]) -> int:
+    """How many objects `value` holds when those that it refers to twice count twice; `done` holds counts by identity.
+
+    Raises:
+        ValueError: There are more than `_MOST_OBJECTS`.
+    """
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        value = value.ravel().tolist()
+    if not isinstance(value, dict | list | tuple):
+        return 1
+    if id(value) not in done:
+        parts = (part for pair in value.items() for part in pair) if isinstance(value, dict) else value
+        done[id(value)] = 1 + sum(_count(part, done) for part in parts)
+        if done[id(value)] > _MOST_OBJECTS:
+            raise ValueError(f"its pickle holds more than {_MOST_OBJECTS:,} objects, counted as often as they occur")
+    return done[id(value)]

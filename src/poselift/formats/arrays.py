@@ -1,54 +1,18 @@
 """Find keypoints in arrays without names: `.npy` files, and archives of one array."""
 
 import logging
-import math
-import tokenize
-import warnings
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
-from poselift.errors import FormatError, UntrustedPickle
+from poselift.errors import FormatError
 from poselift.formats.order import candidates
 from poselift.formats.whole_body import WHOLE_BODIES
 
 _log = logging.getLogger("poselift")
 
 
-def read_npy(path: Path) -> np.ndarray:
-    """Read the array of an `.npy` file. Pickles are never opened.
-
-    Raises:
-        UntrustedPickle: It holds Python objects.
-        FormatError: It is not there, or broken.
-    """
-    try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
-                shape, fortran, dtype = read(file)
-            if dtype.hasobject:
-                raise UntrustedPickle(
-                    f"{path} holds pickled Python objects, which can run any program and are not opened; "
-                    "save a plain array of numbers with numpy.save"
-                )
-            size = math.prod(shape) * dtype.itemsize
-            content = file.read(size + 1)
-    except OSError as error:
-        raise FormatError(f"cannot read {path}: {error.strerror or error}") from error
-    except (MemoryError, OverflowError, SyntaxError, tokenize.TokenError, TypeError, ValueError) as error:
-        if isinstance(error, UntrustedPickle):
-            raise
-        raise FormatError(f"{path} is a broken npy file ({error}); write it again with numpy.save") from error
-    if len(content) != size:
-        raise FormatError(f"{path} claims an array of shape {shape}, {size} bytes, and is cut off or goes on behind it")
-    return np.ndarray(shape, dtype, buffer=content, order="F" if fortran else "C")
-
-
-def name_keypoints(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+def name_keypoints(arrays: Mapping[str, np.ndarray], source: str) -> Mapping[str, np.ndarray]:
     """Return the arrays with the one that can be keypoints under the name `keypoints`, unless one has that name.
 
     Keypoints are (T, J, 2 or 3), or with an axis for people; flat, (T, 2 J or 3 J); or one frame, (J, 2 or 3).
@@ -61,7 +25,7 @@ def name_keypoints(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, n
         FormatError: Several arrays can be keypoints.
     """
     if {"xy", "keypoints", "xyz"} & arrays.keys():
-        return dict(arrays)
+        return arrays
     found = {name: shaped for name, array in arrays.items() if (shaped := _shaped(array)) is not None}
     if len(found) > 1:
         raise FormatError(f"{source}: each of {', '.join(found)} can be keypoints; save the right one as 'keypoints'")

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from poselift.formats.lines import Lines
-from poselift.formats.motion import Motion
+from poselift.formats.motion import MOST_JOINTS, Motion, check_size
 from poselift.geometry.kinematics import FittedRotations, fit_rotations, forward_kinematics
 from poselift.geometry.rotation import unwrap_euler
 from poselift.sequence import Poses3D, spans
@@ -19,6 +19,7 @@ from poselift.skeleton import Skeleton
 
 _CHANNELS = tuple(f"{axis}{kind}" for kind in ("position", "rotation") for axis in "xyz")
 _CM_PER_M = 100.0
+_SHORTEST_S = 1e-6
 _FOOT = np.array([0.0, 0.0, 1.0])
 _IN_NAMES = "".join(char for char in map(chr, range(ord("!"), ord("~") + 1)) if char not in "{}%")
 """Characters that stand in a BVH file as they are in names of joints; others are written as in a URL, such as %20."""
@@ -90,13 +91,14 @@ class _Parser:
         self.expect("HIERARCHY")
         self._hierarchy()
         said, frame_time = self.labelled("Frames"), self.labelled("Frame Time")
-        if frame_time <= 0 or said < 0 or said != int(said):
+        if frame_time < _SHORTEST_S or said < 0 or said != int(said):
             raise self.lines.error("a positive frame time and number of frames", f"{said:g} of {frame_time:g} s")
         columns = sum(len(channels) for channels in self.channels)
         what = f"the {columns} channels of a frame"
         rows = [self.lines.numbers(words, columns, what) for words in self._rows]
         if not rows:
             raise self.lines.error("at least one frame", "none")
+        check_size(str(self.lines.path), len(rows), len(self.joints), columns)
         remarks = [f"Frames: says {said:.0f}, and there are {len(rows)}; all are read"] if said != len(rows) else []
         xyz, rotations = self._move(np.array(rows), scale)
         offsets = np.array(self.offsets) * scale
@@ -164,6 +166,8 @@ class _Parser:
         while name in self.joints:
             number += 1
             name = f"{joint}.{number:03}"
+        if len(self.joints) == MOST_JOINTS:
+            raise self.lines.error(f"up to {MOST_JOINTS} joints", "more")
         self.joints.append(name)
         self.parents.append(parent)
         self.offsets.append(offset)

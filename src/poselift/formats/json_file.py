@@ -100,7 +100,10 @@ def read_poses_json(path: Path) -> Poses3D:
 def _gap(content: Any, frames: int, name: str) -> np.ndarray:
     """Return a mask (T,), true within the gaps, from the first and last frame of each gap."""
     gap = np.zeros(frames, bool)
-    for first, last in numbers(content, "'gaps'", name).reshape(-1, 2).tolist():
+    found = numbers(content, "'gaps'", name)
+    if found.size and (found.ndim != 2 or found.shape[1] != 2):
+        raise FormatError(f"{name}: wanted gaps as a list of [first, last], got numbers of shape {found.shape}")
+    for first, last in found.reshape(-1, 2).tolist():
         if not (first == int(first) and last == int(last) and 0 <= first <= last < frames):
             raise FormatError(f"{name}: wanted gaps [first, last] within the {frames} frames, got [{first}, {last}]")
         gap[int(first) : int(last) + 1] = True

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from poselift.errors import FormatError
+from poselift.files import read_text
+from poselift.limits import MOTION
 
 _LARGEST = 1e9
 
@@ -22,12 +24,7 @@ class Lines:
         self.path = path
         self.number = 0
         """Number of the line that was read last, from 1."""
-        try:
-            if path.exists() and not path.is_file():
-                raise FormatError(f"cannot read {path}: it is a folder or a device; name a file")
-            self._text = path.read_text(encoding="utf-8-sig", errors="replace")
-        except OSError as error:
-            raise FormatError(f"cannot read {path}: {error.strerror}") from error
+        self._text = read_text(path, MOTION, errors="replace")
 
     def words(self) -> Iterator[list[str]]:
         """Yield the words of each line that has any and is no comment (`#`)."""

@@ -4,6 +4,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from poselift.errors import FormatError
+
+MOST_JOINTS = 2000
+"""Joints of a file; a figure with face and fingers has 300."""
+_MOST_UNMOVED = 1_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class Motion:
@@ -33,3 +39,23 @@ class Motion:
             if parent >= 0:
                 xyz[:, joint] = xyz[:, parent] + self.offsets[joint]
         return replace(self, xyz=xyz, rotations=np.broadcast_to(np.eye(3), (*xyz.shape, 3)))
+
+
+def check_size(name: str, frames: int, joints: int, channels: int) -> None:
+    """Check that a motion takes no more memory than its numbers need, before room for it is made.
+
+    Args:
+        name: The file's name.
+        frames: Number of frames.
+        joints: Number of joints, with the ends of the last ones.
+        channels: Number of numbers in a frame.
+
+    Raises:
+        FormatError: There are too many joints, or most of them never move in many frames.
+    """
+    if joints > MOST_JOINTS:
+        raise FormatError(f"{name}: wanted up to {MOST_JOINTS} joints, got {joints}; the file is damaged")
+    if frames * (joints - channels) > _MOST_UNMOVED:
+        raise FormatError(
+            f"{name}: {frames} frames of {joints} joints with {channels} numbers a frame in all; wanted three a joint"
+        )

@@ -3,13 +3,15 @@
 import io
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from poselift.array_file import read_arrays
 from poselift.errors import DatasetError, FormatError, ShapeError, UntrustedPickle
-from poselift.files import read_arrays
+from poselift.files import parse_json
 from poselift.formats.archive import read_archive
 from poselift.formats.arrays import name_keypoints
 from poselift.formats.axes import people_are_first
@@ -20,6 +22,8 @@ from poselift.formats.fields import named_skeleton
 from poselift.geometry.camera import Camera
 from poselift.sequence import EXTRAS, Keypoints2D, Poses3D
 
+_POSES = ("xyz", "skeleton", "joints", "parents", "fps", "unit", "frame", "start_s", "camera")
+"""Arrays of poses, besides those of `EXTRAS`."""
 _SCORES = ("conf", "score")
 """Parts of the names of arrays that hold scores: confidence, conf, scores, keypoint_scores, ..."""
 _FIELDS = ("skeleton", "joints", "parents", "fps", "image_size")
@@ -48,10 +52,9 @@ def read_keypoints_npz(path: Path, override: Override) -> tuple[Keypoints2D, ...
         SkeletonError: The joints fit no skeleton, or not the one that the archive names.
     """
     try:
-        arrays = read_arrays(path)
+        return read_keypoint_arrays(read_arrays(path), path, override)
     except UntrustedPickle as refused:
         return _read_pickled(path, override, refused)
-    return read_keypoint_arrays(arrays, path, override)
 
 
 def _read_pickled(path: Path, override: Override, refused: UntrustedPickle) -> tuple[Keypoints2D, ...]:
@@ -70,7 +73,7 @@ def _read_pickled(path: Path, override: Override, refused: UntrustedPickle) -> t
     raise UntrustedPickle(f"{refused}; of archives with objects, only those of {known} are read, as arrays")
 
 
-def read_keypoint_arrays(content: dict[str, np.ndarray], path: Path, override: Override) -> tuple[Keypoints2D, ...]:
+def read_keypoint_arrays(content: Mapping[str, np.ndarray], path: Path, override: Override) -> tuple[Keypoints2D, ...]:
     """Return the keypoints of each person in arrays that are called as `read_keypoints_npz` says, with its errors.
 
     An array that is the only one that can be keypoints need not have a name.
@@ -85,27 +88,29 @@ def read_keypoint_arrays(content: dict[str, np.ndarray], path: Path, override: O
         raise FormatError(
             f"{path}: wanted '{key}' (frames, joints, 2 or 3) or (people, frames, joints, 2 or 3), got {array.shape}"
         )
-    score_key = next((name for name in arrays if _holds_scores(name, arrays[name], array.shape[:-1], path)), None)
+    score_key = next((name for name in arrays if _holds_scores(name, arrays, array.shape[:-1], path)), None)
     if score_key is not None:
         scores = _real(arrays[score_key], f"{path}: '{score_key}'").reshape(array.shape[:-1])
         array = np.concatenate([array[..., :2], scores[..., None]], axis=-1)
         if score_key != "confidence":
             _log.info("%s: the scores are those of the array '%s'", path, score_key)
     if unread := [name for name in arrays if name not in (key, score_key, *_FIELDS)]:
-        _log.warning("%s: arrays that were not read: %s", path, ", ".join(f"{n} {arrays[n].shape}" for n in unread))
+        _log.warning("%s: arrays that were not read: %s", path, ", ".join(unread))
     return _people(array, f"{path}, '{key}'", _source(path, arrays), override)
 
 
-def _holds_scores(name: str, array: np.ndarray, shape: tuple[int, ...], path: Path) -> bool:
+def _holds_scores(name: str, arrays: Mapping[str, np.ndarray], shape: tuple[int, ...], path: Path) -> bool:
     """Return whether an array of this name has a score for each joint.
 
     Raises:
         FormatError: It is called `confidence` and has another shape.
     """
-    fits = array.shape in (shape, (*shape, 1))
-    if name == "confidence" and not fits:
-        raise FormatError(f"{path}: wanted 'confidence' of shape {shape}, got {array.shape}")
-    return fits and any(word in name.lower() for word in _SCORES)
+    if not any(word in name.lower() for word in _SCORES):
+        return False
+    got = arrays[name].shape
+    if name == "confidence" and got not in (shape, (*shape, 1)):
+        raise FormatError(f"{path}: wanted 'confidence' of shape {shape}, got {got}")
+    return got in (shape, (*shape, 1))
 
 
 def _people(array: np.ndarray, name: str, source: Source, override: Override) -> tuple[Keypoints2D, ...]:
@@ -155,7 +160,8 @@ def read_poses_npz(path: Path) -> Poses3D:
         UntrustedPickle: The archive holds Python objects.
         FormatError: The archive is broken, or has another layout.
     """
-    arrays = read_arrays(path)
+    archive = read_arrays(path)
+    arrays = {name: archive[name] for name in (*_POSES, *EXTRAS) if name in archive}
     missing = {"xyz", "skeleton", "fps", "unit", "frame"} - arrays.keys()
     if missing:
         raise FormatError(f"{path} holds no poses: {', '.join(sorted(missing))} missing")
@@ -167,7 +173,7 @@ def read_poses_npz(path: Path) -> Poses3D:
     extras: dict[str, Any] = {name: arrays[name] for name in EXTRAS if name in arrays}
     try:
         if "camera" in arrays:
-            extras["camera"] = Camera.from_json(json.loads(str(arrays["camera"])))
+            extras["camera"] = Camera.from_json(parse_json(str(arrays["camera"]), f"{path}, camera"))
         start_s = float(arrays.get("start_s", 0.0))
         frame = str(arrays["frame"])
         return Poses3D(arrays["xyz"], source.skeleton, source.fps, frame, start_s=start_s, **extras)
@@ -191,7 +197,7 @@ def _skeleton_fields(sequence: Keypoints2D | Poses3D) -> dict[str, np.ndarray]:
     }
 
 
-def _source(path: Path, arrays: dict[str, np.ndarray]) -> Source:
+def _source(path: Path, arrays: Mapping[str, np.ndarray]) -> Source:
     name, joints, parents = arrays.get("skeleton"), arrays.get("joints"), arrays.get("parents")
     skeleton = None
     if name is not None and str(name):

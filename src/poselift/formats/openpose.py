@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import FormatError
-from poselift.files import read_json
+from poselift.files import files_in, read_json
 from poselift.formats.clip import Override, Source
 from poselift.formats.detections import follow, frame_numbers, split_name
 from poselift.formats.person import joints_key, person_of
@@ -68,7 +68,7 @@ def read_openpose(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
-    return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
+    return [file for file in files_in(folder, pattern) if not file.name.startswith(".")]
 
 
 def _contents(files: Sequence[Path]) -> tuple[dict[Path, Any], dict[Path, FormatError]]:

@@ -5,6 +5,7 @@ Joints are in the columns ``<joint>_<axis>``; the set of their names identifies 
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,8 @@ KEYPOINT_AXES = ("x", "y", "confidence")
 JOINT_AXES = ("x_m", "y_m", "z_m")
 """Endings of the columns of 3D joints: metres in camera axes."""
 _FPS_COMMENT = re.compile(r"#\s*fps\s*[:=]\s*(\S+)", re.IGNORECASE)
+MOST_COLUMNS = 5000
+"""Columns of a table; 133 joints with five numbers each make 665."""
 _SEPARATORS = (",", ";", "\t", "|")
 _DECIMAL_COMMA = re.compile(r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$")
 MISSING = ("", "na", "n/a", "nan", "none", "null", "<na>")
@@ -174,8 +177,10 @@ class Table:
         if "time_s" in self.columns and len(self) > 1:
             times, (frames, _) = self.numbers("time_s")[:, 0], self.frames()
             first, last = frames.argmin(), frames.argmax()
-            step = (times[last] - times[first]) / frames[last]
-            if not (step > 0 and np.abs(times - times[first] - step * frames).max() <= _UNEVEN * step):
+            with np.errstate(over="ignore", invalid="ignore"):
+                step = (times[last] - times[first]) / frames[last]
+                even = step > 0 and np.abs(times - times[first] - step * frames).max() <= _UNEVEN * step
+            if not even:
                 raise FormatError(f"{self.name}: wanted times that grow evenly in column time_s, or a column fps")
             return float(f"{1 / step:.9g}")
         for comment in self.comments:
@@ -196,7 +201,9 @@ def read_table(path: Path) -> Table:
     if len(rows) < 2:
         raise FormatError(f"{path}: wanted a header and at least one row of numbers, got {len(rows)} lines")
     columns = rows[0]
-    if repeated := sorted({column for column in columns if columns.count(column) > 1}):
+    if len(columns) > MOST_COLUMNS:
+        raise FormatError(f"{path}: wanted up to {MOST_COLUMNS} columns, got {len(columns)}; is a line end missing?")
+    if repeated := sorted(column for column, count in Counter(columns).items() if count > 1):
         raise FormatError(f"{path}: columns come twice: {', '.join(repeated)}")
     cells = {column: found for column, *found in zip(*rows, strict=True)}
     return Table(str(path), cells, places[1:], comments)

@@ -1,13 +1,12 @@
 """Read what Ultralytics (YOLO pose) saves: JSON of its results, and folders of label files."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from poselift.errors import FormatError
-from poselift.files import read_text
+from poselift.files import files_in, parse_json, read_text
 from poselift.formats.clip import Override, Source
 from poselift.formats.detections import follow, follow_people, frame_number, frame_numbers
 from poselift.formats.fields import numbers
@@ -41,10 +40,7 @@ def read_ultralytics(content: list[Any], name: str, override: Override) -> tuple
         SkeletonError: The joints fit no skeleton, or could be of several.
     """
     frames = [content] if any(is_ultralytics_person(entry) for entry in content) else content
-    try:
-        frames = [json.loads(frame) if isinstance(frame, str) else frame for frame in frames]
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise FormatError(f"{name}: a frame is broken JSON ({error})") from error
+    frames = [parse_json(frame, f"{name}, a frame") if isinstance(frame, str) else frame for frame in frames]
     if wrong := [place for place, frame in enumerate(frames) if not isinstance(frame, list)]:
         raise FormatError(f"{name}: wanted the list of people of each frame, entry {wrong[0]} is none")
     return follow_people(enumerate(frames), Source(name), override)
@@ -53,7 +49,7 @@ def read_ultralytics(content: list[Any], name: str, override: Override) -> tuple
 def label_files(folder: Path) -> list[Path]:
     """Return the label files of a folder, or of the folder `labels` in it."""
     for place in (folder, folder / "labels"):
-        if files := sorted(file for file in place.glob("*.txt") if frame_number(file.stem) is not None):
+        if files := [file for file in files_in(place, "*.txt") if frame_number(file.stem) is not None]:
             return files
     return []
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from poselift.errors import CheckpointError, PoseliftError, RecipeError, did_you_mean
-from poselift.files import written_whole
+from poselift.errors import CheckpointError, FormatError, PoseliftError, RecipeError, did_you_mean
+from poselift.files import found_at, read_json, written_whole
 from poselift.lab.recipes import get_recipe
 from poselift.lab.recipes.tables import TABLES, Block, PaperTable, Row
 from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json, shortened
@@ -167,12 +167,12 @@ def _stored(path: Path, recipe: TrainRecipe) -> dict[str, Any] | None:
     Raises:
         CheckpointError: The file is of another recipe, or holds no scores.
     """
-    if not path.exists():
+    if not found_at(path, CheckpointError):
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         same = is_recipe(content["recipe"], recipe)
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (FormatError, LookupError, TypeError) as error:
         raise CheckpointError(f"{path} holds no scores; remove it, or use a new --out folder") from error
     if not same:
         raise CheckpointError(f"{path} was measured with other options; use a new --out folder")

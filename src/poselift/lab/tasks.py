@@ -1,6 +1,5 @@
 """The data that recipes train on and are scored by: motion capture with virtual cameras, a benchmark, or your own."""
 
-import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -12,11 +11,13 @@ import torch
 from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.mocap import load_mocap
 from poselift.errors import CheckpointError
+from poselift.files import found_at
 from poselift.lab.export.card import OTHER_LICENSE, license_of
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.observe.detector import SimulatedDetector
 from poselift.lab.run.folder import save_state
 from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json
+from poselift.lab.run.torch_file import read_torch_file
 from poselift.lab.train import Run, Task, TorchLifter
 from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
@@ -140,13 +141,14 @@ class BenchmarkTask:
     def _best(self) -> dict[str, Any]:
         """Return what `evaluate` has kept for this recipe; empty when there is nothing."""
         path = self.out / "best.pt"
-        if not path.exists():
+        if not found_at(path, CheckpointError):
             return {}
         try:
-            best = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-            raise CheckpointError(f"{path} is broken; use a new --out folder") from error
-        return best if is_recipe(best["recipe"], self.recipe) else {}
+            best = read_torch_file(path)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path} is broken; use a new --out folder ({error})") from error
+        known = isinstance(best, dict) and is_recipe(best.get("recipe"), self.recipe)
+        return best if known and isinstance(best.get("mpjpe"), float) and isinstance(best.get("model"), dict) else {}
 
 
 class OwnTask:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from poselift.errors import CheckpointError, FormatError, SkeletonError
-from poselift.files import written_whole
+from poselift.files import found_at, read_json, written_whole
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.records import record
 from poselift.sequence import check_fps
@@ -18,6 +18,8 @@ from poselift.skeleton import get_skeleton
 
 MOCAP, RECORDING, BENCHMARK = "motion capture", "recording", "benchmark"
 """Kinds of data that a score is measured on."""
+MOST_FRAMES = 10_000
+"""Most frames in a window; the longest window of a paper has 351."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,19 +144,17 @@ class Card:
             CheckpointError: There is no card, it is no JSON, fields are missing or unknown, or values are wrong.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise CheckpointError(f"no card at {path}; the weights' JSON must lie beside them") from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{path} is not a card: {error}") from error
-        try:
-            card = record(Card, content, "a card")
+            if not found_at(path):
+                raise CheckpointError(f"no card at {path}; the weights' JSON must lie beside them")
+            card = record(Card, read_json(path), "a card")
             get_skeleton(card.skeleton)
         except (FormatError, SkeletonError) as error:
             raise CheckpointError(f"{path} is not a card: {error}") from error
-        if not card.out_frames or not set(card.out_frames) <= set(range(card.in_frames)):
+        places = card.out_frames
+        if not (1 <= card.in_frames <= MOST_FRAMES and places and 0 <= min(places) <= max(places) < card.in_frames):
             raise CheckpointError(
-                f"{path}: wanted out_frames within the window of {card.in_frames}, got {card.out_frames}"
+                f"{path}: wanted out_frames within the window, and a window of 1 to {MOST_FRAMES} frames, "
+                f"got {card.in_frames} and {str(places)[:100]}"
             )
         check_fps(card.fps, str(path), error=CheckpointError)
         return card

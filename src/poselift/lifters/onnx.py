@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import CheckpointError, ShapeError
+from poselift.errors import CheckpointError, FormatError, ShapeError
+from poselift.files import check_readable, found_at
 from poselift.lifters.card import Card
+from poselift.limits import NETWORK
 from poselift.prepare.normalize import NORMALIZATIONS
 from poselift.skeleton import get_skeleton
 
@@ -25,8 +27,12 @@ class OnnxLifter:
             CheckpointError: The file or its card is missing, broken, or they contradict each other.
         """
         path = Path(path)
-        if not path.is_file():
+        if not found_at(path, CheckpointError):
             raise CheckpointError(f"no weights at {path}")
+        try:
+            check_readable(path, NETWORK)
+        except FormatError as error:
+            raise CheckpointError(str(error)) from error
         self.path, self.card = path, Card.read(path.with_suffix(".json"))
         self.normalization = self.card.normalization
         if self.normalization not in NORMALIZATIONS:
@@ -37,7 +43,10 @@ class OnnxLifter:
         self.in_frames, self.out_frames = self.card.in_frames, self.card.out_frames
         self.fps, self.in_channels = self.card.fps, self.card.in_channels
         self._session = _open_session(path, threads)
-        self._check_shapes(path)
+        try:
+            self._check_shapes(path)
+        except UnicodeDecodeError as error:
+            raise CheckpointError(f"{path} holds names that are no text; export the network again") from error
 
     def _check_shapes(self, path: Path) -> None:
         (inputs,), (outputs,) = self._session.get_inputs(), self._session.get_outputs()
@@ -87,9 +96,9 @@ def _open_session(path: Path, threads: int) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised, too
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except _runtime_errors() as error:
         raise CheckpointError(f"{path} is no network that ONNX Runtime can open: {error}") from error
     if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:

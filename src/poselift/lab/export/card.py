@@ -4,14 +4,14 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from poselift.errors import CheckpointError
 from poselift.files import check_free, sha256_of
+from poselift.formats.archive import read_archive
 from poselift.lab.export.cost import count_macs, count_parameters
 from poselift.lab.export.forms import example, published
 from poselift.lab.export.onnx import export_onnx
 from poselift.lab.export.weights import read_reference, save_weights
-from poselift.lab.models import LIFTERS, build, from_reference
+from poselift.lab.models import LIFTERS, build_stored, from_reference
 from poselift.lifters.card import Card, Imported
 from poselift.lifters.outside import check_typed
 from poselift.prepare.normalize import SCREEN
@@ -28,8 +28,7 @@ FOREIGN_LICENSE = "not stated: that of the imported weights and of the data they
 
 def license_of(data: Path) -> str:
     """Return the licence of weights trained on an archive: MIT if its notice names CMU's database, else not stated."""
-    with np.load(data, allow_pickle=False) as archive:
-        notice = str(archive["notice"]) if "notice" in archive else ""
+    notice = str(read_archive(data, only=("notice",)).get("notice", ""))
     return CMU_LICENSE if "mocap.cs.cmu.edu" in notice else OTHER_LICENSE
 
 
@@ -63,9 +62,11 @@ def sizes_of(recipe: dict[str, Any], *, lifter: str | None = None) -> dict[str, 
     Raises:
         CheckpointError: The recipe is of another lifter, or of one from elsewhere that was not named.
     """
-    check_typed(recipe["lifter"], lifter, "the recipe on the card")
-    options = {name: tuple(value) if isinstance(value, list) else value for name, value in recipe["model"].items()}
-    return sizes(build(recipe["lifter"], **options))
+    name, where = recipe.get("lifter"), "the recipe on the card"
+    if not isinstance(name, str):
+        raise CheckpointError(f"{where} names no lifter; wanted 'lifter', a text, got {name!r:.100}")
+    check_typed(name, lifter, where)
+    return sizes(build_stored(name, recipe.get("model"), where))
 
 
 def import_weights(name: str, path: str | Path, out: str | Path, *, date: str, overwrite: bool = False) -> Path:

@@ -1,9 +1,6 @@
 """Read and write weights: ours as safetensors, the authors' as they saved them. Code in a file is never run."""
 
 import json
-import pickle
-import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -14,13 +11,14 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from poselift.errors import CheckpointError
-from poselift.files import written_whole
+from poselift.errors import CheckpointError, FormatError
+from poselift.files import check_readable, found_at, parse_json, written_whole
 from poselift.lab.export.half import fits_half
-from poselift.lab.models import LIFTERS, build
+from poselift.lab.models import LIFTERS, build_stored, plain_options, stored_config
 from poselift.lab.models.lifter import Lifter
+from poselift.lab.run.torch_file import read_torch_file
 from poselift.lifters.outside import check_typed
-from poselift.skeleton import get_skeleton
+from poselift.limits import NETWORK
 
 
 def save_weights(
@@ -92,7 +90,7 @@ def load_weights(path: str | Path, *, lifter: str | None = None) -> Lifter:
             "files by poselift import-weights"
         )
     check_typed(metadata["lifter"], lifter, str(path))
-    model = build(metadata["lifter"], **_options(metadata))
+    model = build_stored(metadata["lifter"], _options(path, metadata), str(path))
     wanted = model.state_dict()
     for name in wanted.keys() | tensors.keys():
         got, want = (weights[name].shape if name in weights else None for weights in (tensors, wanted))
@@ -157,17 +155,15 @@ def _checked_config(model: Lifter, path: Path, metadata: Mapping[str, str]) -> A
     """
     if not {"lifter", "config"} <= set(metadata):
         raise CheckpointError(f"{path} does not say which lifter it is of; wanted weights that poselift wrote")
-    options, entry = _options(metadata), LIFTERS.get(metadata["lifter"])
+    options, entry = _options(path, metadata), LIFTERS.get(metadata["lifter"])
     if entry is None:
-        return options
+        return plain_options(options, str(path))
     config = getattr(model, "config", None)
     if not isinstance(config, entry.config):
         raise CheckpointError(
             f"{path} is of {metadata['lifter']}, and not of {type(model).__name__}; name other weights"
         )
-    if "skeleton" in options:
-        options["skeleton"] = get_skeleton(options["skeleton"])
-    saved = entry.config(**options)
+    saved = stored_config(metadata["lifter"], options, str(path))
     resizable = getattr(model, "resizable", ())
     for field in fields(saved):
         want, got = getattr(config, field.name), getattr(saved, field.name)
@@ -178,10 +174,12 @@ def _checked_config(model: Lifter, path: Path, metadata: Mapping[str, str]) -> A
     return saved
 
 
-def _options(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Return the options that the file's lifter was built with."""
-    config = json.loads(metadata["config"])
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
+def _options(path: Path, metadata: Mapping[str, str]) -> Any:
+    """Return the options that the file's lifter was built with, as the file holds them."""
+    try:
+        return parse_json(metadata["config"], f"{path}, config")
+    except FormatError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def read_reference(path: str | Path) -> dict[str, Tensor]:
@@ -194,19 +192,13 @@ def read_reference(path: str | Path) -> dict[str, Tensor]:
     path = Path(path)
     if path.suffix == ".safetensors":
         return _read_safetensors(path)[0]
-    if not path.is_file():
+    if not found_at(path, CheckpointError):
         raise CheckpointError(f"no weights at {path}")
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # torch reads or refuses it anyway
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} holds more than tensors, or is broken; it was refused and nothing in it was run. Wanted the file "
-            "that the authors' code saves: torch.save(model.state_dict(), path)"
-        ) from error
-    except (RuntimeError, OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path} is not a checkpoint, or is broken: {error}") from error
+        content = read_torch_file(path)
+    except CheckpointError as error:
+        wanted = "wanted the file that the authors' code saves: torch.save(model.state_dict(), path)"
+        raise CheckpointError(f"{error}; {wanted}") from error
     if isinstance(content, Mapping) and len(content) == 1 and isinstance(next(iter(content.values())), Mapping):
         (content,) = content.values()  # {"state_dict": {...}} and the like
     if not isinstance(content, Mapping) or not all(
@@ -217,15 +209,28 @@ def read_reference(path: str | Path) -> dict[str, Tensor]:
             f"{path}: wanted tensors by name, got {type(content).__name__} of {', '.join(kinds) or 'nothing'}; save "
             "the model's state_dict() alone"
         )
+    if odd := [name for name, value in content.items() if not _is_whole(value)]:
+        raise CheckpointError(
+            f"{path}: wanted plain tensors, as many numbers as their shapes say; got another: {odd[0]}"
+        )
     return dict(content)
+
+
+def _is_whole(tensor: Tensor) -> bool:
+    """Return whether a tensor is dense and holds as many numbers as its shape says, which may repeat one number."""
+    dense = tensor.layout is torch.strided and not tensor.is_quantized and tensor.device.type == "cpu"
+    return dense and tensor.nbytes <= tensor.untyped_storage().nbytes()
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors by name and the metadata of a safetensors file."""
-    if not path.is_file():
+    if not found_at(path, CheckpointError):
         raise CheckpointError(f"no weights at {path}")
     try:
+        check_readable(path, NETWORK)
         with safetensors.safe_open(path, "pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+    except FormatError as error:
+        raise CheckpointError(str(error)) from error
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"{path} is not a safetensors file, or is broken: {error}") from error

@@ -4,15 +4,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from poselift.errors import CheckpointError, RecipeError, did_you_mean
+from poselift.errors import CheckpointError, FormatError, RecipeError, SkeletonError, did_you_mean
 from poselift.lab.models import convformer, htnet, nanohtnet, posessm
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.outside import build_outside, outside_options
 from poselift.lab.models.reference import Reference, load_reference
 from poselift.lifters.outside import is_outside
+from poselift.records import record
 from poselift.skeleton import Skeleton, get_skeleton
+
+MOST_BLOCKS = 100
+"""Most blocks of a lifter that a file describes; the papers' have up to 8."""
+MOST_OPTION = 10_000
+"""Largest whole number among its options; the papers have layers of up to 1024 and windows of up to 351."""
+MOST_WEIGHTS = 100_000_000
+"""Most weights of a lifter that a file describes; the largest of the papers' has 4 million."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,78 @@ def build(name: str, **config: Any) -> Lifter:
     return entry.model(entry.config(**config))
 
 
+def stored_config(name: str, options: Any, where: str) -> Any:
+    """Return the config of one of our lifters from options that a file holds.
+
+    Args:
+        name: A key of `LIFTERS`.
+        options: What the file holds, in JSON's containers; options that are not in it have their defaults.
+        where: Name of the file, for the errors.
+
+    Raises:
+        CheckpointError: An option is unknown, of another type or out of range.
+    """
+    kind = _entry(name).config
+    try:
+        if not isinstance(options, dict):
+            raise FormatError(f"wanted them by name, got {type(options).__name__}")
+        given: dict[str, Any] = {field.name: field.default for field in fields(kind)} | options
+        if isinstance(given["skeleton"], str):
+            given["skeleton"] = get_skeleton(given["skeleton"])
+        return record(kind, given, f"{name}'s options")
+    except (FormatError, RecipeError, SkeletonError) as error:
+        raise CheckpointError(f"{where}: the options of {name} are broken: {error}") from error
+
+
+def build_stored(name: str, options: Any, where: str) -> Lifter:
+    """Build the lifter that a file describes; a lifter from elsewhere (`module:Class`) must be named by the user.
+
+    Args:
+        name: The lifter's name, as for `build`.
+        options: What the file holds; see `stored_config`.
+        where: Name of the file, for the errors.
+
+    Raises:
+        CheckpointError: An option is unknown, of another type or out of range, or the lifter would be huge.
+        RecipeError: The name is unknown.
+    """
+    if is_outside(name):
+        return build(name, **plain_options(options, where))
+    return _build_sized(_entry(name), stored_config(name, options, where), where)
+
+
+def _build_sized(entry: Entry, config: Any, where: str) -> Lifter:
+    """Build a lifter whose options nobody vouches for.
+
+    Raises:
+        CheckpointError: The lifter would be huge.
+    """
+    numbers = {field.name: value for field in fields(config) if type(value := getattr(config, field.name)) is int}
+    blocks = [value for name, value in numbers.items() if name.startswith("num_")]
+    if (
+        max(numbers.values()) > MOST_OPTION
+        or max(blocks) > MOST_BLOCKS
+        or len(getattr(config, "kernels", ())) > MOST_BLOCKS
+    ):
+        raise CheckpointError(f"{where}: wanted up to {MOST_BLOCKS} blocks, numbers up to {MOST_OPTION}, got {numbers}")
+    with torch.device("meta"):  # takes no memory
+        size = sum(value.numel() for value in entry.model(config).state_dict().values())
+    if size > MOST_WEIGHTS:
+        raise CheckpointError(f"{where}: wanted a lifter of up to {MOST_WEIGHTS:,} weights, got {size:,}")
+    return entry.model(config)
+
+
+def plain_options(options: Any, where: str) -> dict[str, Any]:
+    """Return options that a file holds for a lifter from elsewhere, with tuples in the place of lists.
+
+    Raises:
+        CheckpointError: The file holds no options by name.
+    """
+    if not isinstance(options, dict):
+        raise CheckpointError(f"{where}: wanted options by name, got {type(options).__name__}")
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+
+
 def options(name: str) -> dict[str, Any]:
     """Return every option of a lifter with its default; a skeleton is given by its name.
 
@@ -97,7 +178,9 @@ def from_reference(name: str, state_dict: Mapping[str, Tensor]) -> Lifter:
     if entry.reference is None:
         has = ", ".join(key for key, other in LIFTERS.items() if other.reference)
         raise CheckpointError(f"the authors of {name} have published no weights; weights can be imported for {has}")
-    return load_reference(name, entry.reference, lambda config: entry.model(entry.config(**config)), state_dict)
+    return load_reference(
+        name, entry.reference, lambda config: _build_sized(entry, entry.config(**config), "the weights"), state_dict
+    )
 
 
 def _entry(name: str) -> Entry:

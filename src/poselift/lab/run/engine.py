@@ -257,7 +257,7 @@ class Engine(ABC, Generic[D]):
                 if self.average is not None:
                     self.average.load_state_dict(state["average"])
                 self.step, self.meter.seconds, self._sums = state["step"], state["seconds"], state["seen"]
-            except (RuntimeError, ValueError, KeyError) as error:
+            except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
                 message = f"{self.out} holds a run of an older version of this lifter; use a new --out folder"
                 raise CheckpointError(message) from error
             self.folder.drop_after(self.step)

@@ -2,15 +2,19 @@
 
 import io
 import json
-import pickle
+import logging
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from poselift.errors import CheckpointError, OutputError
-from poselift.files import written_whole
+from poselift.errors import CheckpointError, FormatError, OutputError
+from poselift.files import found_at, parse_json, read_text, written_whole
+from poselift.lab.run.torch_file import read_torch_file
+
+logger = logging.getLogger(__name__)
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -49,16 +53,17 @@ class RunFolder:
             CheckpointError: The checkpoint is broken, or of another recipe.
         """
         checkpoint = self.path / "checkpoint.pt"
-        if not checkpoint.exists():
+        if not found_at(checkpoint, CheckpointError):
             self.remove("log.jsonl")
             self.write("recipe.json", json.dumps(self.recipe, indent=2) + "\n")
             return None
         try:
-            state = torch.load(checkpoint, map_location=device, weights_only=True)
-        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
-            message = f"{checkpoint} is not a checkpoint of poselift, or is broken; use a new --out folder"
+            state = read_torch_file(checkpoint, device)
+            recipe = parse_json(str(state.get("recipe", 0)), "its recipe") if isinstance(state, dict) else None
+        except (CheckpointError, FormatError) as error:
+            message = f"{checkpoint} is not a checkpoint of poselift, or is broken; use a new --out folder ({error})"
             raise CheckpointError(message) from error
-        if not isinstance(state, dict) or not is_same(json.loads(state.get("recipe", "0"))):
+        if not is_same(recipe):
             raise CheckpointError(f"{checkpoint} belongs to another recipe (see recipe.json); use a new --out folder")
         return state
 
@@ -92,11 +97,34 @@ class RunFolder:
                 raise OutputError(f"could not write to {self.path / 'log.jsonl'}: {error.strerror}") from error
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return the lines of the log; a last line that was only half written is left out."""
+        """Return the lines of the log; damaged lines, such as a last one that was half written, are left out.
+
+        Raises:
+            CheckpointError: The log cannot be read.
+        """
         path = self.path / "log.jsonl"
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+        try:
+            text = read_text(path, errors="replace") if found_at(path) else ""
+        except FormatError as error:
+            raise CheckpointError(f"{error}; use a new --out folder") from error
+        lines = text.splitlines()
+        kept = [content for line in lines if (content := _log_line(line)) is not None]
+        if len(kept) < len(lines):
+            logger.warning("%s: %d damaged lines are left out", path, len(lines) - len(kept))
+        return kept
 
     def drop_after(self, step: int) -> None:
         """Drop the lines of the log that were written after `step`, the checkpoint's step."""
         self.write("log.jsonl", "".join(json.dumps(line) + "\n" for line in self.lines() if line["step"] <= step))
+
+
+def _log_line(line: str) -> dict[str, Any] | None:
+    """Return the content of a line of the log: finite numbers by name, one of them the step; None for other lines."""
+    try:
+        content = parse_json(line, "a line")
+    except FormatError:
+        return None
+    if not isinstance(content, dict) or type(content.get("step")) is not int:
+        return None
+    finite = all(type(value) in (int, float) and math.isfinite(value) for value in content.values())
+    return content if finite else None

@@ -108,6 +108,8 @@ def is_recipe(stored: Any, recipe: RunRecipe) -> bool:
     groups = [
         field.name for field in dataclasses.fields(recipe) if dataclasses.is_dataclass(getattr(recipe, field.name))
     ]
+    if not all(isinstance(stored.get(name, {}), dict) for name in groups):
+        return False
     parts = {name: defaults[name] | stored.get(name, {}) for name in groups}
     return defaults | stored | parts == recipe_json(recipe)
 

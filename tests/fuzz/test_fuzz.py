@@ -1,0 +1,28 @@
+"""Damaged files of every kind are read or refused; none leaves as a traceback, whatever was damaged.
+
+A part of what benchmarks/fuzz.py tries with time and memory measured; POSELIFT_FUZZ sets the number of files a kind.
+"""
+
+import os
+
+import pytest
+from cases import try_case
+from seeds import all_seeds
+
+CASES = int(os.environ.get("POSELIFT_FUZZ", "100"))
+SEEDS = {seed.name: (seed, write) for seed, write in all_seeds()}
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_damage_is_refused_or_harmless(name, tmp_path):
+    seed, write = SEEDS[name]
+    write(tmp_path)
+    seed.read(tmp_path)
+    whole = (tmp_path / seed.file).read_bytes()
+    read = 0
+    for number in range(CASES):
+        try:
+            read += try_case(seed, tmp_path, whole, number)
+        except Exception as error:
+            raise AssertionError(f"{name}, case {number}: {type(error).__name__}: {error}") from error
+    assert read < CASES or name == "log", "nothing was damaged"  # a log is read without its damaged lines
