@@ -1,7 +1,7 @@
 """Files on disk: errors name the broken file and the reason, and no file is ever left half-written.
 
 Every reader opens its files here. A pipe or a device, which may have no end, is refused, and so is a file that asks for
-more memory than `poselift.limits` allows.
+more memory than `poselift.files.limits` allows.
 """
 
 import contextlib
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from poselift.errors import FormatError, OutputError, OutputExistsError, PoseliftError
-from poselift.limits import DOCUMENT, Limit
-from poselift.temporary import create_locked, delete_abandoned, temporary_path
+from poselift.files.limits import DOCUMENT, Limit
+from poselift.files.temporary import create_locked, delete_abandoned, temporary_path
 
 FILE, FOLDER, SPECIAL, NOTHING = "file", "folder", "special", ""
 """Kinds of things at a path."""
