@@ -43,7 +43,7 @@ def main() -> int:
     options = parser.parse_args()
     logging.disable()
     faults = cases = 0
-    print(f"{'kind':24}{'files':>7}{'read':>7}{'faults':>8}{'slowest s':>11}{'MiB':>6}")
+    print(f"{'kind':40}{'files':>7}{'read':>7}{'faults':>8}{'slowest s':>11}{'MiB':>6}")
     for seed, write in all_seeds():
         if options.only and seed.name not in options.only:
             continue
@@ -51,7 +51,7 @@ def main() -> int:
             result = in_child(seed, write, Path(folder), options)
         faults, cases = faults + len(result["faults"]), cases + options.cases
         print(
-            f"{seed.name:24}{options.cases:7}{result['read']:7}{len(result['faults']):8}{result['slowest']:11.2f}"
+            f"{seed.name:40.40}{options.cases:7}{result['read']:7}{len(result['faults']):8}{result['slowest']:11.2f}"
             f"{result['largest']:6.0f}", flush=True,
         )  # fmt: skip
         for kind, count in Counter(fault.partition(": ")[2] for fault in result["faults"]).most_common():

@@ -64,3 +64,9 @@ def test_how_to_install_a_part_is_said_in_one_place():
     source = Path(errors.__file__).parent
     saying = {path.name for path in source.rglob("*.py") if re.search("pip install.*poselift", path.read_text("utf-8"))}
     assert saying == {"errors.py"}
+
+
+def test_names_of_a_million_letters_are_compared_by_their_beginning():
+    assert errors.did_you_mean("nosee" + "x" * 10**7, ["eye", "nose"]) == "known: eye, nose"
+    assert errors.did_you_mean("nosee", ["eye", "nose"]) == "did you mean 'nose'?"
+    assert errors.did_you_mean("b", [f"name {n}" for n in range(100_000)]).endswith("name 499")

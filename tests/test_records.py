@@ -1,6 +1,6 @@
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -19,6 +19,14 @@ class Tree:
     leaf: Leaf | None
     counts: dict[str, int]
     free: Any
+
+
+@dataclass(frozen=True)
+class Options:
+    kind: Literal["a", "b"]
+    rates: tuple[float, float]
+    on: bool
+    leaf: Leaf
 
 
 GOOD = {"leaf": {"number": 2, "names": ["a", "b"]}, "counts": {"frames": 3}, "free": [None, {"x": 1}]}
@@ -49,3 +57,12 @@ def test_a_dataclass_comes_back_from_json():
 def test_what_does_not_fit_is_named(content, message):
     with pytest.raises(FormatError, match=message):
         record(Tree, content, "a tree")
+
+
+def test_choices_pairs_and_flags():
+    leaf = Leaf(1.0, ())
+    good = {"kind": "b", "rates": [0.1, 0], "on": False, "leaf": leaf}
+    assert record(Options, good, "options") == Options("b", (0.1, 0), False, leaf)
+    for wrong in ({"kind": "c"}, {"kind": []}, {"rates": [0.1]}, {"rates": [1, 2, 3]}, {"rates": ["a", 1]}, {"on": 0}):
+        with pytest.raises(FormatError, match=f"wanted {next(iter(wrong))} as"):
+            record(Options, good | wrong, "options")

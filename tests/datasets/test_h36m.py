@@ -205,6 +205,7 @@ MPII = {"num_joints": 16, "keypoints_symmetry": [[3, 4, 5, 13, 14, 15], [0, 1, 2
     [
         (without, "wanted 'metadata' with num_joints and keypoints_symmetry, got None"),
         (metadata(keypoints_symmetry=None), "two lists"),
+        (metadata(num_joints=float("inf")), "wanted a number of joints and two lists"),
         (metadata(keypoints_symmetry=[[1, 2, 3, 14, 15, 16], [4, 5, 6, 11, 12, 13]]), "in no order we read"),
         (metadata(layout_name="coco"), "calls itself coco and has the left and right of h36m"),
         (metadata(**MPII), "16 joints of MPII"),
@@ -213,6 +214,21 @@ MPII = {"num_joints": 16, "keypoints_symmetry": [[3, 4, 5, 13, 14, 15], [0, 1, 2
 def test_metadata_that_do_not_fit(tmp_path, archives, change, message):
     archives.write_h36m(tmp_path, people={"S9": {"Eating": 3}})
     rewrite(tmp_path, archives, "data_2d_h36m_gt.npz", change)
+    with pytest.raises(DatasetError, match=message):
+        load_h36m(tmp_path, subjects="S9")
+
+
+@pytest.mark.parametrize(
+    ("joints", "message"),
+    [
+        ([[1.0], [1.0, 2.0]], "wanted an array, got lists that make none"),
+        (np.full((3, 32, 3), 1e300), "NaN, infinite or too large"),
+        (np.full((3, 32, 3), 1e30, np.float32), "thighs of S9"),
+    ],
+)
+def test_joints_that_make_no_sense(tmp_path, archives, joints, message):
+    archives.write_h36m(tmp_path, people={"S9": {"Eating": 3}})
+    archives.save(tmp_path / "data_3d_h36m.npz", positions_3d={"S9": {"Eating": joints}})
     with pytest.raises(DatasetError, match=message):
         load_h36m(tmp_path, subjects="S9")
 

@@ -89,6 +89,8 @@ def test_an_archive_with_everything(tmp_path, xyz):
         ({"xyz": None}, "lacks xyz"),
         ({"fps": None}, "lacks fps"),
         ({"image_size": None}, "lacks image_size"),
+        ({"image_size": [np.inf, 1080]}, r"image_size: wanted \(width, height\) in pixels, got \[inf, 1080"),
+        ({"image_size": [0, 1080]}, "image_size: wanted"),
         ({"skeleton": None}, "lacks skeleton_2d"),
         ({"R": np.eye(3)}, "lacks t"),
         ({"skeleton": "H36M"}, "skeleton: unknown skeleton 'H36M'"),

@@ -7,8 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from poselift.errors import FormatError, OutputError, OutputExistsError
-from poselift.files import check_free, check_no_input, result_name, written_whole
+from poselift.errors import DatasetError, FormatError, OutputError, OutputExistsError
+from poselift.files import (
+    FILE,
+    FOLDER,
+    NOTHING,
+    SPECIAL,
+    check_free,
+    check_no_input,
+    files_in,
+    found_at,
+    opened,
+    read_json,
+    read_text,
+    result_name,
+    sha256_of,
+    written_whole,
+)
+from poselift.files.limits import VARIABLE
 
 
 def test_the_file_appears_when_the_block_ends_and_nothing_else_does(tmp_path):
@@ -190,3 +206,94 @@ def test_the_file_has_the_mode_of_any_other(tmp_path):
     (tmp_path / "plain").touch()
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours", "plain")]
     assert modes[0] == modes[1]
+
+
+def test_what_is_at_a_path(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "dangling").symlink_to("none")
+    wanted = {"file": FILE, "link": FILE, ".": FOLDER, "none": NOTHING, "dangling": NOTHING, "file/below": NOTHING}
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        wanted |= {"pipe": SPECIAL, "/dev/zero": SPECIAL}
+    assert {name: found_at(tmp_path / name) for name in wanted} == wanted
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "n/" * 3000, "a\0b", "loop"])
+def test_names_that_cannot_be_looked_at(tmp_path, name):
+    (tmp_path / "loop").symlink_to("loop")
+    path = tmp_path / name
+    for ask in (found_at, read_text, read_json, sha256_of):
+        with pytest.raises(FormatError, match="cannot look at .*check the name"):
+            ask(path)
+    with pytest.raises(DatasetError, match="cannot look at"):
+        found_at(path, DatasetError)
+    with pytest.raises(OutputError, match="cannot look at"), written_whole(path):
+        raise AssertionError("the block must not run")
+    check_no_input(tmp_path / "out", [path])
+    assert result_name(path)
+
+
+def test_files_of_a_folder(tmp_path):
+    for name in ("b.npz", "a.npz", "a.csv"):
+        (tmp_path / name).touch()
+    assert [file.name for file in files_in(tmp_path, "*.npz", "*.json")] == ["a.npz", "b.npz"]
+    assert files_in(tmp_path / "none", "*") == files_in(tmp_path / "a.csv", "*") == []
+    with pytest.raises(DatasetError, match="cannot look into"):
+        files_in(tmp_path / ("n" * 300), "*", refuse=DatasetError)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices are POSIX")
+def test_what_is_no_file_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path, message in (
+        (tmp_path / "pipe", "pipe or device"),
+        (Path("/dev/zero"), "pipe or device"),
+        (tmp_path, "folder"),
+    ):
+        with pytest.raises(FormatError, match=f"cannot read .*{message}"), opened(path):
+            raise AssertionError("the block must not run")
+
+
+def test_files_that_are_too_large(tmp_path, monkeypatch):
+    (tmp_path / "a.json").write_text("[" + " " * 2000 + "]")
+    assert read_json(tmp_path / "a.json") == []
+    monkeypatch.setenv(VARIABLE, "0.000001")
+    with pytest.raises(FormatError, match="the limit for text and JSON files"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="files without a size are Linux's")
+def test_files_whose_size_is_not_known_are_limited_too(monkeypatch):
+    assert "VmPeak" in read_text(Path("/proc/self/status"))
+    monkeypatch.setenv(VARIABLE, "0.0000001")
+    with pytest.raises(FormatError, match="the limit for text"):
+        read_text(Path("/proc/self/status"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("7" * 5000, "more than 308 digits"),
+        (f"[1, -{'9' * 309}]", "more than 308 digits"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ('{"a": ', "broken JSON .* line 1, column 7"),
+    ],
+)
+def test_broken_json(tmp_path, text, message):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(FormatError, match=f"a.json.*{message}"):
+        read_json(tmp_path / "a.json")
+
+
+def test_numbers_of_json(tmp_path):
+    text = f"[{'9' * 308}, 0.{'3' * 500}, 1e999]"
+    (tmp_path / "a.json").write_text(text)
+    assert read_json(tmp_path / "a.json") == [int("9" * 308), 1 / 3, float("inf")]
+
+
+def test_text_with_any_line_ends_and_a_mark(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\r\nb\rc\n\xff")
+    assert read_text(tmp_path / "a.txt", errors="replace") == "a\nb\nc\n\ufffd"
+    with pytest.raises(FormatError, match="byte 7 is not UTF-8"):
+        read_text(tmp_path / "a.txt")

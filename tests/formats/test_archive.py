@@ -1,6 +1,7 @@
 """Archives of pickles: all that numpy writes is read, nothing else is run."""
 
 import io
+import os
 import pickle
 import struct
 import sys
@@ -336,3 +337,49 @@ def test_a_missing_file_says_where_the_owner_gives_it(tmp_path):
         read_archive(tmp_path / "a.npz", owner="example.org")
     with pytest.raises(MissingData):
         read_archive(tmp_path)
+
+
+MEMORY = {
+    "a place in the memo": (b"N\x94r\xff\xff\xff\x0f.", "remembers object 268435455 of 2"),
+    "a place in text": (b"Np99999999\n.", "remembers object 99999999 of 1"),
+    "bytes that are not there": (b"\x8e" + (1 << 40).to_bytes(8, "little") + b"ab.", "expected 1099511627776 bytes"),
+    "text that is not there": (b"X\xff\xff\xff\x7fab.", "expected 2147483647 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", MEMORY)
+def test_a_small_pickle_that_asks_for_much_memory_is_refused_before_it_is_read(tmp_path, name):
+    stream, message = MEMORY[name]
+    with pytest.raises(DatasetError, match=rf"a\.npz is damaged .*{message}"):
+        read_archive(write(tmp_path / "a.npz", stream))
+
+
+def test_objects_that_are_referred_to_again_and_again(tmp_path):
+    """Forty lists of two references each: a million million objects where they are written out."""
+    value = [1.0]
+    for _ in range(40):
+        value = [value, value]
+    path = write(tmp_path / "a.npz", dumps(boxed(value), 4, "numpy.core"))
+    with pytest.raises(DatasetError, match="more than 20,000,000 objects"):
+        read_archive(path)
+    shared = [[1.0, 2.0]] * 3
+    assert read_archive(write(tmp_path / "b.npz", dumps(boxed(shared), 4, "numpy.core")))["data"] == shared
+
+
+def test_an_archive_that_grows_too_much(tmp_path, monkeypatch):
+    np.savez_compressed(tmp_path / "a.npz", data=np.zeros(1 << 18), more=np.ones(3))
+    monkeypatch.setenv("POSELIFT_LIMITS", "0.01")
+    with pytest.raises(
+        DatasetError, match=r"data\.npy has 2 MiB; the limit for arrays that are compressed .* is 1 MiB"
+    ):
+        read_archive(tmp_path / "a.npz")
+    assert read_archive(tmp_path / "a.npz", only=["more"])["more"].sum() == 3
+
+
+def test_what_is_no_file(tmp_path):
+    with pytest.raises(MissingData, match="cannot look at"):
+        read_archive(tmp_path / ("n" * 300))
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "a.npz")
+        with pytest.raises(DatasetError, match="pipe or device"):
+            read_archive(tmp_path / "a.npz")

@@ -318,3 +318,16 @@ def test_another_program_agrees_on_a_real_file(shared):
     assert len(ours.xyz) == 344
     order = [ours.joints.index(name) for name in theirs.data["names"].tolist()]
     np.testing.assert_allclose(ours.xyz[:, order], xyz, atol=1e-3)
+
+
+def test_a_figure_of_a_million_joints_is_refused_at_once(tmp_path):
+    joint = "JOINT a\n{\nOFFSET 0 0 0\nCHANNELS 0\n}\n"
+    (tmp_path / "a.bvh").write_text("HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 0\n" + joint * 30_000)
+    with pytest.raises(FormatError, match=r"a\.bvh:10004: wanted up to 2000 joints, got more"):
+        read_bvh(tmp_path / "a.bvh")
+
+
+def test_a_frame_time_of_next_to_nothing(arm):
+    arm.write_text(ARM.replace("0.033333", "1e-320"))
+    with pytest.raises(FormatError, match="wanted a positive frame time"):
+        read_bvh(arm)

@@ -103,3 +103,12 @@ def test_tables_that_lack_something(file: Path, text: str, error: type[Exception
     file.write_text(text)
     with pytest.raises(error, match=message):
         read_keypoints_file(file, fps=30)
+
+
+def test_tables_of_absurd_columns(file: Path) -> None:
+    file.write_text(",".join(f"c{n}" for n in range(6000)) + "\n" + ",".join(["1"] * 6000))
+    with pytest.raises(FormatError, match="wanted up to 5000 columns, got 6000"):
+        read_keypoints_file(file)
+    file.write_text("_" * 100_000 + ",x" + "1" * 5000 + "\n1,2\n")
+    with pytest.raises(FormatError, match="no columns of joints"):
+        read_keypoints_file(file)

@@ -14,13 +14,15 @@ import numpy as np
 
 Rng = np.random.Generator
 
+LONGEST = 2_000_000
+"""Bytes of a damaged file: what is small may not ask for much."""
 EXTREMES: tuple[Any, ...] = (
     0, -1, 1, 255, 2**31, 2**53, 2**63, 2**64, 10**11, 10**18, 10**300, -(10**12), 0.5, 1e-308, 1e39, 1e308, -1e308,
     float("nan"), float("inf"), float("-inf"),
 )  # fmt: skip
 OTHERS: tuple[Any, ...] = (
     None, True, False, [], {}, "", "x", "ä\u0000", "x" * 5000, [[]], [None], [1, [2]], {"a": {}}, "../..", "os:system",
-    "H36M_17", "COCO_17", "1e999", [[0, 0, 0]] * 50,
+    "H36M_17", "COCO_17", "1e999", [[0, 0, 0]] * 50, "_" * 50000 + "x", "." + "1" * 50000 + "x", "7" * 5000,
 )  # fmt: skip
 NUMBERS = (
     *("0", "-1", "1", "2147483648", "1e11", "1e39", "1e308", "1e999", "-1e308", "1e-400", "nan", "inf", "-inf"),
@@ -40,7 +42,7 @@ def mutate(data: bytes, kind: str, rng: Rng) -> bytes:
     """One damaged copy of a file of a kind, a name in `WAYS`."""
     ways = WAYS[kind]
     for _ in range(int(rng.integers(1, 4))):
-        data = ways[int(rng.integers(len(ways)))](data, rng)
+        data = ways[int(rng.integers(len(ways)))](data, rng)[:LONGEST]
         if rng.random() < 0.6:
             break
     return data
@@ -106,7 +108,21 @@ def lines(data: bytes, rng: Rng) -> bytes:
         found[first] = b"{" * 3000 if rng.random() < 0.5 else b""
     else:
         words = re.split(rb"([\s,]+)", found[first])
-        words[int(rng.integers(len(words)))] = pick((b"", b"#", b'"', b"{", b"}", b"\x00", b"x" * 300, b"\xff"), rng)
+        words[int(rng.integers(len(words)))] = pick(
+            (
+                b"",
+                b"#",
+                b'"',
+                b"{",
+                b"}",
+                b"\x00",
+                b"x" * 300,
+                b"\xff",
+                b"_" * 50000 + b"x",
+                b"." + b"1" * 50000 + b"x",
+            ),
+            rng,
+        )
         found[first] = b"".join(words)
     return b"\n".join(found)
 

@@ -90,3 +90,18 @@ def test_files_that_are_no_cards_are_refused(tmp_path, content):
 @pytest.mark.parametrize(("out_frames", "delay"), [((4,), 0), ((1, 2), 2), ((0,), 4)])
 def test_delay_is_what_the_newest_pose_waits_for(out_frames, delay):
     assert dataclasses.replace(CARD, out_frames=out_frames).delay == delay
+
+
+def test_what_is_no_card_at_all(tmp_path):
+    path = tmp_path / "card.json"
+    with pytest.raises(CheckpointError, match="no card at"):
+        Card.read(path)
+    path.write_text('{"name": ' + "[" * 100_000)
+    with pytest.raises(CheckpointError, match="not a card: .*nested too deeply"):
+        Card.read(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(CheckpointError, match="not a card: .*a folder"):
+        Card.read(path)
+    with pytest.raises(CheckpointError, match="not a card: cannot look at"):
+        Card.read(tmp_path / ("n" * 300))

@@ -44,10 +44,10 @@ def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
         OutputError: The folder cannot be written, the disk is full, the name is too long, or `path` is a device.
     """
     path = Path(path)
+    check_free(path, overwrite=overwrite)
     temporary = temporary_path(path)
     lock: int | None = None
     try:
-        check_free(path, overwrite=overwrite)
         if path.exists() and not path.is_file():
             raise OutputError(f"{path} is a device or a pipe, and would be replaced by a file; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)

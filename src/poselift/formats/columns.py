@@ -58,6 +58,7 @@ _INDEX = ("", "unnamed: 0", "index")
 _ENDS = {name: axis for axis, names in AXES.items() for name in names} | dict.fromkeys(_UNUSED, "unused")
 _END = re.compile(r"(.*?)[\s_.:\-]*\(?(" + "|".join(sorted(_ENDS, key=len, reverse=True)) + r")\)?", re.IGNORECASE)
 _START = re.compile(r"(" + "|".join(sorted(_ENDS, key=len, reverse=True)) + r")[\s_.:\-]*(\d+)", re.IGNORECASE)
+_LONGEST_COLUMN = 100
 _NUMBERED = re.compile(r"(?:kp|kpt|keypoint|landmark|lm|joint|point|j|p)?[\s_.\-]*(\d+)", re.IGNORECASE)
 _log = logging.getLogger("poselift")
 
@@ -212,6 +213,8 @@ def _wide(table: Table, claimed: Skeleton | None) -> Rows:
 
 def _joint_column(column: str) -> tuple[str | int | None, str | None]:
     """Return joint and axis of a column; (None, None) for a column that is no joint's."""
+    if len(column) > _LONGEST_COLUMN:
+        return None, None
     if match := _START.fullmatch(column):
         return int(match[2]), _ENDS[match[1].lower()]
     match = _END.fullmatch(column)

@@ -18,7 +18,7 @@ from poselift.track import Ids, track_people
 _NUMBER = re.compile(r"[0-9]+")
 _ENDING = re.compile(r"\.(jp2|jpg2|mp4|m4v|3gp|mp2|mpeg[24]|m2ts|cr[23]|rw2|sr2)$", re.IGNORECASE)
 """Endings of pictures and videos that hold a digit, which is no frame number."""
-_TIME = re.compile(r"[+-]?\d*\.\d*[1-9]\d*")
+_TIME = re.compile(r"[+-]?\d*\.(?=0*[1-9])\d*")
 _NUMBERS = ("frame_id", "frame_index", "frame", "frame_number", "frame_num", "frameId", "image_id", "image_name")
 """What the number of a frame is called."""
 

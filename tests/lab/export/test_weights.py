@@ -201,6 +201,49 @@ def test_our_weights_load_strictly(model, tmp_path, config, message):
         load_weights(path)
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("{", "config is broken JSON"),
+        ("[1]", "wanted them by name, got list"),
+        ('{"depth": 3}', "unknown fields depth"),
+        ('{"width": "wide"}', "wanted width as int"),
+        ('{"width": 24.5}', "wanted width as int"),
+        ('{"dropout": NaN}', "wanted dropout as float"),
+        ('{"drop_path": [0.1]}', "wanted drop_path as tuple"),
+        ('{"skeleton": "H36M_16"}', "unknown skeleton"),
+        ('{"width": 0}', "width"),
+        ('{"num_blocks": 1000000000}', "wanted up to 100 blocks"),
+        ('{"width": 24000000000000000000000}', "numbers up to 10000"),
+        ('{"width": 7992, "mlp_width": 9000}', "wanted a lifter of up to 100,000,000 weights"),
+        ("7" * 5000, "more than 308 digits"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_options_that_a_file_makes_up(model, tmp_path, config, message):
+    path = tmp_path / "odd.safetensors"
+    metadata = {"lifter": "htnet", "config": config, "part": "whole"}
+    safetensors.torch.save_file(model.state_dict(), path, metadata)
+    with pytest.raises(CheckpointError, match=message):
+        load_weights(path)
+    if "wanted up to" not in message and "numbers up to" not in message and "lifter of up to" not in message:
+        with pytest.raises(CheckpointError, match=message):
+            load_initial(model, path)
+
+
+@pytest.mark.parametrize("recipe", [{}, {"lifter": 3}, {"lifter": "htnet"}, {"lifter": "htnet", "model": {"depth": 1}}])
+def test_recipes_that_a_card_makes_up(recipe):
+    with pytest.raises(CheckpointError, match="the recipe on the card"):
+        sizes_of(recipe)
+
+
+def test_weights_that_hold_fewer_numbers_than_their_shapes_say(theirs, tmp_path):
+    name = next(key for key, value in theirs.items() if value.ndim == 2)
+    torch.save(theirs | {name: torch.zeros(1).expand(10**6, 10**6)}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=f"wanted plain tensors.*{name}"):
+        read_reference(tmp_path / "a.pth")
+
+
 def test_a_file_does_not_decide_what_is_imported(model, tmp_path, monkeypatch):
     """The weights and the card's recipe name a class in the working folder; it runs when the user names it too."""
     code = "from pathlib import Path\nfrom poselift.lab.models.htnet import HTNet, HTNetConfig\n"

@@ -68,6 +68,35 @@ def test_the_log_forgets_what_the_checkpoint_does_not_know(folder):
     assert folder.lines() == [{"step": 1}, {"step": 2}]
 
 
+DAMAGED = (
+    b'{"step": 2.5, "loss_mm": 1}', b'{"step": 3, "loss_mm": "x"}', b'{"step": 3, "loss_mm": NaN}', b'{"loss_mm": 3}',
+    b"[1]", b"3", b"\xff\xfe", b'{"step": ' + b"7" * 5000 + b"}", b"[" * 100_000, b'{"step": true}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", DAMAGED)
+def test_a_damaged_line_of_the_log_is_left_out(folder, line, caplog):
+    folder.log({"step": 1, "loss_mm": 2.5})
+    with (folder.path / "log.jsonl").open("ab") as log:
+        log.write(line + b"\n")
+    folder.log({"step": 3, "loss_mm": 2})
+    assert folder.lines() == [{"step": 1, "loss_mm": 2.5}, {"step": 3, "loss_mm": 2}]
+    assert "log.jsonl: 1 damaged lines are left out" in caplog.text
+
+
+def test_a_log_that_is_no_file(folder):
+    (folder.path / "log.jsonl").mkdir()
+    with pytest.raises(CheckpointError, match="a folder.*new --out folder"):
+        folder.lines()
+
+
+@pytest.mark.parametrize("recipe", ["{", "7" * 5000, "[" * 100_000, "0", '"x"', 3])
+def test_a_checkpoint_whose_recipe_is_broken(folder, recipe):
+    torch.save({"recipe": recipe, "step": 2}, folder.path / "checkpoint.pt")
+    with pytest.raises(CheckpointError, match="new --out folder"):
+        folder.open(CPU, same)
+
+
 def test_a_process_that_does_not_write_leaves_the_folder_alone(folder):
     folder.save({"step": 2})
     folder.log({"step": 2})
