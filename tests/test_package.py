@@ -68,7 +68,6 @@ OUTSIDE_IN_FUNCTIONS = {
     "prepare.normalize": {"torch"},
     "lifters.onnx": {"onnxruntime"},
     "datasets.own": {"pyarrow"},
-    "formats.order": {"scipy"},
     "track": {"scipy"},
     "detect.video": {"av"},
     "detect.mediapipe": {"mediapipe"},
