@@ -197,10 +197,13 @@ def _gains(distances: np.ndarray, expected: np.ndarray) -> np.ndarray:
 def _distances(frames: np.ndarray) -> np.ndarray:
     """(K, K) mean distance of each two joints over the frames that show both; NaN where none does."""
     x, y = frames[..., 0], frames[..., 1]
-    apart = np.sqrt((x[:, :, None] - x[:, None]) ** 2 + (y[:, :, None] - y[:, None]) ** 2)  # hypot takes 7 times as long
+    # hypot takes 7 times as long
+    apart = np.sqrt((x[:, :, None] - x[:, None]) ** 2 + (y[:, :, None] - y[:, None]) ** 2)
     both = np.isfinite(apart)
     count = both.sum(0)
-    return np.divide(np.where(both, apart, 0).sum(0, dtype=np.float64), count, out=np.full(count.shape, np.nan), where=count > 0)
+    return np.divide(
+        np.where(both, apart, 0).sum(0, dtype=np.float64), count, out=np.full(count.shape, np.nan), where=count > 0
+    )
 
 
 def _likeness(distances: np.ndarray, figure: np.ndarray, pairs: np.ndarray) -> float:
