@@ -38,3 +38,15 @@ def test_clear_perspective_is_a_reason(stroll, exchanged, monkeypatch):
     assert perspective.exchanged(wrong, None) == []
     monkeypatch.setattr(perspective, "log_odds", lambda keypoints, lifter: -2.4)
     assert perspective.exchanged(wrong, lifter) == []
+
+
+@pytest.mark.skipif(not shipped_lifters(), reason="no weights")
+def test_frames_before_anyone_is_seen_are_passed_over(stroll):
+    lifter = load_lifter(threads=1)
+    keypoints = stroll().keypoints
+    nobody = np.full((500, 17, 2), np.nan)
+    late = keypoints.with_frames(np.concatenate([nobody, keypoints.xy]), None, keypoints.fps)
+    assert perspective.log_odds(late, lifter) == perspective.log_odds(keypoints, lifter)
+    brief = keypoints.with_frames(np.concatenate([keypoints.xy[:19], nobody]), None, keypoints.fps)
+    assert perspective.log_odds(brief, lifter) == 0
+    assert perspective.log_odds(keypoints.with_frames(nobody, None, 50.0), lifter) == 0

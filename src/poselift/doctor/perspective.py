@@ -29,8 +29,11 @@ def exchanged(keypoints: Keypoints2D, lifter: Lifter | None) -> list[str]:
 
 
 def log_odds(keypoints: Keypoints2D, lifter: Lifter) -> float:
-    """Return the log odds that left and right are correct, from lifting the clip as it is and with sides exchanged."""
-    if len(keypoints) < FEWEST_FRAMES:
+    """Return the log odds that left and right are correct, from lifting the clip as it is and with sides exchanged.
+
+    They are 0 where fewer than `FEWEST_FRAMES` of the frames that are lifted show a joint.
+    """
+    if not keypoints.seen.any() or _first(keypoints).seen.any(1).sum() < FEWEST_FRAMES:
         return 0.0
     return float(np.dot(WEIGHTS, features(keypoints, lifter)))
 
@@ -49,8 +52,9 @@ def features(keypoints: Keypoints2D, lifter: Lifter) -> np.ndarray:
 
 
 def _first(keypoints: Keypoints2D) -> Keypoints2D:
-    frames = slice(0, _MOST_FRAMES)
-    scores = keypoints.confidence
+    """Return the first frames, from the first that shows a joint."""
+    start, scores = int(keypoints.seen.any(1).argmax()), keypoints.confidence
+    frames = slice(start, start + _MOST_FRAMES)
     return keypoints.with_frames(keypoints.xy[frames], None if scores is None else scores[frames], keypoints.fps)
 
 
