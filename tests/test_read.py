@@ -76,8 +76,8 @@ def test_a_video_goes_to_the_detector(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("given", [{"skeleton": COCO_17}, {"fps": 25}])
-def test_a_video_s_skeleton_and_rate_are_not_to_be_named(given):
+@pytest.mark.parametrize("given", [{"skeleton": COCO_17}, {"fps": 25}, {"image_size": (9, 9)}, {"frame_step": 2}])
+def test_what_a_video_holds_is_not_to_be_given(given):
     with pytest.raises(FormatError, match="is a video: .*leave out --skeleton and --fps"):
         read_keypoints("clip.mp4", **given)
 

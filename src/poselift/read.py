@@ -22,6 +22,8 @@ def read_keypoints(
     *,
     skeleton: Skeleton | str | None = None,
     fps: float | None = None,
+    image_size: tuple[int, int] | None = None,
+    frame_step: float | None = None,
     model: str | Path | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Keypoints2D, ...]:
@@ -31,6 +33,9 @@ def read_keypoints(
         path: A video (needs the `video` extra); a folder of OpenPose JSON; or an npz, csv or json of keypoints.
         skeleton: Joint order of the file; identified from the file when None. Not for videos.
         fps: Frames per second, for files that do not say. Not for videos.
+        image_size: (width, height) of the picture in pixels, for files that do not say. Not for videos.
+        frame_step: By how much the frame numbers of a file grow from one frame to the next, where that is not 1. Not
+            for videos.
         model: Path of the detector's model, where the installed detector needs one (videos on Python 3.13).
         progress: Called with (frames done, frames in all or None) while a video is read.
 
@@ -45,9 +50,12 @@ def read_keypoints(
     """
     path = Path(path)
     if not is_video(path):
-        return read_keypoints_file(path, skeleton=skeleton, fps=fps)
-    if skeleton is not None or fps is not None:
-        raise FormatError(f"{path} is a video: its skeleton and frame rate are known; leave out --skeleton and --fps")
+        return read_keypoints_file(path, skeleton=skeleton, fps=fps, image_size=image_size, frame_step=frame_step)
+    if any(given is not None for given in (skeleton, fps, image_size, frame_step)):
+        raise FormatError(
+            f"{path} is a video: its skeleton, frame rate and size are known; leave out --skeleton and --fps, "
+            "--image-size and --frame-step"
+        )
     from poselift.detect import detect_video  # the detector is heavy and optional
 
     return detect_video(path, model=None if model is None else Path(model), progress=progress)

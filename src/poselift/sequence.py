@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import ShapeError, SkeletonError, check_kind
+from poselift.errors import PoseliftError, ShapeError, SkeletonError, check_kind
 from poselift.geometry.camera import Camera
 from poselift.skeleton import Skeleton, get_skeleton
+
+LOWEST_FPS, HIGHEST_FPS = 0.1, 10_000.0
+"""Limits of frame rates in frames per second. Rates beyond them are mistakes: a clip that is resampled would have more
+frames than memory holds, or all alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +51,7 @@ class Keypoints2D:
                     "confidence must be between 0 and 1 (NaN counts as 0); got negative or infinite values"
                 )
             object.__setattr__(self, "confidence", np.nan_to_num(confidence, nan=0.0))
-        _check_fps(self.fps)
+        check_fps(self.fps)
         if self.image_size is not None and min(self.image_size) <= 0:
             raise ShapeError(f"wanted a positive image size (width, height), got {self.image_size}")
 
@@ -127,7 +131,7 @@ class Poses3D:
         if not np.isfinite(xyz).all():
             raise ShapeError(f"poses hold {int((~np.isfinite(xyz)).sum())} NaN or infinite values")
         object.__setattr__(self, "xyz", xyz)
-        _check_fps(self.fps)
+        check_fps(self.fps)
         if self.frame not in FRAMES:
             raise ShapeError(f"wanted the frame of poses as one of {', '.join(FRAMES)}, got {self.frame!r}")
         for name, shape, kind in (
@@ -211,9 +215,23 @@ def _frames(array: np.ndarray, name: str, skeleton: Skeleton, channels: int) -> 
     return np.ascontiguousarray(array, np.float32)
 
 
-def _check_fps(fps: float) -> None:
-    if not (np.isfinite(fps) and fps > 0):
-        raise ShapeError(f"wanted a positive frame rate, got fps={fps}")
+def check_fps(fps: float, source: str = "", *, advice: str = "", error: type[PoseliftError] = ShapeError) -> None:
+    """Refuse a frame rate that is no number between `LOWEST_FPS` and `HIGHEST_FPS`.
+
+    Args:
+        fps: Frames per second.
+        source: Name of the file that says it, for the message.
+        advice: What to do, for the end of the message.
+        error: Class of the error.
+
+    Raises:
+        PoseliftError: The rate is outside of these limits, or NaN; of the class `error`.
+    """
+    if not LOWEST_FPS <= fps <= HIGHEST_FPS:
+        raise error(
+            f"{source}{': ' * bool(source)}wanted a frame rate from {LOWEST_FPS:g} to {HIGHEST_FPS:,g} frames per "
+            f"second, got {fps:g}{'; ' * bool(advice)}{advice}"
+        )
 
 
 def expect_keypoints(value: object) -> None:

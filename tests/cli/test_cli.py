@@ -74,6 +74,26 @@ def test_lift_writes_every_format_and_says_so(clip, tmp_path, capsys):
     assert "clip.npz" in (out / "clip.html").read_text()  # the page is titled by what was lifted
 
 
+def test_shares_of_a_picture_and_numbers_of_every_fifth_frame(clip, tmp_path, capsys):
+    """The errors name the flags that help."""
+    (person,) = read_keypoints(clip)
+    entries = [
+        {"image_id": 5 * number, "keypoints": np.c_[xy / person.image_size, scores].ravel().tolist()}
+        for number, (xy, scores) in enumerate(zip(*person.filled(), strict=True))
+    ]
+    file = tmp_path / "in" / "list.json"
+    file.write_text(json.dumps(entries))
+    flags = ["lift", file, "-o", tmp_path / "out", "--fps", person.fps]
+    assert run(*flags) == 1
+    assert_error(capsys, "--frame-step 5,")
+    assert run(*flags, "--frame-step", 5) == 1
+    assert_error(capsys, "--image-size WIDTH HEIGHT")
+    assert run(*flags, "--frame-step", 5, "--image-size", *person.image_size) == 0
+    assert run("lift", clip, "-o", tmp_path / "out") == 0
+    same, wanted = (read_poses(tmp_path / "out" / f"{name}.npz") for name in ("list", "clip"))
+    np.testing.assert_allclose(same.xyz, wanted.xyz, atol=1e-3)
+
+
 def test_formats_can_be_chosen(clip, tmp_path):
     assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz", "json") == 0
     assert names(tmp_path / "out") == ["clip.json", "clip.npz"]

@@ -198,14 +198,22 @@ def test_a_card_does_not_decide_what_is_imported(tmp_path, monkeypatch):
     from poselift.cli.cards import _check_sizes
     from poselift.lifters.load import shipped_cards
 
-    (tmp_path / "named_by_a_card.py").write_text("from pathlib import Path\nPath('RAN').touch()\nclass Net: ...\n")
+    code = "from pathlib import Path\nfrom poselift.lab.models.htnet import HTNet, HTNetConfig\n"
+    code += "Path('RAN').touch()\nclass Net(HTNet):\n"
+    code += "    def __init__(self, **options):\n        super().__init__(HTNetConfig(**options))\n"
+    (tmp_path / "named_by_a_card.py").write_text(code)
     monkeypatch.chdir(tmp_path)
-    card = shipped_cards()[0]
-    training = dataclasses.replace(card.training, recipe=card.training.recipe | {"lifter": "named_by_a_card:Net"})
-    checks = _check_sizes(dataclasses.replace(card, training=training))
+    card, name = shipped_cards()[0], "named_by_a_card:Net"
+    recipe = card.training.recipe | {"lifter": name, "model": {}}
+    card = dataclasses.replace(card, training=dataclasses.replace(card.training, recipe=recipe))
+    checks = _check_sizes(card, None)
     assert [(check.name, check.measured) for check in checks] == [("parameters", None), ("macs", None)]
     assert "nothing of it was imported" in checks[0].note
     assert not Path("RAN").exists() and "named_by_a_card" not in sys.modules
+    try:
+        assert all(check.measured > 0 for check in _check_sizes(card, name))  # the user's word does
+    finally:
+        sys.modules.pop("named_by_a_card", None)
 
 
 def test_what_has_no_card_is_told(lifter, monkeypatch, capsys):

@@ -62,8 +62,8 @@ def test_the_axis_that_points_up_may_be_given(load):
     [
         ({"unit": "feet"}, r"\(unit, --unit\), got 'feet'"),
         ({"up": "up"}, r"\(up, --up\), got 'up'"),
-        ({"fps": 0}, r"\(fps, --fps\), got 0"),
-        ({"fps": float("nan")}, r"\(fps, --fps\), got nan"),
+        ({"fps": 0}, r"--fps.*frame rate.*got 0"),
+        ({"fps": float("nan")}, r"--fps.*frame rate.*got nan"),
         ({"joints": "none.json"}, "cannot read none.json"),
     ],
 )
@@ -123,10 +123,13 @@ def test_the_frame_rate_is_the_files_or_given(load, tmp_path):
     assert load().fps == 50
     given = load(fps=60)
     assert (given.fps, given.reading.fps_from) == (60, "given")
-    text = (tmp_path / "s1_walk.bvh").read_text().replace("Frame Time: 0.02", "Frame Time: 50")
-    (tmp_path / "s1_walk.bvh").write_text(text)
+    text = (tmp_path / "s1_walk.bvh").read_text()
+    (tmp_path / "s1_walk.bvh").write_text(text.replace("Frame Time: 0.02", "Frame Time: 2"))
     (slow,) = load_mocap(tmp_path / "s1_walk.bvh")
-    assert slow.reading.notes == ("0.02 frames a second are unusual; say how many there are (fps, --fps)",)
+    assert slow.reading.notes == ("0.5 frames a second are unusual; say how many there are (fps, --fps)",)
+    (tmp_path / "s1_walk.bvh").write_text(text.replace("Frame Time: 0.02", "Frame Time: 50"))
+    with pytest.raises(FormatError, match=r"s1_walk.bvh: wanted a frame rate from 0\.1 .*got 0\.02; pass --fps"):
+        load_mocap(tmp_path / "s1_walk.bvh")
 
 
 def test_remarks_of_the_reader_are_kept(load, tmp_path):

@@ -103,7 +103,6 @@ EDITS = {
     "text": (3, 5, "abc", "line 4: wanted a number in column left_eye_x, got 'abc'"),
     "infinite": (3, 5, "inf", "infinite"),
     "absurd": (3, 5, "1e30", "damaged"),
-    "confidence": (3, 4, "-1", "between 0 and 1"),
     "frame twice": (3, 0, "1", "frame 1 comes 2 times"),
     "frame": (3, 0, "1.5", "whole numbers"),
     "frame empty": (3, 0, "", "whole numbers"),
@@ -212,3 +211,14 @@ def test_a_skeleton_of_the_user(file: Path) -> None:
     with pytest.raises(SkeletonError, match="too many|missing"):
         read_keypoints_file(file)
     assert read_keypoints_file(file, skeleton=skeleton)[0].skeleton == skeleton
+
+
+def test_a_table_of_every_fifth_frame(lines: list[str], file: Path) -> None:
+    (whole,) = read_keypoints_file(file)
+    header, *rows = lines
+    file.write_text("\n".join([header, *rows[::5]]))
+    with pytest.raises(FormatError, match="one frame in 5 of a video.*--frame-step 5"):
+        read_keypoints_file(file)
+    (clip,) = read_keypoints_file(file, frame_step=5)
+    np.testing.assert_array_equal(clip.xy, whole.xy[::5])
+    assert clip.fps == pytest.approx(whole.fps / 5)

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poselift import formats
-from poselift.errors import FormatError, OutputError, OutputExistsError, SkeletonError
+from poselift.errors import FormatError, OutputError, OutputExistsError, ShapeError, SkeletonError
 from poselift.formats import (
     KEYPOINT_ENDINGS,
     POSE_ENDINGS,
@@ -241,14 +241,24 @@ def test_every_pose_format_is_written_kept_and_overwritten(tmp_path: Path, poses
 
 
 @every_ending
-def test_normalized_coordinates_are_taken_with_a_warning(
+def test_shares_of_the_picture_are_scaled_by_its_size(
     person: People, tmp_path: Path, ending: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    array = person(COCO_17)
-    write_keypoints(Keypoints2D(array[..., :2] / 1000, None, COCO_17, 30), tmp_path / f"clip{ending}")
-    (clip,) = read_keypoints_file(tmp_path / f"clip{ending}")
-    assert "look normalized" in caplog.text
-    np.testing.assert_allclose(clip.xy, array[..., :2] / 1000, atol=1e-6)
+    array, file = person(COCO_17), tmp_path / f"clip{ending}"
+    write_keypoints(Keypoints2D(array[..., :2] / (1080, 1920), None, COCO_17, 30), file)
+    with pytest.raises(FormatError, match=r"shares of the picture's width and height.*--image-size"):
+        read_keypoints_file(file)
+    (clip,) = read_keypoints_file(file, image_size=(1080, 1920))
+    assert "scaled to 1080 x 1920" in " ".join(caplog.text.split())
+    assert clip.image_size == (1080, 1920)
+    np.testing.assert_allclose(clip.xy, array[..., :2], atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [(0, 9), (-1, 9), (9, 1e9)])
+def test_a_size_out_of_range(person: People, tmp_path: Path, size: tuple[int, int]) -> None:
+    np.savez(tmp_path / "clip.npz", xy=person(COCO_17)[..., :2], fps=30)
+    with pytest.raises(ShapeError, match="--image-size.*wanted width and height in pixels"):
+        read_keypoints_file(tmp_path / "clip.npz", image_size=size)
 
 
 def test_pixels_are_taken_without_a_word(
@@ -257,16 +267,6 @@ def test_pixels_are_taken_without_a_word(
     write_keypoints(keypoints, tmp_path / "clip.npz")
     read_keypoints_file(tmp_path / "clip.npz")
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
-
-
-def test_confidence_a_little_over_one_is_cut(person: People, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    array = person(COCO_17)
-    array[..., 2] += 0.2
-    np.savez(tmp_path / "clip.npz", keypoints=array, fps=30)
-    (clip,) = read_keypoints_file(tmp_path / "clip.npz")
-    assert clip.confidence is not None
-    assert clip.confidence.max() == 1
-    assert "cut to 1" in caplog.text
 
 
 def test_joints_in_no_known_order_are_refused(person: People, tmp_path: Path) -> None:

@@ -1,14 +1,14 @@
 """Our own JSON, and the lists of detections that share the ending."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from poselift.errors import FormatError, SkeletonError
+from poselift.errors import FormatError, ShapeError, SkeletonError
 from poselift.formats import read_keypoints_file, read_poses, save_poses, write_keypoints
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import COCO_17, H36M_17, HALPE_26
@@ -66,7 +66,7 @@ BAD = {
     "big": (GOOD | {"frames": [[[10**400, 1]]]}, "wanted numbers"),
     "no fps": ({"skeleton": "H36M_17", "frames": GOOD["frames"]}, "--fps"),
     "fps": (GOOD | {"fps": "30"}, "wanted a number 'fps', got '30'"),
-    "fps zero": (GOOD | {"fps": 0}, "positive frame rate"),
+    "fps zero": (GOOD | {"fps": 0}, "frame rate from"),
     "fps true": (GOOD | {"fps": True}, "wanted a number 'fps'"),
     "size": (GOOD | {"image_size": [0, 4]}, "image_size"),
     "size text": (GOOD | {"image_size": "4x4"}, "image_size"),
@@ -74,7 +74,7 @@ BAD = {
     "no detections": ([], "empty list"),
     "detection": ([3], "entry 0: wanted an object"),
     "no image": ([{"keypoints": [1, 2, 3]}], "entry 0: wanted an object with 'image_id'"),
-    "image": ([{"image_id": "a", "keypoints": [1, 2, 3]}], "frame number in image_id"),
+    "image": ([{"image_id": "a", "keypoints": [1, 2, 3]}], "image_id: wanted a whole number.* in .a."),
     "keypoints": ([{"image_id": 1, "keypoints": [1, 2]}], "x, y, confidence"),
     "empty keypoints": ([{"image_id": 1, "keypoints": []}], "x, y, confidence"),
     "counts": ([{"image_id": i, "keypoints": [1, 2, 1] * i} for i in (1, 2)], "different numbers of joints"),
@@ -204,3 +204,92 @@ def test_a_person_hidden_for_a_fifth_of_a_second_is_one_at_any_rate(person: Peop
     ]
     file.write_text(json.dumps(entries))
     assert len(read_keypoints_file(file, fps=240)) == 1
+
+
+def detections(person: People, names: Sequence[object]) -> str:
+    """A list of one person, with an image id for each frame."""
+    poses = person(COCO_17, frames=len(names))
+    return json.dumps(
+        [{"image_id": name, "keypoints": pose.ravel().tolist()} for name, pose in zip(names, poses, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("name", ["session1.2_{}", "v1.2_{}.png", "{}.0", "clip/{:06d}.jp2", "a.{:04d}.mp4"])
+def test_an_image_id_may_hold_dots(person: People, file: Path, name: str) -> None:
+    file.write_text(detections(person, [name.format(number) for number in range(100, 106)]))
+    (clip,) = read_keypoints_file(file, fps=30)
+    np.testing.assert_array_equal(clip.xy, person(COCO_17, frames=6)[..., :2])
+
+
+def test_an_image_id_may_be_a_whole_float(person: People, file: Path) -> None:
+    file.write_text(detections(person, [7.0, 8.0, 9.0]))
+    assert len(read_keypoints_file(file, fps=30)[0]) == 3
+
+
+BAD_IDS = {
+    "times": ([0.0, 0.033, 0.067], "got a time.* in '0.033'"),
+    "times as text": (["0.000", "0.033", "0.067"], "got a time.* in '0.033'"),
+    "times of pictures": (["0.000.jpg", "0.033.jpg", "0.067.jpg", "0.100.jpg"], "milliseconds"),
+    "two videos": (["a/1.jpg", "a/2.jpg", "b/3.jpg"], "2 clips, such as 'a/1.jpg' and 'b/3.jpg'"),
+    "every fifth": (range(0, 30, 5), "one frame in 5 of a video.*--frame-step 5,"),
+    "huge": (["1.jpg", "99999999999999999999.jpg"], "up to 9007199254740992, got one of 20 digits"),
+    "too large": ([1, 2**53 + 2], "up to 9007199254740992, got 9007199254740994"),
+    "the same": (["frame1_cam2"] * 5, "all 5 people are in one frame and stand in the same place"),
+    "far apart": ([*range(0, 100_000, 999), 1, 3], "would be a clip of 99901 frames, most of them empty"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IDS)
+def test_image_ids_that_are_no_frame_numbers(person: People, file: Path, case: str) -> None:
+    names, reason = BAD_IDS[case]
+    file.write_text(detections(person, names))
+    with pytest.raises(FormatError, match=reason) as caught:
+        read_keypoints_file(file, fps=30)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(("step", "length"), [(5, 6), (1, 26)])
+def test_the_user_says_how_frame_numbers_grow(person: People, file: Path, step: float, length: int) -> None:
+    file.write_text(detections(person, range(0, 30, 5)))
+    (clip,) = read_keypoints_file(file, fps=30, frame_step=step)
+    assert len(clip) == length
+    np.testing.assert_array_equal(clip.xy[clip.seen.any(1)], person(COCO_17, frames=6)[..., :2])
+
+
+@pytest.mark.parametrize("step", [0, -5, float("nan"), float("inf")])
+def test_a_frame_step_that_is_none(person: People, file: Path, step: float) -> None:
+    file.write_text(detections(person, range(6)))
+    with pytest.raises(ShapeError, match="--frame-step.*positive"):
+        read_keypoints_file(file, fps=30, frame_step=step)
+
+
+def test_a_frame_step_that_is_too_long(person: People, file: Path) -> None:
+    file.write_text(detections(person, [0, 10, 12]))
+    with pytest.raises(FormatError, match="from 10 to 12, by 0 frames"):
+        read_keypoints_file(file, fps=30, frame_step=10)
+
+
+def test_zeros_with_scores_do_not_mislead_the_tracker(
+    person: People, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    array = person(COCO_17)
+    array[4:7, 7:, :2] = 0
+    array[..., 2] = 0.9
+    entries = [{"image_id": t, "keypoints": pose.ravel().tolist()} for t, pose in enumerate(array)]
+    file.write_text(json.dumps(entries))
+    (clip,) = read_keypoints_file(file, fps=30)
+    assert np.isnan(clip.xy[4:7, 7:]).all()
+    assert clip.seen.sum() == 12 * 17 - 30
+    assert [record.getMessage() for record in caplog.records if "(0, 0)" in record.getMessage()] == [
+        f"{file}: 30 joints at exactly (0, 0) are taken as not seen"
+    ]
+
+
+def test_depths_in_a_list_are_no_scores(person: People, file: Path) -> None:
+    array = person(COCO_17)
+    array[..., 2] -= 0.6
+    entries = [{"image_id": t, "keypoints": pose.ravel().tolist()} for t, pose in enumerate(array)]
+    file.write_text(json.dumps(entries))
+    (clip,) = read_keypoints_file(file, fps=30)
+    assert clip.confidence is None
+    np.testing.assert_array_equal(clip.xy, array[..., :2])

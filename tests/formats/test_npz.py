@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poselift.errors import FormatError, SkeletonError, UntrustedPickle
+from poselift.errors import FormatError, MissingRate, SkeletonError, UntrustedPickle
 from poselift.formats import read_keypoints_file, read_poses, save_poses
 from poselift.sequence import Poses3D
 from poselift.skeleton import BODY_25B, COCO_17, H36M_17, MPI_INF_3DHP_17, Skeleton
@@ -53,6 +53,46 @@ def test_several_people(person: People, file: Path) -> None:
     assert len(clips) == 2
     np.testing.assert_array_equal(clips[1].xy, array[1, ..., :2])
     assert clips[1].confidence is None
+
+
+def test_several_frames_of_one_person(person: People, file: Path) -> None:
+    array = person(COCO_17)
+    (clip,) = read_keypoints_file(written(file, keypoints=array[:, None]), fps=25)
+    np.testing.assert_array_equal(clip.xy, array[..., :2])
+    with pytest.raises(MissingRate):
+        read_keypoints_file(file)
+
+
+def test_several_people_of_each_frame_in_no_order(person: People, file: Path) -> None:
+    people = np.stack([person(COCO_17), person(COCO_17, x=900)], axis=1)
+    people[4:7] = people[4:7, ::-1]
+    people[9, 1] = 0
+    clips = read_keypoints_file(written(file, keypoints=people[..., :2], scores=people[..., 2], fps=25))
+    assert [len(clip) for clip in clips] == [12, 12]
+    left, right = sorted(clips, key=lambda clip: np.nanmean(clip.xy[..., 0]))
+    np.testing.assert_array_equal(left.xy, person(COCO_17)[..., :2])
+    assert np.flatnonzero(~right.seen.any(1)).tolist() == [9]
+
+
+def test_people_who_are_never_seen_are_left_out(person: People, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    array = np.stack([person(COCO_17), 0 * person(COCO_17)])
+    (clip,) = read_keypoints_file(written(file, keypoints=array, fps=25))
+    np.testing.assert_array_equal(clip.xy, array[0, ..., :2])
+    assert "1 of 2 people are never seen" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["scores", "keypoint_scores", "conf", "Confidences"])
+@pytest.mark.parametrize("shape", [(12, 17), (12, 17, 1)])
+def test_scores_under_another_name(person: People, file: Path, name: str, shape: tuple[int, ...]) -> None:
+    array = person(COCO_17)
+    scores = {name: array[..., 2].reshape(shape), "box_score": np.ones(12)}
+    (clip,) = read_keypoints_file(written(file, keypoints=array[..., :2], fps=25, **scores))
+    np.testing.assert_array_equal(clip.confidence, array[..., 2])
+
+
+def test_arrays_that_are_not_read_are_named(person: People, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    read_keypoints_file(written(file, xy=person(COCO_17)[..., :2], fps=25, bbox=np.ones((12, 4)), quality=1.0))
+    assert "not read: bbox (12, 4), quality ()" in " ".join(caplog.text.split())
 
 
 @pytest.mark.parametrize("skeleton", [COCO_17, H36M_17, MPI_INF_3DHP_17], ids=lambda s: s.name)
@@ -113,11 +153,12 @@ BAD = {
     "unseen": ({"xy": XY * np.nan}, "no joint is seen in any of 4 frames"),
     "absurd": ({"xy": XY * 1e9}, "file is damaged"),
     "confidence shape": ({"xy": XY, "confidence": np.ones((4, 16))}, r"'confidence' of shape \(4, 17\)"),
-    "confidence": ({"xy": XY, "confidence": np.full((4, 17), 255)}, "between 0 and 1"),
-    "negative": ({"xy": XY, "confidence": np.full((4, 17), -0.5)}, "between 0 and 1"),
+    "negative": ({"xy": XY, "confidence": np.full((4, 17), -0.5)}, "no joint is seen in any of 4 frames"),
+    "shares": ({"xy": XY / 500, "fps": 9}, "coordinates from 0.205 to 0.986 are shares .*--image-size"),
+    "people or frames": ({"xy": np.stack([XY, XY[::-1]]), "fps": 9}, "2 people of 4 frames or 2 frames of 4 people"),
     "no fps": ({"xy": XY, "skeleton": "H36M_17"}, "--fps"),
-    "fps": ({"xy": XY, "skeleton": "H36M_17", "fps": -5.0}, "positive frame rate, got -5"),
-    "fps nan": ({"xy": XY, "skeleton": "H36M_17", "fps": np.nan}, "positive frame rate"),
+    "fps": ({"xy": XY, "skeleton": "H36M_17", "fps": -5.0}, "frame rate from 0.1 to 10,000 frames per second, got -5"),
+    "fps nan": ({"xy": XY, "skeleton": "H36M_17", "fps": np.nan}, "frame rate from"),
     "fps text": ({"xy": XY, "fps": "fast"}, "'fps': wanted numbers"),
     "fps many": ({"xy": XY, "fps": [1.0, 2.0]}, "one number 'fps'"),
     "size": ({"xy": XY, "skeleton": "H36M_17", "fps": 9, "image_size": [-3, 4]}, r"got \(-3, 4\)"),

@@ -18,9 +18,12 @@ from poselift.formats.order import (
     order_score,
 )
 from poselift.sequence import Keypoints2D
-from poselift.skeleton import BODY_25, BODY_25B, COCO_17, H36M_17, HALPE_26, MPI_INF_3DHP_17, Skeleton
+from poselift.skeleton import BODY_25, BODY_25B, COCO_17, H36M_17, HALPE_26, HUMANEVA_15, MPI_INF_3DHP_17, Skeleton
 
 pytestmark = pytest.mark.shared
+
+_JHMDB_AS_H36M = {"neck": "thorax", "belly": "spine", "face": "nose"}
+_ENDS = ("right_wrist", "left_wrist", "right_ankle", "left_ankle")
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +175,22 @@ def test_too_few_joints_say_nothing(openpose: dict[str, np.ndarray], seen: int) 
     assert message(xy, COCO_17) is None
     with pytest.raises(SkeletonError, match="H36M_17, COCO_17, MPI_INF_3DHP_17"):
         identify_skeleton(xy, "clip", candidates(17))
+
+
+def test_a_single_candidate_must_look_like_a_person(openpose: dict[str, np.ndarray]) -> None:
+    """JHMDB has 15 joints too, in another order than HumanEva."""
+    h36m = openpose["kp2d17"][0]
+    names = (
+        "neck belly face right_shoulder left_shoulder right_hip left_hip right_elbow left_elbow right_knee left_knee"
+    )
+    jhmdb = h36m[:, [H36M_17.index(_JHMDB_AS_H36M.get(name, name)) for name in (*names.split(), *_ENDS)]]
+    with pytest.raises(SkeletonError, match="15 joints can be HUMANEVA_15, and these keypoints do not show that"):
+        identify_skeleton(jhmdb, "clip", (HUMANEVA_15,))
+    humaneva = reorder(h36m, H36M_17, HUMANEVA_15, head="head_top")
+    assert identify_skeleton(humaneva, "clip", (HUMANEVA_15,)) is HUMANEVA_15
+    humaneva[:, 5:] = np.nan
+    with pytest.raises(SkeletonError, match="do not show that they are; name their skeleton with --skeleton"):
+        identify_skeleton(humaneva, "clip", (HUMANEVA_15,))
 
 
 def test_all_joints_in_one_point_say_nothing() -> None:

@@ -61,9 +61,10 @@ def card_row(card: Card) -> dict[str, str]:
 
 
 def check_card(
-    lifter: tyro.conf.Positional[str] = DEFAULT_LIFTER,
+    weights: tyro.conf.Positional[str] = DEFAULT_LIFTER,
     /,
     *,
+    lifter: str | None = None,
     data: Path | None = None,
     recording: Path | None = None,
     quick: bool = False,
@@ -75,16 +76,17 @@ def check_card(
     printed, but never makes the check fail.
 
     Args:
-        lifter: Name of shipped weights, or path of an .onnx file with its card beside it.
+        weights: Name of shipped weights, or path of an .onnx file with its card beside it.
+        lifter: The card's lifter when it is your own (module:Class); its module is run to count its parameters.
         data: Motion capture archive that the card names, such as mocap17.npz; its scores are left out when not given.
         recording: The real recording (see benchmarks/real_recording.py); its scores are left out when not given.
         quick: Measure only the scores that take few frames.
         result: File for the checks as JSON.
     """
     result.check(data, recording)
-    network = load_lifter(lifter, threads=1)
+    network = load_lifter(weights, threads=1)
     if not isinstance(network, OnnxLifter):
-        raise CheckpointError(f"{lifter} has no card; name shipped weights or the path of an .onnx file")
+        raise CheckpointError(f"{weights} has no card; name shipped weights or the path of an .onnx file")
     card, scores = network.card, list[Check]()
     with progress(f"measuring {card.name}") as tick:
         for check in check_scores(network, card, Sources(data, recording, _detector), quick=quick):
@@ -92,7 +94,7 @@ def check_card(
             tick(len(scores), None, check.name)
     if all(check.measured is None for check in scores):
         raise DatasetError(f"none of the scores of {card.name} was measured: {scores[0].note if scores else 'none'}")
-    checks = [*check_file(network), *_check_sizes(card), *scores]
+    checks = [*check_file(network), *_check_sizes(card, lifter), *scores]
     _show(card, network, checks)
     result.write([asdict(check) | {"holds": check.holds} for check in checks])
     return 0 if all(check.holds for check in checks) else 1
@@ -102,13 +104,13 @@ def _detector(errors: dict[str, Any]) -> Any:
     return lab_module("observe.detector").simulated_detector(errors)
 
 
-def _check_sizes(card: Card) -> list[Check]:
-    """Count parameters and operations on the lifter that the recipe builds."""
+def _check_sizes(card: Card, lifter: str | None) -> list[Check]:
+    """Count parameters and operations on the lifter that the recipe builds; `lifter` is what the user named."""
     claims = {name: value for name in ("parameters", "macs") if (value := getattr(card, name)) is not None}
     if card.training is None:
         return []
     try:
-        counted = lab_module("export.card").sizes_of(card.training.recipe)
+        counted = lab_module("export.card").sizes_of(card.training.recipe, lifter=lifter)
     except (MissingExtraError, CheckpointError) as error:
         return [Check(name, value, None, note=str(error)) for name, value in claims.items()]
     return [Check(name, value, counted[name]) for name, value in claims.items()]

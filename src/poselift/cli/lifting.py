@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -40,7 +40,10 @@ class InputOptions:
     """Frame rate of keypoint files, in frames per second; the file's own when not given."""
     image_size: tuple[int, int] | None = None
     """Width and height of the picture of keypoint files in pixels; the file's own when not given.
-    Only --focal and some weights need it."""
+    Coordinates from 0 to 1, --focal and some weights need it."""
+    frame_step: float | None = None
+    """How much the frame numbers of keypoint files grow from one frame to the next; 1 when not given.
+    For numbers of every fifth frame, 5; for times in milliseconds at 25 frames per second, 40."""
     detector_model: Path | None = None
     """Model file of the 2D detector for videos; the model inside the mediapipe package when not given."""
 
@@ -121,11 +124,14 @@ def _lift_input(
     """Lift everyone in one file, print what was lifted and write the results."""
     results.reserve(path)  # before any work is done
     video, cut = is_video(path), lifting.gaps == "cut"
-    skeleton, fps = (None, None) if video else (source.skeleton, source.fps)  # a video has both itself
     with progress(f"reading {path.name}") as tick:
-        people = read_keypoints(path, skeleton=skeleton, fps=fps, model=source.detector_model, progress=tick)
-    if source.image_size is not None and not video:
-        people = tuple(replace(person, image_size=source.image_size) for person in people)
+        if video:
+            people = read_keypoints(path, model=source.detector_model, progress=tick)
+        else:
+            people = read_keypoints(
+                path, skeleton=source.skeleton, fps=source.fps, image_size=source.image_size,
+                frame_step=source.frame_step,
+            )  # fmt: skip
     names = results.reserve(path, len(people))
     _check(path.name, people, force=results.output.force)
     for number, name in enumerate(names, 1):

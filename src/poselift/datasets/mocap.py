@@ -13,6 +13,7 @@ from poselift.datasets.joint_names import read_joint_map
 from poselift.datasets.motion_file import MOTION_ENDINGS, MotionOptions, load_motion_file
 from poselift.datasets.upright import z_up_from
 from poselift.errors import DatasetError, MissingData, PoseliftError, did_you_mean
+from poselift.sequence import check_fps
 from poselift.skeleton import H36M_17
 
 _NPZ_JOINTS = (
@@ -149,9 +150,9 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
     joints = " ".join(data["joints"].tolist())
     if joints != _NPZ_JOINTS or tuple(data["parents"].tolist()) != H36M_17.parents:
         raise DatasetError(f"{path}: wanted the joints of {H36M_17.name} ({_NPZ_JOINTS}), got {joints}")
-    if (str(data["up"]), str(data["units"])) != ("y", "m") or not 0 < float(data["fps"]) < np.inf:
-        got = f"units '{data['units']}', up '{data['up']}' and {data['fps']} fps"
-        raise DatasetError(f"{path}: wanted metres with y up and a positive frame rate, got {got}")
+    if (str(data["up"]), str(data["units"])) != ("y", "m"):
+        raise DatasetError(f"{path}: wanted metres with y up, got units '{data['units']}' and up '{data['up']}'")
+    check_fps(float(data["fps"]), str(path), error=DatasetError)
     frames, clips, offsets = len(data["pose"]), len(data["names"]), data["offsets"]
     if (
         data["pose"].shape != (frames, len(H36M_17), 3)

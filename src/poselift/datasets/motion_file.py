@@ -22,6 +22,7 @@ from poselift.errors import FormatError, MissingData, SkeletonError
 from poselift.formats.amc import read_amc
 from poselift.formats.bvh import read_bvh
 from poselift.formats.motion import Motion
+from poselift.sequence import check_fps
 from poselift.skeleton import H36M_17
 
 MOTION_ENDINGS = (".bvh", ".amc")
@@ -49,8 +50,8 @@ class MotionOptions:
             unit_metres(self.unit)
         if self.up is not None:
             z_up_from(np.zeros(3), self.up)
-        if self.fps is not None and not 0 < self.fps < np.inf:
-            raise FormatError(f"wanted frames per second above 0 (fps, --fps), got {self.fps}")
+        if self.fps is not None:
+            check_fps(self.fps, "--fps (fps=...)", error=FormatError)
 
 
 def load_motion_file(path: Path, name: str, subject: str, options: MotionOptions) -> MocapClip:
@@ -83,6 +84,7 @@ def load_motion_file(path: Path, name: str, subject: str, options: MotionOptions
         notes.append(f"{body.estimated}; name it if there is one (joints, --joints)")
     fps = options.fps or motion.fps or _AMC_FPS
     fps_from = "given" if options.fps else "file" if motion.fps else "assumed"
+    check_fps(fps, str(path), advice="pass --fps (fps=...)", error=FormatError)
     if not _USUAL_FPS[0] <= fps <= _USUAL_FPS[1]:
         notes.append(f"{fps:.3g} frames a second are unusual; say how many there are (fps, --fps)")
     world = (z_up_from(body.xyz, up) * unit_m).astype(np.float32)

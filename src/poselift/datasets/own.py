@@ -152,6 +152,7 @@ def _table_clips(path: Path) -> list[BenchmarkClip]:
 
 def _table_clip(table: Table, labels: Mapping[str, str], path: Path) -> BenchmarkClip:
     """Return the clip that the rows of a table hold."""
+    table = replace(table, frame_step=1.0)  # every frame must be there
     places, length = table.frames()
     if length != len(table):
         raise DatasetError(f"{path}, column frame: wanted each frame of a clip, {length - len(table)} are left out")

@@ -21,7 +21,12 @@ POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html")
 
 
 def read_keypoints_file(
-    path: str | Path, *, skeleton: Skeleton | str | None = None, fps: float | None = None
+    path: str | Path,
+    *,
+    skeleton: Skeleton | str | None = None,
+    fps: float | None = None,
+    image_size: tuple[int, int] | None = None,
+    frame_step: float | None = None,
 ) -> tuple[Keypoints2D, ...]:
     """Read the keypoints of each person in a file or folder; where people had to be tracked, the longest seen is first.
 
@@ -31,15 +36,20 @@ def read_keypoints_file(
         skeleton: Joint order of the keypoints. When None, the order that the file names, else the order that the places
             of the joints show.
         fps: Frames per second; needed where the file does not say.
+        image_size: (width, height) of the picture in pixels. When None, the file's own; needed for coordinates from 0
+            to 1.
+        frame_step: By how much the frame numbers in a table, file names or image ids grow from one frame to the next,
+            such as 5 where they are those of every fifth frame of a video. When None, they grow by 1, and those that
+            all grow by more are refused.
 
     Raises:
         FormatError: The file is missing, broken, empty, in no known format, or without frame rate.
         UntrustedPickle: An npz file holds Python objects.
         SkeletonError: The joints fit no skeleton, could be of several, or contradict the skeleton that the file names.
-        ShapeError: `fps` is not positive.
+        ShapeError: `fps`, `image_size` or `frame_step` is out of range.
     """
     path = Path(path)
-    override = Override(None if skeleton is None else get_skeleton(skeleton), fps)
+    override = Override(None if skeleton is None else get_skeleton(skeleton), fps, image_size, frame_step)
     if path.is_dir():
         return read_openpose(path, override)
     readers = {".npz": read_keypoints_npz, ".csv": read_keypoints_csv, ".json": _read_json}

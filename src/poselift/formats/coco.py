@@ -1,14 +1,17 @@
 """Read lists of detections in the layout of AlphaPose and of the COCO evaluation."""
 
+import re
 from typing import Any
 
 import numpy as np
 
 from poselift.errors import FormatError
 from poselift.formats.clip import Override, Source
-from poselift.formats.detections import follow, frame_number
+from poselift.formats.detections import follow, frame_numbers
 from poselift.formats.fields import numbers, person_id
 from poselift.sequence import Keypoints2D
+
+_FRACTION = re.compile(r"^([0-9]+)\.0+$")
 
 
 def read_detections(content: list[Any], name: str, override: Override) -> tuple[Keypoints2D, ...]:
@@ -25,8 +28,9 @@ def read_detections(content: list[Any], name: str, override: Override) -> tuple[
         raise FormatError(f"{name} is an empty list; wanted detections with 'image_id' and 'keypoints'")
     people: dict[int, list[np.ndarray]] = {}
     ids: dict[int, list[int | None]] = {}
-    for place, entry in enumerate(content):
-        number, pose = _detection(entry, f"{name}, entry {place}")
+    poses = [_pose(entry, f"{name}, entry {place}") for place, entry in enumerate(content)]
+    frames = frame_numbers([_image_id(entry) for entry in content], f"{name}, image_id")
+    for number, pose, entry in zip(frames, poses, content, strict=True):
         people.setdefault(number, []).append(pose)
         ids.setdefault(number, []).append(person_id(entry.get("idx", entry.get("track_id"))))
     if len({len(pose) for poses in people.values() for pose in poses}) > 1:
@@ -34,13 +38,16 @@ def read_detections(content: list[Any], name: str, override: Override) -> tuple[
     return follow({number: np.stack(poses) for number, poses in people.items()}, ids, Source(name), override)
 
 
-def _detection(entry: Any, name: str) -> tuple[int, np.ndarray]:
+def _image_id(entry: dict[str, Any]) -> str:
+    """Return an entry's image id as text, without the fraction of a whole number."""
+    return _FRACTION.sub(r"\1", str(entry["image_id"]))
+
+
+def _pose(entry: Any, name: str) -> np.ndarray:
+    """Return an entry's keypoints (J, 3)."""
     if not isinstance(entry, dict) or not {"image_id", "keypoints"} <= entry.keys():
         raise FormatError(f"{name}: wanted an object with 'image_id' and 'keypoints'")
-    number = frame_number(str(entry["image_id"]).rsplit(".", 1)[0])
-    if number is None:
-        raise FormatError(f"{name}: wanted a frame number in image_id, got '{entry['image_id']}'")
     flat = numbers(entry["keypoints"], "'keypoints'", name)
     if flat.ndim != 1 or flat.size == 0 or flat.size % 3:
         raise FormatError(f"{name}: wanted x, y, confidence of each joint in 'keypoints', got {flat.shape} numbers")
-    return number, flat.reshape(-1, 3)
+    return flat.reshape(-1, 3)

@@ -7,6 +7,7 @@ any order. The names of the joints identify the skeleton, the times give the fra
 
 import csv
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def read_keypoints_csv(path: Path, override: Override) -> tuple[Keypoints2D, ...
         FormatError: The table is broken or empty, or there is no frame rate.
         SkeletonError: No skeleton has exactly these joints.
     """
-    table = read_table(path)
+    table = replace(read_table(path), frame_step=override.frame_step)
     if any(column.endswith(JOINT_AXES) for column in table.columns):
         raise FormatError(f"{path} holds 3D poses; wanted 2D keypoints (columns left_hip_x, left_hip_y, ...)")
     table.check_columns(_COLUMNS, KEYPOINT_AXES)
@@ -56,7 +57,7 @@ def read_poses_csv(path: Path) -> Poses3D:
         FormatError: The table is broken, or has another layout.
         SkeletonError: No skeleton has exactly these joints.
     """
-    table = read_table(path)
+    table = replace(read_table(path), frame_step=1.0)  # every frame must be there
     table.check_columns((*_COLUMNS, "gap", "axes"), (*JOINT_AXES, *_JOINT_EXTRAS))
     skeleton = table.skeleton(JOINT_AXES)
     places, length = table.frames()

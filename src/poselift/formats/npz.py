@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,17 @@ import numpy as np
 
 from poselift.errors import FormatError, ShapeError
 from poselift.files import read_arrays
+from poselift.formats.axes import people_are_first
 from poselift.formats.clip import Override, Source, finish
+from poselift.formats.detections import follow
 from poselift.formats.fields import named_skeleton
 from poselift.geometry.camera import Camera
 from poselift.sequence import EXTRAS, Keypoints2D, Poses3D
+
+_SCORES = ("conf", "score")
+"""Parts of the names of arrays that hold scores: confidence, conf, scores, keypoint_scores, ..."""
+_FIELDS = ("skeleton", "joints", "parents", "fps", "image_size")
+_log = logging.getLogger("poselift")
 
 
 def read_keypoints_npz(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
@@ -21,15 +29,19 @@ def read_keypoints_npz(path: Path, override: Override) -> tuple[Keypoints2D, ...
     ========== ===================================================================================
     xy         (T, J, 2), or (P, T, J, 2) for several people, NaN for joints that were not seen; may be
                called `keypoints`; a third number for each joint is its confidence
-    confidence (T, J) or (P, T, J), if not in `xy`
+    confidence (T, J) or (P, T, J), if not in `xy`; may have any name with "score" or "conf" in it
     skeleton   name of the joint order; identified from the data when absent
     fps        frames per second; when absent, the user must give it
     image_size (width, height), may be absent
     ========== ===================================================================================
 
+    Arrays (T, P, J, 2) of the people of each frame are distinguished from (P, T, J, 2) by how the joints move, and the
+    people are tracked. Arrays that are not read are named in a warning.
+
     Raises:
         UntrustedPickle: The archive holds Python objects.
-        FormatError: The archive is broken, holds no keypoints, or there is no frame rate.
+        FormatError: The archive is broken, holds no keypoints or people that cannot be distinguished from frames, or
+            there is no frame rate.
         SkeletonError: The joints fit no skeleton, or not the one that the archive names.
     """
     arrays = read_arrays(path)
@@ -42,12 +54,44 @@ def read_keypoints_npz(path: Path, override: Override) -> tuple[Keypoints2D, ...
         raise FormatError(
             f"{path}: wanted '{key}' (frames, joints, 2 or 3) or (people, frames, joints, 2 or 3), got {array.shape}"
         )
-    if "confidence" in arrays:
-        confidence = _real(arrays["confidence"], f"{path}: 'confidence'")
-        if confidence.shape != array.shape[:-1]:
-            raise FormatError(f"{path}: wanted 'confidence' of shape {array.shape[:-1]}, got {confidence.shape}")
-        array = np.concatenate([array[..., :2], confidence[..., None]], axis=-1)
-    return finish(list(array) if array.ndim == 4 else [array], _source(path, arrays), override)
+    score_key = next((name for name in arrays if _holds_scores(name, arrays[name], array.shape[:-1], path)), None)
+    if score_key is not None:
+        scores = _real(arrays[score_key], f"{path}: '{score_key}'").reshape(array.shape[:-1])
+        array = np.concatenate([array[..., :2], scores[..., None]], axis=-1)
+        if score_key != "confidence":
+            _log.info("%s: the scores are those of the array '%s'", path, score_key)
+    if unread := [name for name in arrays if name not in (key, score_key, *_FIELDS)]:
+        _log.warning("%s: arrays that were not read: %s", path, ", ".join(f"{n} {arrays[n].shape}" for n in unread))
+    return _people(array, f"{path}, '{key}'", _source(path, arrays), override)
+
+
+def _holds_scores(name: str, array: np.ndarray, shape: tuple[int, ...], path: Path) -> bool:
+    """Return whether an array of this name has a score for each joint.
+
+    Raises:
+        FormatError: It is called `confidence` and has another shape.
+    """
+    fits = array.shape in (shape, (*shape, 1))
+    if name == "confidence" and not fits:
+        raise FormatError(f"{path}: wanted 'confidence' of shape {shape}, got {array.shape}")
+    return fits and any(word in name.lower() for word in _SCORES)
+
+
+def _people(array: np.ndarray, name: str, source: Source, override: Override) -> tuple[Keypoints2D, ...]:
+    """Return clips from (T, J, C) keypoints of one person, or from those of several (P, T, J, C) or (T, P, J, C)."""
+    if array.ndim == 3:
+        return finish([array], source, override)
+    seen = (
+        np.isfinite(array).all(-1)
+        & (array[..., :2] != 0).any(-1)
+        & (array[..., -1] > 0 if array.shape[-1] == 3 else True)
+    )
+    if people_are_first(np.where(seen[..., None], array[..., :2], np.nan), name):
+        return finish(list(array), source, override)
+    _log.info("%s: its %d x %d are taken as frames x people", name, *array.shape[:2])
+    if array.shape[1] == 1:
+        return finish([array[:, 0]], source, override)
+    return follow(dict(enumerate(array)), None, source, override)
 
 
 def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:

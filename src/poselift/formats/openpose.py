@@ -1,5 +1,7 @@
 """Read OpenPose's JSON: a folder with one file for each frame, or one such file."""
 
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,16 @@ import numpy as np
 from poselift.errors import FormatError, SkeletonError
 from poselift.files import read_json
 from poselift.formats.clip import Override, Source
-from poselift.formats.detections import follow, frame_number
+from poselift.formats.detections import follow, frame_numbers, split_name
 from poselift.formats.fields import numbers, person_id
 from poselift.sequence import Keypoints2D
 
 _UNKNOWN_MODELS = {15: "MPI", 18: "old COCO"}
 _PEOPLE = "pose_keypoints_2d"
+_CUT_OFF = 0.05
+"""Share of the files before the last that may be broken: a frame in twenty is bridged well."""
+_NAMED = 5
+_log = logging.getLogger("poselift")
 
 
 def read_openpose(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
@@ -21,37 +27,88 @@ def read_openpose(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
 
     The frame number is the last number in each file name. BODY_25 and BODY_25B have equally many joints; they are
     distinguished by the places of the joints, and the choice is logged. Joints with an x or y of exactly 0 were not
-    seen. `person_id` identifies people, if it distinguishes them.
+    seen. `person_id` identifies people, if it distinguishes them. Hidden files are not read, and JSON files that are no
+    frames are left out. The last file of a clip, and at most one in twenty, may be cut off: the frame is empty then.
 
     Args:
         folder: Path of the folder of `*_keypoints.json`, or else of any `*.json`, one file for each frame.
         override: Frame rate, which the files do not hold; and the skeleton, else it is identified from the data.
 
     Raises:
-        FormatError: There are no files, one is broken or has no number in its name, no person is seen, or there is no
-            frame rate.
+        FormatError: There are no files, one is broken or has no number in its name, they are of several clips, no
+            person is seen, or there is no frame rate.
         SkeletonError: The joints fit no skeleton, or could be of several.
     """
-    files = sorted(folder.glob("*_keypoints.json")) or sorted(folder.glob("*.json"))
+    files = _files(folder, "*_keypoints.json") or _files(folder, "*.json")
     if not files:
         raise FormatError(f"{folder} holds no .json files; wanted OpenPose's, one a frame")
+    contents, broken = _contents(files)
+    people = {file: people_of(content, str(file)) for file, content in contents.items()}
+    numbers = frame_numbers([file.stem for file in people], str(folder)) if len(files) > 1 else [0]
     frames: dict[int, np.ndarray] = {}
     ids: dict[int, list[int | None]] = {}
-    names: dict[int, str] = {}
-    for file in files:
-        number = frame_number(file.stem) if len(files) > 1 else 0
-        if number is None:
-            raise FormatError(
-                f"{file} has no frame number in its name; wanted names such as clip_000012_keypoints.json"
-            )
+    for number, (file, (found, names)) in zip(numbers, people.items(), strict=True):
         if number in frames:
-            raise FormatError(
-                f"{folder} holds two files for frame {number}: {names[number]} and {file.name}; "
-                "put each camera into its own folder"
-            )
-        frames[number], ids[number] = people_of(read_json(file), str(file))
-        names[number] = file.name
+            raise FormatError(f"{folder} holds two files for frame {number}, one of them {file.name}; keep one of them")
+        frames[number], ids[number] = found, names
+    for number in _cut_off(broken, list(people), frames):
+        frames[number], ids[number] = np.empty((0, 0, 3)), []
     return _follow(frames, ids, str(folder), override)
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(file for file in folder.glob(pattern) if not file.name.startswith("."))
+
+
+def _contents(files: Sequence[Path]) -> tuple[dict[Path, Any], dict[Path, FormatError]]:
+    """Return the content of each file that holds a frame, and the error of each that cannot be read.
+
+    Raises:
+        FormatError: No file holds a frame.
+    """
+    contents: dict[Path, Any] = {}
+    broken: dict[Path, FormatError] = {}
+    others: list[Path] = []
+    for file in files:
+        try:
+            content = read_json(file)
+        except FormatError as error:
+            broken[file] = error
+            continue
+        if isinstance(content, dict) and "people" in content:
+            contents[file] = content
+        else:
+            others.append(file)
+    if not contents:
+        raise next(iter(broken.values()), _no_openpose(str(files[0])))
+    if others:
+        _log.warning("%s: left out, as they are no frames: %s", files[0].parent, _named(others))
+    return contents, broken
+
+
+def _cut_off(broken: Mapping[Path, FormatError], whole: Sequence[Path], frames: Collection[int]) -> list[int]:
+    """Return the frame numbers of files that cannot be read; those that are not named as the frames are left out.
+
+    Raises:
+        FormatError: There are more of them than a run of OpenPose that was stopped leaves.
+    """
+    rest = split_name(whole[0].stem)[1]
+    named = [file for file in broken if split_name(file.stem)[1] == rest]
+    numbers = frame_numbers([file.stem for file in named], str(whole[0].parent))
+    inside = [file for file, number in zip(named, numbers, strict=True) if number < max(frames)]
+    if len(named) - len(inside) > 1 or len(inside) > _CUT_OFF * len(whole):
+        raise broken[named[0]]
+    if named:
+        _log.warning("%s: taken as frames without people, as they are cut off: %s", whole[0].parent, _named(named))
+    if others := [file for file in broken if file not in named]:
+        _log.warning("%s: left out, as they are no frames: %s", whole[0].parent, _named(others))
+    return [number for number in numbers if number not in frames]
+
+
+def _named(files: Sequence[Path]) -> str:
+    return ", ".join(file.name for file in files[:_NAMED]) + (
+        f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    )
 
 
 def read_openpose_frame(content: dict[str, Any], name: str, override: Override) -> tuple[Keypoints2D, ...]:
@@ -68,7 +125,7 @@ def people_of(content: Any, name: str) -> tuple[np.ndarray, list[int | None]]:
     """
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
-        raise FormatError(f"{name} is not OpenPose JSON; wanted a list 'people' of objects with '{_PEOPLE}'")
+        raise _no_openpose(name)
     found, ids = [], []
     for person in people:
         flat = numbers(person.get(_PEOPLE, []), _PEOPLE, name)
@@ -80,6 +137,10 @@ def people_of(content: Any, name: str) -> tuple[np.ndarray, list[int | None]]:
     if len({len(person) for person in found}) > 1:
         raise FormatError(f"{name}: its people have different numbers of joints")
     return np.stack(found) if found else np.empty((0, 0, 3)), ids
+
+
+def _no_openpose(name: str) -> FormatError:
+    return FormatError(f"{name} is not OpenPose JSON; wanted a list 'people' of objects with '{_PEOPLE}'")
 
 
 def _without_edge(person: np.ndarray) -> np.ndarray:

@@ -104,7 +104,7 @@ def order_score(xy: np.ndarray, skeleton: Skeleton) -> float:
 
 
 def identify_skeleton(xy: np.ndarray, source: str, among: Sequence[Skeleton]) -> Skeleton:
-    """Return the skeleton, among several of the same size, in whose joint order the keypoints are.
+    """Return the skeleton, among all of the same size, in whose joint order the keypoints are.
 
     Args:
         xy: (N, J, 2) keypoints; NaN where a joint was not seen.
@@ -112,20 +112,22 @@ def identify_skeleton(xy: np.ndarray, source: str, among: Sequence[Skeleton]) ->
         among: Skeletons of J joints.
 
     Raises:
-        SkeletonError: None of them fits, or several do.
+        SkeletonError: None of them fits, also where there is only one, or several do.
     """
     names = ", ".join(skeleton.name for skeleton in among)
     ranked = sorted(((order_score(xy, skeleton), skeleton.name) for skeleton in among), reverse=True)
     best, name = ranked[0]
-    if len(among) > 1 and not (best - ranked[1][0] >= CLEAR_LEAD and best >= LIKELY):
-        raise SkeletonError(
-            f"{source}: {xy.shape[1]} joints can be {names}, and these keypoints do not show which; "
-            "name it with --skeleton (skeleton=...)"
-        )
-    if best < IMPLAUSIBLE:
+    if len(among) == 1 and best < IMPLAUSIBLE:
         raise SkeletonError(
             f"{source}: {xy.shape[1]} joints, but their places do not look like a person in the order of {names}; "
             "reorder the joints, or name the skeleton with --skeleton (skeleton=...)"
+        )
+    lead = best - ranked[1][0] if len(among) > 1 else np.inf
+    if not (lead >= CLEAR_LEAD and best >= LIKELY):
+        which = "which" if len(among) > 1 else "that they are"
+        raise SkeletonError(
+            f"{source}: {xy.shape[1]} joints can be {names}, and these keypoints do not show {which}; "
+            "name their skeleton with --skeleton (skeleton=...)"
         )
     return SKELETONS[name]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from poselift.errors import FormatError, SkeletonError, did_you_mean
 from poselift.files import read_text
-from poselift.formats.fields import frame_rows
+from poselift.formats.fields import LARGEST_NUMBER, frame_rows
 from poselift.skeleton import SKELETONS, Skeleton
 
 KEYPOINT_AXES = ("x", "y", "confidence")
@@ -37,6 +37,8 @@ class Table:
     """Place of each row in the file, such as ``"line 4"``."""
     comments: Sequence[str] = ()
     """Lines that start with #."""
+    frame_step: float | None = None
+    """By how much the column `frame` grows from one frame to the next; None if it counts frames."""
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -141,9 +143,11 @@ class Table:
         if "frame" not in self.columns:
             return np.arange(len(self)), len(self)
         frames = self.numbers("frame")[:, 0]
-        if not (np.isfinite(frames).all() and (frames == frames.round()).all() and np.abs(frames).max() < 2**53):
+        if not (
+            np.isfinite(frames).all() and (frames == frames.round()).all() and np.abs(frames).max() < LARGEST_NUMBER
+        ):
             raise FormatError(f"{self.name}: wanted whole numbers in column frame")
-        return frame_rows([int(frame) for frame in frames], self.name)
+        return frame_rows([int(frame) for frame in frames], self.name, self.frame_step)
 
     def fps(self) -> float | None:
         """Return the frame rate in the column `fps`, else of the times in `time_s`, else in a comment ``# fps: 50``.

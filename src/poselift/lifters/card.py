@@ -13,6 +13,7 @@ from poselift.errors import CheckpointError, FormatError, SkeletonError
 from poselift.files import written_whole
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.records import record
+from poselift.sequence import check_fps
 from poselift.skeleton import get_skeleton
 
 MOCAP, RECORDING, BENCHMARK = "motion capture", "recording", "benchmark"
@@ -155,8 +156,7 @@ class Card:
             raise CheckpointError(
                 f"{path}: wanted out_frames within the window of {card.in_frames}, got {card.out_frames}"
             )
-        if not card.fps > 0:
-            raise CheckpointError(f"{path}: wanted a positive frame rate, got {card.fps}")
+        check_fps(card.fps, str(path), error=CheckpointError)
         return card
 
     def write(self, path: Path, *, overwrite: bool = False) -> None:

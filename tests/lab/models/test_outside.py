@@ -60,7 +60,7 @@ def test_names_that_lead_nowhere_are_errors():
         (lambda m: setattr(m, "skeleton", "H36M_17"), "wanted skeleton: a poselift Skeleton, got 'H36M_17'"),
         (lambda m: setattr(m, "in_channels", 4), "wanted in_channels"),
         (lambda m: setattr(m, "in_frames", 0), "wanted in_frames"),
-        (lambda m: setattr(m, "fps", 0), "wanted fps"),
+        (lambda m: setattr(m, "fps", 0), "fps: wanted a frame rate"),
         (lambda m: setattr(m, "out_frames", (1, 3)), "wanted out_frames: consecutive"),
         (lambda m: setattr(m, "out_frames", ()), "wanted out_frames"),
         (lambda m: setattr(m, "out_frames", (3, 4, 5)), "wanted out_frames"),

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from poselift.errors import RecipeError, ShapeError, SkeletonError
+from poselift.sequence import check_fps
 from poselift.skeleton import Skeleton
 
 _COUNTS = (
@@ -61,8 +62,7 @@ def check_common(config: Any, *, chunks: int) -> None:
         raise RecipeError(f"width: wanted a multiple of {multiple}, got {config.width}")
     if config.in_channels not in (2, 3):
         raise RecipeError(f"in_channels: wanted 2 (x, y) or 3 (with confidence), got {config.in_channels}")
-    if not config.fps > 0:
-        raise RecipeError(f"fps: wanted a positive number of frames per second, got {config.fps}")
+    check_fps(config.fps, "fps", error=RecipeError)
     rates = {field.name: getattr(config, field.name) for field in fields(config) if "drop" in field.name}
     for name, rate in rates.items():
         if not all(0 <= value < 1 for value in (rate if isinstance(rate, tuple) else (rate,))):

@@ -8,6 +8,7 @@ from torch import nn
 
 from poselift.errors import RecipeError, ShapeError, did_you_mean
 from poselift.lifters.outside import import_class
+from poselift.sequence import check_fps
 from poselift.skeleton import Skeleton
 
 _ATTRIBUTES = {
@@ -73,13 +74,13 @@ def build_outside(name: str, config: dict[str, Any]) -> Any:
 
 def _check_values(name: str, model: Any) -> None:
     """Raise a RecipeError that names the first attribute whose value is not allowed, if there is one."""
+    check_fps(model.fps, f"{name}, fps", error=RecipeError)
     places = tuple(model.out_frames)
     consecutive = places == tuple(range(places[0], places[0] + len(places))) if places else False
     for good, wanted, got in (
         (isinstance(model.skeleton, Skeleton), "skeleton: a poselift Skeleton", model.skeleton),
         (model.in_channels in (2, 3), "in_channels: 2, or 3 with confidence", model.in_channels),
         (model.in_frames >= 1, "in_frames: 1 or more", model.in_frames),
-        (model.fps > 0, "fps: above 0", model.fps),
         (consecutive and places[0] >= 0 and places[-1] < model.in_frames, "out_frames: consecutive indices", places),
     ):
         if not good:
