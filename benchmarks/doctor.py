@@ -140,7 +140,7 @@ FAULTS: dict[str, tuple[str, Callable[[Keypoints2D], Keypoints2D]]] = {
     "25 fps claimed as 50": ("rate", thinned),
     "50 fps claimed as 25": ("rate", lambda k: replace(k, fps=25.0)),
     "(y, x) instead of (x, y)": ("up", lambda k: replace(k, xy=k.xy[..., ::-1])),
-    "all joints at one point": ("units", lambda k: moved(k, k.xy[:1, :1])),
+    "all joints at one point": ("extent", lambda k: moved(k, k.xy[:1, :1])),
     "all coordinates 0": ("missing", lambda k: moved(k, np.zeros(2))),
     "one joint in every frame": ("missing", one_joint),
     "uniform noise": ("order jitter", uniform_noise),

@@ -32,6 +32,19 @@ def test_no_rhythm(stroll):
     assert pace.gait(Body(unseen)) is None and pace.limb_features(Body(unseen)) is None
 
 
+@pytest.mark.parametrize(
+    ("strides_hz", "swing", "too_quick"),
+    [(1.6, 0.2, False), (1.7, 0.2, True), (1.7, 0.4, False), (1.85, 0.4, False), (1.95, 0.4, True)],
+)
+def test_runners_may_be_quicker_than_walkers(strides_hz, swing, too_quick):
+    assert pace.Gait(strides_hz, 0.9, swing).too_quick == too_quick
+
+
+@pytest.mark.parametrize(("frames", "found"), [(74, False), (75, True)])
+def test_steps_are_not_told_from_a_moment(stroll, frames, found):
+    assert (pace.gait(Body(stroll(frames=frames, strides_hz=1.4).keypoints)) is not None) == found
+
+
 def legs_only(stroll, moves: np.ndarray):
     """Return a person who stands still but for the left leg, moved sideways by (T,) pixels."""
     still = stroll(frames=1, strides_hz=0, noise=0).keypoints
@@ -67,7 +80,9 @@ def test_limb_features_by_hand(stroll, fps):
 def test_a_rate_twice_too_high_is_likelier_in_fast_limbs(stroll):
     keypoints = stroll(frames=300, strides_hz=1.2).keypoints
     assert pace.log_odds(Body(replace(keypoints, fps=100.0))) > pace.log_odds(Body(keypoints))
-    assert pace.log_odds(Body(stroll(frames=50).keypoints)) == 0  # less than two seconds
+    assert pace.limb_features(Body(stroll(frames=124).keypoints)) is None  # less than two and a half seconds
+    assert pace.limb_features(Body(stroll(frames=125).keypoints)) is not None
+    assert pace.log_odds(Body(stroll(frames=124).keypoints)) == 0
 
 
 def test_features_do_not_depend_on_the_number_of_pixels(stroll):

@@ -166,11 +166,11 @@ def _rate(body: Body) -> Iterator[Finding]:
         "velocities are wrong by the same factor, and the weights see motion at a pace that they were not trained on"
     )
     advice = "check the rate of the video, and give it for the keypoint file (--fps)"
-    if steps and steps.strides_hz > pace.MOST_STRIDES_HZ:
-        wrong = f"{2 * steps.strides_hz:.1f} steps a second at {fps:g} fps: few runners take 3.5; is it {fps / 2:g}?"
+    if steps and steps.too_quick:
+        wrong = f"{2 * steps.strides_hz:.1f} steps a second at {fps:g} fps: walkers take 2; is it {fps / 2:g}?"
         yield Finding("warning", "rate", wrong, effect, advice)
     elif steps and steps.strides_hz < pace.FEWEST_STRIDES_HZ:
-        wrong = f"{2 * steps.strides_hz:.2f} steps a second at {fps:g} fps: walkers take 1.5; is it {2 * fps:g}?"
+        wrong = f"{2 * steps.strides_hz:.2f} steps a second at {fps:g} fps: walkers take 2; is it {2 * fps:g}?"
         yield Finding("warning", "rate", wrong, effect, advice)
     elif not steps and odds > pace.LIKELY_LOG_ODDS:
         wrong = f"limbs are fast for {fps:g} fps: {fps / 2:g} is {np.exp(odds):.0f} times as likely, all else equal"
