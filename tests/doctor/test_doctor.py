@@ -40,6 +40,14 @@ def test_the_demo_clip_is_healthy():
     assert diagnose(read_keypoints(DEMO)[0]) == []
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Keypoints2D:
+    """The demo clip, there and back again four times: 456 frames, enough for the feet to tell the sides."""
+    (person,) = read_keypoints(DEMO)
+    frames = np.tile([*range(58), *range(56, 0, -1)], 4)
+    return person.with_frames(person.xy[frames], person.confidence[frames], person.fps)
+
+
 FAULTS = {
     "sides": lambda k, swap: swap(k),
     "up": lambda k, swap: replace(k, xy=k.xy * (1, -1) + (0, 900)),
@@ -53,9 +61,8 @@ def reordered(k: Keypoints2D, order: np.ndarray) -> Keypoints2D:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_planted_in_the_demo_clip_are_found(fault, exchanged):
-    (person,) = read_keypoints(DEMO)
-    findings = diagnose(FAULTS[fault](person, exchanged))
+def test_faults_planted_in_the_demo_clip_are_found(fault, exchanged, lasting):
+    findings = diagnose(FAULTS[fault](lasting, exchanged))
     assert fault in errors(findings)
     assert worst(findings) == "error" == findings[0].severity
     assert fault == "sides" or "sides" not in errors(findings)  # nothing is said of sides where joints are elsewhere
@@ -132,10 +139,9 @@ NONSENSE = FAULTS | {
 
 @pytest.mark.parametrize("fault", NONSENSE)
 @pytest.mark.parametrize("scored", [True, False])
-def test_lifting_says_what_the_doctor_says(fault, scored, exchanged, tmp_path, capsys, monkeypatch):
+def test_lifting_says_what_the_doctor_says(fault, scored, exchanged, lasting, tmp_path, capsys, monkeypatch):
     """Errors and warnings, for the same keypoints, however they were read."""
-    (person,) = read_keypoints(DEMO)
-    wrong = NONSENSE[fault](person if scored else replace(person, confidence=None), exchanged)
+    wrong = NONSENSE[fault](lasting if scored else replace(lasting, confidence=None), exchanged)
     for reader in ("poselift.cli.lifting.read_keypoints", "poselift.doctor.read_keypoints"):
         monkeypatch.setattr(reader, lambda *_, **__: (wrong,))
     found = [finding for finding in diagnose(wrong) if finding.severity != "info"]
@@ -172,8 +178,8 @@ def test_a_file_that_claims_a_wrong_order_is_told_of_and_drawn(tmp_path, stroll)
     assert run(path, skeleton="COCO_17")[0] == 1
 
 
-def test_a_file_without_its_rate_is_looked_at_all_the_same(tmp_path, exchanged, caplog):
-    (person,) = read_keypoints(DEMO)
+def test_a_file_without_its_rate_is_looked_at_all_the_same(tmp_path, exchanged, caplog, lasting):
+    person = lasting
     shuffled = reordered(person, np.random.default_rng(2).permutation(33))
     for name, clip in (("right", person), ("exchanged", exchanged(person)), ("shuffled", shuffled)):
         np.savez(tmp_path / f"{name}.npz", xy=clip.xy, image_size=clip.image_size)

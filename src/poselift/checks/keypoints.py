@@ -27,7 +27,8 @@ _MOST = 0.8
 _JITTER = (0.006, 0.015)
 _JITTER_FPS = 20  # below, motion itself looks like trembling
 _JITTER_FRAMES = (15, 3000)  # fewer show a single movement, and more take time and say the same
-_NOISE = 0.1  # of the person's size; people who run and dance reach 0.05 at 10 frames a second
+_FEWEST_STEPS = 40
+_NOISE = 0.1  # of the person's size; people who run and dance reach 0.02 at 10 frames a second and 0.065 at 5
 _JUMP = 0.5
 _FASTEST = 6  # person sizes a second, 10 m/s
 _REPEATED = (0.3, 0.99)  # of a picture that stands still, all frames are alike
@@ -122,6 +123,12 @@ def _sides(body: Body) -> Iterator[Finding]:
         )  # fmt: skip
     elif reasons := sides.exchanged(body):
         yield sides_exchanged(reasons)
+    elif reasons := sides.exchanged(body, sides.SUSPECTED):
+        yield Finding(
+            "info", "sides", f"left and right may be exchanged: {'; '.join(reasons)}",
+            "if they are, the person is lifted as their mirror image in depth",
+            "look at the drawing (poselift doctor --out)",
+        )  # fmt: skip
 
 
 def sides_exchanged(reasons: list[str]) -> Finding:
@@ -241,7 +248,7 @@ def _confidence(body: Body) -> Iterator[Finding]:
 def _jitter(body: Body) -> Iterator[Finding]:
     third = np.diff(body.xy[: _JITTER_FRAMES[1]], 3, axis=0)
     third = np.abs(third[np.isfinite(third)])
-    if third.size < 100:
+    if third.size < _FEWEST_STEPS:
         return
     noise = float(np.median(third)) / 0.6745 / np.sqrt(20)  # of white noise, whose third difference has 20 variances
     share = noise / body.size_px

@@ -22,8 +22,9 @@ FEWEST_S = 1.5
 """Fewest seconds in which steps are looked for: in shorter clips only quick strides repeat themselves."""
 FEWEST_LIMB_S = 2.5
 """Fewest seconds in which the speed of limbs is judged: of clips of two seconds, 6 in 1000 true ones look too fast."""
-CLEAR_LOG_ODDS = 2.5
-"""Log odds of a rate twice too high from which it is a warning: 1 in 100 true rates reaches them."""
+CLEAR_LOG_ODDS = 3.0
+"""Log odds of a rate twice too high from which it is a warning: dancers at their true rate reach 2.8, and someone who
+exercises on a chair 2.6."""
 LIKELY_LOG_ODDS = 1.0
 """Log odds from which it is reported as good to know: 1 in 12 true rates reaches them."""
 LAGS_S = (0.1, 0.4)
