@@ -58,6 +58,41 @@ PLACES = {
         "pelvis thorax left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist left_hip left_knee "
         "left_ankle right_hip right_knee right_ankle head"
     ),
+    "COCO_18": (
+        "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee "
+        "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear"
+    ),
+    "MPII_16": (
+        "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top right_wrist "
+        "right_elbow right_shoulder left_shoulder left_elbow left_wrist"
+    ),
+    "MPI_15": (
+        "head_top neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee "
+        "right_ankle left_hip left_knee left_ankle spine"
+    ),
+    "JHMDB_15": (
+        "neck spine head right_shoulder left_shoulder right_hip left_hip right_elbow left_elbow right_knee left_knee "
+        "right_wrist left_wrist right_ankle left_ankle"
+    ),
+    "PANOPTIC_19": (
+        "neck nose pelvis left_shoulder left_elbow left_wrist left_hip left_knee left_ankle right_shoulder right_elbow "
+        "right_wrist right_hip right_knee right_ankle left_eye left_ear right_eye right_ear"
+    ),
+    "KINECT_20": (
+        "pelvis spine thorax head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow right_wrist "
+        "right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot"
+    ),
+    "KINECT_25": (
+        "pelvis spine upper_neck head left_shoulder left_elbow left_wrist left_hand right_shoulder right_elbow "
+        "right_wrist right_hand left_hip left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot "
+        "thorax left_hand_tip left_thumb right_hand_tip right_thumb"
+    ),
+    "KINECT_32": (
+        "pelvis navel chest neck left_clavicle left_shoulder left_elbow left_wrist left_hand left_hand_tip left_thumb "
+        "right_clavicle right_shoulder right_elbow right_wrist right_hand right_hand_tip right_thumb left_hip "
+        "left_knee left_ankle left_foot right_hip right_knee right_ankle right_foot head nose left_eye left_ear "
+        "right_eye right_ear"
+    ),
 }
 
 
@@ -184,7 +219,7 @@ def test_skeletons_are_found_in_either_case(name):
 
 
 def test_an_unknown_skeleton_is_refused_with_a_suggestion():
-    with pytest.raises(SkeletonError, match="unknown skeleton 'coco'.*COCO_17"):
+    with pytest.raises(SkeletonError, match="unknown skeleton 'coco'; name one of COCO_17, COCO_18"):
         get_skeleton("coco")
     with pytest.raises(SkeletonError, match="wanted a skeleton or its name, got int; known: H36M_17, COCO_17"):
         get_skeleton(17)

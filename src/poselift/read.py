@@ -30,7 +30,7 @@ def read_keypoints(
     """Read the 2D keypoints of every person in a file.
 
     Args:
-        path: A video (needs the `video` extra); a folder of OpenPose JSON; or an npz, csv or json of keypoints.
+        path: A video (needs the `video` extra), or a keypoint file or folder; docs/keypoint_files.md shows which.
         skeleton: Joint order of the file; identified from the file when None. Not for videos.
         fps: Frames per second, for files that do not say. Not for videos.
         image_size: (width, height) of the picture in pixels, for files that do not say. Not for videos.

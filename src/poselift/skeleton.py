@@ -266,9 +266,115 @@ HUMANEVA_15 = _skeleton(
 )
 """HumanEva-I's 15 joints in VideoPose3D's order."""
 
+JHMDB_15 = _skeleton(
+    "JHMDB_15",
+    {"neck": "spine", "spine": "", "head": "neck", "right_shoulder": "neck", "left_shoulder": "neck"}
+    | {"right_hip": "spine", "left_hip": "spine"}
+    | {
+        f"{side}_{joint}": f"{side}_{parent}"
+        for joint, parent in (("elbow", "shoulder"), ("knee", "hip"), ("wrist", "elbow"), ("ankle", "knee"))
+        for side in ("right", "left")
+    },
+)
+"""JHMDB's 15 joints of the puppet: neck, belly (`spine`), face (`head`), then the limbs."""
+
+MPI_15 = _skeleton(
+    "MPI_15",
+    {"head_top": "neck", "neck": "spine"}
+    | _arm("right", "neck")
+    | _arm("left", "neck")
+    | _leg("right", "spine")
+    | _leg("left", "spine")
+    | {"spine": ""},
+)
+"""OpenPose's MPI model: head top and neck, limbs, and the middle of the trunk."""
+
+MPII_16 = _skeleton(
+    "MPII_16",
+    {"right_ankle": "right_knee", "right_knee": "right_hip", "right_hip": "pelvis"}
+    | _leg("left", "pelvis")
+    | {"pelvis": "", "thorax": "pelvis", "upper_neck": "thorax", "head_top": "upper_neck"}
+    | {"right_wrist": "right_elbow", "right_elbow": "right_shoulder", "right_shoulder": "thorax"}
+    | _arm("left", "thorax"),
+)
+"""MPII Human Pose: its right limbs run from their ends to the trunk."""
+
+COCO_18 = _skeleton(
+    "COCO_18",
+    {"nose": "neck", "neck": ""}
+    | _arm("right", "neck")
+    | _arm("left", "neck")
+    | _leg("right", "neck")
+    | _leg("left", "neck")
+    | {"right_eye": "nose", "left_eye": "nose", "right_ear": "right_eye", "left_ear": "left_eye"},
+)
+"""OpenPose's COCO model: COCO with a neck, the right side first. Kinetics-Skeleton and AlphaPose write it too."""
+
+PANOPTIC_19 = _skeleton(
+    "PANOPTIC_19",
+    {"neck": "pelvis", "nose": "neck", "pelvis": ""}
+    | _arm("left", "neck")
+    | _leg("left", "pelvis")
+    | _arm("right", "neck")
+    | _leg("right", "pelvis")
+    | {"left_eye": "nose", "left_ear": "left_eye", "right_eye": "nose", "right_ear": "right_eye"},
+)
+"""CMU Panoptic's 19 joints."""
+
+
+def _kinect_limbs(hands: tuple[str, ...], shoulder: str, hip: str) -> dict[str, str]:
+    """Limbs of the first two Kinects: the left arm, the right one, then the legs, each with its hand or foot."""
+    arms: dict[str, str] = {}
+    for side in _BOTH:
+        arms |= _arm(side, shoulder) | {f"{side}_{part}": f"{side}_wrist" for part in hands}
+    legs: dict[str, str] = {}
+    for side in _BOTH:
+        legs |= _leg(side, hip) | {f"{side}_foot": f"{side}_ankle"}
+    return arms | legs
+
+
+KINECT_20 = _skeleton(
+    "KINECT_20",
+    {"pelvis": "", "spine": "pelvis", "thorax": "spine", "head": "thorax"}
+    | _kinect_limbs(("hand",), "thorax", "pelvis"),
+)
+"""Kinect for Windows, SDK 1: its hip, shoulder and head centres are pelvis, thorax and head here."""
+
+KINECT_25 = _skeleton(
+    "KINECT_25",
+    {"pelvis": "", "spine": "pelvis", "upper_neck": "thorax", "head": "upper_neck"}
+    | _kinect_limbs(("hand",), "thorax", "pelvis")
+    | {"thorax": "spine"}
+    | {f"{side}_{part}": f"{side}_hand" for side in _BOTH for part in ("hand_tip", "thumb")},
+)
+"""Kinect for Windows, SDK 2: its SpineBase, SpineMid, SpineShoulder and Neck are pelvis, spine, thorax, upper neck."""
+
+
+def _azure_arm(side: str) -> dict[str, str]:
+    hand = {f"{side}_hand_tip": f"{side}_hand", f"{side}_thumb": f"{side}_wrist"}
+    return {f"{side}_clavicle": "chest"} | _arm(side, "chest") | {f"{side}_hand": f"{side}_wrist"} | hand
+
+
+KINECT_32 = _skeleton(
+    "KINECT_32",
+    {"pelvis": "", "navel": "pelvis", "chest": "navel", "neck": "chest"}
+    | _azure_arm("left")
+    | _azure_arm("right")
+    | _leg("left", "pelvis")
+    | {"left_foot": "left_ankle"}
+    | _leg("right", "pelvis")
+    | {"right_foot": "right_ankle", "head": "neck", "nose": "head"}
+    | {"left_eye": "nose", "left_ear": "left_eye", "right_eye": "nose", "right_ear": "right_eye"},
+)
+"""Azure Kinect's body tracking. Its shoulders hang from the chest here, as the clavicles do; `navel` and `chest` are
+other points than `spine` and `thorax`."""
+
 SKELETONS: dict[str, Skeleton] = {
     skeleton.name: skeleton
-    for skeleton in (H36M_17, COCO_17, HALPE_26, BODY_25, BODY_25B, MEDIAPIPE_33, MPI_INF_3DHP_17, HUMANEVA_15)
+    for skeleton in (
+        *(H36M_17, COCO_17, HALPE_26, BODY_25, BODY_25B, MEDIAPIPE_33, MPI_INF_3DHP_17, HUMANEVA_15),
+        *(COCO_18, MPII_16, MPI_15, JHMDB_15, PANOPTIC_19, KINECT_20, KINECT_25, KINECT_32),
+    )
 }
 """Every skeleton by name."""
 
@@ -285,5 +391,7 @@ def get_skeleton(name: Skeleton | str) -> Skeleton:
         raise SkeletonError(f"wanted a skeleton or its name, got {type(name).__name__}; known: {', '.join(SKELETONS)}")
     key = name.upper().replace("-", "_")
     if key not in SKELETONS:
+        if len(near := [known for known in SKELETONS if known.startswith(key)]) > 1:
+            raise SkeletonError(f"unknown skeleton '{name}'; name one of {', '.join(near)}")
         raise SkeletonError(f"unknown skeleton '{name}'; {did_you_mean(key, SKELETONS)}")
     return SKELETONS[key]

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from poselift.datasets.archive import read_archive
 from poselift.datasets.h36m import ACTIONS, JOINTS_32, KEPT, load_h36m, project_h36m
 from poselift.errors import DatasetError, MissingData, UntrustedPickle
+from poselift.formats.archive import read_archive
 from poselift.geometry.studio import studio_cameras
 from poselift.skeleton import COCO_17, H36M_17
 

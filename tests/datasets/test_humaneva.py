@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from poselift.datasets.archive import read_archive
 from poselift.datasets.humaneva import load_humaneva, valid_runs
 from poselift.errors import DatasetError, MissingData
+from poselift.formats.archive import read_archive
 from poselift.geometry.studio import studio_cameras
 from poselift.skeleton import COCO_17, HUMANEVA_15
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from poselift.datasets.archive import read_archive
 from poselift.datasets.mpi_inf_3dhp import image_size, joint_order, load_mpi_inf_3dhp
 from poselift.errors import DatasetError, MissingData, SkeletonError, UntrustedPickle
+from poselift.formats.archive import read_archive
 from poselift.skeleton import COCO_17, H36M_17, MPI_INF_3DHP_17
 
 TO_H36M = [14, 8, 9, 10, 11, 12, 13, 15, 1, 16, 0, 5, 6, 7, 2, 3, 4]

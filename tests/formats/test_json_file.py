@@ -56,8 +56,8 @@ def test_poses_carry_everything(poses: Poses3D, file: Path) -> None:
 
 GOOD: dict[str, Any] = {"skeleton": "H36M_17", "fps": 30, "frames": np.arange(68.0).reshape(2, 17, 2).tolist()}
 BAD = {
-    "nothing": ({}, "wanted JSON with"),
-    "text": ("frames", "wanted JSON with"),
+    "nothing": ({}, "holds an empty object, which is no layout"),
+    "text": ("frames", "holds a text, which is no layout.*OpenPose, .*MMPose.*docs/keypoint_files"),
     "frames": (GOOD | {"frames": None}, r"got \(\)"),
     "no frames": (GOOD | {"frames": []}, r"got \(0,\)"),
     "ragged": (GOOD | {"frames": [[[1, 2], [1]]]}, "lists of equal length"),
@@ -71,8 +71,11 @@ BAD = {
     "size": (GOOD | {"image_size": [0, 4]}, "image_size"),
     "size text": (GOOD | {"image_size": "4x4"}, "image_size"),
     "poses": (GOOD | {"unit": "m"}, "holds 3D poses"),
-    "no detections": ([], "empty list"),
-    "detection": ([3], "entry 0: wanted an object"),
+    "no detections": ([], "holds an empty list"),
+    "nested": ({"a": 1, "b": [2]}, "holds an object with 'a', 'b', which is no layout"),
+    "lists": ([[["a"]], 3], "a list of 2, the first of which is a list of 1, the first of which is a list of 1"),
+    "numbers": ([3], "a list of 1, the first of which is a number"),
+    "detection": ([{"image_id": 1, "keypoints": [1, 2, 3]}, 3], "entry 1: wanted an object"),
     "no image": ([{"keypoints": [1, 2, 3]}], "entry 0: wanted an object with 'image_id'"),
     "image": ([{"image_id": "a", "keypoints": [1, 2, 3]}], "image_id: wanted a whole number.* in .a."),
     "keypoints": ([{"image_id": 1, "keypoints": [1, 2]}], "x, y, confidence"),

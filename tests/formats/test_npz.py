@@ -141,7 +141,7 @@ def test_a_bare_pickle_is_not_opened(file: Path) -> None:
 
 XY = np.random.default_rng(2).uniform(100, 500, (4, 17, 2))
 BAD = {
-    "no keypoints": ({"other": XY}, "wanted an array 'xy'.*it holds other"),
+    "no keypoints": ({"other": XY[..., 0]}, "wanted an array 'xy'.*it holds other"),
     "poses": ({"xyz": XY}, "holds 3D poses"),
     "axes": ({"xy": XY[0]}, r"got \(17, 2\)"),
     "channels": ({"xy": XY.transpose(0, 2, 1)}, r"got \(4, 2, 17\)"),

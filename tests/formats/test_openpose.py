@@ -10,7 +10,7 @@ import pytest
 
 from poselift.errors import FormatError, SkeletonError
 from poselift.formats import read_keypoints_file
-from poselift.skeleton import BODY_25, BODY_25B, COCO_17, HALPE_26, MEDIAPIPE_33, SKELETONS, Skeleton
+from poselift.skeleton import BODY_25, BODY_25B, COCO_17, HALPE_26, SKELETONS, Skeleton
 
 People = Callable[..., np.ndarray]
 
@@ -41,7 +41,7 @@ def test_the_real_sample_is_body_25b(shared: Path, caplog: pytest.LogCaptureFixt
     assert passer_by.seen.mean() > 0.8
 
 
-@pytest.mark.parametrize("skeleton", [COCO_17, BODY_25, BODY_25B, HALPE_26, MEDIAPIPE_33], ids=lambda s: s.name)
+@pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
 def test_each_model_is_told(person: People, tmp_path: Path, skeleton: Skeleton) -> None:
     array = person(skeleton)
     (clip,) = read_keypoints_file(write_folder(tmp_path, array), fps=30)
@@ -110,12 +110,6 @@ def test_one_file_is_a_clip_of_one_frame_for_each_person(person: People, tmp_pat
     assert len(read_keypoints_file(folder)) == 2
 
 
-def test_18_joints_are_refused_with_advice(tmp_path: Path) -> None:
-    folder = write_folder(tmp_path, np.ones((3, 18, 3)))
-    with pytest.raises(SkeletonError, match=r"18 joints.*old COCO.*BODY_25.*--skeleton"):
-        read_keypoints_file(folder, fps=30)
-
-
 def test_other_joint_counts_are_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(SkeletonError, match=r"21 joints fit no skeleton.*BODY_25 \(25\)"):
         read_keypoints_file(write_folder(tmp_path, np.full((3, 21, 3), 200.0)), fps=30)
@@ -170,7 +164,8 @@ BROKEN = {
     "person": ('{"people": [3]}', "not OpenPose"),
     "text": ('{"people": [{"pose_keypoints_2d": ["a", 2, 3]}]}', "wanted numbers"),
     "dict": ('{"people": [{"pose_keypoints_2d": {"a": 2}}]}', "wanted numbers"),
-    "nested": ('{"people": [{"pose_keypoints_2d": [[1, 2, 3]]}]}', "of each joint"),
+    "nested": ('{"people": [{"pose_keypoints_2d": [[1, 2, 3, 4]]}]}', "of each joint"),
+    "nameless": ('{"people": [{"face_keypoints_2d": [1, 2, 3]}]}', "wanted a person's joints under 'keypoints', got"),
     "ragged": ('{"people": [{"pose_keypoints_2d": [1, 2, 3, 4]}]}', "of each joint"),
     "uneven": (
         '{"people": [{"pose_keypoints_2d": [1,2,1]}, {"pose_keypoints_2d": [1,2,1,1,2,1]}]}',
@@ -294,7 +289,3 @@ def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "1.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FormatError, match="not text"):
         read_keypoints_file(tmp_path, fps=30)
-
-
-def test_every_openpose_size_is_known() -> None:
-    assert {17, 25, 26, 33} <= {len(skeleton) for skeleton in SKELETONS.values()}

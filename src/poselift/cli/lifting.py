@@ -14,7 +14,7 @@ from poselift.cli.console import err, print_plain, progress, say_error
 from poselift.doctor.report import report
 from poselift.errors import FormatError, PoseliftError
 from poselift.files import check_free, check_no_input, result_name
-from poselift.formats import files_of, save_poses
+from poselift.formats import files_of, frame_files, save_poses
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
@@ -89,7 +89,7 @@ def lift(
     """Lift videos or keypoint files to 3D motion.
 
     Args:
-        inputs: Videos, folders of OpenPose JSON, or npz, csv or json keypoint files.
+        inputs: Videos, keypoint files, or folders with a file for each frame; docs/keypoint_files.md shows which.
         source: How the inputs are read.
         lifting: How keypoints are lifted.
         output: Where results are written.
@@ -200,7 +200,7 @@ class _Results:
     def _input_files(self) -> Iterator[Path]:
         """Yield every file that the call reads."""
         for path in self.taken.values():
-            yield from path.glob("*.json") if path.is_dir() else [path]
+            yield from frame_files(path) if path.is_dir() else [path]
 
 
 def _choose(keypoints: Keypoints2D, title: str) -> str:

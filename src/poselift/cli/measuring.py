@@ -16,6 +16,7 @@ from poselift.datasets.mocap import load_mocap
 from poselift.doctor import doctor as look_at
 from poselift.errors import DatasetError, FormatError, RecipeError, did_you_mean
 from poselift.files import read_json
+from poselift.formats import frame_files
 from poselift.lifters.load import DEFAULT_LIFTER, load_lifter
 from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.mocap import MocapProtocol, evaluate_mocap
@@ -239,7 +240,7 @@ def doctor(
         raise DatasetError(f"unknown data set '{dataset}'; {did_you_mean(dataset, DATASETS)}")
     things: list[Path | BenchmarkSet] = []
     for path in inputs:
-        kind = dataset or (which_benchmark(path) if path.is_dir() and not any(path.glob("*.json")) else None)
+        kind = dataset or (which_benchmark(path) if path.is_dir() and not frame_files(path) else None)
         things.append(
             load_benchmark(path, dataset=kind, keypoints=keypoints, split="all", truth=truth) if kind else path
         )

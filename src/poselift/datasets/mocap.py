@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from poselift.datasets.archive import read_archive
 from poselift.datasets.clip import MocapClip
 from poselift.datasets.joint_names import read_joint_map
 from poselift.datasets.motion_file import MOTION_ENDINGS, MotionOptions, load_motion_file
 from poselift.datasets.upright import z_up_from
 from poselift.errors import DatasetError, MissingData, PoseliftError, did_you_mean
+from poselift.formats.archive import read_archive
 from poselift.sequence import check_fps
 from poselift.skeleton import H36M_17
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from poselift.datasets.archive import read_archive
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.positions import (
     among_subjects,
@@ -23,6 +22,7 @@ from poselift.datasets.positions import (
     read_positions,
 )
 from poselift.errors import DatasetError, MissingData, SkeletonError
+from poselift.formats.archive import read_archive
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import H36M_17, MPI_INF_3DHP_17, Skeleton
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from poselift.datasets.archive import read_archive
 from poselift.datasets.clip import BenchmarkClip
 from poselift.errors import DatasetError, MissingData, ShapeError, did_you_mean
+from poselift.formats.archive import read_archive
 from poselift.geometry.camera import Camera
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15, Skeleton

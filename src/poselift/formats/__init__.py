@@ -4,18 +4,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 from poselift.errors import FormatError
-from poselift.files import check_free, read_json, written_whole
+from poselift.files import check_free, read_text, written_whole
+from poselift.formats.arrays import read_npy
 from poselift.formats.clip import Override
-from poselift.formats.coco import read_detections
 from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
-from poselift.formats.json_file import read_keypoints_json, read_poses_json, write_keypoints_json, write_poses_json
-from poselift.formats.npz import read_keypoints_npz, read_poses_npz, write_keypoints_npz, write_poses_npz
-from poselift.formats.openpose import read_openpose, read_openpose_frame
+from poselift.formats.deeplabcut import refuse_h5
+from poselift.formats.json_file import read_poses_json, write_keypoints_json, write_poses_json
+from poselift.formats.json_lines import LINES, read_json_or_lines
+from poselift.formats.layouts import read_layout
+from poselift.formats.npz import (
+    read_keypoint_arrays,
+    read_keypoints_npz,
+    read_poses_npz,
+    write_keypoints_npz,
+    write_poses_npz,
+)
+from poselift.formats.openpose import read_openpose
+from poselift.formats.trc import read_trc
+from poselift.formats.ultralytics import is_label, label_files, read_labels
 from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses
 from poselift.skeleton import Skeleton, get_skeleton
 
 KEYPOINT_ENDINGS = (".npz", ".csv", ".json")
-"""Endings of the keypoint files that are read and written, beside a folder of OpenPose JSON."""
+"""Endings of the keypoint files that are written, and read again. Many others are read: docs/keypoint_files.md."""
 POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html")
 """Endings of the files that poses are saved as. Those of `KEYPOINT_ENDINGS` can be read back."""
 
@@ -31,8 +42,8 @@ def read_keypoints_file(
     """Read the keypoints of each person in a file or folder; where people had to be tracked, the longest seen is first.
 
     Args:
-        path: A folder of OpenPose JSON, or an .npz, .csv or .json file (poselift's layouts, one frame of OpenPose, or a
-            list of detections by AlphaPose or for COCO); the modules of `poselift.formats` describe each.
+        path: A keypoint file, or a folder with one for each frame; docs/keypoint_files.md shows every layout. Files of
+            one ending are distinguished by their content.
         skeleton: Joint order of the keypoints. When None, the order that the file names, else the order that the places
             of the joints show.
         fps: Frames per second; needed where the file does not say.
@@ -51,9 +62,10 @@ def read_keypoints_file(
     path = Path(path)
     override = Override(None if skeleton is None else get_skeleton(skeleton), fps, image_size, frame_step)
     if path.is_dir():
-        return read_openpose(path, override)
-    readers = {".npz": read_keypoints_npz, ".csv": read_keypoints_csv, ".json": _read_json}
-    return readers[_ending(path, KEYPOINT_ENDINGS)](path, override)
+        return _read_folder(path, override)
+    if path.suffix.lower() in (".h5", ".hdf5"):
+        raise refuse_h5(path)
+    return _READERS[_ending(path, tuple(_READERS))](path, override)
 
 
 def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool = False) -> None:
@@ -135,17 +147,42 @@ def _pose_writer(ending: str) -> Callable[[Poses3D, Path], None]:
 
 
 def _read_json(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
-    """Read one of the layouts that share the ending .json."""
-    content = read_json(path)
-    if isinstance(content, list):
-        return read_detections(content, str(path), override)
-    if isinstance(content, dict) and "people" in content:
-        return read_openpose_frame(content, str(path), override)
-    if isinstance(content, dict) and "frames" in content:
-        return read_keypoints_json(content, str(path), override)
-    raise FormatError(
-        f"{path}: wanted JSON with 'frames' (own layout), 'people' (OpenPose) or a list of detections (AlphaPose, COCO)"
+    return read_layout(read_json_or_lines(path), str(path), override)
+
+
+def _read_npy(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
+    return read_keypoint_arrays({path.name: read_npy(path)}, path, override)
+
+
+def _read_text(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
+    """Read one label file of Ultralytics, or a table."""
+    lines = [line for line in read_text(path).splitlines() if line.strip()]
+    return (
+        read_labels([path], str(path), override) if lines and is_label(lines[0]) else read_keypoints_csv(path, override)
     )
+
+
+def frame_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that may hold keypoints of one frame each: JSON files, or else label files."""
+    return sorted(folder.glob("*.json")) or label_files(folder)
+
+
+def _read_folder(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
+    """Read a folder of JSON files, or of label files, one for each frame."""
+    files = frame_files(folder)
+    if files and files[0].suffix == ".txt":
+        return read_labels(files, str(folder), override)
+    return read_openpose(folder, override)
+
+
+_READERS: dict[str, Callable[[Path, Override], tuple[Keypoints2D, ...]]] = {
+    ".npz": read_keypoints_npz,
+    ".npy": _read_npy,
+    **dict.fromkeys((".csv", ".tsv"), read_keypoints_csv),
+    ".txt": _read_text,
+    **dict.fromkeys((".json", *LINES), _read_json),
+    ".trc": read_trc,
+}
 
 
 def _ending(path: Path, endings: tuple[str, ...]) -> str:

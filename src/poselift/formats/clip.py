@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from poselift.errors import FormatError, MissingRate, ShapeError, SkeletonError
 from poselift.formats.clean import LARGEST_PX, clean
 from poselift.formats.order import candidates, check_order, identify_skeleton
+from poselift.formats.whole_body import take_body
 from poselift.sequence import Keypoints2D, check_fps
 from poselift.skeleton import SKELETONS, Skeleton
 
@@ -67,6 +68,9 @@ def settle(people: Sequence[np.ndarray], source: Source, override: Override) -> 
 
     The arguments and errors are those of `finish`.
     """
+    people, body = take_body(people, source.name, override.skeleton)
+    if body is not None and override.skeleton is None:
+        source = replace(source, skeleton=body)
     shown = [person for person in people if np.isfinite(person[..., :2]).all(-1).any()]
     if not shown:
         raise FormatError(f"{source.name}: no joint is seen in any of {len(people[0])} frames (all missing or score 0)")

@@ -14,40 +14,35 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import FormatError, ShapeError
-from poselift.formats.clip import ONE_FRAME_FPS, Override, Source, finish
-from poselift.formats.table_file import JOINT_AXES, KEYPOINT_AXES, read_table
+from poselift.formats.clip import ONE_FRAME_FPS, Override
+from poselift.formats.columns import read_columns
+from poselift.formats.deeplabcut import is_deeplabcut, read_deeplabcut
+from poselift.formats.table_file import JOINT_AXES, KEYPOINT_AXES, read_cells, read_table
 from poselift.sequence import Keypoints2D, Poses3D
-from poselift.skeleton import SKELETONS
 
-_SIZE = ("image_width", "image_height")
-_COLUMNS = ("frame", "time_s", "fps", *_SIZE)
+_COLUMNS = ("frame", "time_s", "fps", "image_width", "image_height")
 _JOINT_EXTRAS = {"observed": "observed", "spread_m": "spread"}
 """Endings of columns of poses: fields of `Poses3D`."""
 
 
 def read_keypoints_csv(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
-    """Read one person's keypoints from a table; empty cells are joints that were not seen.
+    """Read the keypoints of each person from a table; empty cells are joints that were not seen.
 
-    The frame rate is that of the column `fps` or `time_s`, or of a comment line ``# fps: 50``; the columns
-    `image_width` and `image_height` hold the size of the picture. Missing frame numbers become frames without a person.
+    `poselift.formats.columns` says which columns are understood. The frame rate is that of the column `fps` or
+    `time_s`, or of a comment line ``# fps: 50``; the columns `image_width` and `image_height` hold the size of the
+    picture. Missing frame numbers become frames without a person.
 
     Raises:
         FormatError: The table is broken or empty, or there is no frame rate.
-        SkeletonError: No skeleton has exactly these joints.
+        SkeletonError: Too few joints are known, or they could be of several skeletons.
     """
+    rows, places, _ = read_cells(path)
+    if is_deeplabcut(rows):
+        return read_deeplabcut(rows, places, str(path), override)
     table = replace(read_table(path), frame_step=override.frame_step)
     if any(column.endswith(JOINT_AXES) for column in table.columns):
         raise FormatError(f"{path} holds 3D poses; wanted 2D keypoints (columns left_hip_x, left_hip_y, ...)")
-    table.check_columns(_COLUMNS, KEYPOINT_AXES)
-    among = SKELETONS.values() if override.skeleton is None else [override.skeleton]
-    skeleton, axes = table.skeleton(KEYPOINT_AXES, tuple(among)), table.axes_2d()
-    places, length = table.frames()
-    frames = np.full((length, len(skeleton), len(axes)), np.nan)
-    frames[places] = table.joints(skeleton, axes)
-    size = None
-    if any(column in table.columns for column in _SIZE):
-        size = (int(table.constant("image_width")), int(table.constant("image_height")))
-    return finish([frames], Source(str(path), skeleton, table.fps(), size), override)
+    return read_columns(table, override)
 
 
 def read_poses_csv(path: Path) -> Poses3D:

@@ -1,7 +1,8 @@
 """Follow people through formats that list each frame's people in no order."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from poselift.formats.axes import one_person
 from poselift.formats.clean import clean
 from poselift.formats.clip import Override, Source, frame_rate, picture_size, settle
 from poselift.formats.fields import LARGEST_NUMBER, frame_rows
+from poselift.formats.person import person_of
 from poselift.sequence import Keypoints2D
 from poselift.track import Ids, track_people
 
@@ -17,6 +19,8 @@ _NUMBER = re.compile(r"[0-9]+")
 _ENDING = re.compile(r"\.(jp2|jpg2|mp4|m4v|3gp|mp2|mpeg[24]|m2ts|cr[23]|rw2|sr2)$", re.IGNORECASE)
 """Endings of pictures and videos that hold a digit, which is no frame number."""
 _TIME = re.compile(r"[+-]?\d*\.\d*[1-9]\d*")
+_NUMBERS = ("frame_id", "frame_index", "frame", "frame_number", "frame_num", "frameId", "image_id", "image_name")
+"""What the number of a frame is called."""
 
 
 def frame_numbers(names: Sequence[str], source: str) -> list[int]:
@@ -48,6 +52,12 @@ def frame_numbers(names: Sequence[str], source: str) -> list[int]:
             "put each camera and each take into its own folder or file"
         )
     return found
+
+
+def frame_number(name: str) -> int | None:
+    """Return the last whole number in one name; None if there is none that can be a frame's."""
+    number = split_name(name)[0]
+    return int(number) if number and len(number.lstrip("0")) <= len(str(LARGEST_NUMBER)) else None
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -102,3 +112,42 @@ def follow(
     if not tracks:
         raise FormatError(f"{source.name}: nobody is seen in any of {len(frames)} frames")
     return settle(tracks if scored else [track[..., :2] for track in tracks], source, override)
+
+
+def follow_people(
+    frames: Iterable[tuple[int, Iterable[Any]]], source: Source, override: Override
+) -> tuple[Keypoints2D, ...]:
+    """Return one clip for each person of a file that lists the people of each frame; errors as `follow`.
+
+    Args:
+        frames: Number of each frame, and its people as `poselift.formats.person.person_of` takes them. A number that
+            comes again brings more people of that frame.
+        source: What the file says.
+        override: What the user states.
+
+    Raises:
+        FormatError: A person's joints are broken.
+    """
+    people: dict[int, list[np.ndarray]] = {}
+    ids: dict[int, list[int | None]] = {}
+    for number, entries in frames:
+        poses, names = people.setdefault(number, []), ids.setdefault(number, [])
+        for place, entry in enumerate(entries):
+            pose, name = person_of(entry, f"{source.name}, frame {number}, person {place}")
+            poses.append(pose)
+            names.append(name)
+    counts = sorted({len(pose) for poses in people.values() for pose in poses})
+    if len(counts) > 1:
+        raise FormatError(f"{source.name}: people have {' and '.join(map(str, counts))} joints; wanted one joint count")
+    stacked = {number: np.stack(poses) if poses else np.empty((0, 0, 3)) for number, poses in people.items()}
+    return follow(stacked, ids, source, override)
+
+
+def number_of(entry: Mapping[str, Any], place: int) -> int:
+    """Return the number of a frame that an object says, under any of its usual names, or else its place in the list."""
+    for key in _NUMBERS:
+        value = entry.get(key)
+        number = frame_number(value) if isinstance(value, str) else value
+        if isinstance(number, int | float) and not isinstance(number, bool) and float(number).is_integer():
+            return int(number)
+    return place

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import FormatError, ShapeError
+from poselift.errors import DatasetError, FormatError, ShapeError, UntrustedPickle
 from poselift.files import read_arrays
+from poselift.formats.archive import read_archive
+from poselift.formats.arrays import name_keypoints
 from poselift.formats.axes import people_are_first
 from poselift.formats.clip import Override, Source, finish
 from poselift.formats.detections import follow
+from poselift.formats.detectron import is_detectron, is_videopose, read_detectron, read_videopose
 from poselift.formats.fields import named_skeleton
 from poselift.geometry.camera import Camera
 from poselift.sequence import EXTRAS, Keypoints2D, Poses3D
@@ -44,7 +47,35 @@ def read_keypoints_npz(path: Path, override: Override) -> tuple[Keypoints2D, ...
             there is no frame rate.
         SkeletonError: The joints fit no skeleton, or not the one that the archive names.
     """
-    arrays = read_arrays(path)
+    try:
+        arrays = read_arrays(path)
+    except UntrustedPickle as refused:
+        return _read_pickled(path, override, refused)
+    return read_keypoint_arrays(arrays, path, override)
+
+
+def _read_pickled(path: Path, override: Override, refused: UntrustedPickle) -> tuple[Keypoints2D, ...]:
+    """Read the archives of VideoPose3D and Detectron, and refuse others; errors as `read_keypoints_npz`."""
+    try:
+        content = read_archive(path)
+    except UntrustedPickle:
+        raise
+    except DatasetError as error:
+        raise refused from error
+    if is_videopose(content):
+        return read_videopose(content, str(path), override)
+    if is_detectron(content):
+        return read_detectron(content, str(path), override)
+    known = "VideoPose3D ('positions_2d') and Detectron ('boxes', 'keypoints')"
+    raise UntrustedPickle(f"{refused}; of archives with objects, only those of {known} are read, as arrays")
+
+
+def read_keypoint_arrays(content: dict[str, np.ndarray], path: Path, override: Override) -> tuple[Keypoints2D, ...]:
+    """Return the keypoints of each person in arrays that are called as `read_keypoints_npz` says, with its errors.
+
+    An array that is the only one that can be keypoints need not have a name.
+    """
+    arrays = name_keypoints(content, str(path))
     key = next((key for key in ("xy", "keypoints") if key in arrays), None)
     if key is None:
         advice = "it holds 3D poses" if "xyz" in arrays else f"it holds {', '.join(arrays) or 'nothing'}"

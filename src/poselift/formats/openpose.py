@@ -7,19 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import FormatError, SkeletonError
+from poselift.errors import FormatError
 from poselift.files import read_json
 from poselift.formats.clip import Override, Source
 from poselift.formats.detections import follow, frame_numbers, split_name
-from poselift.formats.fields import numbers, person_id
+from poselift.formats.person import joints_key, person_of
 from poselift.sequence import Keypoints2D
 
-_UNKNOWN_MODELS = {15: "MPI", 18: "old COCO"}
-_PEOPLE = "pose_keypoints_2d"
+_PEOPLE = ("people", "bodies")
+"""Keys of the list of people in OpenPose's files and in AlphaPose's `cmu` form."""
 _CUT_OFF = 0.05
 """Share of the files before the last that may be broken: a frame in twenty is bridged well."""
 _NAMED = 5
 _log = logging.getLogger("poselift")
+
+
+def is_people(content: Any) -> bool:
+    """Return whether this is the content of one of OpenPose's files: ``{"people": [...]}``."""
+    return isinstance(content, dict) and any(isinstance(content.get(key), list) for key in _PEOPLE)
+
+
+def is_frame(content: Any) -> bool:
+    """Return whether this is the content of a file of one frame: OpenPose's, or a list of people as MMPose saves it."""
+    people = isinstance(content, list) and all(joints_key(person) is not None for person in content)
+    return people or (isinstance(content, dict) and any(key in content for key in _PEOPLE))
 
 
 def read_openpose(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
@@ -53,7 +64,7 @@ def read_openpose(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
         frames[number], ids[number] = found, names
     for number in _cut_off(broken, list(people), frames):
         frames[number], ids[number] = np.empty((0, 0, 3)), []
-    return _follow(frames, ids, str(folder), override)
+    return follow(frames, ids, Source(str(folder)), override)
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
@@ -75,7 +86,7 @@ def _contents(files: Sequence[Path]) -> tuple[dict[Path, Any], dict[Path, Format
         except FormatError as error:
             broken[file] = error
             continue
-        if isinstance(content, dict) and "people" in content:
+        if is_frame(content):
             contents[file] = content
         else:
             others.append(file)
@@ -114,7 +125,36 @@ def _named(files: Sequence[Path]) -> str:
 def read_openpose_frame(content: dict[str, Any], name: str, override: Override) -> tuple[Keypoints2D, ...]:
     """Return clips of one frame from the content of one OpenPose file; the errors are those of `read_openpose`."""
     people, ids = people_of(content, name)
-    return _follow({0: people}, {0: ids}, name, override)
+    return follow({0: people}, {0: ids}, Source(name), override)
+
+
+def read_openpose_frames(frames: Any, name: str, override: Override) -> tuple[Keypoints2D, ...]:
+    """Return the keypoints of each person from one file with the people of all frames.
+
+    Args:
+        frames: A list of frames as OpenPose writes them into files (ComfyUI), or an object with the picture's name for
+            each (AlphaPose's `open` and `cmu` forms).
+        name: Name of the file in error messages.
+        override: What the user states.
+
+    Raises:
+        FormatError: A frame is broken, a name has no number, no person is seen, or there is no frame rate.
+        SkeletonError: The joints fit no skeleton, or could be of several.
+    """
+    contents = frames if isinstance(frames, list) else list(frames.values())
+    numbers = range(len(contents)) if isinstance(frames, list) else frame_numbers(list(frames), name)
+    found = {
+        number: people_of(frame, f"{name}, frame {number}") for number, frame in zip(numbers, contents, strict=True)
+    }
+    people = {number: shown for number, (shown, _) in found.items()}
+    ids = {number: names for number, (_, names) in found.items()}
+    return follow(people, ids, Source(name, image_size=_canvas(contents[0])), override)
+
+
+def _canvas(content: Any) -> tuple[int, int] | None:
+    """Return the size of the picture that ComfyUI writes."""
+    width, height = (content.get(f"canvas_{side}") for side in ("width", "height"))
+    return (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
 
 def people_of(content: Any, name: str) -> tuple[np.ndarray, list[int | None]]:
@@ -123,38 +163,26 @@ def people_of(content: Any, name: str) -> tuple[np.ndarray, list[int | None]]:
     Raises:
         FormatError: The content is not in OpenPose's layout.
     """
-    people = content.get("people") if isinstance(content, dict) else None
+    people = content
+    if isinstance(content, dict):
+        people = next((content[key] for key in _PEOPLE if isinstance(content.get(key), list)), None)
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
         raise _no_openpose(name)
     found, ids = [], []
     for person in people:
-        flat = numbers(person.get(_PEOPLE, []), _PEOPLE, name)
-        if flat.ndim != 1 or flat.size % 3:
-            raise FormatError(f"{name}: wanted x, y, confidence of each joint in {_PEOPLE}, got {flat.shape} numbers")
-        if flat.size:
-            found.append(_without_edge(flat.reshape(-1, 3)))
-            ids.append(person_id(person.get("person_id")))
+        if joints_key(person) is None or person[str(joints_key(person))]:  # OpenPose may list a hand without a body
+            pose, number = person_of(person, name)
+            found.append(_without_edge(pose))
+            ids.append(number)
     if len({len(person) for person in found}) > 1:
         raise FormatError(f"{name}: its people have different numbers of joints")
     return np.stack(found) if found else np.empty((0, 0, 3)), ids
 
 
 def _no_openpose(name: str) -> FormatError:
-    return FormatError(f"{name} is not OpenPose JSON; wanted a list 'people' of objects with '{_PEOPLE}'")
+    return FormatError(f"{name} is not OpenPose JSON; wanted a list 'people' of objects with 'pose_keypoints_2d'")
 
 
 def _without_edge(person: np.ndarray) -> np.ndarray:
     """Drop joints with an x or y of exactly 0: they were not seen, or put at the picture's edge, even if confident."""
     return np.where((person[:, :2] == 0).any(-1, keepdims=True), 0.0, person)
-
-
-def _follow(
-    frames: dict[int, np.ndarray], ids: dict[int, list[int | None]], name: str, override: Override
-) -> tuple[Keypoints2D, ...]:
-    joints = next((people.shape[1] for people in frames.values() if len(people)), 0)
-    if override.skeleton is None and joints in _UNKNOWN_MODELS:
-        raise SkeletonError(
-            f"{name}: {joints} joints are OpenPose's {_UNKNOWN_MODELS[joints]} model, which is not read; "
-            "run OpenPose with --model_pose BODY_25, or put the joints into a known order and name that with --skeleton"
-        )
-    return follow(frames, ids, Source(name), override)

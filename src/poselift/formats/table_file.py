@@ -21,6 +21,10 @@ KEYPOINT_AXES = ("x", "y", "confidence")
 JOINT_AXES = ("x_m", "y_m", "z_m")
 """Endings of the columns of 3D joints: metres in camera axes."""
 _FPS_COMMENT = re.compile(r"#\s*fps\s*[:=]\s*(\S+)", re.IGNORECASE)
+_SEPARATORS = (",", ";", "\t", "|")
+_DECIMAL_COMMA = re.compile(r"^([+-]?\d+),(\d+(?:[eE][+-]?\d+)?)$")
+MISSING = ("", "na", "n/a", "nan", "none", "null", "<na>")
+"""What a cell holds, in either case, where nothing is known."""
 _UNEVEN = 0.5
 """Times may be off by this many frames, because they are often rounded."""
 
@@ -77,7 +81,7 @@ class Table:
         for place, column in enumerate(columns):
             for row, cell in enumerate(self.columns[column]):
                 try:
-                    values[row, place] = float(cell) if cell else np.nan
+                    values[row, place] = np.nan if cell.lower() in MISSING else float(cell)
                 except ValueError as error:
                     where = f"{self.name}, {self.places[row]}"
                     raise FormatError(f"{where}: wanted a number in column {column}, got '{cell}'") from error
@@ -142,12 +146,19 @@ class Table:
         """
         if "frame" not in self.columns:
             return np.arange(len(self)), len(self)
-        frames = self.numbers("frame")[:, 0]
-        if not (
-            np.isfinite(frames).all() and (frames == frames.round()).all() and np.abs(frames).max() < LARGEST_NUMBER
-        ):
-            raise FormatError(f"{self.name}: wanted whole numbers in column frame")
-        return frame_rows([int(frame) for frame in frames], self.name, self.frame_step)
+        return frame_rows(self.whole_numbers("frame"), self.name, self.frame_step)
+
+    def whole_numbers(self, column: str) -> list[int]:
+        """Return the whole numbers (N,) of a column.
+
+        Raises:
+            FormatError: The column is missing, or holds something else.
+        """
+        found = self.numbers(column)[:, 0]
+        whole = np.isfinite(found).all() and (found == found.round()).all() and np.abs(found).max() < LARGEST_NUMBER
+        if not whole:
+            raise FormatError(f"{self.name}: wanted whole numbers in column {column}")
+        return [int(number) for number in found]
 
     def fps(self) -> float | None:
         """Return the frame rate in the column `fps`, else of the times in `time_s`, else in a comment ``# fps: 50``.
@@ -174,35 +185,56 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a CSV file: lines that start with # are comments, the first other line names the columns.
+    """Read a table: lines that start with # are comments, the first other line names the columns.
 
-    A line that starts with # but has as many cells as the header is a row.
+    A line that starts with # but has as many cells as the header is a row; see `read_cells` for what separates cells.
 
     Raises:
         FormatError: The file is broken, has a column twice, or no row.
     """
-    lines = [(number, line.strip()) for number, line in enumerate(read_text(path).splitlines(), 1) if line.strip()]
-    commas = next((line.count(",") for _, line in lines if not line.startswith("#")), 0)
-    marked = [line.startswith("#") and (line.count(",") != commas or not commas) for _, line in lines]
-    kept = [line for line, is_comment in zip(lines, marked, strict=True) if not is_comment]
-    if len(kept) < 2:
-        raise FormatError(f"{path}: wanted a header and at least one row of numbers, got {len(kept)} lines")
-    try:
-        header, *rows = csv.reader([line for _, line in kept], strict=True)
-    except csv.Error as error:
-        raise FormatError(f"{path} is a broken table ({error})") from error
-    columns = [column.strip() for column in header]
+    rows, places, comments = read_cells(path)
+    if len(rows) < 2:
+        raise FormatError(f"{path}: wanted a header and at least one row of numbers, got {len(rows)} lines")
+    columns = rows[0]
     if repeated := sorted({column for column in columns if columns.count(column) > 1}):
         raise FormatError(f"{path}: columns come twice: {', '.join(repeated)}")
-    if len(rows) != len(kept) - 1:
+    cells = {column: found for column, *found in zip(*rows, strict=True)}
+    return Table(str(path), cells, places[1:], comments)
+
+
+def read_cells(path: Path) -> tuple[list[list[str]], list[str], list[str]]:
+    """Read the cells of each row of a table, the place of each row in the file, and the comments.
+
+    Cells are separated by what the first line has most of: commas, semicolons, tabs, bars, or else blanks. A comma in a
+    number is a decimal one where commas do not separate.
+
+    Raises:
+        FormatError: The file is broken, a cell goes over several lines, or rows differ in length.
+    """
+    lines = [(number, line.strip(" \r")) for number, line in enumerate(read_text(path).splitlines(), 1) if line.strip()]
+    first = next((line for _, line in lines if not line.startswith("#")), "")
+    mark = max(_SEPARATORS, key=first.count)
+    marks = first.count(mark)
+    commented = [line.startswith("#") and (line.count(mark) != marks or not marks) for _, line in lines]
+    comments = [line for (_, line), skip in zip(lines, commented, strict=True) if skip]
+    kept = [(number, line) for (number, line), skip in zip(lines, commented, strict=True) if not skip]
+    places = [f"line {number}" for number, _ in kept]
+    if not marks and len(first.split()) > 1:
+        rows = [line.split() for _, line in kept]
+    else:
+        try:
+            rows = list(csv.reader([line for _, line in kept], delimiter=mark, strict=True))
+        except csv.Error as error:
+            raise FormatError(f"{path} is a broken table ({error})") from error
+    if len(rows) != len(kept):
         raise FormatError(f"{path}: a cell goes over several lines; wanted one row of numbers a line")
-    places = [f"line {number}" for number, _ in kept[1:]]
     for place, row in zip(places, rows, strict=True):
-        if len(row) != len(columns):
-            wanted = f"wanted {len(columns)} cells as in the header, got {len(row)}"
+        if len(row) != len(rows[0]):
+            wanted = f"wanted {len(rows[0])} cells as in the header, got {len(row)}"
             raise FormatError(f"{path}, {place}: {wanted}; is the file cut off?")
-    cells = {column: [cell.strip() for cell in found] for column, *found in zip(columns, *rows, strict=True)}
-    return Table(str(path), cells, places, [line for (_, line), skip in zip(lines, marked, strict=True) if skip])
+    point = mark == "," and marks
+    cells = [[cell.strip() if point else _DECIMAL_COMMA.sub(r"\1.\2", cell.strip()) for cell in row] for row in rows]
+    return cells, places, comments
 
 
 def _rate(text: str, name: str) -> float:

@@ -97,7 +97,6 @@ class Run(Engine[Batch]):
         self.epoch_steps = math.ceil(self.source.windows / recipe.batch_size)
         self.steps = recipe.epochs * self.epoch_steps or recipe.steps
         self.evaluate_steps = recipe.evaluate_every * (self.epoch_steps if recipe.epochs else 1)
-        out.mkdir(parents=True, exist_ok=True)
         self._resume()
 
     @property
@@ -113,7 +112,7 @@ class Run(Engine[Batch]):
         Args:
             progress: Called with (step, steps, log line) at every log line.
             max_minutes: Stop with a checkpoint after so many minutes; the next call resumes.
-            signals: Stop with a checkpoint on SIGTERM and SIGINT too, instead of ending at once.
+            signals: Stop with a checkpoint on SIGTERM, SIGINT and SIGHUP too, instead of ending at once.
 
         Returns:
             Whether the last step was reached.

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from poselift.datasets.archive import read_archive
 from poselift.errors import DatasetError, ShapeError
+from poselift.formats.archive import read_archive
 from poselift.lifters.card import RECORDING, Score
 from poselift.lifters.contract import Lifter
 from poselift.lifting import lift

@@ -33,9 +33,11 @@ RULES: dict[str, tuple[dict[str, float], ...]] = {
     ),
     "nose": (
         {"head": 1.0},
+        {"upper_neck": 0.65, "head_top": 0.35},
         {"upper_neck": 1.0},
         {"left_eye": 0.5, "right_eye": 0.5},
         {"left_ear": 0.5, "right_ear": 0.5},
+        {"head_top": 0.5, "neck": 0.5},
     ),
     # Beyond the ears by 0.6 of their height over the shoulders: the mean over adults of crown height above the ears.
     "head_top": (
@@ -50,6 +52,8 @@ RULES: dict[str, tuple[dict[str, float], ...]] = {
         {"left_eye": 0.5, "right_eye": 0.5},
         {"nose": 0.5, "head_top": 0.5},
         {"nose": 1.0},
+        {"upper_neck": 0.5, "head_top": 0.5},
+        {"head_top": 0.6, "neck": 0.4},
     ),
     "upper_neck": ({"nose": 0.5, "left_shoulder": 0.25, "right_shoulder": 0.25},),
 }

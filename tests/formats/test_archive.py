@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poselift.datasets.archive import read_archive
 from poselift.errors import DatasetError, MissingData, UntrustedPickle
+from poselift.formats.archive import read_archive
 
 CONTENT = {
     "S1": {"Walking": [np.arange(12, dtype=np.float32).reshape(2, 3, 2), np.ones((1, 3, 2))], "fps": 25},
