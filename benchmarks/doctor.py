@@ -1,13 +1,14 @@
 """Measure how often the doctor finds planted faults, and how often it reports faults that are not there.
 
-    python benchmarks/doctor.py MOCAP17.npz [--views 2] [--frames 250] [--only-false] [--fit]
-    python benchmarks/doctor.py MOCAP27.npz --feet [--views 2] [--frames 250]
+    python benchmarks/doctor.py MOCAP17.npz [--views 2] [--frames 250 ...] [--only-false] [--fit]
+    python benchmarks/doctor.py MOCAP27.npz --feet [--views 2] [--frames 250 ...]
 
-Each clip (at most `--frames` of it, from a random start) is seen by cameras all around, 10 degrees below to 35 above
-the person, with 2 pixels of noise in each joint: in two joint orders without scores, and in one with scores that say
-nothing (0.85 +- 0.06). `--only-false` plants no faults. `--feet` takes an archive with toes and heels, and plants only
-exchanged sides. `--fit` fits and prints the constants of `poselift.doctor.sides` and `poselift.doctor.pace` instead,
-with each subject weighted by the root of its number of clips, and tests them on subjects left out of the fit.
+Each clip (at most so many of its frames as `--frames` says, from a random start) is seen by cameras all around, 10
+degrees below to 35 above the person, with 2 pixels of noise in each joint: in two joint orders without scores, and in
+one with scores that say nothing (0.85 +- 0.06). `--only-false` plants no faults. `--feet` takes an archive with toes
+and heels, and plants only exchanged sides. `--fit` fits and prints the constants of `poselift.doctor.perspective` and
+`poselift.checks.pace` instead, with each subject weighted by the root of its number of clips, and tests them on
+subjects left out of the fit.
 """
 
 import argparse
@@ -20,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
+from poselift.checks import pace
+from poselift.checks.body import Body
 from poselift.datasets.clip import MocapClip
 from poselift.datasets.mocap import load_mocap
-from poselift.doctor import pace, sides
-from poselift.doctor.body import Body
-from poselift.doctor.keypoints import check_keypoints
+from poselift.doctor import diagnose, perspective
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter
 from poselift.measure.mocap import MocapProtocol, clip_cameras, exact_keypoints
@@ -102,6 +103,29 @@ def shuffled(k: Keypoints2D) -> Keypoints2D:
     return reordered(k, np.random.default_rng(seed).permutation(len(k.skeleton)).tolist())
 
 
+def thinned(k: Keypoints2D) -> Keypoints2D:
+    return k.with_frames(k.xy[::2], None if k.confidence is None else k.confidence[::2], k.fps)
+
+
+def moved(k: Keypoints2D, xy: np.ndarray) -> Keypoints2D:
+    return replace(k, xy=np.broadcast_to(xy, k.xy.shape))
+
+
+def one_joint(k: Keypoints2D) -> Keypoints2D:
+    return moved(k, np.where(np.arange(len(k.skeleton))[:, None] == k.skeleton.index("nose"), k.xy, np.nan))
+
+
+def uniform_noise(k: Keypoints2D) -> Keypoints2D:
+    return moved(k, np.random.default_rng(int(np.abs(k.xy[0]).sum())).uniform(0, 1000, k.xy.shape))
+
+
+def nobody(k: Keypoints2D) -> Keypoints2D:
+    """Put 10 s without any joint into the middle of the clip."""
+    gap, middle = round(10 * k.fps), len(k) // 2
+    scores = None if k.confidence is None else np.insert(k.confidence, [middle] * gap, 0, axis=0)
+    return k.with_frames(np.insert(k.xy, [middle] * gap, np.nan, axis=0), scores, k.fps)
+
+
 FAULTS: dict[str, tuple[str, Callable[[Keypoints2D], Keypoints2D]]] = {
     "left and right exchanged": ("sides", lambda k: reordered(k, list(k.skeleton.flipped))),
     "arms exchanged": ("sides", arms_exchanged),
@@ -113,10 +137,17 @@ FAULTS: dict[str, tuple[str, Callable[[Keypoints2D], Keypoints2D]]] = {
     "y up": ("up", lambda k: replace(k, xy=k.xy * (1, -1) + (0, 1000))),
     "normalised": ("units", lambda k: replace(k, xy=k.xy / 1000)),
     "rate claimed twice too high": ("rate", lambda k: replace(k, fps=100.0)),
-    "25 fps claimed as 50": ("rate", lambda k: replace(k, xy=k.xy[::2])),
+    "25 fps claimed as 50": ("rate", thinned),
     "50 fps claimed as 25": ("rate", lambda k: replace(k, fps=25.0)),
+    "(y, x) instead of (x, y)": ("up", lambda k: replace(k, xy=k.xy[..., ::-1])),
+    "all joints at one point": ("extent", lambda k: moved(k, k.xy[:1, :1])),
+    "all coordinates 0": ("missing", lambda k: moved(k, np.zeros(2))),
+    "one joint in every frame": ("missing", one_joint),
+    "uniform noise": ("order jitter", uniform_noise),
+    "a jump of 5000 px each frame": ("jumps", lambda k: moved(k, k.xy + 5000 * np.arange(len(k))[:, None, None])),
+    "10 s without a joint": ("missing", nobody),
 }
-"""Fault: name of the check that should find it, and the function that plants it."""
+"""Fault: names of the checks that should find it, and the function that plants it."""
 
 
 def measure(clips: list[MocapClip], lifter: Lifter, seeds: int, frames: int, *, only_false: bool) -> None:
@@ -129,20 +160,21 @@ def measure(clips: list[MocapClip], lifter: Lifter, seeds: int, frames: int, *, 
                 if not seen.seen.all() or len(seen) < min(50, frames):
                     continue
                 counts[name, "clips"] += 1
-                found = check_keypoints(Body(seen), lifter)
-                counts[name, "false errors"] += any(finding.severity == "error" for finding in found)
+                found = diagnose(seen, lifter=lifter)
+                for severity in ("error", "warning"):
+                    counts[name, f"false {severity}s"] += any(finding.severity == severity for finding in found)
                 for finding in found:
-                    kind = " hint" if finding.severity == "info" else ""
-                    counts[name, f"false {finding.check}{kind}"] += 1
-                for fault, (check, plant) in () if only_false else faults.items():
-                    severities = {f.severity for f in check_keypoints(Body(plant(seen)), lifter) if f.check == check}
+                    counts[name, f"false {finding.severity}: {finding.check}"] += 1
+                for fault, (checks, plant) in () if only_false else faults.items():
+                    found = diagnose(plant(seen), lifter=lifter)
+                    severities = {finding.severity for finding in found if finding.check in checks.split()}
                     counts[name, fault] += bool(severities - {"info"})
                     counts[name, f"{fault}, or a hint"] += bool(severities)
     for name in dict.fromkeys(owner for owner, _ in counts):
-        print(f"{name}: {counts[name, 'clips']} views")
+        print(f"{name}, at most {frames} frames: {counts[name, 'clips']} views")
         for (owner, what), count in counts.items():
             if owner == name and what != "clips":
-                print(f"  {what:32s} {100 * count / counts[name, 'clips']:6.1f} %")
+                print(f"  {what:42s} {100 * count / counts[name, 'clips']:6.1f} %")
 
 
 def fit(clips: list[MocapClip], lifter: Lifter, seeds: int) -> None:
@@ -156,7 +188,7 @@ def fit(clips: list[MocapClip], lifter: Lifter, seeds: int) -> None:
             rates = [pace.limb_features(Body(replace(seen, fps=fps))) for fps in (50.0, 100.0)]
             if any(features is None for features in rates):
                 continue
-            near.append(sides.perspective_features(seen, lifter))
+            near.append(perspective.features(seen, lifter))
             paces.append([np.append(features, 1) for features in rates])
             who.append(clip.subject)
     near, paces, who = np.array(near), np.array(paces), np.array(who)
@@ -195,7 +227,7 @@ def main() -> None:
     parser.add_argument("mocap", type=Path)
     parser.add_argument("--views", type=int, default=2)
     parser.add_argument("--split", default=None)
-    parser.add_argument("--frames", type=int, default=FRAMES)
+    parser.add_argument("--frames", type=int, nargs="+", default=[FRAMES])
     parser.add_argument("--only-false", action="store_true")
     parser.add_argument("--feet", action="store_true")
     parser.add_argument("--fit", action="store_true")
@@ -206,7 +238,8 @@ def main() -> None:
     if arguments.fit:
         fit(clips, lifter, arguments.views)
     else:
-        measure(clips, lifter, arguments.views, arguments.frames, only_false=arguments.only_false)
+        for frames in arguments.frames:
+            measure(clips, lifter, arguments.views, frames, only_false=arguments.only_false)
 
 
 if __name__ == "__main__":

@@ -3,15 +3,18 @@
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 from poselift.datasets.clip import MocapClip
+from poselift.sequence import Keypoints2D
 from poselift.skeleton import H36M_17, Skeleton
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,8 +33,8 @@ def shared() -> Path:
     return SHARED
 
 
-def _beside_the_datasets(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "datasets" / f"{name}.py")
+def _helper(name: str, room: str = "datasets") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / room / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -41,13 +44,31 @@ def _beside_the_datasets(name: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def archives() -> ModuleType:
     """Writers of small archives in the benchmarks' public layouts: tests/datasets/archives.py."""
-    return _beside_the_datasets("archives")
+    return _helper("archives")
 
 
 @pytest.fixture(scope="session")
 def figures() -> ModuleType:
     """A standing figure as BVH text: tests/datasets/figures.py."""
-    return _beside_the_datasets("figures")
+    return _helper("figures")
+
+
+@pytest.fixture(scope="session")
+def stroll() -> Callable[..., Any]:
+    """Make a walk: frames, fps, strides_hz, turn_deg, noise in pixels (tests/checks/walker.py)."""
+    return _helper("walker", "checks").walk
+
+
+@pytest.fixture(scope="session")
+def exchanged() -> Callable[..., Keypoints2D]:
+    """Exchange left and right of all joints, or of some (tests/checks/walker.py)."""
+    return _helper("walker", "checks").exchange
+
+
+@pytest.fixture(scope="session")
+def reordered() -> Callable[..., Keypoints2D]:
+    """Put the joints into another order, under the same names (tests/checks/walker.py)."""
+    return _helper("walker", "checks").reorder
 
 
 @dataclass

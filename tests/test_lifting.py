@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -314,3 +316,24 @@ def test_another_frame_needs_a_camera_and_a_name_that_there_is():
         lift(keypoints, Turned(), frame="camera")
     with pytest.raises(FormatError, match="wanted the frame camera or turned_camera, got 'world'"):
         lift(keypoints, Turned(), frame="world")
+
+
+def logged(caplog) -> list[tuple[str, str]]:
+    """Level and check of what lifting said."""
+    said = [(record.levelname, record.message.partition(":")[0]) for record in caplog.records]
+    caplog.clear()
+    return said
+
+
+def test_lifting_logs_what_the_checks_find_unless_they_are_off(fake_lifter, stroll, caplog):
+    upright = stroll().keypoints
+    upside_down = replace(upright, xy=(0, 1000) + upright.xy * (1, -1))
+    lying = replace(upright, xy=upright.xy[..., ::-1])
+    for keypoints, said in ((upright, []), (upside_down, [("ERROR", "up")]), (lying, [("WARNING", "up")])):
+        poses = lift(keypoints, fake_lifter())
+        assert logged(caplog) == said
+        unchecked = lift(keypoints, fake_lifter(), check=False)
+        assert logged(caplog) == []
+        np.testing.assert_array_equal(poses.xyz, unchecked.xyz)
+    lift(upside_down, fake_lifter())
+    assert "y points up" in caplog.text and "advice: turn y down: `xy[..., 1] = height - xy[..., 1]`" in caplog.text

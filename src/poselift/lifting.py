@@ -4,12 +4,14 @@ convert -> repair swapped sides -> resample -> feed (calibrated, filled, normali
 image) -> turn into the frame asked for -> blend and stitch -> resample back -> add what was observed
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
+from poselift.checks import check as check_person
 from poselift.errors import DetectionError, FormatError, ShapeError
 from poselift.geometry.camera import Camera
 from poselift.geometry.rotation import shortest_arc
@@ -23,6 +25,8 @@ from poselift.prepare.resample import resample_keypoints, resample_poses
 from poselift.prepare.swaps import repair_swaps
 from poselift.prepare.window import blend_seams, cut
 from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints
+
+_LOG = logging.getLogger(__name__)
 
 Turn = Callable[[np.ndarray], np.ndarray]
 """From places in the picture (B, 2), pixels, to matrices (B, 1, 3, 3) for `joints @ matrix`."""
@@ -46,6 +50,7 @@ def lift(
     frame: str | None = None,
     camera: Camera | None = None,
     gaps: Literal["mark", "fill"] = "mark",
+    check: bool = True,
     progress: Progress | None = None,
 ) -> Poses3D:
     """Lift one person's keypoints to 3D.
@@ -61,6 +66,7 @@ def lift(
         camera: Camera whose intrinsics turn one into the other; its R and t are not used.
         gaps: "mark" marks frames farther than `LONGEST_GUESS_S` from any sighting as gaps; "fill" marks none. Their
             poses are filled in either way, and `observed` is 0 there.
+        check: Log what is wrong with the keypoints (`poselift.checks`), errors and warnings alike; nothing is refused.
         progress: Called with (frames done, frames in all) now and then.
 
     Returns:
@@ -81,12 +87,22 @@ def lift(
     source = convert(keypoints, lifter.skeleton)
     if not source.seen.any():
         raise DetectionError("no joint was seen in any frame: there is nobody to lift; check the detector's output")
+    if check:
+        _log_findings(keypoints)
     source = repair_swaps(source) if repair else source
     joints = _lift_windows(lifter, resample_keypoints(source, lifter.fps), flip_average, turn, progress)
     poses = Poses3D(joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera)
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
     observed = calibrate(source.filled()[1])
     return replace(poses, observed=observed, gap=far_from_sightings(observed, poses.fps) if gaps == "mark" else None)
+
+
+def _log_findings(keypoints: Keypoints2D) -> None:
+    """Log the errors and warnings of the checks, each with its advice."""
+    for finding in check_person(keypoints):
+        if finding.severity != "info":
+            level = logging.ERROR if finding.severity == "error" else logging.WARNING
+            _LOG.log(level, f"{finding.check}: {finding.wrong}; then {finding.effect}; advice: {finding.advice}")
 
 
 def _lift_windows(

@@ -40,6 +40,14 @@ def test_the_demo_clip_is_healthy():
     assert diagnose(read_keypoints(DEMO)[0]) == []
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Keypoints2D:
+    """The demo clip, there and back again four times: 456 frames, enough for the feet to tell the sides."""
+    (person,) = read_keypoints(DEMO)
+    frames = np.tile([*range(58), *range(56, 0, -1)], 4)
+    return person.with_frames(person.xy[frames], person.confidence[frames], person.fps)
+
+
 FAULTS = {
     "sides": lambda k, swap: swap(k),
     "up": lambda k, swap: replace(k, xy=k.xy * (1, -1) + (0, 900)),
@@ -53,9 +61,8 @@ def reordered(k: Keypoints2D, order: np.ndarray) -> Keypoints2D:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_planted_in_the_demo_clip_are_found(fault, exchanged):
-    (person,) = read_keypoints(DEMO)
-    findings = diagnose(FAULTS[fault](person, exchanged))
+def test_faults_planted_in_the_demo_clip_are_found(fault, exchanged, lasting):
+    findings = diagnose(FAULTS[fault](lasting, exchanged))
     assert fault in errors(findings)
     assert worst(findings) == "error" == findings[0].severity
     assert fault == "sides" or "sides" not in errors(findings)  # nothing is said of sides where joints are elsewhere
@@ -117,6 +124,39 @@ def test_nothing_breaks_it(seed, name, frames, missing):
         assert finding.severity in ("error", "warning", "info")
 
 
+NONSENSE = FAULTS | {
+    "none": lambda k, swap: k,
+    "(y, x)": lambda k, swap: replace(k, xy=k.xy[..., ::-1]),
+    "one point": lambda k, swap: replace(k, xy=np.full_like(k.xy, 300)),
+    "zeros": lambda k, swap: replace(k, xy=np.zeros_like(k.xy)),
+    "noise": lambda k, swap: replace(k, xy=np.random.default_rng(0).uniform(0, 900, k.xy.shape)),
+    "jumps": lambda k, swap: replace(k, xy=k.xy + 5000 * np.arange(len(k))[:, None, None]),
+    "gap": lambda k, swap: replace(k, xy=np.where(np.arange(len(k))[:, None, None] < 12, k.xy, np.nan)),
+    "one joint": lambda k, swap: replace(k, xy=np.where(np.arange(33)[:, None] == 5, k.xy, np.nan)),
+    "arms exchanged": lambda k, swap: swap(k, ("shoulder", "elbow", "wrist")),
+}
+
+
+@pytest.mark.parametrize("fault", NONSENSE)
+@pytest.mark.parametrize("scored", [True, False])
+def test_lifting_says_what_the_doctor_says(fault, scored, exchanged, lasting, tmp_path, capsys, monkeypatch):
+    """Errors and warnings, for the same keypoints, however they were read."""
+    wrong = NONSENSE[fault](lasting if scored else replace(lasting, confidence=None), exchanged)
+    for reader in ("poselift.cli.lifting.read_keypoints", "poselift.doctor.read_keypoints"):
+        monkeypatch.setattr(reader, lambda *_, **__: (wrong,))
+    found = [finding for finding in diagnose(wrong) if finding.severity != "info"]
+    assert bool(found) == (fault != "none")
+    lifted = main(["lift", "clip.npz", "-o", str(tmp_path / "out"), "--formats", "npz"])
+    by_lift = "".join(capsys.readouterr().err.split())
+    assert main(["doctor", "clip.npz"]) == lifted == int(worst(found) == "error")
+    by_doctor = "".join(capsys.readouterr().out.split())
+    assert (tmp_path / "out").exists() == (lifted == 0)
+    for finding in found:
+        said = f"{finding.severity}{finding.check}:{finding.wrong}then:{finding.effect}advice:{finding.advice}"
+        assert "".join(said.split()) in by_lift and "".join(said.split()) in by_doctor
+    assert by_lift.count("advice:") == len(found)
+
+
 def test_it_draws_everyone(tmp_path):
     status, said = run(DEMO, out=tmp_path / "new")
     assert status == 0
@@ -127,9 +167,9 @@ def test_it_draws_everyone(tmp_path):
     run(DEMO, out=tmp_path / "new", force=True)
 
 
-def test_a_file_that_claims_a_wrong_order_is_told_of_and_drawn(tmp_path, walk):
+def test_a_file_that_claims_a_wrong_order_is_told_of_and_drawn(tmp_path, stroll):
     path = tmp_path / "clip.npz"
-    write_keypoints(replace(walk().keypoints, skeleton=COCO_17), path)
+    write_keypoints(replace(stroll().keypoints, skeleton=COCO_17), path)
     status, said = run(path, out=tmp_path)
     assert status == 1
     assert "error" in said and "look like H36M_17" in said
@@ -138,8 +178,8 @@ def test_a_file_that_claims_a_wrong_order_is_told_of_and_drawn(tmp_path, walk):
     assert run(path, skeleton="COCO_17")[0] == 1
 
 
-def test_a_file_without_its_rate_is_looked_at_all_the_same(tmp_path, exchanged, caplog):
-    (person,) = read_keypoints(DEMO)
+def test_a_file_without_its_rate_is_looked_at_all_the_same(tmp_path, exchanged, caplog, lasting):
+    person = lasting
     shuffled = reordered(person, np.random.default_rng(2).permutation(33))
     for name, clip in (("right", person), ("exchanged", exchanged(person)), ("shuffled", shuffled)):
         np.savez(tmp_path / f"{name}.npz", xy=clip.xy, image_size=clip.image_size)
@@ -156,8 +196,8 @@ def test_a_file_without_its_rate_is_looked_at_all_the_same(tmp_path, exchanged, 
     assert status == 1 and "do not look like a person" in said and (tmp_path / "shuffled.svg").is_file()
 
 
-def test_what_needs_the_rate_is_not_looked_at_without_it(walk, exchanged):
-    keypoints = walk(turn_deg=0, noise=5).keypoints
+def test_what_needs_the_rate_is_not_looked_at_without_it(stroll, exchanged):
+    keypoints = stroll(turn_deg=0, noise=5).keypoints
     xy = keypoints.xy.copy()
     xy[20:25] = exchanged(keypoints).xy[20:25]
     said = {finding.check for finding in diagnose(replace(keypoints, xy=xy))}
@@ -170,12 +210,13 @@ def test_what_needs_the_rate_is_not_looked_at_without_it(walk, exchanged):
 def test_advice_names_flags_that_exist(capsys):
     """Each flag is one of the doctor's, or of lift's."""
     flags = set()
-    for path in Path(str(resources.files("poselift") / "doctor")).glob("*.py"):
+    files = Path(str(resources.files("poselift")))
+    for path in [*(files / "doctor").glob("*.py"), *(files / "checks").glob("*.py")]:
         nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
         remarks = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
         said = [node.value for node in nodes if isinstance(node, ast.Constant) and id(node) not in remarks]
         flags |= set(re.findall(r"--[a-z-]+", " ".join(map(str, said))))
-    assert flags >= {"--skeleton", "--fps", "--image-size", "--out"}
+    assert flags >= {"--skeleton", "--fps", "--image-size", "--out", "--gaps"}
     for verb in ("doctor", "lift"):
         with pytest.raises(SystemExit):
             main([verb, "--help"])
@@ -193,8 +234,8 @@ def test_what_cannot_be_read_is_an_error(tmp_path):
         run()
 
 
-def test_a_data_set_is_looked_at(tmp_path, walk):
-    made = walk()
+def test_a_data_set_is_looked_at(tmp_path, stroll):
+    made = stroll()
     clip = BenchmarkClip("S1", "W", "W 1", "c", made.keypoints, made.xyz, H36M_17, np.ones(150, bool))
     assert run(BenchmarkSet("good set", [clip], {}))[0] == 0
     bad = BenchmarkSet("bad set", [replace(clip, xyz=1000 * clip.xyz)], {})
@@ -203,7 +244,7 @@ def test_a_data_set_is_looked_at(tmp_path, walk):
     assert (tmp_path / "bad set.svg").is_file()
 
 
-def test_the_report_says_all(walk):
+def test_the_report_says_all(stroll):
     finding = Finding("warning", "rate", "too [fast]", "it is wrong", "give --fps", "person 2")
     console = Console(file=io.StringIO(), width=120)
     console.print(report("clip [1]", [Finding("info", "picture", "a", "b", "c"), finding]))

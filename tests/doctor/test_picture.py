@@ -12,8 +12,8 @@ def drawn(keypoints, title="clip"):
     return root, {name: list(root.iter(f"{{http://www.w3.org/2000/svg}}{name}")) for name in ("circle", "line", "text")}
 
 
-def test_every_joint_is_drawn_with_its_name_and_every_bone(walk):
-    keypoints = walk(turn_deg=0).keypoints
+def test_every_joint_is_drawn_with_its_name_and_every_bone(stroll):
+    keypoints = stroll(turn_deg=0).keypoints
     _, parts = drawn(keypoints)
     said = {part.text for part in parts["text"]}
     assert {f"{j} {name}" for j, name in enumerate(H36M_17.joints)} <= said
@@ -29,8 +29,8 @@ def labels_x(parts: dict, name: str) -> float:
     return next(float(part.get("x")) for part in parts["text"] if part.text == name)
 
 
-def test_names_do_not_overlap_and_stay_inside(walk):
-    keypoints = walk(turn_deg=90).keypoints
+def test_names_do_not_overlap_and_stay_inside(stroll):
+    keypoints = stroll(turn_deg=90).keypoints
     root, parts = drawn(keypoints)
     width, height = float(root.get("width")), float(root.get("height"))
     columns: dict[float, list[float]] = {}
@@ -41,8 +41,8 @@ def test_names_do_not_overlap_and_stay_inside(walk):
         assert len(ys) < 2 or np.diff(sorted(ys)).min() > 17.9
 
 
-def test_unseen_joints_are_left_out_and_the_fullest_frame_is_shown(walk):
-    keypoints = walk().keypoints
+def test_unseen_joints_are_left_out_and_the_fullest_frame_is_shown(stroll):
+    keypoints = stroll().keypoints
     xy = keypoints.xy.copy()
     xy[:, 5] = np.nan
     xy[:40, 6] = np.nan
@@ -57,6 +57,6 @@ def test_unseen_joints_are_left_out_and_the_fullest_frame_is_shown(walk):
     assert len(drawn(unseen)[1]["circle"]) == 0
 
 
-def test_titles_may_hold_anything(walk):
-    _, parts = drawn(walk().keypoints, "a <b> & c")
+def test_titles_may_hold_anything(stroll):
+    _, parts = drawn(stroll().keypoints, "a <b> & c")
     assert parts["text"][0].text == "a <b> & c"

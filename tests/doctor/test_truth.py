@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from poselift.checks.finding import Finding
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.doctor import diagnose
-from poselift.doctor.finding import Finding
 from poselift.doctor.truth import check_truth
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17
@@ -14,8 +14,8 @@ MIRROR = list(H36M_17.flipped)
 
 
 @pytest.fixture
-def clip(walk) -> BenchmarkClip:
-    made = walk(turn_deg=60)
+def clip(stroll) -> BenchmarkClip:
+    made = stroll(turn_deg=60)
     return BenchmarkClip("S1", "Walking", "Walking 1", "c0", made.keypoints, made.xyz, H36M_17, np.ones(150, bool))
 
 
@@ -26,8 +26,8 @@ def found(clip: BenchmarkClip) -> dict[str, Finding]:
 
 
 @pytest.mark.parametrize("turn_deg", [0, 60, 90, 180, 300])
-def test_good_clips_pass(walk, clip, turn_deg):
-    made = walk(turn_deg=turn_deg)
+def test_good_clips_pass(stroll, clip, turn_deg):
+    made = stroll(turn_deg=turn_deg)
     assert found(replace(clip, keypoints=made.keypoints, xyz=made.xyz)) == {}
 
 
@@ -56,8 +56,8 @@ def test_sides_of_the_keypoints_against_the_joints(clip):
     assert finding.severity == "error" and "against each other" in finding.wrong
 
 
-def test_pairs_that_do_not_belong_together(walk, clip):
-    other = walk(turn_deg=180, strides_hz=1.3).keypoints
+def test_pairs_that_do_not_belong_together(stroll, clip):
+    other = stroll(turn_deg=180, strides_hz=1.3).keypoints
     assert found(replace(clip, keypoints=other))["3D projection"].severity in ("warning", "error")
     rng = np.random.default_rng(0)
     anywhere = Keypoints2D(rng.uniform(0, 1000, (150, 17, 2)), None, H36M_17, 50.0, (1000, 1000))

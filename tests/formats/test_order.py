@@ -7,7 +7,16 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from poselift.errors import SkeletonError
-from poselift.formats.order import candidates, check_order, identify_skeleton, order_gain, order_score
+from poselift.formats.order import (
+    _distances,
+    _gains,
+    _shortest_tree,
+    candidates,
+    check_order,
+    identify_skeleton,
+    order_gain,
+    order_score,
+)
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import BODY_25, BODY_25B, COCO_17, H36M_17, HALPE_26, HUMANEVA_15, MPI_INF_3DHP_17, Skeleton
 
@@ -213,3 +222,27 @@ def test_the_gain_of_too_few_or_coinciding_joints_is_unknown(openpose: dict[str,
     xy[:, 10:] = np.nan
     assert np.isnan(order_gain(xy, H36M_17))
     assert np.isnan(order_gain(np.full((4, 17, 2), 5.0), H36M_17))
+
+
+def test_shortest_trees_by_hand():
+    places = np.array([0.0, 1, 3, 10])
+    distances = np.abs(places[:, None] - places)
+    assert sorted(_shortest_tree(distances)) == [1, 2, 7]
+    distances[:2, 2:] = distances[2:, :2] = np.nan  # two pairs that are never seen together
+    assert sorted(_shortest_tree(distances)) == [1, 7]
+
+
+def test_the_gain_is_that_of_the_correlation():
+    """Of all exchanges of two joints, each correlation computed in full."""
+    rng = np.random.default_rng(0)
+    distances, expected = (_distances(rng.normal(0, 1, (3, 6, 2))) for _ in range(2))
+    upper = np.triu_indices(6, 1)
+
+    def likeness(order: list[int]) -> float:
+        return float(np.corrcoef(distances[np.ix_(order, order)][upper], expected[upper])[0, 1])
+
+    scale = 15 * distances[upper].std() * expected[upper].std()
+    for a, b in zip(*upper, strict=True):
+        order = list(range(6))
+        order[a], order[b] = b, a
+        assert _gains(distances, expected)[a, b] / scale == pytest.approx(likeness(order) - likeness(list(range(6))))

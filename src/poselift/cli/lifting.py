@@ -9,7 +9,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from poselift.cli.console import print_plain, progress, say_error
+from poselift.checks import check, number_people, worst
+from poselift.cli.console import err, print_plain, progress, say_error
+from poselift.doctor.report import report
 from poselift.errors import FormatError, PoseliftError
 from poselift.files import FOLDER, check_free, check_no_input, found_at, result_name
 from poselift.formats import files_of, frame_files, save_poses
@@ -73,7 +75,8 @@ class OutputOptions:
     formats: tuple[str, ...] = FORMATS
     """Formats to write."""
     force: bool = False
-    """Overwrite results that exist. Without it, inputs whose results exist are left out, and the status is 1."""
+    """Overwrite results that exist, and lift inputs in which the checks find errors.
+    Without it, such inputs are left out, and the status is 1."""
 
 
 def lift(
@@ -129,7 +132,9 @@ def _lift_input(
                 path, skeleton=source.skeleton, fps=source.fps, image_size=source.image_size,
                 frame_step=source.frame_step,
             )  # fmt: skip
-    for number, name in enumerate(results.reserve(path, len(people)), 1):
+    names = results.reserve(path, len(people))
+    _check(path.name, people, force=results.output.force)
+    for number, name in enumerate(names, 1):
         title = path.name if len(people) == 1 else f"{path.name}, person {number}"
         keypoints = people[number - 1]
         lifter = open_lifter(_choose(keypoints, title) if lifting.lifter == AUTO else lifting.lifter)
@@ -137,10 +142,25 @@ def _lift_input(
         with progress(f"lifting {title}") as tick:
             poses = lift_keypoints(
                 keypoints, lifter, flip_average=lifting.flip, frame=lifting.frame, camera=camera,
-                gaps="fill" if lifting.gaps == "fill" else "mark", progress=tick,
+                gaps="fill" if lifting.gaps == "fill" else "mark", check=False, progress=tick,
             )  # fmt: skip
         _describe(title, keypoints, poses, cut=cut)
         _write(path, name, keypoints, poses, results, cut=cut)
+
+
+def _check(title: str, people: Sequence[Keypoints2D], *, force: bool) -> None:
+    """Print what the checks find wrong with anyone in a file.
+
+    Raises:
+        FormatError: Something is an error, and `force` is off.
+    """
+    findings = [found for found in number_people([check(person) for person in people]) if found.severity != "info"]
+    if findings:
+        err.print(report(title, findings))
+    if worst(findings) == "error" and not force:
+        raise FormatError(
+            "not lifted, because of the errors above: do what the advice says, or lift it as it is (--force)"
+        )
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from poselift.checks import Finding, Severity, check, number_people, worst, worst_first
+from poselift.checks.body import Body
+from poselift.checks.keypoints import blind, check_swaps, sides_exchanged
 from poselift.datasets.clip import BenchmarkSet
-from poselift.doctor.body import Body
-from poselift.doctor.finding import SEVERITIES, Finding, Severity, worst
-from poselift.doctor.keypoints import check_keypoints
+from poselift.doctor import perspective
 from poselift.doctor.picture import draw
 from poselift.doctor.report import report
 from poselift.doctor.truth import check_truth
@@ -22,7 +23,7 @@ from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.read import is_video, read_keypoints
-from poselift.sequence import Keypoints2D, expect_keypoints
+from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS
 
 __all__ = ["Finding", "Severity", "diagnose", "doctor", "draw", "report", "worst"]
@@ -57,13 +58,12 @@ def diagnose(
     """
     if isinstance(subject, BenchmarkSet):
         return _diagnose_set(subject, progress)
-    expect_keypoints(subject)
-    if (
-        lifter is None and subject.confidence is None and rate_known
-    ):  # scores show exchanged sides better than perspective does
-        lifter = _shipped()
-    findings = check_keypoints(Body(subject, rate_known), lifter)
-    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    findings = [*check(subject, rate_known=rate_known), *check_swaps(Body(subject, rate_known))]
+    judged = blind(findings) or any(finding.check == "sides" for finding in findings)
+    if subject.confidence is None and rate_known and not judged:  # scores show more than perspective does
+        if reasons := perspective.exchanged(subject, lifter or _shipped()):
+            findings.append(sides_exchanged(reasons))
+    return worst_first(findings)
 
 
 def doctor(
@@ -130,11 +130,7 @@ def _people(
         return _read_in_any_order(path), findings  # for the drawing
     except PoseliftError as error:
         return (), [_unread(error, "file", _READ_AGAIN)]
-    for number, person in enumerate(people, 1):
-        where = f"person {number}" if len(people) > 1 else ""
-        found = diagnose(person, rate_known=rate_known)
-        findings += [replace(finding, where=where) for finding in found]
-    return people, findings
+    return people, number_people([diagnose(person, rate_known=rate_known) for person in people])
 
 
 def _unread(error: PoseliftError, check: str, advice: str) -> Finding:
@@ -169,7 +165,7 @@ def _diagnose_set(dataset: BenchmarkSet, progress: Callable[[int, int], None] | 
     """Return the findings of all clips, each kind once, with the clips where it was found."""
     where: dict[tuple[Severity, str], list[tuple[Finding, str]]] = {}
     for done, clip in enumerate(dataset.clips, 1):
-        for finding in [*check_keypoints(Body(clip.keypoints)), *check_truth(clip)]:
+        for finding in [*check(clip.keypoints), *check_swaps(Body(clip.keypoints)), *check_truth(clip)]:
             name = f"{clip.subject} {clip.sequence} {clip.camera}"
             where.setdefault((finding.severity, finding.check), []).append((finding, name))
         if progress:
@@ -189,7 +185,7 @@ def _diagnose_set(dataset: BenchmarkSet, progress: Callable[[int, int], None] | 
         names = list(dict.fromkeys(name for _, name in found))
         shown = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
         merged.append(replace(found[0][0], where=f"{len(names)} of {len(dataset.clips)} clips: {shown}"))
-    return sorted(merged, key=lambda finding: SEVERITIES.index(finding.severity))
+    return worst_first(merged)
 
 
 @cache

@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from poselift.doctor.finding import SEVERITIES, Finding
+from poselift.checks.finding import SEVERITIES, Finding
 
 _STYLES = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from poselift.checks.body import HIGH, LOW, agreement
+from poselift.checks.finding import Finding
 from poselift.datasets.clip import BenchmarkClip
-from poselift.doctor.body import HIGH, LOW, agreement
-from poselift.doctor.finding import Finding
 from poselift.skeleton import Skeleton
 
 LEG_M = 0.85

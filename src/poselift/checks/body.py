@@ -11,6 +11,7 @@ HIGH = ("head_top", "head", "nose", "left_ear", "right_ear", "neck", "thorax", "
 """Joints of the upper body that stand above `LOW` in someone upright."""
 LOW = ("left_knee", "right_knee", "left_ankle", "right_ankle")
 """Joints of the legs."""
+_MOST_FRAMES = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +24,14 @@ class Body:
     """Whether `keypoints.fps` is the clip's frame rate, not a stand-in for one that is not known."""
 
     @cached_property
+    def seen(self) -> np.ndarray:
+        """(T, J) bool: the keypoints' own `seen`, looked up once."""
+        return self.keypoints.seen
+
+    @cached_property
     def xy(self) -> np.ndarray:
         """(T, J, 2) pixels, NaN where unseen."""
-        return np.where(self.keypoints.seen[..., None], self.keypoints.xy, np.nan).astype(np.float64)
+        return np.where(self.seen[..., None], self.keypoints.xy, np.nan).astype(np.float64)
 
     def joint(self, name: str) -> np.ndarray:
         """Return one joint, (T, 2); all NaN when the skeleton has no joint of this name."""
@@ -47,11 +53,28 @@ class Body:
     @cached_property
     def size_px(self) -> float:
         """Median over frames of the diagonal of the box around the seen joints; NaN without a frame of two joints."""
-        frames = self.keypoints.seen.sum(1) >= 2
-        if not frames.any():
+        frames = spread(np.flatnonzero(self.seen.sum(1) >= 2), _MOST_FRAMES)
+        if not len(frames):
             return float("nan")
         shown = self.xy[frames]
-        return float(np.median(np.linalg.norm(np.nanmax(shown, 1) - np.nanmin(shown, 1), axis=-1)))
+        sides = np.fmax.reduce(shown, axis=1) - np.fmin.reduce(shown, axis=1)
+        return float(np.median(np.hypot(sides[:, 0], sides[:, 1])))
+
+    @cached_property
+    def largest(self) -> float:
+        """Greatest absolute coordinate; NaN when no joint is seen."""
+        return float(np.fmax.reduce(np.abs(self.xy), axis=None))
+
+    def few(self, frames: int) -> Keypoints2D:
+        """Return so many frames at most of those that show a joint, spread over the clip."""
+        chosen, scores = spread(np.flatnonzero(self.seen.any(1)), frames), self.keypoints.confidence
+        chosen_scores = None if scores is None else scores[chosen]
+        return self.keypoints.with_frames(self.keypoints.xy[chosen], chosen_scores, self.keypoints.fps)
+
+
+def spread(frames: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many of some frames' numbers, evenly spread."""
+    return frames[:: -(-len(frames) // most)] if len(frames) > most else frames
 
 
 def agreement(a: np.ndarray, b: np.ndarray) -> float:

@@ -1,10 +1,8 @@
 """A walker that needs no data: joints of a figure whose legs and arms swing, seen by a camera above the floor."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pytest
 
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import H36M_17
@@ -55,18 +53,13 @@ class Walk:
     keypoints: Keypoints2D
 
 
-@pytest.fixture(scope="session")
-def walk() -> Callable[..., Walk]:
-    """Make a walk: frames, fps, strides_hz, turn_deg, noise in pixels."""
-
-    def make(
-        frames: int = 150, fps: float = 50.0, strides_hz: float = 0.9, turn_deg: float = 60.0, noise: float = 0.5
-    ) -> Walk:
-        xyz = in_camera(walking(frames, fps, strides_hz), turn_deg)
-        xy = 1000 * xyz[..., :2] / xyz[..., 2:] + 500 + np.random.default_rng(0).normal(0, noise, (frames, 17, 2))
-        return Walk(xyz, Keypoints2D(xy, None, H36M_17, fps, (1000, 1000)))
-
-    return make
+def walk(
+    frames: int = 150, fps: float = 50.0, strides_hz: float = 0.9, turn_deg: float = 60.0, noise: float = 0.5
+) -> Walk:
+    """Make a walk: `noise` in pixels."""
+    xyz = in_camera(walking(frames, fps, strides_hz), turn_deg)
+    xy = 1000 * xyz[..., :2] / xyz[..., 2:] + 500 + np.random.default_rng(0).normal(0, noise, (frames, 17, 2))
+    return Walk(xyz, Keypoints2D(xy, None, H36M_17, fps, (1000, 1000)))
 
 
 def exchange(keypoints: Keypoints2D, joints: tuple[str, ...] | None = None) -> Keypoints2D:
@@ -82,15 +75,3 @@ def reorder(keypoints: Keypoints2D, order: list[int]) -> Keypoints2D:
     """Put the joints into another order, under the same names."""
     scores = keypoints.confidence
     return replace(keypoints, xy=keypoints.xy[:, order], confidence=None if scores is None else scores[:, order])
-
-
-@pytest.fixture(scope="session")
-def exchanged() -> Callable[..., Keypoints2D]:
-    """`exchange`."""
-    return exchange
-
-
-@pytest.fixture(scope="session")
-def reordered() -> Callable[..., Keypoints2D]:
-    """`reorder`."""
-    return reorder

@@ -1,6 +1,6 @@
 """Whether a clip runs at its claimed frame rate, judged by the rhythm of steps and by how fast limbs move.
 
-A rate twice too high makes every motion twice as fast. Walkers take 1.5 to 2.3 steps a second and runners up to 3.2;
+A rate twice too high makes every motion twice as fast. Walkers take 1.5 to 2.3 steps a second and runners up to 3.6;
 in other motions, limbs differ so much in speed that a rate looks wrong only where they are very fast.
 """
 
@@ -8,14 +8,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poselift.doctor.body import Body
+from poselift.checks.body import Body
 
-MOST_STRIDES_HZ = 1.65
-"""Most strides (two steps) a second: 1 in 100 strides of walking and running is quicker than 1.55 a second."""
+MOST_STRIDES_HZ = (1.65, 1.9)
+"""Most strides (two steps) a second of walking and of running: 1 in 100 strides is quicker than 1.55 a second, and fast
+runners of the motion capture take 1.8."""
+RUNNING_SWING = 0.35
+"""Root mean square distance between the legs' joints, in person sizes, that only runners reach: those with more than
+1.65 strides a second have 0.36 to 0.47, and half of the walks at twice their pace have less than 0.3."""
 FEWEST_STRIDES_HZ = 0.47
 """Fewest strides a second: 1 in 100 is slower."""
-CLEAR_LOG_ODDS = 2.5
-"""Log odds of a rate twice too high from which it is a warning: 1 in 100 true rates reaches them."""
+FEWEST_S = 1.5
+"""Fewest seconds in which steps are looked for: in shorter clips only quick strides repeat themselves."""
+FEWEST_LIMB_S = 2.5
+"""Fewest seconds in which the speed of limbs is judged: of clips of two seconds, 6 in 1000 true ones look too fast."""
+CLEAR_LOG_ODDS = 3.0
+"""Log odds of a rate twice too high from which it is a warning: dancers at their true rate reach 2.8, and someone who
+exercises on a chair 2.6."""
 LIKELY_LOG_ODDS = 1.0
 """Log odds from which it is reported as good to know: 1 in 12 true rates reaches them."""
 LAGS_S = (0.1, 0.4)
@@ -39,6 +48,14 @@ class Gait:
     """Strides (two steps) a second, at the claimed rate."""
     likeness: float
     """How well the motion repeats itself after a stride, at most 1."""
+    swing: float
+    """Root mean square distance between the legs' joints about its mean, in person sizes."""
+
+    @property
+    def too_quick(self) -> bool:
+        """Whether hardly anyone walks, or runs, at this pace."""
+        walking, running = MOST_STRIDES_HZ
+        return self.strides_hz > (walking if self.swing < RUNNING_SWING else running)
 
 
 def gait(body: Body) -> Gait | None:
@@ -49,36 +66,40 @@ def gait(body: Body) -> Gait | None:
     fps, frames = body.keypoints.fps, len(apart)
     time = np.stack([np.ones(frames), np.linspace(-1, 1, frames)], 1)
     apart = apart - time @ np.linalg.lstsq(time, apart, rcond=None)[0]
-    lags = range(1, min(int(_LONGEST_STRIDE_S * fps), int(0.6 * frames)))
-    likeness = np.array([_likeness(apart[lag:], apart[:-lag]) for lag in lags])
-    swings = np.sqrt((apart**2).sum(1).mean()) > _LEAST_SWING
+    likeness = _likenesses(apart, min(int(_LONGEST_STRIDE_S * fps), int(0.6 * frames)) - 1)
+    swing = float(np.sqrt((apart**2).sum(1).mean()))
     opposite = np.flatnonzero(likeness < 0)
-    if not swings or not len(opposite):
+    if swing <= _LEAST_SWING or not len(opposite):
         return None
+    original = likeness.copy()
     likeness[: opposite[0]] = -1
     inner = likeness[1:-1]
     peaks = 1 + np.flatnonzero((inner >= likeness[:-2]) & (inner >= likeness[2:]) & (inner > 0.85 * likeness.max()))
     if not len(peaks):
         return None
     stride = int(peaks[0]) + 1
-    half = _likeness(apart[(stride + 1) // 2 :], apart[: -((stride + 1) // 2)])
-    found = Gait(fps / stride, float(likeness[stride - 1]))
-    return found if found.likeness > 0.75 and half < -0.5 else None
+    found = Gait(fps / stride, float(likeness[stride - 1]), swing)
+    return found if found.likeness > 0.75 and original[(stride + 1) // 2 - 1] < -0.5 else None
 
 
 def _legs_apart(body: Body) -> np.ndarray | None:
     """Return left minus right ankle and knee, (T, 4) person sizes, gaps interpolated; None if too little is seen."""
     apart = np.concatenate([np.subtract(*body.both(joint)) for joint in ("ankle", "knee")], axis=1) / body.size_px
     seen = np.isfinite(apart)
-    if len(apart) < body.keypoints.fps or seen.mean(0).min() < _SEEN:
+    if len(apart) < FEWEST_S * body.keypoints.fps or seen.mean(0).min() < _SEEN:
         return None
     time = np.arange(len(apart))
     columns = [np.interp(time, time[ok], values[ok]) for values, ok in zip(apart.T, seen.T, strict=True)]
     return np.stack(columns, 1)
 
 
-def _likeness(a: np.ndarray, b: np.ndarray) -> float:
-    return float((a * b).sum() / max(np.sqrt((a**2).sum() * (b**2).sum()), 1e-12))
+def _likenesses(series: np.ndarray, lags: int) -> np.ndarray:
+    """Return how alike a series (T, C) is to itself 1, 2, ... `lags` frames later: sum(a b) / sqrt(sum(a²) sum(b²))."""
+    frames, shifts = len(series), np.arange(1, lags + 1)
+    spectrum = np.fft.rfft(series, 2 * frames, axis=0)
+    products = np.fft.irfft((np.abs(spectrum) ** 2).sum(1), 2 * frames)[shifts]
+    power = np.concatenate([[0], np.cumsum((series**2).sum(1))])
+    return products / np.maximum(np.sqrt(power[frames - shifts] * (power[-1] - power[shifts])), 1e-12)
 
 
 def limb_features(body: Body) -> np.ndarray | None:
@@ -92,7 +113,7 @@ def limb_features(body: Body) -> np.ndarray | None:
     limbs = np.stack([body.joint(name) for name in _LIMBS], 1)
     limbs = (limbs - hips[:, None]) / body.size_px
     limbs = limbs[:, np.isfinite(limbs).any((0, 2))]
-    if len(limbs) < 2 * fps or np.isfinite(limbs).sum() < _SEEN * 2 * len(limbs) * len(_LIMBS):
+    if len(limbs) < FEWEST_LIMB_S * fps or np.isfinite(limbs).sum() < _SEEN * 2 * len(limbs) * len(_LIMBS):
         return None
     far = []
     for lag in LAGS_S:
