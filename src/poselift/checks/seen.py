@@ -44,7 +44,7 @@ def check_missing(body: Body) -> Iterator[Finding]:
     keypoints, seen = body.keypoints, body.seen
     if zeros := _at_zero(body):
         yield zeros
-    ever = seen.any(0).tolist()
+    ever: list[bool] = np.any(seen, axis=0).tolist()
     never = [name for name, once in zip(keypoints.skeleton.joints, ever, strict=True) if not once]
     limbs = {keypoints.skeleton.joints[joint] for limb in keypoints.skeleton.limbs for joint in limb}
     if never:
@@ -60,7 +60,7 @@ def check_missing(body: Body) -> Iterator[Finding]:
             "gaps are filled in on straight lines",
             "use a better view or detector, or cut the clip to where the person is (--gaps cut)",
         )  # fmt: skip
-    first, last = _longest_run(~seen.any(1))
+    first, last = _longest_run(~np.any(seen, axis=1))
     if body.rate_known and (last - first + 1) / keypoints.fps >= LONGEST_GAP_S:
         yield Finding(
             "warning", "gap",
