@@ -1,5 +1,8 @@
 import os
+import resource
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +67,100 @@ def test_existing_files_are_kept_unless_told_otherwise(tmp_path):
     assert path.read_text() == "new"
 
 
+def test_a_long_name_is_written_if_the_system_can_hold_it(tmp_path):
+    most = os.pathconf(tmp_path, "PC_NAME_MAX")
+    for name in (f"{'n' * (most - 5)}.json", "ü" * (most // 2), f"[a]*{'?' * 60}.json"):
+        with written_whole(tmp_path / name) as temporary:
+            temporary.touch()
+        assert (tmp_path / name).is_file()
+    with pytest.raises(OutputError, match="too long"), written_whole(tmp_path / f"{'n' * most}.json"):
+        raise AssertionError("the block must not run")
+
+
+def test_a_device_is_not_replaced():
+    with pytest.raises(OutputError, match="/dev/null is a device"), written_whole("/dev/null", overwrite=True):
+        raise AssertionError("the block must not run")
+
+
+def test_a_folder_that_may_not_be_written_is_named(tmp_path):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked").chmod(0o500)
+    if os.access(tmp_path / "locked", os.W_OK):
+        pytest.skip("this user may write everywhere")
+    path = tmp_path / "locked" / "clip.json"
+    with pytest.raises(OutputError, match="could not write .*clip.json: Permission denied"), written_whole(path):
+        raise AssertionError("the block must not run")
+
+
+def test_a_disk_that_is_full_is_named(tmp_path):
+    """The system's limit on the size of files stands for a full disk: the write itself fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OutputError, match="could not write .*: File too large.*make room"):
+            with written_whole(tmp_path / "clip.json") as file:
+                file.write_text("n" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+WRITES = """
+import os, sys
+from poselift.files import written_whole
+with written_whole(sys.argv[1]) as file:
+    file.write_text("half")
+    print("half", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """Starts processes that have written the half of a file, and wait."""
+    processes = []
+
+    def start(name):
+        command = [sys.executable, "-c", WRITES, str(tmp_path / name)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        processes.append(process)
+        assert process.stdout.readline() == "half\n"
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_what_a_killed_process_left_is_deleted_by_the_next_that_writes_the_file(writer, tmp_path):
+    for name in ("clip.json", "clip.csv", "clip.a.json"):
+        killed = writer(name)
+        killed.kill()
+        killed.wait()
+    backup = tmp_path / ".clip.poselift-backup.json"
+    backup.touch()
+    assert len(list(tmp_path.iterdir())) == 4
+    with written_whole(tmp_path / "clip.json") as file:
+        file.write_text("whole")
+    left = sorted(file.name for file in tmp_path.iterdir())
+    assert len(left) == 4
+    assert {"clip.json", backup.name} < set(left)
+    assert [name for name in left if name.startswith(".clip.a.poselift-")]
+    assert [name for name in left if name.endswith(".csv")]
+
+
+def test_the_file_of_a_process_that_still_writes_is_left_alone(writer, tmp_path):
+    slow = writer("clip.json")
+    with written_whole(tmp_path / "clip.json") as file:
+        file.write_text("fast")
+    assert (tmp_path / "clip.json").read_text() == "fast"
+    assert len(list(tmp_path.iterdir())) == 2
+    slow.communicate("go on\n")
+    assert slow.returncode == 0
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("clip.json", "half")]
+
+
 def test_check_free(tmp_path):
     check_free(tmp_path / "nothing.npz")
     (tmp_path / "there.npz").touch()
@@ -98,7 +195,7 @@ def test_results_are_called_after_what_they_are_made_from(tmp_path, monkeypatch)
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path):
     (tmp_path / "out").touch()
-    with pytest.raises(OutputError, match="cannot write into .*out"), written_whole(tmp_path / "out" / "clip.json"):
+    with pytest.raises(OutputError, match="could not write .*out"), written_whole(tmp_path / "out" / "clip.json"):
         raise AssertionError("the block must not run")
 
 

@@ -21,7 +21,7 @@ HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxs
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
-    "errors",
+    "errors temporary",
     "limits",
     "skeleton files track records",
     "array_file",

@@ -11,13 +11,13 @@ import os
 import re
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from poselift.errors import FormatError, OutputError, OutputExistsError, PoseliftError
 from poselift.limits import DOCUMENT, Limit
+from poselift.temporary import create_locked, delete_abandoned, temporary_path
 
 FILE, FOLDER, SPECIAL, NOTHING = "file", "folder", "special", ""
 """Kinds of things at a path."""
@@ -41,29 +41,32 @@ def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
 
     Raises:
         OutputExistsError: `path` exists and `overwrite` is off, or `path` is a folder.
-        OutputError: The folder cannot be written, or the disk is full.
+        OutputError: The folder cannot be written, the disk is full, the name is too long, or `path` is a device.
     """
     path = Path(path)
-    check_free(path, overwrite=overwrite)
+    temporary = temporary_path(path)
+    lock: int | None = None
     try:
+        check_free(path, overwrite=overwrite)
+        if found_at(path, OutputError) == SPECIAL:
+            raise OutputError(f"{path} is a device or a pipe, and would be replaced by a file; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
-    except OSError as error:
-        raise OutputError(f"cannot write into {path.parent}: {error.strerror}; choose another folder") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
+        delete_abandoned(path)
+        lock = create_locked(temporary)
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
     except PoseliftError:
         raise
     except OSError as error:
-        raise OutputError(f"could not write {path}: {error.strerror or error}; nothing was left there") from error
+        raise OutputError(
+            f"could not write {path}: {error.strerror or error}; no file was left there; choose another folder or "
+            "name, or make room"
+        ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError, ValueError):  # the folder itself may be missing, or the name be none
+            temporary.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def check_free(path: str | Path, *, overwrite: bool = False) -> None:

@@ -290,7 +290,7 @@ def test_what_is_no_command_ends_with_status_2(arguments, capsys):
 def test_an_out_folder_that_is_a_file_is_refused(clip, tmp_path, capsys):
     (tmp_path / "out").write_text("mine")
     assert run("lift", clip, "-o", tmp_path / "out") == 1
-    assert_error(capsys, "cannot write into", "choose another folder")
+    assert_error(capsys, "could not write", "choose another folder")
     assert (tmp_path / "out").read_text() == "mine"
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poselift.detect.video import probe, read_frames, transcode
+from poselift.detect import video
+from poselift.detect.video import LONGEST_S, probe, read_frames, transcode
 from poselift.errors import DetectionError, MissingExtraError, OutputExistsError, install_hint
 
 WIDTH, HEIGHT = 64, 48
@@ -67,6 +68,71 @@ def test_info_of_a_plain_video(tmp_path):
     assert (info.width, info.height, info.frames, info.rotation) == (WIDTH, HEIGHT, 10, 0)
     assert info.fps == pytest.approx(25)
     assert info.duration_s == pytest.approx(0.4, abs=0.05)
+
+
+def test_a_playlist_is_no_video(tmp_path):
+    """FFmpeg tells formats by their content, and would open the file that this one names."""
+    write_video(tmp_path / "inner.mp4", [0, 40])
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile inner.mp4\n")
+    with pytest.raises(DetectionError, match="cannot read .*list.mp4 as a video"):
+        probe(tmp_path / "list.mp4")
+
+
+def test_another_ending_and_a_colon_in_the_name_do_no_harm(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = write_video(tmp_path / "clip.avi", [0, 40]).rename("http:clip.avi")
+    assert len(list(read_frames(path.name))) == 2
+
+
+def test_metadata_that_is_no_text_is_passed_over(tmp_path):
+    av = pytest.importorskip("av", reason="needs the video extra")
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "holiday"
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for frame in _pictures(av, [0, 40]):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert b"holiday" in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b"holiday", b"h\xff\xfeiday"))
+    assert probe(path).width == WIDTH
+    assert len(list(read_frames(path))) == 2
+
+
+def test_pictures_beyond_the_limit_are_refused(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", [0, 40])
+    monkeypatch.setattr(video, "LARGEST_PICTURE", WIDTH * HEIGHT)
+    assert probe(path).width == WIDTH
+    monkeypatch.setattr(video, "LARGEST_PICTURE", WIDTH * HEIGHT - 1)
+    with pytest.raises(DetectionError, match="pictures of 64 x 48 pixels, more than the 3,071 .*-vf scale"):
+        probe(path)
+
+
+def test_a_few_bytes_that_ask_for_gigabytes_are_refused(tmp_path):
+    pytest.importorskip("av", reason="needs the video extra")
+    size = (30000).to_bytes(2, "little") * 2
+    picture = b"\x2c" + bytes(4) + size + b"\x00" + b"\x02\x02\x44\x01\x00"
+    (tmp_path / "huge.gif").write_bytes(b"GIF89a" + size + b"\x80\x00\x00" + bytes(6) + picture + b";")
+    with pytest.raises(DetectionError, match="larger than 8K|30000 x 30000"):
+        probe(tmp_path / "huge.gif")
+
+
+def test_videos_beyond_the_limit_are_refused(tmp_path):
+    late_ms = round(1000 * LONGEST_S) + 1000
+    path = write_video(tmp_path / "a.mp4", [0, 40, late_ms])
+    message = "a.mp4 is 24 hours long by its times, more than the 24 .* -vf setpts"
+    with pytest.raises(DetectionError, match=message):
+        list(read_frames(path))
+    with pytest.raises(DetectionError, match=message):
+        probe(path)
+
+
+def test_a_coding_that_is_not_known_is_named(tmp_path):
+    path = write_video(tmp_path / "a.mp4", [0, 40])
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(DetectionError, match="coded in a way that PyAV cannot decode"):
+        probe(path)
 
 
 def test_frames_and_times(tmp_path):

@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from poselift.errors import FormatError, SkeletonError
 from poselift.formats.bvh import read_bvh, write_bvh
 from poselift.formats.motion import Motion
 from poselift.sequence import Poses3D
-from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15
+from poselift.skeleton import COCO_17, H36M_17, HUMANEVA_15, Skeleton
 
 ARM = """HIERARCHY
 ROOT Hips
@@ -241,6 +242,27 @@ def test_the_text_is_what_animation_programs_expect(tmp_path):
     assert sum("{" in line for line in lines) == sum("}" in line for line in lines)
     ends = [motion for motion in read_bvh(tmp_path / "poses.bvh").joints if motion.endswith("_end")]
     assert ends == [f"{leaf}_end" for leaf in ("right_ankle", "left_ankle", "head_top", "left_wrist", "right_wrist")]
+
+
+def test_names_that_bvh_cannot_hold_come_back(tmp_path):
+    """A line break in a name would end its line, and braces would open and close joints."""
+    odd = {
+        "left_knee": "left  knee", "left_wrist": "x\n}\n}\nMOTION", "right_knee": "{knee}", "right_wrist": "запястье",
+        "head_top": "100%25", "left_ankle": "mixamorig:#Left'Foot\"", "nose": "thorax_to_right_shoulder",
+        "spine": "\ud800",
+    }  # fmt: skip
+    joints = tuple(odd.get(name, name) for name in H36M_17.joints)
+    poses = constant_bones(seed=3)
+    write_bvh(replace(poses, skeleton=Skeleton("odd", joints, H36M_17.parents)), tmp_path / "odd.bvh")
+    motion = read_bvh(tmp_path / "odd.bvh", scale=0.01)
+    names = [*joints[:7], "\\ud800", *joints[8:]]  # what UTF-8 lacks stays an escape
+    assert set(names) < set(motion.joints)
+    assert "thorax_to_right_shoulder_" in motion.joints
+    assert len(set(motion.joints)) == len(motion.joints)
+    found = motion.xyz[:, [motion.joints.index(name) for name in names]]
+    np.testing.assert_allclose(found, poses.y_up(), atol=1e-4)
+    text = (tmp_path / "odd.bvh").read_text(encoding="ascii")
+    assert "JOINT left%20%20knee\n" in text and "JOINT mixamorig:#Left'Foot\"\n" in text
 
 
 def test_turning_round_and_round_has_no_jumps(tmp_path):

@@ -63,6 +63,18 @@ def test_a_network_is_run_as_its_card_says(weights):
         lifter(np.zeros((5, 17, 3), np.float32))
 
 
+def test_a_network_that_fails_when_it_runs_is_named(weights, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    path = weights()
+    network = onnx.load(path)
+    network.graph.initializer[0].CopyFrom(onnx.helper.make_tensor("frames", onnx.TensorProto.INT64, [4], [7, 2, 17, 3]))
+    network.graph.node[0].CopyFrom(onnx.helper.make_node("Reshape", ["windows", "frames"], ["joints"]))
+    onnx.save(network, path)
+    lifter = OnnxLifter(path, threads=1)
+    with pytest.raises(CheckpointError, match=r"tiny.onnx fails on 2 windows \(5, 17, 3\): .*Reshape"):
+        lifter(np.zeros((2, 5, 17, 3), np.float32))
+
+
 def test_float64_and_strided_windows_are_taken(weights):
     windows = np.random.default_rng(0).normal(size=(2, 17, 5, 3)).swapaxes(1, 2)
     joints = OnnxLifter(weights())(windows)
@@ -206,8 +218,14 @@ def test_a_lifter_of_ones_own_is_named_by_module_and_class(module):
     assert isinstance(lifter, Own)
     with pytest.raises(CheckpointError, match="no module 'nowhere'"):
         load_lifter("nowhere:Own")
-    with pytest.raises(SkeletonError, match="Unfinished is no lifter: it lacks skeleton"):
+    with pytest.raises(CheckpointError, match="Unfinished cannot be .* Unfinished is no lifter: it lacks skeleton"):
         load_lifter("own_lifters:Unfinished")
+
+
+@pytest.mark.parametrize("name", ["subprocess:Popen", "enum:Enum", "json:JSONDecodeError", "uuid:UUID"])
+def test_a_class_that_wants_arguments_is_refused(name):
+    with pytest.raises(CheckpointError, match=f"{name} cannot be used as a lifter: .* argument.*TypeError"):
+        load_lifter(name)
 
 
 def test_a_torch_network_must_be_trained_first(module):

@@ -1,6 +1,7 @@
 """The command line: one function for each verb."""
 
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -12,6 +13,7 @@ from poselift.cli.cards import check_card, lifters
 from poselift.cli.console import err, lab_verb, print_plain, say_error
 from poselift.cli.lifting import lift
 from poselift.cli.measuring import doctor, evaluate, table
+from poselift.cli.process import Interrupted, signals_raised, streams_kept
 from poselift.errors import PoseliftError
 
 VERBS: dict[str, Callable[..., int]] = {
@@ -43,28 +45,45 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the program's name; those of the process when None.
 
     Returns:
-        The exit status: 0 when all went well, 1 when an input was refused or broken, 130 when interrupted.
+        The exit status: 0 when all went well, 1 when an input was refused or broken or when standard output could not
+        be written, and 128 + n when signal n has ended the work, such as 130 for Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.getLogger("poselift").handlers[:] = [RichHandler(console=err, show_time=False, show_path=False)]
     logging.getLogger("poselift").setLevel(logging.INFO)
+    with streams_kept() as output, signals_raised():
+        try:
+            status = _run(arguments)
+        except PoseliftError as error:
+            say_error(error)
+            status = 1
+        except KeyboardInterrupt as error:
+            err.print("interrupted; no file was left half-written")
+            status = 128 + (error.number if isinstance(error, Interrupted) else signal.SIGINT)
+        except SystemExit as ending:  # tyro's, after a help text or a wrong argument
+            output.flush()
+            if output.error is None:
+                raise
+            status = ending.code if isinstance(ending.code, int) else 1
+        output.flush()
+        if output.error is not None:
+            print_plain(f"cannot write to standard output ({output.error.strerror}); the work was finished", err)
+            status = status or 1
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    """Run the verb that the arguments name; returns its exit status."""
     if arguments == ["--version"]:
         print_plain(f"poselift {__version__}")
         return 0
-    try:
-        verb = arguments[0] if arguments else ""
-        if verb in ("train", "pretrain") and arguments[1:2] and not arguments[1].startswith("-"):
-            return lab_verb(verb)(arguments[1], arguments[2:])  # their options depend on the recipe
-        verbs = VERBS | {name: _placeholder(text) for name, text in LAB_VERBS.items()}
-        if verb in LAB_VERBS:
-            verbs[verb] = lab_verb(f"{verb}_verb" if verb in ("train", "pretrain") else verb.replace("-", "_"))
-        return tyro.extras.subcommand_cli_from_dict(verbs, prog="poselift", description=_DESCRIPTION, args=arguments)
-    except PoseliftError as error:
-        say_error(error)
-        return 1
-    except KeyboardInterrupt:
-        err.print("interrupted; nothing was left half-written")
-        return 130
+    verb = arguments[0] if arguments else ""
+    if verb in ("train", "pretrain") and arguments[1:2] and not arguments[1].startswith("-"):
+        return lab_verb(verb)(arguments[1], arguments[2:])  # their options depend on the recipe
+    verbs = VERBS | {name: _placeholder(text) for name, text in LAB_VERBS.items()}
+    if verb in LAB_VERBS:
+        verbs[verb] = lab_verb(f"{verb}_verb" if verb in ("train", "pretrain") else verb.replace("-", "_"))
+    return tyro.extras.subcommand_cli_from_dict(verbs, prog="poselift", description=_DESCRIPTION, args=arguments)
 
 
 def _placeholder(text: str) -> Callable[[], int]:

@@ -54,8 +54,8 @@ class _TrainArguments:
 def train(name: str, arguments: Sequence[str]) -> int:
     """Train by a recipe, evaluate, and write the ONNX file with its card.
 
-    SIGTERM and SIGINT stop the run with a checkpoint; the same command resumes it. Under `torchrun`, many processes
-    share the run, and the first one writes its files.
+    SIGTERM, SIGINT and SIGHUP stop the run with a checkpoint; the same command resumes it. Under `torchrun`, many
+    processes share the run, and the first one writes its files.
 
     Args:
         name: Name of the recipe.
@@ -204,7 +204,6 @@ def reproduce(
         with progress(f"{name} ({number} of {len(recipes)})") as tick:
             outcomes[name] = reproduce_row(name, data, out / name, changes, **stamp, tick=tick)
     found = sheets(chosen, outcomes)
-    out.mkdir(parents=True, exist_ok=True)
     content = json.dumps(as_json(chosen, found, outcomes) | stamp, indent=2) + "\n"
     for ending, text in (("json", content), ("md", page(found))):
         with written_whole(out / f"{table}.{ending}", overwrite=True) as path:
@@ -273,7 +272,6 @@ def benchmark(
             rows.append(measure(name, changes, config))
     command = " ".join(["poselift benchmark", *lifters, f"--threads {threads} --batch {batch}"])
     path = out / f"{stamp['date']}-efficiency.md"
-    out.mkdir(parents=True, exist_ok=True)
     with written_whole(path, overwrite=True) as temporary:
         temporary.write_text(markdown(rows, config, command=command, **stamp), encoding="utf-8")
     table = Table(title="milliseconds of one window; frames/s of ONNX Runtime in bulk", caption=f"more in {path}")

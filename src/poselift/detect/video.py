@@ -18,6 +18,15 @@ from poselift.errors import DetectionError, MissingExtraError, OutputError, inst
 from poselift.files import FILE, FOLDER, NOTHING, found_at, written_whole
 
 _LOG = logging.getLogger(__name__)
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,m4v,mpeg,mpegvideo,mpegts,asf,gif"
+"""FFmpeg's names of the formats that are read, whatever the ending says: those that hold their pictures themselves.
+
+FFmpeg tells a format by its content and knows some that name other files, such as playlists.
+"""
+LARGEST_PICTURE = 8192 * 4320
+"""Pixels of the largest pictures that are read, those of 8K; a few bytes can ask for 30 times as much memory."""
+LONGEST_S = 24 * 3600.0
+"""Seconds of the longest videos that are read; two pictures with years between them would be filled up with frames."""
 _DEFAULT_FPS = 30.0
 """Frame rate assumed for a single picture, or for a file that gives none."""
 
@@ -47,7 +56,8 @@ def probe(path: str | Path) -> VideoInfo:
         path: Any file that FFmpeg reads: mp4, mov, mkv, webm, avi, gif ...
 
     Raises:
-        DetectionError: The file is missing, is no video, or holds no picture.
+        DetectionError: The file is missing, is no video, holds no picture, or is beyond `LARGEST_PICTURE` or
+            `LONGEST_S`.
         MissingExtraError: PyAV is not installed.
     """
     with _opened(path) as (container, stream):
@@ -57,6 +67,7 @@ def probe(path: str | Path) -> VideoInfo:
         duration = stream.duration * stream.time_base if stream.duration else None
         if duration is None and container.duration:
             duration = container.duration / 1e6
+        _check_length(path, float(duration or 0))
         return VideoInfo(
             *size, _rate(stream), stream.frames or None, None if duration is None else float(duration), rotation
         )
@@ -73,7 +84,8 @@ def read_frames(path: str | Path, *, longest_side: int | None = None) -> Iterato
         (time_s, rgb): seconds since the first frame, strictly increasing, and the upright picture, (H, W, 3) uint8.
 
     Raises:
-        DetectionError: The file is missing, is no video, or holds no picture that can be decoded.
+        DetectionError: The file is missing, is no video, holds no picture that can be decoded, or is beyond
+            `LARGEST_PICTURE` or `LONGEST_S`.
         MissingExtraError: PyAV is not installed.
     """
     for time_s, frame in _timed_frames(path):
@@ -106,7 +118,7 @@ def transcode(
     size = tuple(max(2, int(side * scale) // 2 * 2) for side in (info.width, info.height))
     with written_whole(out, overwrite=overwrite) as temporary:
         try:
-            with av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+            with av.open(str(temporary.absolute()), "w", format="mp4", options={"movflags": "+faststart"}) as container:
                 _encode(container, path, size, fps, info.fps)
         except av.FFmpegError as error:
             raise OutputError(f"could not write {out}: {error.strerror}; no file was left there") from error
@@ -163,16 +175,35 @@ def _opened(path: str | Path) -> Iterator[tuple[Any, Any]]:
     if (at := found_at(path, DetectionError)) != FILE:
         what = {FOLDER: "is a folder", NOTHING: "does not exist"}.get(at, "is a pipe or a device")
         raise DetectionError(f"wanted a video file, but {path} {what}")
-    try:
-        container = av.open(str(path))
+    options = {"format_whitelist": _CONTAINERS, "max_pixels": str(LARGEST_PICTURE)}
+    try:  # absolute: FFmpeg takes what is before a colon for a protocol
+        container = av.open(str(path.absolute()), options=options, metadata_errors="ignore")
     except (av.FFmpegError, OSError) as error:
         raise DetectionError(f"cannot read {path} as a video ({error.strerror}); does a player open it?") from error
     with container:
         streams = [stream for stream in container.streams.video if not _is_cover(stream)]
         if not streams:
             raise DetectionError(f"{path} holds no video, only: {', '.join(s.type for s in container.streams)}")
-        streams[0].thread_type = "AUTO"
+        codec = streams[0].codec_context
+        if codec is None:
+            raise DetectionError(f"{path} is coded in a way that PyAV cannot decode; convert it to H.264 with ffmpeg")
+        if codec.width * codec.height > LARGEST_PICTURE:
+            raise DetectionError(
+                f"{path} has pictures of {codec.width} x {codec.height} pixels, more than the {LARGEST_PICTURE:,} of "
+                f"8K that are read; shrink it: ffmpeg -i {path.name} -vf scale=-2:1080 smaller.mp4"
+            )
+        codec.options = {"max_pixels": str(LARGEST_PICTURE)}  # of pictures that differ from what the file says
+        codec.thread_type = "AUTO"
         yield container, streams[0]
+
+
+def _check_length(path: str | Path, seconds: float) -> None:
+    """Raise a DetectionError for a video that is longer than `LONGEST_S`."""
+    if seconds > LONGEST_S:
+        raise DetectionError(
+            f"{path} is {seconds / 3600:,.0f} hours long by its times, more than the {LONGEST_S / 3600:.0f} that are "
+            f"read; cut it, or give it new times: ffmpeg -i {Path(path).name} -vf setpts=N/30/TB -r 30 new.mp4"
+        )
 
 
 def _is_cover(stream: Any) -> bool:
@@ -202,7 +233,10 @@ def _decoded(path: str | Path, container: Any, stream: Any) -> Iterator[Any]:
     if damaged:
         _LOG.warning("%s: %d parts are damaged and were left out", path, damaged)
     if not count:
-        raise DetectionError(f"{path} holds no picture that can be decoded; is the file complete?")
+        raise DetectionError(
+            f"{path} holds no picture that can be decoded; is the file complete, and are its pictures no larger than "
+            f"8K ({LARGEST_PICTURE:,} pixels)?"
+        )
 
 
 def _timed_frames(path: str | Path) -> Iterator[tuple[float, Any]]:
@@ -217,6 +251,7 @@ def _timed_frames(path: str | Path) -> Iterator[tuple[float, Any]]:
             time_s = last + step if frame.time is None else frame.time - start
             # Some writers repeat or lose times; then the nominal rate is the best guess.
             last = time_s if time_s > last else last + step
+            _check_length(path, last)
             yield last, frame
 
 

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -20,6 +21,8 @@ _CHANNELS = tuple(f"{axis}{kind}" for kind in ("position", "rotation") for axis 
 _CM_PER_M = 100.0
 _SHORTEST_S = 1e-6
 _FOOT = np.array([0.0, 0.0, 1.0])
+_IN_NAMES = "".join(char for char in map(chr, range(ord("!"), ord("~") + 1)) if char not in "{}%")
+"""Characters that stand in a BVH file as they are in names of joints; others are written as in a URL, such as %20."""
 
 
 def read_bvh(path: str | Path, *, scale: float = 1.0) -> Motion:
@@ -27,7 +30,8 @@ def read_bvh(path: str | Path, *, scale: float = 1.0) -> Motion:
 
     Keywords may be in any case, channels in any order and number, and position channels on any joint (they replace its
     offset, as in Blender). End Sites may have names. Comments (`#`) are skipped, the second joint of one name is called
-    `Arm.001`, and a remark is made if the number of complete frames is not the one that the file says.
+    `Arm.001`, and a remark is made if the number of complete frames is not the one that the file says. Names are
+    decoded as those in a URL (`left%20knee`), which is how `write_bvh` writes characters that BVH has no place for.
 
     Args:
         path: Path of the file.
@@ -137,7 +141,7 @@ class _Parser:
         self.expect("MOTION")
 
     def _joint(self, name: list[str], parent: int) -> None:
-        joint = " ".join(name)
+        joint = unquote(" ".join(name))
         if not joint:
             raise self.lines.error("a joint with a name", "none")
         self.expect("{")
@@ -244,10 +248,24 @@ def _figure(skeleton: Skeleton, fitted: FittedRotations, joint: int) -> _Node:
     if not children:
         end = (_FOOT if name.endswith("ankle") else fitted.rest[joint]) * max(fitted.lengths[joint] / 4, 1.0)
     nodes = [
-        _Node(f"{name}_to_{node.name}", end, fitted.bone[:, child], _euler_order(fitted.rest[child]), end, [node])
+        _Node(
+            _free_name(f"{name}_to_{node.name}", skeleton),
+            end,
+            fitted.bone[:, child],
+            _euler_order(fitted.rest[child]),
+            end,
+            [node],
+        )
         for child, node in zip(children, nodes, strict=True)
     ]
     return _Node(name, offset, fitted.joint[:, joint], _euler_order(fitted.rest[joint]), end, nodes)
+
+
+def _free_name(name: str, skeleton: Skeleton) -> str:
+    """Return a name that no joint of the skeleton has: the given one, or with underscores after it."""
+    while name in skeleton:
+        name += "_"
+    return name
 
 
 def _euler_order(rest: np.ndarray) -> str:
@@ -262,7 +280,7 @@ def _hierarchy(node: _Node, depth: int) -> Iterator[str]:
     """Yield the lines of the HIERARCHY section."""
     indent, rotations = "\t" * depth, " ".join(f"{axis}rotation" for axis in node.order)
     channels = f"3 {rotations}" if depth else f"6 Xposition Yposition Zposition {rotations}"
-    yield f"{indent}{'JOINT' if depth else 'ROOT'} {node.name}"
+    yield f"{indent}{'JOINT' if depth else 'ROOT'} {quote(node.name, _IN_NAMES, errors='backslashreplace') or '_'}"
     yield f"{indent}{{"
     yield f"{indent}\tOFFSET {_numbers(node.offset)}"
     yield f"{indent}\tCHANNELS {channels}"

@@ -11,10 +11,11 @@ import torch
 from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.mocap import load_mocap
 from poselift.errors import CheckpointError
-from poselift.files import found_at, written_whole
+from poselift.files import found_at
 from poselift.lab.export.card import OTHER_LICENSE, license_of
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.observe.detector import SimulatedDetector
+from poselift.lab.run.folder import save_state
 from poselift.lab.run.recipe import TrainRecipe, is_recipe, recipe_json
 from poselift.lab.run.torch_file import read_torch_file
 from poselift.lab.train import Run, Task, TorchLifter
@@ -119,8 +120,7 @@ class BenchmarkTask:
         mean = self.measure(lifter).mean
         if self.config.as_published and mean["mpjpe"] < self._best().get("mpjpe", float("inf")):
             content = {"recipe": recipe_json(self.recipe), "mpjpe": mean["mpjpe"], "model": lifter.model.state_dict()}
-            with written_whole(self.out / "best.pt", overwrite=True) as path:
-                torch.save(content, path)
+            save_state(self.out / "best.pt", content)
         return {f"test_{name}": value for name, value in mean.items()}
 
     def measure(self, lifter: TorchLifter, progress: Callable[[int, int], None] | None = None) -> Scores:

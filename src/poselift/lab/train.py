@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from poselift.files import sha256_of
+from poselift.errors import CheckpointError
+from poselift.files import found_at, sha256_of
 from poselift.lab.export.card import card_of
 from poselift.lab.export.onnx import export_onnx
 from poselift.lab.export.weights import load_initial, save_weights
@@ -90,14 +91,13 @@ class Run(Engine[Batch]):
             RecipeError: There is no such lifter or device, or the batch is too small for so many processes.
         """
         super().__init__(recipe, out, lambda: build(recipe.lifter, **recipe.model))
-        if recipe.init and not (out / "checkpoint.pt").exists():
+        if recipe.init and not found_at(out / "checkpoint.pt", CheckpointError):
             load_initial(self.model, recipe.init)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.task, self.source = task, task.source(self.model, self.device)
         self.epoch_steps = math.ceil(self.source.windows / recipe.batch_size)
         self.steps = recipe.epochs * self.epoch_steps or recipe.steps
         self.evaluate_steps = recipe.evaluate_every * (self.epoch_steps if recipe.epochs else 1)
-        out.mkdir(parents=True, exist_ok=True)
         self._resume()
 
     @property
@@ -113,7 +113,7 @@ class Run(Engine[Batch]):
         Args:
             progress: Called with (step, steps, log line) at every log line.
             max_minutes: Stop with a checkpoint after so many minutes; the next call resumes.
-            signals: Stop with a checkpoint on SIGTERM and SIGINT too, instead of ending at once.
+            signals: Stop with a checkpoint on SIGTERM, SIGINT and SIGHUP too, instead of ending at once.
 
         Returns:
             Whether the last step was reached.

@@ -62,8 +62,8 @@ def load_lifter(
         The lifter; an `OnnxLifter`, which has a `card`, unless it is your own.
 
     Raises:
-        CheckpointError: There is no such lifter, its files are broken, or "auto" has nothing to choose by or among.
-        SkeletonError: A lifter of your own lacks a part of the contract.
+        CheckpointError: There is no such lifter, its files are broken, or "auto" has nothing to choose by or among; or
+            a lifter of your own cannot be made without arguments, or lacks a part of the contract.
     """
     if is_outside(str(name_or_path)):
         return _load_own(str(name_or_path))
@@ -91,6 +91,12 @@ def _load_own(name: str) -> Lifter:
             f"{name} is a torch network, which needs its trained weights; train it (poselift train mocap --lifter "
             f"{name} ...) and name the .onnx file that comes out"
         )
-    lifter = kind()
-    check_lifter(lifter)
+    try:
+        lifter = kind()
+        check_lifter(lifter)
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{name} cannot be used as a lifter: {error} ({type(error).__name__}); wanted a class that is made without "
+            "arguments and keeps the contract of poselift.lifters.contract.Lifter"
+        ) from error
     return lifter

@@ -68,25 +68,38 @@ class OnnxLifter:
 
         Raises:
             ShapeError: The windows have another shape.
+            CheckpointError: The network fails on them.
         """
         wanted = (self.in_frames, len(self.skeleton), self.in_channels)
         if windows.ndim != 4 or windows.shape[1:] != wanted:
             raise ShapeError(f"wanted windows (B, {', '.join(map(str, wanted))}), got {windows.shape}")
-        (joints,) = self._session.run([self._output], {self._input: np.ascontiguousarray(windows, np.float32)})
+        try:
+            (joints,) = self._session.run([self._output], {self._input: np.ascontiguousarray(windows, np.float32)})
+        except _runtime_errors() as error:
+            raise CheckpointError(
+                f"{self.path} fails on {len(windows)} windows {wanted}: {str(error).strip()}; export the network "
+                "again, or use another"
+            ) from error
         return joints
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that ONNX Runtime raises; they have no base in common."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as runtime
+
+    own = [kind for kind in vars(runtime).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    return (*own, MemoryError, RuntimeError, ValueError)
 
 
 def _open_session(path: Path, threads: int) -> Any:
     import onnxruntime  # slow to import, so only when a network is opened
-    from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # errors are raised, too
-    broken = (failures.Fail, failures.InvalidProtobuf, failures.InvalidGraph, failures.InvalidArgument)
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
-    except (*broken, failures.NoSuchFile, failures.NotImplemented, UnicodeDecodeError) as error:
+    except _runtime_errors() as error:
         raise CheckpointError(f"{path} is no network that ONNX Runtime can open: {error}") from error
     if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
         raise CheckpointError(f"{path}: wanted one input and one output")

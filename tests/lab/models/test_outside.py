@@ -50,6 +50,8 @@ def test_names_that_lead_nowhere_are_errors():
         build("collections:OrderedDict")
     with pytest.raises(RecipeError, match="has no option 'widht'; did you mean 'width'"):
         build(NAME, widht=3)
+    with pytest.raises(RecipeError, match="torch.nn:Linear cannot be made with the options {}: .*'in_features'"):
+        build("torch.nn:Linear")
 
 
 @pytest.mark.parametrize(

@@ -202,8 +202,10 @@ def test_two_processes_give_what_one_gives_in_two_rounds(archive, here, tmp_path
     assert len(list((tmp_path / "two").glob("*.safetensors"))) == 1
 
 
-@pytest.mark.parametrize("verb", [TRAIN, PRETRAIN], ids=["train", "pretrain"])
-def test_a_run_that_gets_sigterm_goes_on_to_the_same_weights(archive, here, tmp_path, verb):
+@pytest.mark.parametrize(
+    ("verb", "number"), [(TRAIN, signal.SIGTERM), (PRETRAIN, signal.SIGHUP)], ids=["train", "pretrain"]
+)
+def test_a_run_that_gets_a_signal_goes_on_to_the_same_weights(archive, here, tmp_path, verb, number):
     arguments = [*verb, "--data", archive, "--batch-size", "4", "--steps", "120", "--log-every", "1"]
     here([*arguments, "--out", tmp_path / "whole"])
     stopped = start([*arguments, "--out", tmp_path / "stopped"])
@@ -211,9 +213,9 @@ def test_a_run_that_gets_sigterm_goes_on_to_the_same_weights(archive, here, tmp_
     while not (log.exists() and log.read_text().count("\n") >= 2):
         assert stopped.poll() is None
         time.sleep(0.01)
-    stopped.send_signal(signal.SIGTERM)
+    stopped.send_signal(number)
     said = finish(stopped)
-    assert "(SIGTERM); give the same command again to go on from" in said
+    assert f"({number.name}); give the same command again to go on from" in said
     step = checkpoint(tmp_path / "stopped")["step"]
     assert f"stopped after step {step} of 120" in said
     assert 2 <= step < 120
@@ -224,6 +226,27 @@ def test_a_run_that_gets_sigterm_goes_on_to_the_same_weights(archive, here, tmp_
     for part in ("model", "average"):
         if part in found[0]:
             assert_close(found[0][part], found[1][part], atol=0)
+
+
+def test_a_run_that_is_killed_goes_on_from_its_checkpoint_to_the_same_weights(archive, here, tmp_path):
+    arguments = [*TRAIN, "--data", archive, "--batch-size", "4", "--steps", "40", "--log-every", "1"]
+    arguments += ["--checkpoint-every", "4"]
+    here([*arguments, "--out", tmp_path / "whole"])
+    killed = start([*arguments, "--out", tmp_path / "killed"])
+    log = tmp_path / "killed" / "log.jsonl"
+    while not (log.exists() and log.read_text().count("\n") >= 6):
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    step = checkpoint(tmp_path / "killed")["step"]
+    assert 4 <= step < 40
+    here([*arguments, "--out", tmp_path / "killed"])
+    found = [checkpoint(tmp_path / name) for name in ("whole", "killed")]
+    for part in ("model", "average"):
+        assert_close(found[0][part], found[1][part], atol=0)
+    assert [line["step"] for line in map(json.loads, log.read_text().splitlines())] == list(range(1, 41))
+    assert not list((tmp_path / "killed").glob(".*"))
 
 
 def test_processes_that_do_not_share_a_folder_are_told(run, monkeypatch):

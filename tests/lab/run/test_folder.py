@@ -1,8 +1,10 @@
+import resource
+
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from poselift.errors import CheckpointError
+from poselift.errors import CheckpointError, OutputError
 from poselift.lab.run.folder import RunFolder
 
 CPU = torch.device("cpu")
@@ -38,6 +40,23 @@ def test_other_recipes_and_broken_checkpoints_are_refused(folder):
     path.write_bytes(path.read_bytes()[:-500])
     with pytest.raises(CheckpointError, match="broken; use a new --out folder"):
         folder.open(CPU, same)
+
+
+def test_a_full_disk_keeps_the_earlier_checkpoint(folder):
+    """The system's limit on the size of files stands for a full disk: the write itself fails."""
+    folder.save({"step": 2})
+    folder.log({"step": 2, "note": "n" * 1000})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OutputError, match="could not write .*checkpoint.pt: File too large"):
+            folder.save({"step": 3, "weights": torch.zeros(1000)})
+        with pytest.raises(OutputError, match="could not write to .*log.jsonl: File too large"):
+            folder.log({"step": 3})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert folder.open(CPU, same)["step"] == 2
+    assert sorted(file.name for file in folder.path.iterdir()) == ["checkpoint.pt", "log.jsonl"]
 
 
 def test_the_log_forgets_what_the_checkpoint_does_not_know(folder):

@@ -13,7 +13,7 @@ from poselift.lab.run.stop import Stop
 @pytest.fixture(autouse=True)
 def usual_signals():
     """Python's own handlers, also where signals are ignored, as under `nohup` or in the background of a shell."""
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
     before = {number: signal.signal(number, handler) for number, handler in usual.items()}
     yield
     for number, handler in before.items():
@@ -25,7 +25,7 @@ def test_nobody_asks():
         assert not asked.asked
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_is_noted_and_what_was_before_comes_back(number):
     before = signal.getsignal(number)
     with Stop(signals=True) as asked:
@@ -45,6 +45,15 @@ def test_a_later_signal_does_what_it_always_did(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ignored_signals_stay_ignored(number):
+    signal.signal(number, signal.SIG_IGN)
+    with Stop(signals=True) as asked:
+        os.kill(os.getpid(), number)
+        assert not asked.asked
+    assert signal.getsignal(number) is signal.SIG_IGN
 
 
 def test_signals_are_left_alone_unless_asked_for():

@@ -47,7 +47,7 @@ def save_weights(
     tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     options = json.dumps(dict(config), default=lambda value: value.name)  # a skeleton is stored by its name
     with written_whole(path, overwrite=overwrite) as temporary:
-        safetensors.torch.save_file(tensors, temporary, {"lifter": lifter, "config": options, "part": part})
+        temporary.write_bytes(safetensors.torch.save(tensors, {"lifter": lifter, "config": options, "part": part}))
 
 
 def halve_weights(source: str | Path, target: str | Path, *, overwrite: bool = False) -> None:
@@ -66,7 +66,7 @@ def halve_weights(source: str | Path, target: str | Path, *, overwrite: bool = F
     tensors, metadata = _read_safetensors(Path(source))
     halved = {name: value.half() if fits_half(value.numpy()) else value for name, value in tensors.items()}
     with written_whole(target, overwrite=overwrite) as temporary:
-        safetensors.torch.save_file(halved, temporary, metadata)
+        temporary.write_bytes(safetensors.torch.save(halved, metadata))
 
 
 def load_weights(path: str | Path, *, lifter: str | None = None) -> Lifter:

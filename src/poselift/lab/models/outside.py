@@ -55,7 +55,7 @@ def build_outside(name: str, config: dict[str, Any]) -> Any:
 
     Raises:
         CheckpointError: There is no such class.
-        RecipeError: The class has no such argument, or lacks a part of the contract.
+        RecipeError: The class has no such argument, wants another one, or lacks a part of the contract.
         ShapeError: The lifter returns other shapes than it announces.
     """
     kind = outside_class(name)
@@ -63,7 +63,10 @@ def build_outside(name: str, config: dict[str, Any]) -> Any:
     for option in config:
         if option not in known:
             raise RecipeError(f"{name} has no option '{option}'; {did_you_mean(option, known)}")
-    model = kind(**config)
+    try:
+        model = kind(**config)
+    except TypeError as error:
+        raise RecipeError(f"{name} cannot be made with the options {config}: {error}") from error
     missing = [f"{part} ({what})" for part, what in _ATTRIBUTES.items() if not hasattr(model, part)]
     if missing:
         raise RecipeError(f"{name} is not a lifter: it lacks {', '.join(missing)}; see docs/own_lifter.md")

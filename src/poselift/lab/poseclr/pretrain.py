@@ -113,7 +113,7 @@ class Pretraining(Engine[Views]):
         Args:
             progress: Called with (step, steps, log line) at every log line.
             max_minutes: Stop with a checkpoint after so many minutes; the next call resumes.
-            signals: Stop with a checkpoint on SIGTERM and SIGINT too, instead of ending at once.
+            signals: Stop with a checkpoint on SIGTERM, SIGINT and SIGHUP too, instead of ending at once.
 
         Returns:
             Whether the last step was reached.

@@ -1,5 +1,6 @@
 """The folder of a run: its recipe, its log, and the checkpoint from which it resumes exactly where it stopped."""
 
+import io
 import json
 import logging
 import math
@@ -9,11 +10,23 @@ from typing import Any
 
 import torch
 
-from poselift.errors import CheckpointError, FormatError
+from poselift.errors import CheckpointError, FormatError, OutputError
 from poselift.files import found_at, parse_json, read_text, written_whole
 from poselift.lab.run.torch_file import read_torch_file
 
 logger = logging.getLogger(__name__)
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write containers, numbers and tensors to a file for `torch.load`, in place of an earlier one.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    content = io.BytesIO()  # torch raises no OSError when it writes to a full disk itself
+    torch.save(dict(state), content)
+    with written_whole(path, overwrite=True) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 class RunFolder:
@@ -57,8 +70,7 @@ class RunFolder:
     def save(self, state: Mapping[str, Any]) -> None:
         """Write a checkpoint; `state` holds containers, numbers and tensors only."""
         if self._writes:
-            with written_whole(self.path / "checkpoint.pt", overwrite=True) as path:
-                torch.save({"recipe": json.dumps(self.recipe)} | dict(state), path)
+            save_state(self.path / "checkpoint.pt", {"recipe": json.dumps(self.recipe)} | dict(state))
 
     def write(self, name: str, text: str) -> None:
         """Write a text file into the folder."""
@@ -72,10 +84,17 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
 
     def log(self, line: Mapping[str, Any]) -> None:
-        """Append a line to the log."""
+        """Append a line to the log.
+
+        Raises:
+            OutputError: The log cannot be written.
+        """
         if self._writes:
-            with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            try:
+                with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+            except OSError as error:
+                raise OutputError(f"could not write to {self.path / 'log.jsonl'}: {error.strerror}") from error
 
     def lines(self) -> list[dict[str, Any]]:
         """Return the lines of the log; damaged lines, such as a last one that was half written, are left out.

@@ -6,7 +6,8 @@ import time
 from types import FrameType, TracebackType
 from typing import Any
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
+"""Signals that ask a run to stop; Windows has no SIGHUP."""
 _SAME_SIGNAL_S = 2.0
 """Signals that follow each other within this many seconds count as one."""
 
@@ -24,7 +25,8 @@ class Stop:
 
         Args:
             max_minutes: Ask to stop so many minutes after the context is entered.
-            signals: Ask to stop on SIGTERM and SIGINT; this works in the main thread only.
+            signals: Ask to stop on SIGTERM, SIGINT and SIGHUP, except on those that are ignored, as `nohup` does; this
+                works in the main thread only.
         """
         self.reason = ""
         """Why the run is asked to stop; empty while it is not."""
@@ -37,7 +39,8 @@ class Stop:
         """Start the clock and take over the signals."""
         self._began = time.monotonic()
         if self._signals and threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+            taken = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+            self._before = {number: signal.signal(number, self._note) for number in taken}
         return self
 
     def __exit__(
