@@ -47,6 +47,9 @@ def main() -> int:
     for seed, write in all_seeds():
         if options.only and seed.name not in options.only:
             continue
+        with tempfile.TemporaryDirectory() as folder:  # loads every module while this user may read them
+            write(Path(folder))
+            seed.read(Path(folder))
         with tempfile.TemporaryDirectory() as folder:
             result = in_child(seed, write, Path(folder), options)
         faults, cases = faults + len(result["faults"]), cases + options.cases
@@ -105,8 +108,8 @@ def try_all(seed: Seed, folder: Path, report: Path, cases: int) -> None:
             found["read"] += try_case(seed, folder, whole, number)
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(where.filename).name}:{where.lineno}"
-            found["faults"].append(f"case {number}: {type(error).__name__} {str(error)[:90]!r} at {place}")
+            said = f"{type(error).__name__} {str(error)[:90]!r} at {Path(where.filename).name}:{where.lineno}"
+            found["faults"].append(f"case {number}: {said}")
         signal.alarm(0)
         spent, grown = time.process_time() - began, _status_mib("VmHWM") - before
         if spent > SLOW_S or grown > LARGE_MIB:

@@ -99,11 +99,11 @@ def lines(data: bytes, rng: Rng) -> bytes:
     if way == 0:
         del found[first]
     elif way == 1:
-        found[first:first] = [found[second]] * int(pick((1, 3, 2000), rng))
+        found[first:first] = [found[second][: LONGEST // 2000]] * int(pick((1, 3, 2000), rng))
     elif way == 2:
         found[first], found[second] = found[second], found[first]
     elif way == 3:
-        found[first] = found[first] * 1000
+        found[first] = found[first][: LONGEST // 1000] * 1000
     elif way == 4:
         found[first] = b"{" * 3000 if rng.random() < 0.5 else b""
     else:

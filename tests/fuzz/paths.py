@@ -76,10 +76,14 @@ def verbs() -> dict[str, list[str]]:
         "doctor to": ["doctor", "KEYPOINTS", "-o", "FILE"],
         "evaluate on": ["evaluate", "--data", "FILE.npz"],
         "evaluate on a folder": ["evaluate", "--data", "FILE"],
+        "evaluate to": ["evaluate", "--data", "MOCAP", "-o", "FILE"],
         "table": ["table", "FILE.json"],
         "check-card": ["check-card", "FILE.onnx"],
     }
     lab = {
+        "train to": ["train", "mocap", "--data", "MOCAP", "-o", "FILE", "--steps", "1", "--device", "cpu"],
+        "pretrain to": ["pretrain", "htnet", "--data", "MOCAP", "-o", "FILE", "--steps", "1", "--device", "cpu"],
+        "import to": ["import-weights", "htnet", "WEIGHTS", "-o", "FILE"],
         "train on": ["train", "mocap", "--data", "FILE.npz", "-o", "OUT"],
         "import-weights": ["import-weights", "htnet", "FILE.pth", "-o", "OUT"],
     }
@@ -87,17 +91,20 @@ def verbs() -> dict[str, list[str]]:
 
 
 def run_verb(arguments: list[str], path: str, work: Path) -> str:
-    """What comes of a verb: "refused", or what else."""
+    """What comes of a verb: "refused" with the path's name, or what else."""
     from poselift.cli import main
 
     known = {"KEYPOINTS": str(work / "good" / "a.npz"), "OUT": str(work / "out")}
+    known |= {"MOCAP": str(work / "good" / "mocap17.npz"), "WEIGHTS": str(work / "good" / "a.pth")}
     words = [known.get(word, word.replace("FILE", path)) for word in arguments]
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             status = main(words)
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    return "refused" if status == 1 else f"status {status}"
+    named = path.partition("\0")[0][:40] in "".join(printed.getvalue().split("\n"))
+    return "refused" if status == 1 and named else f"status {status}: {printed.getvalue()[:300]}"
 
 
 def read_seed(read: Callable[[Path], object], place: Path) -> str:
@@ -128,7 +135,8 @@ def try_all(work: Path, results: dict[str, dict[str, str]], ways: dict[str, Call
             results[name][way] = read_seed(seed.read, place)
     for name in ("good", "closed"):
         (work / name).mkdir()
-        seeds["keypoints_npz"][1](work / name)
+        for seed in {"keypoints_npz", "mocap_npz", "pth"} & set(seeds):
+            seeds[seed][1](work / name)
     (work / "closed").chmod(0o600)
     paths = {
         "closed": f"{work}/closed/a",

@@ -48,7 +48,7 @@ def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
     temporary = temporary_path(path)
     lock: int | None = None
     try:
-        if path.exists() and not path.is_file():
+        if found_at(path, OutputError) == SPECIAL:
             raise OutputError(f"{path} is a device or a pipe, and would be replaced by a file; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         delete_abandoned(path)

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from poselift.files import sha256_of
+from poselift.errors import CheckpointError
+from poselift.files import found_at, sha256_of
 from poselift.lab.export.card import card_of
 from poselift.lab.export.onnx import export_onnx
 from poselift.lab.export.weights import load_initial, save_weights
@@ -90,7 +91,7 @@ class Run(Engine[Batch]):
             RecipeError: There is no such lifter or device, or the batch is too small for so many processes.
         """
         super().__init__(recipe, out, lambda: build(recipe.lifter, **recipe.model))
-        if recipe.init and not (out / "checkpoint.pt").exists():
+        if recipe.init and not found_at(out / "checkpoint.pt", CheckpointError):
             load_initial(self.model, recipe.init)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.task, self.source = task, task.source(self.model, self.device)
