@@ -222,7 +222,7 @@ def test_metadata_that_do_not_fit(tmp_path, archives, change, message):
     ("joints", "message"),
     [
         ([[1.0], [1.0, 2.0]], "wanted an array, got lists that make none"),
-        (np.full((3, 32, 3), 1e300), "NaN, infinite or too large"),
+        (np.full((3, 32, 3), 1e300), "infinite or too large"),
         (np.full((3, 32, 3), 1e30, np.float32), "thighs of S9"),
     ],
 )

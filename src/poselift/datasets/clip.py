@@ -45,8 +45,8 @@ class BenchmarkClip:
                 f"and as many valid flags, got {self.xyz.shape} and {self.valid.shape}"
             )
         object.__setattr__(self, "xyz", as_single(self.xyz))
-        if not np.isfinite(self.xyz).all():
-            raise DatasetError(f"{self.subject} {self.sequence} {self.camera}: joints are NaN, infinite or too large")
+        if np.isinf(self.xyz).any():
+            raise DatasetError(f"{self.subject} {self.sequence} {self.camera}: joints are infinite or too large")
 
     def __len__(self) -> int:
         """Return the number of frames."""
