@@ -202,10 +202,18 @@ def test_two_processes_give_what_one_gives_in_two_rounds(archive, here, tmp_path
     assert len(list((tmp_path / "two").glob("*.safetensors"))) == 1
 
 
+@pytest.fixture
+def usual_hangup():
+    """SIGHUP as a terminal sets it for the processes that a test starts, also where it is ignored, as under `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(
     ("verb", "number"), [(TRAIN, signal.SIGTERM), (PRETRAIN, signal.SIGHUP)], ids=["train", "pretrain"]
 )
-def test_a_run_that_gets_a_signal_goes_on_to_the_same_weights(archive, here, tmp_path, verb, number):
+def test_a_run_that_gets_a_signal_goes_on_to_the_same_weights(archive, here, tmp_path, verb, number, usual_hangup):
     arguments = [*verb, "--data", archive, "--batch-size", "4", "--steps", "120", "--log-every", "1"]
     here([*arguments, "--out", tmp_path / "whole"])
     stopped = start([*arguments, "--out", tmp_path / "stopped"])
