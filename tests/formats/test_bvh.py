@@ -1,3 +1,4 @@
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poselift.errors import FormatError, SkeletonError
+from poselift.formats import save_poses
 from poselift.formats.bvh import read_bvh, write_bvh
 from poselift.formats.motion import Motion
 from poselift.sequence import Poses3D
@@ -214,6 +216,28 @@ def test_changing_bones_come_back_within_their_change(tmp_path):
     write_bvh(Poses3D(noisy, H36M_17, 50.0), tmp_path / "noisy.bvh")
     error = np.linalg.norm(positions(read_bvh(tmp_path / "noisy.bvh", scale=0.01)) - noisy, axis=-1)
     assert 1e-3 < error.max() < 0.04 * np.linalg.norm(noisy, axis=-1).max()
+
+
+def test_what_constant_bones_cost_is_said(tmp_path, caplog):
+    poses = constant_bones(5, 40)
+    stretched = poses.xyz.copy()
+    knee, ankle = (poses.skeleton.index(f"right_{joint}") for joint in ("knee", "ankle"))
+    thigh = stretched[7, knee] - stretched[7, poses.skeleton.index("right_hip")]
+    stretched[7, [knee, ankle]] += 0.3 * thigh
+    stretched[9, ankle] = stretched[9, knee]
+    poses = replace(poses, xyz=stretched)
+    with caplog.at_level("INFO", "poselift"):
+        save_poses(poses, tmp_path / "clip.bvh")
+    said = json.loads((tmp_path / "clip.bvh.json").read_text())["constant_bones"]
+    written = read_bvh(tmp_path / "clip.bvh", scale=0.01)
+    joints = written.xyz[:, [written.joints.index(name) for name in poses.skeleton.joints]]
+    off = 1000 * np.linalg.norm(joints - poses.y_up(), axis=-1)
+    assert said["mean_mm"] == pytest.approx(off.mean(), abs=0.06)
+    assert said["max_mm"] == pytest.approx(off.max(), abs=0.06)
+    assert off[said["frame"], poses.skeleton.index(said["joint"])] == off.max() > 100
+    assert off[7, knee] == pytest.approx(300 * np.linalg.norm(thigh), abs=10)
+    assert said["collapsed"] == [[9, 9]]
+    assert f"{off.max():.0f} mm at most ({said['joint']} in frame {said['frame']})" in caplog.text
 
 
 def test_axes_and_unit_pinned(tmp_path):

@@ -1,10 +1,12 @@
 """Read and write Biovision hierarchy (BVH) files: a tree of joints and their rotations over time, for animation."""
 
 import json
+import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -20,6 +22,9 @@ from poselift.skeleton import Skeleton
 _CHANNELS = tuple(f"{axis}{kind}" for kind in ("position", "rotation") for axis in "xyz")
 _CM_PER_M = 100.0
 _SHORTEST_S = 1e-6
+_COLLAPSED = 0.5
+"""A bone this much shorter than its constant length, as a share of it, has collapsed."""
+_log = logging.getLogger("poselift")
 _FOOT = np.array([0.0, 0.0, 1.0])
 _IN_NAMES = "".join(char for char in map(chr, range(ord("!"), ord("~") + 1)) if char not in "{}%")
 """Characters that stand in a BVH file as they are in names of joints; others are written as in a URL, such as %20."""
@@ -213,7 +218,9 @@ def write_bvh_notes(poses: Poses3D, path: Path) -> None:
     """Write what a BVH file cannot hold, as JSON: unit, frame, rate, gaps, and frames in which joints were not seen.
 
     Frames count from 0, and a span includes both its ends. `unseen` holds, for each joint that was not seen in some
-    frames, the spans of these; it is null where this is unknown.
+    frames, the spans of these; it is null where this is unknown. `constant_bones` says what the constant bones of the
+    BVH figure cost: how far its joints are from the poses, in millimetres, and the spans of frames in which a bone of
+    the poses is shorter than half its length in the figure. The distances are logged, too.
     """
     notes = {
         "format": "poselift-bvh-notes", "unit": "cm", "frame": poses.frame,
@@ -223,7 +230,27 @@ def write_bvh_notes(poses: Poses3D, path: Path) -> None:
     if poses.observed is not None:
         joints = {name: spans(poses.observed[:, joint] <= 0) for joint, name in enumerate(poses.skeleton.joints)}
         notes["unseen"] = {name: found for name, found in joints.items() if found}
+    notes["constant_bones"] = cost = _cost_of_constant_bones(poses)
+    _log.info(
+        "the bones of the BVH figure are of constant length: its joints are %.0f mm off on average, %.0f mm at most "
+        "(%s in frame %d)",
+        *(cost["mean_mm"], cost["max_mm"], cost["joint"], cost["frame"]),
+    )
     path.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+
+
+def _cost_of_constant_bones(poses: Poses3D) -> dict[str, Any]:
+    """Return how far the figure's joints are from those of the poses, and in which frames bones collapse."""
+    xyz, skeleton = poses.y_up(), poses.skeleton
+    fitted = fit_rotations(xyz, skeleton)
+    off_mm = 1000 * np.linalg.norm(fitted.positions(xyz[:, skeleton.root], skeleton) - xyz, axis=-1)
+    frame, joint = np.unravel_index(off_mm.argmax(), off_mm.shape)
+    parents, children = np.array(skeleton.bones).T
+    short = np.linalg.norm(xyz[:, children] - xyz[:, parents], axis=-1) < _COLLAPSED * fitted.lengths[children]
+    return {
+        "mean_mm": round(float(off_mm.mean()), 1), "max_mm": round(float(off_mm.max()), 1),
+        "joint": skeleton.joints[joint], "frame": int(frame), "collapsed": spans(short.any(-1)),
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

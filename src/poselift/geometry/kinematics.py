@@ -53,6 +53,15 @@ class FittedRotations:
     bone: np.ndarray
     """(T, J, 3, 3) world rotation of the bone that ends in each joint; the root's own for the root."""
 
+    def positions(self, root: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+        """Return the joints (T, J, 3) of the figure with constant bones whose root is at `root` (T, 3)."""
+        bones = self.bone @ (self.rest * self.lengths[:, None])[:, :, None]
+        xyz = np.repeat(root[:, None], len(skeleton), axis=1)
+        for index in skeleton.topological:
+            if (parent := skeleton.parents[index]) >= 0:
+                xyz[:, index] = xyz[:, parent] + bones[:, index, :, 0]
+        return xyz
+
 
 def fit_rotations(xyz: np.ndarray, skeleton: Skeleton) -> FittedRotations:
     """Fit the rotations that put a figure with constant bones into given poses.
