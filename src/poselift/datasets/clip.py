@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from poselift.errors import DatasetError, ShapeError
+from poselift.errors import ShapeError
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
 
@@ -45,8 +45,6 @@ class BenchmarkClip:
                 f"and as many valid flags, got {self.xyz.shape} and {self.valid.shape}"
             )
         object.__setattr__(self, "xyz", as_single(self.xyz))
-        if not np.isfinite(self.xyz).all():
-            raise DatasetError(f"{self.subject} {self.sequence} {self.camera}: joints are NaN, infinite or too large")
 
     def __len__(self) -> int:
         """Return the number of frames."""

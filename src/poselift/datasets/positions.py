@@ -225,14 +225,16 @@ def make_keypoints(
 
 
 def check_metres(clips: Sequence[BenchmarkClip], path: Path) -> None:
-    """Check that people have the size of people.
+    """Check that joints are known and that people have the size of people.
 
     Raises:
-        DatasetError: There are no clips, or the thighs of one are too long or too short on average.
+        DatasetError: There are no clips, joints are not finite, or thighs are too long or too short on average.
     """
     if not clips:
         raise DatasetError(f"{path} holds nothing of what was asked for")
     for clip in clips:
+        if not np.isfinite(clip.xyz).all():
+            raise DatasetError(f"{path}: joints of {clip.subject} in '{clip.sequence}' are NaN, infinite or too large")
         thighs = [
             np.linalg.norm(clip.xyz[clip.valid, hip].astype(float) - clip.xyz[clip.valid, knee], axis=-1)
             for hip, knee, _ in clip.skeleton.limbs
