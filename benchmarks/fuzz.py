@@ -110,8 +110,8 @@ def try_all(seed: Seed, folder: Path, report: Path, cases: int) -> None:
             found["read"] += try_case(seed, folder, whole, number)
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
-            said = f"{type(error).__name__} {str(error)[:90]!r} at {Path(where.filename).name}:{where.lineno}"
-            found["faults"].append(f"case {number}: {said}")
+            place = f"{Path(where.filename).name}:{where.lineno}"
+            found["faults"].append(f"case {number}: {type(error).__name__} {str(error)[:90]!r} at {place}")
         signal.alarm(0)
         spent, grown = time.process_time() - began, _status_mib("VmHWM") - before
         if spent > SLOW_S or grown > LARGE_MIB:

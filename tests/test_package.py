@@ -21,10 +21,8 @@ HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxs
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
-    "errors temporary",
-    "limits",
+    "errors",
     "skeleton files track records",
-    "array_file",
     "geometry",
     "sequence",
     "prepare detect",

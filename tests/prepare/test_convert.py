@@ -16,6 +16,7 @@ from poselift.skeleton import (
     HUMANEVA_15,
     MEDIAPIPE_33,
     MPI_INF_3DHP_17,
+    MPII_16,
     SKELETONS,
     Skeleton,
 )
@@ -109,6 +110,13 @@ def test_without_a_nose_it_comes_from_the_eyes_then_the_ears():
     assert_from(convert(source, H36M_17), "nose", source, {"left_eye": 0.5, "right_eye": 0.5})
     source = unseen(source, "left_eye")
     assert_from(convert(source, H36M_17), "nose", source, {"left_ear": 0.5, "right_ear": 0.5})
+
+
+def test_a_nose_that_is_hidden_is_no_nose_that_never_is():
+    head = {"upper_neck": 0.65, "head_top": 0.35}
+    assert_from(convert(source := detections(MPII_16), H36M_17), "nose", source, head)
+    source = unseen(detections(BODY_25B), "nose")
+    assert_from(convert(source, H36M_17), "nose", source, {"upper_neck": 1})
 
 
 def test_fallbacks_are_chosen_frame_by_frame():

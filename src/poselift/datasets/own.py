@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from poselift.array_file import read_arrays
 from poselift.datasets.clip import BenchmarkClip, BenchmarkSet
 from poselift.datasets.positions import check_metres
 from poselift.errors import (
@@ -20,8 +19,9 @@ from poselift.errors import (
     did_you_mean,
 )
 from poselift.files import check_readable, files_in
+from poselift.files.arrays import read_arrays
+from poselift.files.limits import DOCUMENT
 from poselift.formats.table_file import JOINT_AXES, KEYPOINT_AXES, Table, read_table
-from poselift.limits import DOCUMENT
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton, get_skeleton
 

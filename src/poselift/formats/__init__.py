@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from poselift.array_file import read_npy
 from poselift.errors import FormatError
 from poselift.files import FOLDER, check_free, files_in, found_at, read_text, written_whole
+from poselift.files.arrays import read_npy
 from poselift.formats.clip import Override
 from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
 from poselift.formats.deeplabcut import refuse_h5

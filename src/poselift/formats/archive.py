@@ -17,10 +17,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from poselift.array_file import BROKEN_ARCHIVE, open_member, read_header, read_numbers
 from poselift.errors import DatasetError, FormatError, MissingData, UntrustedPickle
 from poselift.files import FOLDER, NOTHING, found_at, opened
-from poselift.limits import BENCHMARK
+from poselift.files.arrays import BROKEN_ARCHIVE, open_member, read_header, read_numbers
+from poselift.files.limits import BENCHMARK
 
 _BROKEN = (*BROKEN_ARCHIVE, pickle.UnpicklingError, ImportError)
 """What damaged archives raise, and pickles; a RuntimeError on too deep nesting."""

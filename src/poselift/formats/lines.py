@@ -7,7 +7,7 @@ import numpy as np
 
 from poselift.errors import FormatError
 from poselift.files import read_text
-from poselift.limits import MOTION
+from poselift.files.limits import MOTION
 
 _LARGEST = 1e9
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from poselift.array_file import read_arrays
 from poselift.errors import DatasetError, FormatError, ShapeError, UntrustedPickle
 from poselift.files import parse_json
+from poselift.files.arrays import read_arrays
 from poselift.formats.archive import read_archive
 from poselift.formats.arrays import name_keypoints
 from poselift.formats.axes import people_are_first

@@ -7,8 +7,8 @@ import numpy as np
 
 from poselift.errors import CheckpointError, FormatError, ShapeError
 from poselift.files import check_readable, found_at
+from poselift.files.limits import NETWORK
 from poselift.lifters.card import Card
-from poselift.limits import NETWORK
 from poselift.prepare.normalize import NORMALIZATIONS
 from poselift.skeleton import get_skeleton
 

@@ -33,11 +33,9 @@ RULES: dict[str, tuple[dict[str, float], ...]] = {
     ),
     "nose": (
         {"head": 1.0},
-        {"upper_neck": 0.65, "head_top": 0.35},
         {"upper_neck": 1.0},
         {"left_eye": 0.5, "right_eye": 0.5},
         {"left_ear": 0.5, "right_ear": 0.5},
-        {"head_top": 0.5, "neck": 0.5},
     ),
     # Beyond the ears by 0.6 of their height over the shoulders: the mean over adults of crown height above the ears.
     "head_top": (
@@ -59,13 +57,20 @@ RULES: dict[str, tuple[dict[str, float], ...]] = {
 }
 """By target joint, the mixtures of source joints, best first."""
 
+_FACELESS: dict[str, tuple[dict[str, float], ...]] = {
+    "nose": ({"upper_neck": 0.65, "head_top": 0.35}, {"head_top": 0.5, "neck": 0.5}),
+}
+"""Mixtures that come first for skeletons that never have the joint. Where it can be seen and is hidden, because the
+person turns away, networks are trained to go without them."""
+
 
 @cache
 def _mixtures(source: Skeleton, target: Skeleton) -> tuple[tuple[tuple[tuple[int, float], ...], ...], ...]:
     """Return for each target joint the possible mixtures as (source index, weight) pairs, best first."""
     found = []
     for joint in target.joints:
-        options = ({joint: 1.0}, *RULES.get(joint, ()))
+        absent = () if joint in source else _FACELESS.get(joint, ())
+        options = ({joint: 1.0}, *absent, *RULES.get(joint, ()))
         usable = [option for option in options if all(name in source for name in option)]
         found.append(tuple(tuple((source.index(n), w) for n, w in option.items()) for option in usable))
     return tuple(found)

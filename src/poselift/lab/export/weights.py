@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from poselift.errors import CheckpointError, FormatError
 from poselift.files import check_readable, found_at, parse_json, written_whole
+from poselift.files.limits import NETWORK
 from poselift.lab.export.half import fits_half
 from poselift.lab.models import LIFTERS, build_stored, plain_options, stored_config
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.run.torch_file import read_torch_file
 from poselift.lifters.outside import check_typed
-from poselift.limits import NETWORK
 
 
 def save_weights(

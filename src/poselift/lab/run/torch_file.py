@@ -11,7 +11,7 @@ import torch
 
 from poselift.errors import CheckpointError, FormatError
 from poselift.files import opened
-from poselift.limits import NETWORK
+from poselift.files.limits import NETWORK
 
 _BROKEN = (
     struct.error, zipfile.BadZipFile, ArithmeticError, AssertionError, AttributeError, EOFError,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from poselift.errors import FormatError
-from poselift.limits import ARRAY, DOCUMENT, VARIABLE, Limit
+from poselift.files.limits import ARRAY, DOCUMENT, VARIABLE, Limit
 
 SMALL = Limit("small things", 2)
 

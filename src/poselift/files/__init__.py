@@ -1,7 +1,7 @@
 """Files on disk: errors name the broken file and the reason, and no file is ever left half-written.
 
 Every reader opens its files here. A pipe or a device, which may have no end, is refused, and so is a file that asks for
-more memory than `poselift.limits` allows.
+more memory than `poselift.files.limits` allows.
 """
 
 import contextlib
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from poselift.errors import FormatError, OutputError, OutputExistsError, PoseliftError
-from poselift.limits import DOCUMENT, Limit
-from poselift.temporary import create_locked, delete_abandoned, temporary_path
+from poselift.files.limits import DOCUMENT, Limit
+from poselift.files.temporary import create_locked, delete_abandoned, temporary_path
 
 FILE, FOLDER, SPECIAL, NOTHING = "file", "folder", "special", ""
 """Kinds of things at a path."""
@@ -44,10 +44,10 @@ def written_whole(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
         OutputError: The folder cannot be written, the disk is full, the name is too long, or `path` is a device.
     """
     path = Path(path)
+    check_free(path, overwrite=overwrite)
     temporary = temporary_path(path)
     lock: int | None = None
     try:
-        check_free(path, overwrite=overwrite)
         if found_at(path, OutputError) == SPECIAL:
             raise OutputError(f"{path} is a device or a pipe, and would be replaced by a file; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poselift.array_file import read_arrays, read_npy
 from poselift.errors import FormatError, UntrustedPickle
-from poselift.limits import VARIABLE
+from poselift.files.arrays import read_arrays, read_npy
+from poselift.files.limits import VARIABLE
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from poselift.files import (
     sha256_of,
     written_whole,
 )
-from poselift.limits import VARIABLE
+from poselift.files.limits import VARIABLE
 
 
 def test_the_file_appears_when_the_block_ends_and_nothing_else_does(tmp_path):

@@ -17,7 +17,7 @@ import numpy as np
 
 from poselift.errors import FormatError, PoseliftError, UntrustedPickle
 from poselift.files import opened, reason_of
-from poselift.limits import ARRAY, INFLATED, INFLATION, Limit
+from poselift.files.limits import ARRAY, INFLATED, INFLATION, Limit
 
 BROKEN_ARCHIVE = (
     zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, ArithmeticError, AttributeError, EOFError,
