@@ -177,7 +177,7 @@ def test_what_poses_cannot_know_is_refused(fields, message):
 def test_a_skeleton_s_name_becomes_the_skeleton():
     assert Keypoints2D(np.zeros((2, 17, 2)), None, "coco_17", 30.0).skeleton is COCO_17
     assert Poses3D(np.zeros((2, 17, 3)), "H36M_17", 30.0).skeleton is H36M_17
-    with pytest.raises(SkeletonError, match="unknown skeleton 'COCO_16'; did you mean 'COCO_17'"):
+    with pytest.raises(SkeletonError, match="unknown skeleton 'COCO_16'; did you mean 'COCO_18'"):
         Keypoints2D(np.zeros((2, 17, 2)), None, "COCO_16", 30.0)
     with pytest.raises(SkeletonError, match="wanted a skeleton or its name, got list"):
         Poses3D(np.zeros((2, 17, 3)), [0, 1], 30.0)
