@@ -174,7 +174,7 @@ def read_poses_npz(path: Path) -> Poses3D:
     try:
         if "camera" in arrays:
             extras["camera"] = Camera.from_json(parse_json(str(arrays["camera"]), f"{path}, camera"))
-        start_s = float(arrays.get("start_s", 0.0))
+        start_s = float(np.asarray(arrays.get("start_s", 0.0)).item())  # ValueError where it is several numbers
         frame = str(arrays["frame"])
         return Poses3D(arrays["xyz"], source.skeleton, source.fps, frame, start_s=start_s, **extras)
     except (ShapeError, TypeError, ValueError) as error:
