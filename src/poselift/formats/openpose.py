@@ -52,7 +52,7 @@ def read_openpose(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
     """
     files = _files(folder, "*_keypoints.json") or _files(folder, "*.json")
     if not files:
-        raise FormatError(f"{folder} holds no .json files; wanted OpenPose's, one a frame")
+        raise FormatError(f"{folder} holds no .json files of OpenPose, one a frame, and no .txt labels of Ultralytics")
     contents, broken = _contents(files)
     people = {file: people_of(content, str(file)) for file, content in contents.items()}
     numbers = frame_numbers([file.stem for file in people], str(folder)) if len(files) > 1 else [0]
