@@ -123,7 +123,6 @@ def judge(score: Score, name: str, made: Scene, tracks: list[Track]) -> None:
     """Add a scene's outcomes to the score."""
     rows = numbers_of(tracks, made)
     owned = {n: rows == n for n in np.unique(rows[rows >= 0])}
-    owners = {n: int(mask.sum(1).argmax()) for n, mask in owned.items()}
     score.impure += sum(int(mask.sum() - mask.sum(1).max()) for mask in owned.values())
     score.detections += int((rows > -2).sum())
     within = round(WITHIN_S * made.fps)

@@ -1,0 +1,156 @@
+"""The tracker that sees one frame after the other: files, videos and streams are tracked by it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from poselift.errors import ShapeError
+from poselift.track.likeness import Likeness, compare, doubles
+from poselift.track.match import Pair, match
+from poselift.track.memory import Person
+
+PATIENCE_S = 1.0
+"""A person not seen for longer than this many seconds counts as a new person when seen again."""
+_ROUNDING_S = 1e-6
+STRANGER = 45.0
+"""Nats: cost of a detection that shows somebody new."""
+_MISSED = 3.0
+"""Nats: cost of not finding a person in the first frame in which they are missing."""
+_DOUBT = 5.0
+"""Nats: a match that is no better than another one by this much is doubtful; 5 nats are odds of 150 to 1."""
+_SHADOW, _SHADOW_S = 0.5, 1.0
+"""A detection may show two people when somebody who was lost up to 1 s ago is expected within 0.5 sizes of it."""
+
+Ids = Sequence[int | None]
+"""Numbers that a source gives the people of a frame; None or below 0 for somebody without one."""
+
+
+class Tracker:
+    """Recognises people from frame to frame."""
+
+    def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
+        """Start without known people.
+
+        Args:
+            patience_s: A person not seen for longer counts as new when seen again, unless the id is a known one.
+        """
+        self.may_continue: dict[int, tuple[int, ...]] = {}
+        """Tracks that started in doubt, and the earlier tracks that each may continue, the likeliest first."""
+        self.unclear: set[int] = set()
+        """Tracks whose last detection may show somebody else too, or instead, who is out of sight at the same place."""
+        self._patience_s = patience_s
+        self._known: list[Person] = []
+        self._count = 0
+        self._last_s = -np.inf
+
+    def step(self, people: np.ndarray, time_s: float, ids: Ids | None = None) -> list[int | None]:
+        """Recognise the people of the next frame.
+
+        Args:
+            people: (P, J, 3) keypoints x, y, confidence; the people in any order. A confidence of 0 or NaN coordinates
+                mean that the joint was not seen.
+            time_s: Time of the frame in seconds; later than the previous frame.
+            ids: Number of each person, where the source gives reliable ones.
+
+        Returns:
+            For each person the track's number, counted from 0 in the order of appearance; None for a person without a
+            joint that was seen, and for a detection that repeats another one. Where it is doubtful who somebody is, a
+            new track starts, and `may_continue` says which earlier ones it may continue.
+
+        Raises:
+            ShapeError: `people` is not (P, J, 3), J has changed since the last frame, or there are not P `ids`.
+        """
+        poses, named = masked(people), _named(ids, len(people))
+        if len(poses) and self._known and len(self._known[0].pose) != poses.shape[1]:
+            raise ShapeError(
+                f"wanted detections of shape (people, joints, 3) with {len(self._known[0].pose)} joints as before, "
+                f"got {poses.shape}"
+            )
+        since_s = time_s - self._patience_s - _ROUNDING_S
+        self._known = [known for known in self._known if known.id is not None or known.time_s >= since_s]
+        by_id = {known.id: known for known in self._known if known.id is not None}
+        seen = [place for place, pose in enumerate(poses) if pose[:, 2].any()]
+        found = {place: by_id[name] for place in seen if (name := named[place]) in by_id}
+        for place, known in found.items():
+            self._see(known, poses[place], time_s)
+        rest = [place for place in seen if place not in found]
+        repeated = doubles(poses[seen])
+        rest = [place for place in rest if named[place] is not None or seen.index(place) not in repeated]
+        free = [known for known in self._known if known.time_s >= since_s and known not in found.values()]
+        found |= self._matched(free, rest, poses, named, time_s)
+        for place in rest:
+            if place not in found:
+                found[place] = Person.first_seen(self._new(), poses[place], time_s)
+                self._known.append(found[place])
+        for place, known in found.items():
+            known.id = known.id if named[place] is None else named[place]
+        self.unclear = self._shadowing([known for known in found.values()], time_s)
+        self._last_s = time_s
+        return [found[place].number if place in found else None for place in range(len(poses))]
+
+    def _matched(
+        self, free: list[Person], rest: list[int], poses: np.ndarray, named: Ids, time_s: float
+    ) -> dict[int, Person]:
+        """Match the people at the places `rest` to known people in `free`, and let both remember it."""
+        if not free or not rest:
+            return {}
+        like = compare(free, poses[rest], time_s)
+        # two different ids are two different people
+        other = np.array([[known.id is not None and named[place] is not None for place in rest] for known in free])
+        missing = np.array([_MISSED if known.time_s >= self._last_s - _ROUNDING_S else 0.0 for known in free])
+        pairs = match(np.where(other, np.inf, like.cost), missing, STRANGER, _DOUBT)
+        for pair in pairs:
+            self._take(pair, free, like, poses[rest[pair.column]], time_s)
+        return {rest[pair.column]: free[pair.row] for pair in pairs}
+
+    def _shadowing(self, found: list[Person], time_s: float) -> set[int]:
+        """Return the tracks of people near whom somebody else is out of sight."""
+        lost = [known for known in self._known if known not in found and known.time_s >= time_s - _SHADOW_S]
+        near = set()
+        for other in lost:
+            place = other.motion.after(time_s - other.time_s).place
+            for known in found:
+                if np.hypot(*(place - known.motion.place)) < _SHADOW * max(known.size, other.size):
+                    near.add(known.number)
+        return near
+
+    def _take(self, pair: Pair, free: list[Person], like: Likeness, pose: np.ndarray, time_s: float) -> None:
+        known = free[pair.row]
+        self._see(known, pose, time_s, like.moved[pair.row, pair.column])
+        if pair.margin < _DOUBT and known.id is None:
+            number = self._new()
+            self.may_continue[number] = tuple(free[row].number for row in pair.rivals)
+            known.number = number
+
+    def _see(self, known: Person, pose: np.ndarray, time_s: float, moved: np.ndarray | None = None) -> None:
+        if moved is None:
+            moved = compare([known], pose[None], time_s).moved[0, 0]
+        known.see(pose, time_s, moved)
+
+    def _new(self) -> int:
+        self._count += 1
+        return self._count - 1
+
+
+def masked(people: np.ndarray) -> np.ndarray:
+    """Return people as float32, unseen joints as NaN with confidence 0.
+
+    Raises:
+        ShapeError: `people` is not (P, J, 3).
+    """
+    if np.ndim(people) != 3 or np.shape(people)[2] != 3:
+        raise ShapeError(f"wanted detections of shape (people, joints, 3) in every frame, got {np.shape(people)}")
+    poses = np.array(people, np.float32)
+    poses[~(np.isfinite(poses).all(-1) & (poses[..., 2] > 0))] = (np.nan, np.nan, 0.0)
+    return poses
+
+
+def _named(ids: Ids | None, people: int) -> list[int | None]:
+    """Return the number of each person of a frame; None for a person without a number, or with another's number."""
+    ids = [None] * people if ids is None else ids
+    if len(ids) != people:
+        raise ShapeError(f"wanted an id, or None, for each of {people} people, got {len(ids)}")
+    known = [None if id is None or id < 0 else id for id in ids]
+    counts = Counter(known)
+    return [id if counts[id] == 1 else None for id in known]
