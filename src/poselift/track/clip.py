@@ -126,16 +126,26 @@ def _joined(detections: Sequence[np.ndarray], times_s: np.ndarray, patience_s: f
     if not solid:
         return [Track(piece.frames, piece.places) for piece in pieces]
     weights = np.nan_to_num(lengths_of(np.concatenate([piece.poses for piece in pieces]), pieces[0].bones))
-    chains, doubts = link(solid, weights)
-    of_piece = {piece: place for place, chain in enumerate(chains) for piece in chain}
-    rows = [[solid[i] for i in chain] for chain in chains]
-    rest = fill(rows, rest)
-    merged = [Piece.joined(row) for row in rows]
+    joined, _ = _round(solid, weights)
+    rest = fill(joined, rest)
+    short = [piece for piece in rest if len(piece.frames) < _SOLID_FRAMES]
+    chains, doubts = _round([Piece.joined(row) for row in joined] + [piece for piece in rest if piece not in short], weights)
+    rest = fill(chains, short)
     tracks = [
-        Track(piece.frames, piece.places, tuple(dict.fromkeys(of_piece[p] for p in doubts.get(chain[0], ()))))
-        for piece, chain in zip(merged, chains, strict=True)
+        Track(piece.frames, piece.places, doubts.get(number, ()))
+        for number, piece in enumerate(map(Piece.joined, chains))
     ]
     return tracks + [Track(piece.frames, piece.places) for piece in rest]
+
+
+def _round(pieces: list[Piece], weights: np.ndarray) -> tuple[list[list[Piece]], dict[int, tuple[int, ...]]]:
+    chains, doubts = link(pieces, weights)
+    of_piece = {piece: place for place, chain in enumerate(chains) for piece in chain}
+    marked = {
+        place: tuple(dict.fromkeys(of_piece[p] for p in doubts[chain[0]]))
+        for place, chain in enumerate(chains) if chain[0] in doubts
+    }
+    return [[pieces[i] for i in chain] for chain in chains], marked
 
 
 def track_people(

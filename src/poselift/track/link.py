@@ -15,10 +15,11 @@ LONGEST_GAP_S = 2.0
 """Seconds that a gap may last in which a motion is expected to go on."""
 _UNSEEN = 1.0
 """Nats for each second out of sight."""
-_STRANGER = 3.0
+_STRANGER = 8.0
 """Nats: cost of a piece that continues none."""
-_DOUBT = 3.0
+_DOUBT = 1.5
 """Nats: a link that is no better than another choice by this much is doubtful; 3 nats are odds of 20 to 1."""
+_WEIGHTS = (0.5, 0.3, 0.8, 0.9, 1.6)
 _TAIL = 3.0
 """Degrees of freedom of the surprises (Student's t): small as a rule, large when somebody turns round."""
 _SHAPE, _SIZE, _SIZE_SPEED = 0.07, 0.06, 0.05
@@ -58,11 +59,11 @@ def link(pieces: list[Piece], weights: np.ndarray) -> tuple[list[list[int]], dic
 def link_cost(last: End, first: End, gap_s: float, weights: np.ndarray) -> float:
     """Return the cost in nats of one person going from the end of a piece to the start of another."""
     parts = link_parts(last, first, gap_s, weights)
-    return np.inf if parts is None else float(sum(parts)) + _UNSEEN * gap_s
+    return np.inf if parts is None else float(np.dot(_WEIGHTS, (*parts, gap_s)))
 
 
 def link_parts(last: End, first: End, gap_s: float, weights: np.ndarray) -> tuple[float, float, float, float] | None:
-    joints, motion = last.person.expected(last.person.time_s + gap_s)
+    joints, motion = last.person.expected(-first.person.time_s)
     other = first.person
     size = np.sqrt(last.person.size * other.size)
     away = other.pose - joints
@@ -105,7 +106,7 @@ def _reversed(variance: tuple[float, float, float]) -> tuple[float, float, float
     return place, -both, velocity
 
 
-_FITS = 30.0
+_FITS = 50.0
 
 
 def fill(chains: list[list[Piece]], rest: list[Piece]) -> list[Piece]:

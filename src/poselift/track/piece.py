@@ -14,6 +14,8 @@ _RUN_UP_S = 1.0
 """The motion at an end of a piece is measured over this time."""
 _ACCELERATION = 0.15
 """Spectral density of random accelerations: people mostly go on as before, and sometimes turn (see `link`)."""
+_WELL, _HIDING_S = 0.7, 0.4
+"""Frames of the last 0.4 s whose joints' confidences sum to less than 0.7 of what is usual do not count at an end."""
 _LOOK_S = 0.5
 """The mean pose at an end of a piece is taken over this time."""
 
@@ -78,14 +80,18 @@ class Piece:
 
 def _end(poses: np.ndarray, times_s: np.ndarray, bones: np.ndarray) -> End:
     """Follow a person to the last of some frames; `times_s` is negative and increasing where time goes backwards."""
+    shown = np.nan_to_num(poses[..., 2]).sum(-1)
+    well = np.flatnonzero((shown >= _WELL * np.median(shown)) | (times_s < times_s[-1] - _HIDING_S))
+    stop = well[-1] + 1 if len(well) else len(poses)
+    poses, times_s = poses[:stop], times_s[:stop]
     start = int(np.searchsorted(times_s, times_s[-1] - _RUN_UP_S))
     person = Person.first_seen(0, poses[start], times_s[start])
     person.motion.acceleration = _ACCELERATION
     for pose, time_s in zip(poses[start + 1 :], times_s[start + 1 :], strict=True):
         person.see(pose, time_s, compare([person], pose[None], time_s).moved[0, 0])
     late = int(np.searchsorted(times_s, times_s[-1] - _LOOK_S))
-    shown = poses[late:, :, :2]
-    middle = np.nanmedian(shown, axis=1, keepdims=True)
-    count = np.isfinite(shown).sum(0)
-    shape = np.where(count, np.nansum(shown - middle, axis=0) / count.clip(min=1), np.nan) / person.size
+    late_poses = poses[late:, :, :2]
+    middle = np.nanmedian(late_poses, axis=1, keepdims=True)
+    count = np.isfinite(late_poses).sum(0)
+    shape = np.where(count, np.nansum(late_poses - middle, axis=0) / count.clip(min=1), np.nan) / person.size
     return End(person, shape, lengths_of(poses[start:], bones))
