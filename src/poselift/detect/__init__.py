@@ -1,7 +1,6 @@
 """From a video to 2D keypoints: decode it, detect people, follow one of them, and interpolate to even times."""
 
 import logging
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -71,7 +70,7 @@ def detect_video(
         with open_detector(model) as mediapipe:
             return detect_video(path, detector=mediapipe, progress=progress)
     times_s, detections = _detect(path, info, detector, progress)
-    tracks = sorted(track_clip(detections, times_s, patience_s=math.inf), key=lambda track: -len(track.frames))
+    tracks = sorted(track_clip(detections, times_s), key=lambda track: -len(track.frames))
     if not tracks:
         raise DetectionError(
             f"no person was found in any of the {len(times_s)} frames of {path}; "

@@ -1,23 +1,20 @@
-"""Tracking: turns detections, which list each frame's people in no order, into one track for each person.
+"""Tracking whole clips: the frames one after the other, then the pieces of tracks with what comes before and after."""
 
-Each frame's people are matched to the people known so far by the distance between their keypoints, in units of the
-person's own size, and times are in seconds, so that neither the resolution, nor the distance to the camera, nor the
-frame rate matters. Where the source numbers its people, and different people have different numbers, these decide.
-"""
-
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress, pairwise
 
 import numpy as np
 
 from poselift.track.body import bones_of, lengths_of
-from poselift.track.link import fill, link
+from poselift.track.link import fill, link, returned
 from poselift.track.piece import Piece
-from poselift.track.step import PATIENCE_S, Ids, Tracker, masked
+from poselift.track.step import Ids, Tracker, masked
 
-_SHORTEST_S = 1 / 6
-_FEWEST_FRAMES = 3
-"""Tracks shorter than 1/6 s, or than 3 frames, are taken for errors of the detector."""
+_BLINK_S, _BLINK_FRAMES = 0.2, 2.5
+"""A person not found for longer than 0.2 s, and 2.5 usual intervals between frames, is looked for among all others."""
+_SOLID_S, _SOLID_FRAMES = 0.2, 3
+"""Pieces that last so long show how a person moves; they are joined first."""
 
 
 @dataclass
@@ -29,45 +26,46 @@ class Track:
     places: list[int] = field(default_factory=list)
     """Index of the person among the people of each of these frames."""
     may_continue: tuple[int, ...] = ()
-    """Numbers of the earlier tracks that may show the same person, the likeliest first, where this is doubtful."""
+    """Numbers of the tracks before it that may show the same person, the likeliest first, where that is doubtful."""
+    away: tuple[tuple[int, int], ...] = ()
+    """Last frame before and first frame after each absence from which the person was recognised by body and place."""
 
 
 def track_clip(
-    detections: Sequence[np.ndarray],
-    times_s: Sequence[float] | np.ndarray,
-    ids: Sequence[Ids] | None = None,
-    *,
-    patience_s: float = PATIENCE_S,
+    detections: Sequence[np.ndarray], times_s: Sequence[float] | np.ndarray, ids: Sequence[Ids] | None = None
 ) -> list[Track]:
     """Follow each person through a clip.
+
+    Where the source does not number its people, the frames after a meeting of two people, or after somebody was out of
+    sight, help to decide who is who. People are recognised for 30 s after they have left. Where it stays doubtful, a
+    new track starts and names the ones that it may continue; no track is meant to change from one person to another.
 
     Args:
         detections: For each of the T frames (P, J, 3) keypoints of its people, as `Tracker.step` takes them.
         times_s: (T,) time of each frame in seconds, increasing.
         ids: For each frame the number of each person. The numbers are used if they distinguish people: not all are 0,
-            and in most frames that show several people no two have the same number.
-        patience_s: See `Tracker`.
+            and in most frames that show several people no two have the same number. They are believed.
 
     Returns:
-        One track for each person, in the order in which they appear.
+        One track for each person, in the order in which they appear. Errors of the detector and people who only pass
+        by are among them.
 
     Raises:
         ShapeError: A detection is not (P, J, 3), or J changes.
     """
-    believed = _believed(ids, len(detections))
-    if any(names is not None for names in believed):
-        return _stepwise(detections, times_s, believed, patience_s)
-    return _joined(detections, np.asarray(times_s, float), patience_s)
+    times_s = np.asarray(times_s, float)
+    if ids is not None and _distinguish(ids):
+        return _by_ids(detections, times_s, ids)
+    pieces = _pieces(detections, times_s)
+    if not pieces:
+        return []
+    weights = np.nan_to_num(lengths_of(np.concatenate([piece.poses for piece in pieces]), pieces[0].bones))
+    return _in_order(_joined(pieces, weights))
 
 
-def _stepwise(
-    detections: Sequence[np.ndarray],
-    times_s: Sequence[float] | np.ndarray,
-    ids: Sequence[Ids | None],
-    patience_s: float,
-) -> list[Track]:
-    """Track the frames one after the other."""
-    tracker, tracks = Tracker(patience_s=patience_s), list[Track]()
+def _by_ids(detections: Sequence[np.ndarray], times_s: np.ndarray, ids: Sequence[Ids]) -> list[Track]:
+    """Track the frames one after the other, by the numbers of a tracker that had the pictures."""
+    tracker, tracks = Tracker(), list[Track]()
     for frame, (people, time_s, names) in enumerate(zip(detections, times_s, ids, strict=True)):
         for place, number in enumerate(tracker.step(people, float(time_s), names)):
             if number is None:
@@ -81,117 +79,79 @@ def _stepwise(
     return tracks
 
 
-_SOLID_S, _SOLID_FRAMES = 0.2, 3
-
-
-def _pieces(detections: Sequence[np.ndarray], times_s: np.ndarray, patience_s: float) -> list[Piece]:
-    """Track the frames one after the other, and cut the tracks at gaps and wherever two people may be one detection."""
-    tracker = Tracker(patience_s=patience_s)
+def _pieces(detections: Sequence[np.ndarray], times_s: np.ndarray) -> list[Piece]:
+    """Track the frames one after the other, and cut the tracks at gaps and where a detection may show two people."""
+    tracker = Tracker()
     usual_s = float(np.median(np.diff(times_s))) if len(times_s) > 1 else 0.0
-    longest_s = max(_BLINK_S, 2.5 * usual_s)
-    open_: dict[int, tuple[list[int], list[int], bool]] = {}
-    found: list[tuple[list[int], list[int], bool]] = []
+    longest_s = max(_BLINK_S, _BLINK_FRAMES * usual_s)
+    current: dict[int, tuple[Track, bool]] = {}
+    found: list[tuple[Track, bool]] = []
     for frame, (people, time_s) in enumerate(zip(detections, times_s, strict=True)):
         for place, number in enumerate(tracker.step(people, float(time_s))):
             if number is None:
                 continue
             unclear = number in tracker.unclear
-            piece = open_.get(number)
-            if piece is None or piece[2] != unclear or time_s - times_s[piece[0][-1]] > longest_s:
-                piece = open_[number] = ([], [], unclear)
-                found.append(piece)
-            piece[0].append(frame)
-            piece[1].append(place)
-    posed = [
-        masked(np.stack([detections[f][p] for f, p in zip(frames, places, strict=True)])) for frames, places, _ in found
+            track, was_unclear = current.get(number, (None, False))
+            if track is None or was_unclear != unclear or time_s - times_s[track.frames[-1]] > longest_s:
+                track = Track()
+                current[number] = (track, unclear)
+                found.append(current[number])
+            track.frames.append(frame)
+            track.places.append(place)
+    if not found:
+        return []
+    poses = [
+        masked(np.stack([detections[frame][place] for frame, place in zip(track.frames, track.places, strict=True)]))
+        for track, _ in found
     ]
-    bones = bones_of(np.concatenate(posed)) if posed else np.empty((0, 2), int)
+    bones = bones_of(np.concatenate(poses))
     return [
-        Piece(frames, places, poses, times_s[frames], bones, unclear)
-        for (frames, places, unclear), poses in zip(found, posed, strict=True)
+        Piece(track.frames, track.places, shown, times_s[track.frames], bones, unclear)
+        for (track, unclear), shown in zip(found, poses, strict=True)
     ]
 
 
-_BLINK_S = 0.2
-_SOLID_S, _SOLID_FRAMES = 0.2, 3
+def _joined(pieces: list[Piece], weights: np.ndarray) -> list[Track]:
+    """Join pieces: first those that surely show one person and how they move, then the others, then who returned."""
+    solid, rest = _parted(pieces, lambda piece: not piece.unclear and piece.seconds >= _SOLID_S)
+    chains = [[solid[i] for i in chain] for chain in link(solid, weights).members]
+    fill(chains, rest)
+    long, rest = _parted([Piece.joined(chain) for chain in chains], lambda piece: True)
+    linked = link(long, weights)
+    chains = [[long[i] for i in chain] for chain in linked.members]
+    doubts = linked.doubts | fill(chains, rest)
+    whole = [Piece.joined(chain) for chain in chains]
+    again = returned(whole, weights)
+    number = {piece: place for place, chain in enumerate(again.members) for piece in chain}
+    tracks = []
+    for place, chain in enumerate(again.members):
+        people = [whole[i] for i in chain]
+        earlier = [number[i] for i in doubts.get(chain[0], ())] + list(again.doubts.get(place, ()))
+        away = tuple((one.frames[-1], other.frames[0]) for one, other in pairwise(people))
+        piece = Piece.joined(people)
+        tracks.append(Track(piece.frames, piece.places, tuple(dict.fromkeys(earlier)), away))
+    return tracks
 
 
-def _joined(detections: Sequence[np.ndarray], times_s: np.ndarray, patience_s: float) -> list[Track]:
-    pieces = _pieces(detections, times_s, patience_s)
-    solid = [
-        piece for piece in pieces
-        if not piece.unclear and piece.seconds >= _SOLID_S and len(piece.frames) >= _SOLID_FRAMES
-    ]
-    rest = [piece for piece in pieces if piece not in solid]
-    if not solid:
-        return [Track(piece.frames, piece.places) for piece in pieces]
-    weights = np.nan_to_num(lengths_of(np.concatenate([piece.poses for piece in pieces]), pieces[0].bones))
-    joined, _ = _round(solid, weights)
-    rest = fill(joined, rest)
-    short = [piece for piece in rest if len(piece.frames) < _SOLID_FRAMES]
-    chains, doubts = _round([Piece.joined(row) for row in joined] + [piece for piece in rest if piece not in short], weights)
-    rest = fill(chains, short)
-    tracks = [
-        Track(piece.frames, piece.places, doubts.get(number, ()))
-        for number, piece in enumerate(map(Piece.joined, chains))
-    ]
-    return tracks + [Track(piece.frames, piece.places) for piece in rest]
+def _parted(pieces: list[Piece], solid: Callable[[Piece], bool]) -> tuple[list[Piece], list[Piece]]:
+    """Part pieces into those that have enough frames and are solid, and the others."""
+    chosen = [len(piece.frames) >= _SOLID_FRAMES and solid(piece) for piece in pieces]
+    return list(compress(pieces, chosen)), [piece for piece, yes in zip(pieces, chosen, strict=True) if not yes]
 
 
-def _round(pieces: list[Piece], weights: np.ndarray) -> tuple[list[list[Piece]], dict[int, tuple[int, ...]]]:
-    chains, doubts = link(pieces, weights)
-    of_piece = {piece: place for place, chain in enumerate(chains) for piece in chain}
-    marked = {
-        place: tuple(dict.fromkeys(of_piece[p] for p in doubts[chain[0]]))
-        for place, chain in enumerate(chains) if chain[0] in doubts
-    }
-    return [[pieces[i] for i in chain] for chain in chains], marked
+def _in_order(tracks: list[Track]) -> list[Track]:
+    """Return tracks in the order in which they appear, with the numbers in `may_continue` changed to match."""
+    order = sorted(range(len(tracks)), key=lambda number: (tracks[number].frames[0], tracks[number].places[0]))
+    place = {number: place for place, number in enumerate(order)}
+    for track in tracks:
+        track.may_continue = tuple(place[number] for number in track.may_continue)
+    return [tracks[number] for number in order]
 
 
-def track_people(
-    detections: Sequence[np.ndarray], fps: float, ids: Sequence[Ids] | None = None
-) -> tuple[np.ndarray, ...]:
-    """Return the keypoints of each person of a clip, without errors of the detector.
-
-    Args:
-        detections: As for `track_clip`.
-        fps: Frames per second.
-        ids: As for `track_clip`.
-
-    Returns:
-        One (T, J, 3) float32 array for each person, ordered by the sum of confidences, largest first. Frames
-        and joints that do not show the person hold NaN coordinates and confidence 0. People seen for less than 1/6 s,
-        or in fewer than three frames, are left out, unless nobody would be left; in a clip with fewer frames that show
-        anybody, people must be seen in all of these. The tuple is empty when no detection has a visible joint.
-
-    Raises:
-        ShapeError: A detection is not (P, J, 3), or J changes.
-    """
-    tracks = track_clip(detections, np.arange(len(detections)) / fps, ids)
-    clips = [_filled(track, detections) for track in tracks]
-    inhabited = len({frame for track in tracks for frame in track.frames})
-    enough = min(max(_FEWEST_FRAMES, round(_SHORTEST_S * fps)), inhabited)
-    order = sorted(range(len(tracks)), key=lambda number: -float(clips[number][..., 2].sum()))
-    long = [number for number in order if len(tracks[number].frames) >= enough]
-    return tuple(clips[number] for number in long or order[:1])
-
-
-def _filled(track: Track, detections: Sequence[np.ndarray]) -> np.ndarray:
-    """Return (T, J, 3) keypoints of a track: NaN with confidence 0 where the person was not seen."""
-    poses = masked(
-        np.stack([detections[frame][place] for frame, place in zip(track.frames, track.places, strict=True)])
-    )
-    out = np.full((len(detections), *poses.shape[1:]), np.nan, np.float32)
-    out[..., 2] = 0.0
-    out[track.frames] = poses
-    return out
-
-
-def _believed(ids: Sequence[Ids] | None, frames: int) -> Sequence[Ids | None]:
-    """Return the numbers of each frame's people; None for every frame if the numbers do not distinguish people."""
-    nothing: list[Ids | None] = [None] * frames
-    if ids is None or not any(id is not None and id > 0 for row in ids for id in row):
-        return nothing
+def _distinguish(ids: Sequence[Ids]) -> bool:
+    """Return whether the numbers of each frame's people distinguish people."""
+    if not any(id is not None and id > 0 for row in ids for id in row):
+        return False
     several = [[id for id in row if id is not None and id >= 0] for row in ids if len(row) > 1]
     apart = sum(len(set(row)) == len(row) for row in several)
-    return ids if 2 * apart >= len(several) else nothing
+    return 2 * apart >= len(several)

@@ -1,148 +1,219 @@
 """Join the pieces of a clip's tracks, with what comes before and after every gap.
 
-The tracker that sees one frame after the other starts a new track whenever it is in doubt. In a clip, a person's motion,
-pose, size and proportions on both sides of a gap are known, and decide most of these cases.
+The tracker that sees one frame after the other starts a new track whenever it is in doubt. In a clip, a person's
+motion, pose, size and proportions on both sides of a gap are known, and decide most of these cases.
+
+Costs are negative logarithms of ratios of probabilities (nats): that of what is seen if both pieces show one person, to
+that if they show two. The weights of the parts were fitted on the scenes of benchmarks/tracking.py, seeds 0 to 29.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
+from poselift.track.body import unlike
 from poselift.track.likeness import compare
 from poselift.track.match import match
-from poselift.track.memory import MEASURED
+from poselift.track.memory import FEWEST_JOINTS, MEASURED, displacement
 from poselift.track.piece import End, Piece
 
 LONGEST_GAP_S = 2.0
-"""Seconds that a gap may last in which a motion is expected to go on."""
-_UNSEEN = 1.0
-"""Nats for each second out of sight."""
-_STRANGER = 8.0
-"""Nats: cost of a piece that continues none."""
-_DOUBT = 1.5
-"""Nats: a link that is no better than another choice by this much is doubtful; 3 nats are odds of 20 to 1."""
-_WEIGHTS = (0.5, 0.3, 0.8, 0.9, 1.6)
+"""Seconds out of sight after which somebody is still expected to go on as before."""
+_MOTION, _SHAPE, _SIZE, _PROPORTION, _GAP = 0.5, 0.3, 0.8, 0.9, 1.6
+"""Weights of the parts; the last one is for each second out of sight."""
+_NEW, _DOUBT = 8.0, 1.5
+"""Nats: cost of a piece that continues none; a link must be better than any other choice by 1.5, odds of 5 to 1."""
 _TAIL = 3.0
-"""Degrees of freedom of the surprises (Student's t): small as a rule, large when somebody turns round."""
-_SHAPE, _SIZE, _SIZE_SPEED = 0.07, 0.06, 0.05
-_PROPORTION, _USUAL = 15.0, 0.22
+"""Degrees of freedom of Student's distribution of surprises: small as a rule, large when somebody turns round."""
+_SHAPE_SPREAD, _SIZE_SPREAD, _SIZE_SPEED = 0.07, 0.06, 0.05
+"""Usual differences of mean poses, in sizes; of logarithms of sizes, at once and for each second."""
+_UNLIKE, _UNLIKE_RATE = 0.3, 11.0
+"""Proportions over a second that differ by 0.3 speak neither for one person nor for two; nats per difference."""
+
+LONGEST_AWAY_S = 30.0
+"""Seconds after which somebody who returns is not recognised."""
+_AWAY_S, _LEAST_S = 0.8, 0.3
+"""Seconds that somebody must have been away to have returned, and must have been seen before and after."""
+_BODY, _BODY_RATE = 0.2, 50.0
+"""As `_UNLIKE`, for the proportions over all frames."""
+_BODY_MOST = 4.0
+_DISTANCE = 0.4
+"""Sizes: somebody who returns nearer to where they left than this speaks for one person."""
+_RETURNS, _RETURN_DOUBT = 2.0, 1.5
+"""Nats in favour of one person from which on they are taken for one, and by which others must be less likely."""
+_MAY_RETURN = -2.0
+"""Nats in favour of one person from which on they may be one."""
+
+_FITS, _MAY_FIT, _FIT_S = 40.0, 60.0, 1.0
+"""Nats up to which a piece belongs, or may belong, to the person seen up to a second before or after it."""
 
 
-def link(pieces: list[Piece], weights: np.ndarray) -> tuple[list[list[int]], dict[int, tuple[int, ...]]]:
+@dataclass
+class Chains:
+    """Pieces that were joined."""
+
+    members: list[list[int]]
+    """Numbers of the pieces of each person, in the order of time."""
+    doubts: dict[int, tuple[int, ...]]
+    """By number of a chain that starts in doubt the chains that it may continue, the likeliest first."""
+
+
+def link(pieces: list[Piece], weights: np.ndarray) -> Chains:
     """Join pieces over gaps of up to `LONGEST_GAP_S`.
 
-    Returns:
-        Chains of numbers of pieces; and for pieces that begin a chain in doubt, the pieces that it may continue.
+    Args:
+        pieces: The pieces.
+        weights: (B,) weights of the bones.
     """
+
+    def cost(before: Piece, after: Piece) -> float:
+        return link_cost(before.last, after.first, float(after.times_s[0] - before.times_s[-1]), weights)
+
+    table = _table(pieces, cost, 0.0, LONGEST_GAP_S)
+    return _chained(pieces, table, _NEW, _DOUBT, _NEW + 3 * _DOUBT)
+
+
+def returned(pieces: list[Piece], weights: np.ndarray) -> Chains:
+    """Join pieces of people who left and returned; arguments as `link`, the pieces being whole tracks."""
+
+    def cost(before: Piece, after: Piece) -> float:
+        if min(before.seconds, after.seconds) < _LEAST_S:
+            return np.inf
+        return -_in_favour(before, after, weights)
+
+    table = _table(pieces, cost, _AWAY_S, LONGEST_AWAY_S)
+    return _chained(pieces, table, -_RETURNS, _RETURN_DOUBT, -_MAY_RETURN)
+
+
+def _table(
+    pieces: list[Piece], cost: Callable[[Piece, Piece], float], shortest_s: float, longest_s: float
+) -> np.ndarray:
+    """Return the cost of each piece (rows) being followed by each (columns); inf where the gap is too short or long."""
+    first = np.array([piece.times_s[0] for piece in pieces])
+    last = np.array([piece.times_s[-1] for piece in pieces])
+    gap_s = first[None] - last[:, None]
+    table = np.full(gap_s.shape, np.inf)
+    for i, j in np.argwhere((gap_s > shortest_s) & (gap_s <= longest_s)):
+        table[i, j] = cost(pieces[i], pieces[j])
+    return table
+
+
+def _chained(pieces: list[Piece], table: np.ndarray, new: float, doubt: float, may: float) -> Chains:
+    """Choose who follows whom; links with a smaller margin than `doubt`, or that cost up to `may`, are only named."""
     count = len(pieces)
-    cost = np.full((count, count), np.inf)
-    for before in range(count):
-        for after in range(count):
-            gap_s = pieces[after].times_s[0] - pieces[before].times_s[-1]
-            if 0 < gap_s <= LONGEST_GAP_S:
-                cost[before, after] = link_cost(pieces[before].last, pieces[after].first, gap_s, weights)
-    pairs = match(cost, np.zeros(count), _STRANGER, _DOUBT)
-    following = {pair.row: pair.column for pair in pairs if pair.margin >= _DOUBT}
-    doubts = {pair.column: pair.rivals for pair in pairs if pair.margin < _DOUBT}
-    linked = set(following.values()) | set(doubts)
-    for after in range(count):
-        near = np.flatnonzero(cost[:, after] < _STRANGER + 3 * _DOUBT)
-        if after not in linked and len(near):
-            doubts[after] = tuple(near[np.argsort(cost[near, after])].tolist())
+    pairs = match(table, np.zeros(count), new, doubt)
+    following = {pair.row: pair.column for pair in pairs if pair.margin >= doubt}
+    doubts = {pair.column: list(pair.rivals) for pair in pairs if pair.margin < doubt}
+    firsts = sorted(set(range(count)) - set(following.values()), key=lambda i: pieces[i].frames[0])
     chains = []
-    for start in sorted(set(range(count)) - set(following.values())):
+    for start in firsts:
+        near = np.flatnonzero(table[:, start] < may)
+        doubts.setdefault(start, []).extend(near[np.argsort(table[near, start])].tolist())
         chain = [start]
         while chain[-1] in following:
             chain.append(following[chain[-1]])
         chains.append(chain)
-    return chains, doubts
+    number = {piece: place for place, chain in enumerate(chains) for piece in chain}
+    named = {number[start]: tuple(dict.fromkeys(number[i] for i in doubts[start])) for start in firsts if doubts[start]}
+    return Chains(chains, named)
 
 
 def link_cost(last: End, first: End, gap_s: float, weights: np.ndarray) -> float:
-    """Return the cost in nats of one person going from the end of a piece to the start of another."""
-    parts = link_parts(last, first, gap_s, weights)
-    return np.inf if parts is None else float(np.dot(_WEIGHTS, (*parts, gap_s)))
-
-
-def link_parts(last: End, first: End, gap_s: float, weights: np.ndarray) -> tuple[float, float, float, float] | None:
-    joints, motion = last.person.expected(-first.person.time_s)
-    other = first.person
-    size = np.sqrt(last.person.size * other.size)
-    away = other.pose - joints
-    common = np.isfinite(away[:, 0])
-    if common.sum() < 3:
-        return None
-    moved = np.median(away[common], axis=0)
-    turned = -other.motion.velocity - motion.velocity  # its time goes backwards
-    a, b, c = (x + y for x, y in zip(motion.variance, _reversed(other.motion.variance), strict=True))
-    a += 2 * MEASURED**2
-    det = a * c - b * b
-    m, v = moved / size, turned / size
-    squared = float((c * m @ m - 2 * b * m @ v + a * v @ v) / det)
-    motion_cost = np.log(det) + (_TAIL + 4) / 2 * np.log1p(squared / _TAIL) + 4.0
-    rest = last.shape - first.shape
-    known = np.isfinite(rest[:, 0])
-    rest = rest[known] - np.median(rest[known], axis=0) if known.any() else np.zeros((1, 2))
-    shape = 2 * np.log1p((np.linalg.norm(rest, axis=-1).mean() / _SHAPE) ** 2 / 3) - 1.0
-    change = np.log(first.bones / last.bones)
-    seen = np.isfinite(change)
-    if seen.sum() < 4:
-        return motion_cost, shape, 0.0, 0.0
-    ratio = weighted_median(change[seen], weights[seen])
-    spread = _SIZE + _SIZE_SPEED * gap_s
-    scale = 2 * np.log1p((ratio / spread) ** 2 / 3) + np.log(spread / 0.2)
-    unlike = np.average(np.abs(change[seen] - ratio), weights=weights[seen])
-    proportion = np.clip(_PROPORTION * (unlike - _USUAL), -1.5, 3.0)
-    return motion_cost, shape, scale, float(proportion)
-
-
-def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    order = np.argsort(values)
-    total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, total[-1] / 2)])
-
-
-def _reversed(variance: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Return the variances of a motion whose time goes backwards."""
-    place, both, velocity = variance
-    return place, -both, velocity
-
-
-_FITS = 50.0
-
-
-def fill(chains: list[list[Piece]], rest: list[Piece]) -> list[Piece]:
-    """Put pieces into the gaps of the chains into which they fit.
+    """Return the cost in nats of one person going from the end of a piece to the start of another.
 
     Args:
-        chains: Pieces of each person, in order; pieces are added.
-        rest: Pieces that belong to nobody.
+        last: The person at the end of a piece.
+        first: The person at the start of the other piece.
+        gap_s: Seconds between the pieces.
+        weights: (B,) weights of the bones.
 
     Returns:
-        The pieces that fit nowhere.
+        The cost; inf if the poses have too few joints in common.
     """
-    left = []
+    motion = _motion_cost(last, first)
+    if not np.isfinite(motion):
+        return np.inf
+    rest = last.shape - first.shape
+    known = np.isfinite(rest[:, 0])
+    shape = 0.0
+    if known.any():
+        away = np.linalg.norm(rest[known] - np.median(rest[known], axis=0), axis=-1).mean()
+        shape = 2 * np.log1p((away / _SHAPE_SPREAD) ** 2 / 3) - 1
+    cost = _MOTION * motion + _SHAPE * shape + _GAP * gap_s
+    compared = unlike(last.bones, first.bones, weights)
+    if compared is not None:
+        larger, proportions = compared
+        spread = _SIZE_SPREAD + _SIZE_SPEED * gap_s
+        cost += _SIZE * (2 * np.log1p((larger / spread) ** 2 / 3) + np.log(spread / 0.2))
+        cost += _PROPORTION * float(np.clip(_UNLIKE_RATE * (proportions - _UNLIKE), -1.5, 3.0))
+    return float(cost)
+
+
+def _motion_cost(last: End, first: End) -> float:
+    """Return the cost of the places and velocities on both sides of a gap."""
+    before, after = last.person, first.person
+    joints, motion = before.expected(-after.time_s)  # the time of `after` goes backwards
+    if np.isfinite(joints[:, 0] + after.pose[:, 0]).sum() < FEWEST_JOINTS:
+        return np.inf
+    size = np.sqrt(before.size * after.size)
+    place = displacement(joints, after.pose) / size
+    velocity = (-after.motion.velocity - motion.velocity) / size
+    a, b, c = motion.variance
+    a, b, c = a + after.motion.variance[0] + 2 * MEASURED**2, b - after.motion.variance[1], c + after.motion.variance[2]
+    determinant = a * c - b * b
+    squared = (c * place @ place - 2 * b * place @ velocity + a * velocity @ velocity) / determinant
+    return float(np.log(determinant) + (_TAIL + 4) / 2 * np.log1p(squared / _TAIL) + 4)
+
+
+def _in_favour(before: Piece, after: Piece, weights: np.ndarray) -> float:
+    """Return how much proportions and place speak for one person who left and returned, in nats."""
+    compared = unlike(before.lengths, after.lengths, weights)
+    if compared is None:
+        return -np.inf
+    body = float(np.clip(_BODY_RATE * (_BODY - compared[1]), -2 * _BODY_MOST, _BODY_MOST))
+    left, back = before.last.person, after.first.person
+    common = np.isfinite(left.pose[:, 0] + back.pose[:, 0])
+    if not common.any():
+        return -np.inf
+    distance = np.linalg.norm(np.median((back.pose - left.pose)[common], axis=0)) / np.sqrt(left.size * back.size)
+    return body + 1 - float(np.log1p((distance / _DISTANCE) ** 2))
+
+
+def fill(chains: list[list[Piece]], rest: list[Piece]) -> dict[int, tuple[int, ...]]:
+    """Put pieces into the gaps, and at the ends, of the chains that they fit.
+
+    Args:
+        chains: Pieces of each person, in order. Pieces are added; those that fit nowhere are chains of their own.
+        rest: Pieces that belong to nobody yet.
+
+    Returns:
+        By number of a new chain the chains that it may continue, the likeliest first.
+    """
+    doubts: dict[int, tuple[int, ...]] = {}
     for piece in sorted(rest, key=lambda piece: -len(piece.frames)):
-        best, where = _FITS, None
-        for chain in chains:
-            cost = _fit(chain, piece)
-            if cost < best:
-                best, where = cost, chain
-        if where is None:
-            left.append(piece)
-        else:
-            where.append(piece)
-            where.sort(key=lambda piece: piece.frames[0])
-    return left
+        costs = np.array([_fit(chain, piece) for chain in chains])
+        order = np.argsort(costs)
+        if len(order) and costs[order[0]] < _FITS:
+            chain = chains[order[0]]
+            chain.append(piece)
+            chain.sort(key=lambda piece: piece.frames[0])
+            continue
+        before = [i for i in order if costs[i] < _MAY_FIT and chains[i][0].frames[0] < piece.frames[0]]
+        if before:
+            doubts[len(chains)] = tuple(int(i) for i in before)
+        chains.append([piece])
+    return doubts
 
 
 def _fit(chain: list[Piece], piece: Piece) -> float:
-    """Return how badly a piece fits into a gap of a chain, in nats a frame; inf if there is no such gap."""
-    costs = []
-    before = [p for p in chain if p.frames[-1] < piece.frames[0]]
-    after = [p for p in chain if p.frames[0] > piece.frames[-1]]
-    if len(before) + len(after) < len(chain):
+    """Return how badly a piece fits into a gap of a chain, in nats; inf if there is no such gap near it."""
+    place = sum(other.frames[-1] < piece.frames[0] for other in chain)
+    if place < len(chain) and chain[place].frames[0] <= piece.frames[-1]:
         return np.inf
-    if before and piece.times_s[0] - before[-1].times_s[-1] <= 1.0:
-        costs.append(compare([before[-1].last.person], piece.poses[:1], piece.times_s[0]).cost[0, 0])
-    if after and after[0].times_s[0] - piece.times_s[-1] <= 1.0:
-        costs.append(compare([after[0].first.person], piece.poses[-1:], -piece.times_s[-1]).cost[0, 0])
+    costs = []
+    if place and piece.times_s[0] - chain[place - 1].times_s[-1] <= _FIT_S:
+        costs.append(compare([chain[place - 1].last.person], piece.poses[:1], piece.times_s[0]).cost[0, 0])
+    if place < len(chain) and chain[place].times_s[0] - piece.times_s[-1] <= _FIT_S:
+        costs.append(compare([chain[place].first.person], piece.poses[-1:], -piece.times_s[-1]).cost[0, 0])
     return float(np.mean(costs)) if costs else np.inf

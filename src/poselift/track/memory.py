@@ -18,6 +18,8 @@ _FIRST_VELOCITY = 1.5
 """Standard deviation of the velocity of somebody new, in sizes per second."""
 _GROWTH_S, _DECAY_S = 0.15, 1.5
 """Time constants of the size. It shrinks slowly, since joints are hidden more often than invented."""
+FEWEST_JOINTS = 3
+"""A displacement is measured with this many common joints."""
 
 
 @dataclass(eq=False)
@@ -105,15 +107,17 @@ class Person:
         motion = self.motion.after(max(time_s - self.time_s, 0.0))
         return self.pose + (motion.place - self.measured), motion
 
-    def see(self, pose: np.ndarray, time_s: float, moved: np.ndarray) -> None:
+    def see(self, pose: np.ndarray, time_s: float, moved: np.ndarray | None = None) -> None:
         """Take over the next keypoints.
 
         Args:
             pose: (J, 3) keypoints, NaN where a joint was not seen.
             time_s: Time of the frame.
-            moved: (2,) pixels: displacement of the body against its expected place.
+            moved: (2,) pixels: displacement of the body against its expected place, where that is known already.
         """
         joints, motion = self.expected(time_s)
+        if moved is None:
+            moved = displacement(joints, pose[:, :2])
         seen, gap_s = pose[:, 2] > 0, time_s - self.time_s
         self.measured = motion.place + moved
         self.motion = motion.corrected(moved, self.size)
@@ -125,6 +129,20 @@ class Person:
         self.time_s = time_s
 
 
+def displacement(joints: np.ndarray, pose: np.ndarray) -> np.ndarray:
+    """Return the displacement (2,) of a body between two poses (J, 2), NaN where a joint was not seen.
+
+    It is the median over the common joints; 0 if fewer than `FEWEST_JOINTS` are common.
+    """
+    away = pose - joints
+    away = away[np.isfinite(away[:, 0])]
+    if len(away) < FEWEST_JOINTS:
+        return np.zeros(2)
+    away.sort(axis=0)
+    return np.asarray((away[(len(away) - 1) // 2] + away[len(away) // 2]) / 2)
+
+
 def box(pose: np.ndarray) -> float:
     """Return the longer side of the box around the joints (J, 2 or 3), in pixels."""
-    return float((np.nanmax(pose[:, :2], axis=0) - np.nanmin(pose[:, :2], axis=0)).max())
+    seen = pose[np.isfinite(pose[:, 0]), :2]
+    return float((seen.max(0) - seen.min(0)).max())

@@ -7,34 +7,34 @@ from functools import cached_property
 import numpy as np
 
 from poselift.track.body import lengths_of
-from poselift.track.likeness import compare
-from poselift.track.memory import Person, box
+from poselift.track.memory import Person
 
 _RUN_UP_S = 1.0
-"""The motion at an end of a piece is measured over this time."""
-_ACCELERATION = 0.15
-"""Spectral density of random accelerations: people mostly go on as before, and sometimes turn (see `link`)."""
-_WELL, _HIDING_S = 0.7, 0.4
-"""Frames of the last 0.4 s whose joints' confidences sum to less than 0.7 of what is usual do not count at an end."""
+"""Seconds at an end of a piece over which motion and bones are measured."""
 _LOOK_S = 0.5
-"""The mean pose at an end of a piece is taken over this time."""
+"""Seconds at an end of a piece over which the mean pose is taken."""
+_ACCELERATION = 0.15
+"""Spectral density of random accelerations, sizes squared per second cubed: people mostly go on as they did."""
+_WELL, _HIDING_S = 0.7, 0.4
+"""Frames of the last 0.4 s whose confidences sum to less than 0.7 of what is usual do not count at an end: there the
+person is half hidden already, and the detector guesses."""
 
 
 @dataclass(eq=False)
 class End:
-    """A person at the first or last frame of a piece, or of several."""
+    """A person at the first or the last frame of a piece. At the first, the time goes backwards."""
 
     person: Person
-    """Place, motion and size; the motion is that of time going forward, whichever end it is."""
+    """Place, motion and size."""
     shape: np.ndarray
-    """(J, 2) mean pose against the body's place, in sizes; NaN for joints that were not seen."""
+    """(J, 2) mean pose against its median joint, in sizes; NaN for joints that were not seen."""
     bones: np.ndarray
-    """(B,) lengths in pixels of the bones over the last second; NaN where not seen."""
+    """(B,) lengths of the bones in pixels; NaN where not seen."""
 
 
 @dataclass(eq=False)
 class Piece:
-    """Consecutive appearances of somebody who is one person as far as the tracker knows."""
+    """Appearances of somebody who is one person as far as is known."""
 
     frames: list[int]
     """Frame numbers, increasing."""
@@ -59,6 +59,11 @@ class Piece:
         """The person at the last frame."""
         return _end(self.poses, self.times_s, self.bones)
 
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """(B,) lengths of the bones over all frames, in pixels; NaN where not seen."""
+        return lengths_of(self.poses, self.bones)
+
     @property
     def seconds(self) -> float:
         """Time from the first frame to the last."""
@@ -66,32 +71,35 @@ class Piece:
 
     @classmethod
     def joined(cls, pieces: Sequence["Piece"]) -> "Piece":
-        """Return one piece that holds several, which follow each other or fill each other's gaps."""
-        frames = np.concatenate([piece.frames for piece in pieces])
-        order = np.argsort(frames, kind="stable")
-        return cls(
-            frames[order].tolist(),
-            np.concatenate([piece.places for piece in pieces])[order].tolist(),
-            np.concatenate([piece.poses for piece in pieces])[order],
-            np.concatenate([piece.times_s for piece in pieces])[order],
+        """Return one piece made of several, which follow each other."""
+        if len(pieces) == 1:
+            return pieces[0]
+        made = cls(
+            [frame for piece in pieces for frame in piece.frames],
+            [place for piece in pieces for place in piece.places],
+            np.concatenate([piece.poses for piece in pieces]),
+            np.concatenate([piece.times_s for piece in pieces]),
             pieces[0].bones,
         )
+        if pieces[0].seconds >= _RUN_UP_S:
+            made.first = pieces[0].first  # has been computed already, as a rule
+        if pieces[-1].seconds >= _RUN_UP_S:
+            made.last = pieces[-1].last
+        return made
 
 
 def _end(poses: np.ndarray, times_s: np.ndarray, bones: np.ndarray) -> End:
-    """Follow a person to the last of some frames; `times_s` is negative and increasing where time goes backwards."""
-    shown = np.nan_to_num(poses[..., 2]).sum(-1)
-    well = np.flatnonzero((shown >= _WELL * np.median(shown)) | (times_s < times_s[-1] - _HIDING_S))
-    stop = well[-1] + 1 if len(well) else len(poses)
-    poses, times_s = poses[:stop], times_s[:stop]
-    start = int(np.searchsorted(times_s, times_s[-1] - _RUN_UP_S))
+    """Follow a person to the last of some frames; times are negative and increasing where time goes backwards."""
+    sure = poses[..., 2].sum(-1)
+    well = np.flatnonzero((sure >= _WELL * np.median(sure)) | (times_s < times_s[-1] - _HIDING_S))
+    poses, times_s = poses[: well[-1] + 1], times_s[: well[-1] + 1]
+    start, late = np.searchsorted(times_s, [times_s[-1] - _RUN_UP_S, times_s[-1] - _LOOK_S])
     person = Person.first_seen(0, poses[start], times_s[start])
     person.motion.acceleration = _ACCELERATION
     for pose, time_s in zip(poses[start + 1 :], times_s[start + 1 :], strict=True):
-        person.see(pose, time_s, compare([person], pose[None], time_s).moved[0, 0])
-    late = int(np.searchsorted(times_s, times_s[-1] - _LOOK_S))
-    late_poses = poses[late:, :, :2]
-    middle = np.nanmedian(late_poses, axis=1, keepdims=True)
-    count = np.isfinite(late_poses).sum(0)
-    shape = np.where(count, np.nansum(late_poses - middle, axis=0) / count.clip(min=1), np.nan) / person.size
+        person.see(pose, time_s)
+    shown = poses[late:, :, :2]
+    count = np.isfinite(shown).sum(0)
+    total = np.nansum(shown - np.nanmedian(shown, axis=1, keepdims=True), axis=0)
+    shape = np.where(count, total / count.clip(min=1), np.nan) / person.size
     return End(person, shape, lengths_of(poses[start:], bones))

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from poselift.errors import ShapeError
-from poselift.track.likeness import Likeness, compare, doubles
-from poselift.track.match import Pair, match
+from poselift.track.likeness import compare, doubles
+from poselift.track.match import match
 from poselift.track.memory import Person
 
 PATIENCE_S = 1.0
 """A person not seen for longer than this many seconds counts as a new person when seen again."""
 _ROUNDING_S = 1e-6
-STRANGER = 45.0
+_NEW = 45.0
 """Nats: cost of a detection that shows somebody new."""
 _MISSED = 3.0
 """Nats: cost of not finding a person in the first frame in which they are missing."""
 _DOUBT = 5.0
 """Nats: a match that is no better than another one by this much is doubtful; 5 nats are odds of 150 to 1."""
-_SHADOW, _SHADOW_S = 0.5, 1.0
-"""A detection may show two people when somebody who was lost up to 1 s ago is expected within 0.5 sizes of it."""
+_SHADOW = 0.5
+"""A detection may show two people when somebody out of sight is expected within so many sizes of it."""
 
 Ids = Sequence[int | None]
 """Numbers that a source gives the people of a frame; None or below 0 for somebody without one."""
@@ -73,10 +73,9 @@ class Tracker:
         seen = [place for place, pose in enumerate(poses) if pose[:, 2].any()]
         found = {place: by_id[name] for place in seen if (name := named[place]) in by_id}
         for place, known in found.items():
-            self._see(known, poses[place], time_s)
-        rest = [place for place in seen if place not in found]
-        repeated = doubles(poses[seen])
-        rest = [place for place in rest if named[place] is not None or seen.index(place) not in repeated]
+            known.see(poses[place], time_s)
+        repeated = {seen[i] for i in doubles(poses[seen])}
+        rest = [place for place in seen if place not in found and (place not in repeated or named[place] is not None)]
         free = [known for known in self._known if known.time_s >= since_s and known not in found.values()]
         found |= self._matched(free, rest, poses, named, time_s)
         for place in rest:
@@ -85,7 +84,7 @@ class Tracker:
                 self._known.append(found[place])
         for place, known in found.items():
             known.id = known.id if named[place] is None else named[place]
-        self.unclear = self._shadowing([known for known in found.values()], time_s)
+        self.unclear = self._shadowing(list(found.values()), time_s)
         self._last_s = time_s
         return [found[place].number if place in found else None for place in range(len(poses))]
 
@@ -99,14 +98,25 @@ class Tracker:
         # two different ids are two different people
         other = np.array([[known.id is not None and named[place] is not None for place in rest] for known in free])
         missing = np.array([_MISSED if known.time_s >= self._last_s - _ROUNDING_S else 0.0 for known in free])
-        pairs = match(np.where(other, np.inf, like.cost), missing, STRANGER, _DOUBT)
-        for pair in pairs:
-            self._take(pair, free, like, poses[rest[pair.column]], time_s)
-        return {rest[pair.column]: free[pair.row] for pair in pairs}
+        matched = {}
+        for pair in match(np.where(other, np.inf, like.cost), missing, _NEW, _DOUBT):
+            known, place = free[pair.row], rest[pair.column]
+            matched[place] = known
+            known.see(poses[place], time_s, like.moved[pair.row, pair.column])
+            if pair.margin < _DOUBT and known.id is None:
+                matched[place] = self._doubtful(known, [free[row] for row in pair.rivals])
+        return matched
+
+    def _doubtful(self, known: Person, rivals: list[Person]) -> Person:
+        """Give a person who may be another one a new track."""
+        number = self._new()
+        self.may_continue[number] = tuple(rival.number for rival in rivals)
+        known.number = number
+        return known
 
     def _shadowing(self, found: list[Person], time_s: float) -> set[int]:
         """Return the tracks of people near whom somebody else is out of sight."""
-        lost = [known for known in self._known if known not in found and known.time_s >= time_s - _SHADOW_S]
+        lost = [known for known in self._known if known not in found and known.time_s >= time_s - PATIENCE_S]
         near = set()
         for other in lost:
             place = other.motion.after(time_s - other.time_s).place
@@ -114,19 +124,6 @@ class Tracker:
                 if np.hypot(*(place - known.motion.place)) < _SHADOW * max(known.size, other.size):
                     near.add(known.number)
         return near
-
-    def _take(self, pair: Pair, free: list[Person], like: Likeness, pose: np.ndarray, time_s: float) -> None:
-        known = free[pair.row]
-        self._see(known, pose, time_s, like.moved[pair.row, pair.column])
-        if pair.margin < _DOUBT and known.id is None:
-            number = self._new()
-            self.may_continue[number] = tuple(free[row].number for row in pair.rivals)
-            known.number = number
-
-    def _see(self, known: Person, pose: np.ndarray, time_s: float, moved: np.ndarray | None = None) -> None:
-        if moved is None:
-            moved = compare([known], pose[None], time_s).moved[0, 0]
-        known.see(pose, time_s, moved)
 
     def _new(self) -> int:
         self._count += 1
