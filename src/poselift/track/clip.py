@@ -92,7 +92,8 @@ def _pieces(detections: Sequence[np.ndarray], times_s: np.ndarray) -> list[Piece
                 continue
             unclear = number in tracker.unclear
             track, was_unclear = current.get(number, (None, False))
-            if track is None or was_unclear != unclear or time_s - times_s[track.frames[-1]] > longest_s:
+            parted = number in tracker.parted
+            if track is None or parted or was_unclear != unclear or time_s - times_s[track.frames[-1]] > longest_s:
                 track = Track()
                 current[number] = (track, unclear)
                 found.append(current[number])

@@ -19,8 +19,8 @@ _MISSED = 3.0
 """Nats: cost of not finding a person in the first frame in which they are missing."""
 _DOUBT = 5.0
 """Nats: a match that is no better than another one by this much is doubtful; 5 nats are odds of 150 to 1."""
-_SHADOW = 0.5
-"""A detection may show two people when somebody out of sight is expected within so many sizes of it."""
+_SHADOW, _SHADOW_SPEED = 0.5, 0.5
+"""A detection may show two people when somebody out of sight for t seconds is expected within 0.5 + 0.5 t sizes."""
 
 Ids = Sequence[int | None]
 """Numbers that a source gives the people of a frame; None or below 0 for somebody without one."""
@@ -39,6 +39,8 @@ class Tracker:
         """Tracks that started in doubt, and the earlier tracks that each may continue, the likeliest first."""
         self.unclear: set[int] = set()
         """Tracks whose last detection may show somebody else too, or instead, who is out of sight at the same place."""
+        self.parted: set[int] = set()
+        """Tracks beside whose last detection somebody has appeared, who may have been hidden in the one before."""
         self._patience_s = patience_s
         self._known: list[Person] = []
         self._count = 0
@@ -74,6 +76,7 @@ class Tracker:
         found = {place: by_id[name] for place in seen if (name := named[place]) in by_id}
         for place, known in found.items():
             known.see(poses[place], time_s)
+        appeared = [known for known in self._known if known.time_s < self._last_s - _ROUNDING_S]
         repeated = {seen[i] for i in doubles(poses[seen])}
         rest = [place for place in seen if place not in found and (place not in repeated or named[place] is not None)]
         free = [known for known in self._known if known.time_s >= since_s and known not in found.values()]
@@ -82,9 +85,11 @@ class Tracker:
             if place not in found:
                 found[place] = Person.first_seen(self._new(), poses[place], time_s)
                 self._known.append(found[place])
+                appeared.append(found[place])
         for place, known in found.items():
             known.id = known.id if named[place] is None else named[place]
         self.unclear = self._shadowing(list(found.values()), time_s)
+        self.parted = self._beside(list(found.values()), appeared)
         self._last_s = time_s
         return [found[place].number if place in found else None for place in range(len(poses))]
 
@@ -119,15 +124,28 @@ class Tracker:
         lost = [known for known in self._known if known not in found and known.time_s >= time_s - PATIENCE_S]
         near = set()
         for other in lost:
-            place = other.motion.after(time_s - other.time_s).place
-            for known in found:
-                if np.hypot(*(place - known.motion.place)) < _SHADOW * max(known.size, other.size):
-                    near.add(known.number)
+            near |= {known.number for known in found if _near(known, other, time_s - other.time_s)}
         return near
+
+    @staticmethod
+    def _beside(found: list[Person], appeared: list[Person]) -> set[int]:
+        """Return the tracks of people beside whom somebody else has appeared."""
+        beside = set()
+        for other in appeared:
+            for known in found if other in found else ():
+                if known is not other and _near(known, other, 0.0):
+                    beside.add(known.number)
+        return beside
 
     def _new(self) -> int:
         self._count += 1
         return self._count - 1
+
+
+def _near(known: Person, other: Person, gap_s: float) -> bool:
+    """Return whether a person, last seen some time ago, may be at the place of another one."""
+    away = other.motion.after(gap_s).place - known.motion.place
+    return bool(np.hypot(*away) < (_SHADOW + _SHADOW_SPEED * gap_s) * max(known.size, other.size))
 
 
 def masked(people: np.ndarray) -> np.ndarray:
