@@ -24,12 +24,14 @@ import argparse
 import json
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tracking_scenes import Scene, scene, stretches
 
+from poselift.datasets.clip import MocapClip
 from poselift.datasets.mocap import load_mocap
 from poselift.track import Track, track_clip
 
@@ -58,7 +60,7 @@ class Score:
     detections: int = 0
     """Detections that show one person."""
     seconds: float = 0.0
-    """Time that tracking took."""
+    """Processor time that tracking took."""
     frames: int = 0
     """Frames tracked."""
     failures: list[str] = field(default_factory=list)
@@ -66,7 +68,10 @@ class Score:
 
 
 def numbers_of(tracks: list[Track], made: Scene) -> np.ndarray:
-    """Return (N, T) the number of the track that each person's own detection is on; -1 for none, -2 for not found."""
+    """Return (N, T) the number of the track that each person's detection is on; -1 for none, -2 for not found.
+
+    Of two detections of one person, one at most is on a track.
+    """
     number = [np.full(len(people), -1) for people in made.detections]
     for index, track in enumerate(tracks):
         for frame, place in zip(track.frames, track.places, strict=True):
@@ -75,7 +80,7 @@ def numbers_of(tracks: list[Track], made: Scene) -> np.ndarray:
     for frame, owners in enumerate(made.owners):
         for place, owner in enumerate(owners):
             if owner >= 0:
-                rows[owner, frame] = number[frame][place]
+                rows[owner, frame] = max(number[frame][place], rows[owner, frame])
     return rows
 
 
@@ -154,14 +159,14 @@ def judge(score: Score, name: str, made: Scene, tracks: list[Track]) -> None:
                     score.failures.append(f"{name}: {person} away {first}-{last} ({away:.1f} s) {result} {end}")
 
 
-def run(clips: list, scenes: int, seed: int = 0) -> Score:
-    """Track scenes and score them."""
+def run(clips: list[MocapClip], seeds: Iterable[int]) -> Score:
+    """Track the scenes of some seeds and score them."""
     score = Score()
-    for number in range(seed, seed + scenes):
+    for number in seeds:
         made = scene(clips, number)
-        start = time.perf_counter()
+        start = time.process_time()
         tracks = track_clip(made.detections, made.times_s)
-        score.seconds += time.perf_counter() - start
+        score.seconds += time.process_time() - start
         score.frames += len(made.times_s)
         judge(score, f"scene {number}", made, tracks)
     return score
@@ -190,7 +195,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--failures", action="store_true", help="list what was not kept")
     args = parser.parse_args()
-    score = run(load_mocap(args.mocap), args.scenes, args.seed)
+    score = run(load_mocap(args.mocap), range(args.seed, args.seed + args.scenes))
     if args.failures:
         print("\n".join(score.failures))
     print(table(score))

@@ -19,7 +19,7 @@ from poselift.lab.observe.noise import DETECTOR_SKELETON, NoiseConfig, corrupt, 
 from poselift.skeleton import COCO_17, H36M_17
 
 GHOST, UNCLEAR = -1, -2
-"""Owners of detections that show nobody, or that show two people or a person who has one already."""
+"""Owners of detections that show nobody, or that show two people."""
 NOISE = NoiseConfig(cuts=0.03, blackouts=0.03)
 _ROOM = np.array([[-3.2, 3.2], [3.2, 9.0]])
 """Metres: from left to right, and away from the camera."""
@@ -56,16 +56,18 @@ class Scene:
         return 1 / float(self.times_s[1])
 
 
-def scene(clips: Sequence[MocapClip], seed: int, *, seconds: float = 14.0) -> Scene:
+def scene(clips: Sequence[MocapClip], seed: int, *, seconds: float = 14.0, people: int | None = None) -> Scene:
     """Build a scene.
 
     Args:
         clips: Motion capture to draw from.
         seed: The same seed gives the same scene.
         seconds: Length of the scene.
+        people: Number of people; None draws it from two to six.
     """
     rng = np.random.default_rng(seed)
-    people, fps = int(rng.integers(2, 7)), float(rng.choice([25, 30, 50, 60]))
+    drawn, fps = int(rng.integers(2, 7)), float(rng.choice([25, 30, 50, 60]))
+    people = people or drawn
     frames = round(seconds * fps)
     subjects = sorted({clip.subject for clip in clips})
     chosen = rng.permutation(subjects)[:people] if len(subjects) >= people else rng.choice(subjects, people)
@@ -207,7 +209,7 @@ def _observe(scene: Scene, found: np.ndarray, rng: np.random.Generator) -> None:
     """Turn each person's keypoints (N, T, 17, 3) into the detections of each frame, with the errors of meetings."""
     people, frames = found.shape[:2]
     exact = found.copy()
-    lost, unclear = np.zeros((people, frames), bool), np.zeros((people, frames), bool)
+    lost, owner = np.zeros((people, frames), bool), np.repeat(np.arange(people)[:, None], frames, 1)
     for back in range(people):
         for front in range(people):
             if back == front:
@@ -231,13 +233,13 @@ def _observe(scene: Scene, found: np.ndarray, rng: np.random.Generator) -> None:
         elif kind == "merged":
             taken = rng.random(17) < rng.uniform(0, 0.5)
             found[front, span, taken] = exact[back, span, taken]
-            lost[back, span], unclear[front, span] = True, True
+            lost[back, span], owner[front, span] = True, UNCLEAR
         elif kind == "doubled":
             size = np.ptp(scene.xy[front], axis=1).max(-1)[span, None, None]
             found[back, span] = found[front, span]
             found[back, span, :, :2] += 0.01 * size * rng.normal(size=(last - first, 17, 2))
-            unclear[back, span] = True
-    _list_detections(scene, found, lost | _flicker(people, frames, scene.fps, rng), unclear, rng)
+            owner[back, span] = owner[front, span]  # both detections show the nearer person
+    _list_detections(scene, found, lost | _flicker(people, frames, scene.fps, rng), owner, rng)
 
 
 def stretches(mask: np.ndarray, pause: int) -> list[tuple[int, int]]:
@@ -261,13 +263,13 @@ def _flicker(people: int, frames: int, fps: float, rng: np.random.Generator) -> 
 
 
 def _list_detections(
-    scene: Scene, found: np.ndarray, lost: np.ndarray, unclear: np.ndarray, rng: np.random.Generator
+    scene: Scene, found: np.ndarray, lost: np.ndarray, owner: np.ndarray, rng: np.random.Generator
 ) -> None:
     ghosts = _ghosts(scene, found, rng)
     enough = (found[..., 2] > 0).sum(-1) >= 6
     for frame in range(found.shape[1]):
         shown = np.flatnonzero(enough[:, frame] & ~lost[:, frame] & scene.inside[:, frame])
-        owners = [UNCLEAR if unclear[person, frame] else int(person) for person in shown]
+        owners = owner[shown, frame].tolist()
         poses = [found[person, frame] for person in shown] + ghosts[frame]
         owners += [GHOST] * len(ghosts[frame])
         order = rng.permutation(len(poses))

@@ -162,8 +162,9 @@ def test_image_ids_may_be_numbers(person: People, file: Path) -> None:
 
 
 def crossing(person: People, name: Callable[[int], dict[str, Any]]) -> tuple[list[dict[str, Any]], np.ndarray]:
-    """Entries of two people, 1 and 2, who pass each other while they are out of sight; and the first one's pixels."""
-    first, second = person(COCO_17, frames=40, x=300, step=10), person(COCO_17, frames=40, x=690, step=-10)
+    """Entries of two people, 1 and 2, who meet out of sight and turn round; and the first one's pixels."""
+    there_and_back = [*range(20), *reversed(range(20))]
+    first, second = (person(COCO_17, frames=40, x=x, step=step)[there_and_back] for x, step in ((300, 10), (690, -10)))
     entries = [
         {"image_id": t, "keypoints": pose[t].ravel().tolist()} | name(number)
         for t in (*range(17), *range(23, 40))
@@ -191,7 +192,7 @@ def test_the_tracker_of_the_file_says_who_is_who(person: People, file: Path, nam
 
 
 @pytest.mark.parametrize("id", [0, -1, [0.0], "a", None, [1, 2], 1.5])
-def test_without_a_tracker_people_are_where_they_were(person: People, file: Path, id: Any) -> None:
+def test_without_a_tracker_people_go_on_as_they_did(person: People, file: Path, id: Any) -> None:
     entries, first = crossing(person, lambda number: {"idx": id})
     file.write_text(json.dumps(entries))
     clips = read_keypoints_file(file, fps=30)

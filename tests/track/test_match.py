@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from poselift.track.match import Pair, match
+from poselift.track.match import cheapest, match, parts
 
 NEW = 9.0
 
@@ -43,22 +43,18 @@ def test_margins_are_those_of_trying_everything(seed: int) -> None:
             assert (pair.margin, pair.rivals) == (np.inf, (pair.row,))
 
 
-def test_large_tables_are_taken_apart_without_a_difference() -> None:
-    rng = np.random.default_rng(0)
-    small = [rng.uniform(0, 12, (4, 5)) for _ in range(10)]
-    cost = np.full((40, 50), np.inf)
-    wanted = []
-    for number, part in enumerate(small):
-        cost[4 * number : 4 * number + 4, 5 * number : 5 * number + 5] = part
-        for pair in match(part, np.zeros(4), NEW, 4.0):
-            rivals = tuple(row + 4 * number for row in pair.rivals)
-            wanted.append(Pair(pair.row + 4 * number, pair.column + 5 * number, pair.margin, rivals))
-    assert [(p.row, p.column, p.rivals) for p in match(cost, np.zeros(40), NEW, 4.0)] == [
-        (p.row, p.column, p.rivals) for p in wanted
-    ]
+def test_large_tables_are_taken_apart() -> None:
+    cost = np.full((40, 40), np.inf)
+    order = np.random.default_rng(0).permutation(40)
+    for members in order.reshape(10, 4):
+        cost[members[:-1], members[1:]] = 1.0
+    cost[order[0], order[39]] = NEW
+    assert sorted(map(tuple, parts(cost, NEW))) == sorted(tuple(sorted(members)) for members in order.reshape(10, 4))
+    assert [part.tolist() for part in parts(cost[:5, :5], NEW)] == [[0, 1, 2, 3, 4]]
 
 
 def test_nothing_is_matched_with_nothing() -> None:
     assert match(np.empty((0, 0)), np.empty(0), NEW, 1.0) == []
     assert match(np.empty((0, 3)), np.empty(0), NEW, 1.0) == []
     assert match(np.full((30, 30), np.inf), np.zeros(30), NEW, 1.0) == []
+    assert cheapest(np.full((3, 2), np.inf), np.zeros(3), NEW).pairs == {}

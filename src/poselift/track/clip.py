@@ -1,8 +1,8 @@
 """Tracking whole clips: the frames one after the other, then the pieces of tracks with what comes before and after."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import compress, pairwise
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from poselift.track.step import Ids, Tracker, masked
 
 _BLINK_S, _BLINK_FRAMES = 0.2, 2.5
 """A person not found for longer than 0.2 s, and 2.5 usual intervals between frames, is looked for among all others."""
-_SOLID_S, _SOLID_FRAMES = 0.2, 3
-"""Pieces that last so long show how a person moves; they are joined first."""
+_FEWEST_FRAMES = 3
+"""Pieces of so many frames show how a person moves; they are joined first."""
 
 
 @dataclass
@@ -113,14 +113,11 @@ def _pieces(detections: Sequence[np.ndarray], times_s: np.ndarray) -> list[Piece
 
 
 def _joined(pieces: list[Piece], weights: np.ndarray) -> list[Track]:
-    """Join pieces: first those that surely show one person and how they move, then the others, then who returned."""
-    solid, rest = _parted(pieces, lambda piece: not piece.unclear and piece.seconds >= _SOLID_S)
-    chains = [[solid[i] for i in chain] for chain in link(solid, weights).members]
-    fill(chains, rest)
-    long, rest = _parted([Piece.joined(chain) for chain in chains], lambda piece: True)
+    """Join pieces: first those that show how somebody moves, then the shorter ones, then those who returned."""
+    long = [piece for piece in pieces if len(piece.frames) >= _FEWEST_FRAMES]
     linked = link(long, weights)
     chains = [[long[i] for i in chain] for chain in linked.members]
-    doubts = linked.doubts | fill(chains, rest)
+    doubts = linked.doubts | fill(chains, [piece for piece in pieces if len(piece.frames) < _FEWEST_FRAMES])
     whole = [Piece.joined(chain) for chain in chains]
     again = returned(whole, weights)
     number = {piece: place for place, chain in enumerate(again.members) for piece in chain}
@@ -132,12 +129,6 @@ def _joined(pieces: list[Piece], weights: np.ndarray) -> list[Track]:
         piece = Piece.joined(people)
         tracks.append(Track(piece.frames, piece.places, tuple(dict.fromkeys(earlier)), away))
     return tracks
-
-
-def _parted(pieces: list[Piece], solid: Callable[[Piece], bool]) -> tuple[list[Piece], list[Piece]]:
-    """Part pieces into those that have enough frames and are solid, and the others."""
-    chosen = [len(piece.frames) >= _SOLID_FRAMES and solid(piece) for piece in pieces]
-    return list(compress(pieces, chosen)), [piece for piece, yes in zip(pieces, chosen, strict=True) if not yes]
 
 
 def _in_order(tracks: list[Track]) -> list[Track]:

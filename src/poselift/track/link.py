@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from poselift.track.body import unlike
+from poselift.track.choose import choose
 from poselift.track.likeness import compare
-from poselift.track.match import match
 from poselift.track.memory import FEWEST_JOINTS, MEASURED, displacement
 from poselift.track.piece import End, Piece
 
@@ -22,8 +22,11 @@ LONGEST_GAP_S = 2.0
 """Seconds out of sight after which somebody is still expected to go on as before."""
 _MOTION, _SHAPE, _SIZE, _PROPORTION, _GAP = 0.5, 0.3, 0.8, 0.9, 1.6
 """Weights of the parts; the last one is for each second out of sight."""
-_NEW, _DOUBT = 8.0, 1.5
-"""Nats: cost of a piece that continues none; a link must be better than any other choice by 1.5, odds of 5 to 1."""
+_NEW, _DOUBT, _MAY = 8.0, 0.6, 4.0
+"""Nats: cost of a piece that continues none; what another choice must cost more (the true choice is rarely the second);
+a piece that continues none may continue those that cost up to so much more than this."""
+_CLEAR_S = 0.1
+"""Seconds from which on a piece shows who somebody is."""
 _TAIL = 3.0
 """Degrees of freedom of Student's distribution of surprises: small as a rule, large when somebody turns round."""
 _SHAPE_SPREAD, _SIZE_SPREAD, _SIZE_SPEED = 0.07, 0.06, 0.05
@@ -49,6 +52,20 @@ _FITS, _MAY_FIT, _FIT_S = 40.0, 60.0, 1.0
 """Nats up to which a piece belongs, or may belong, to the person seen up to a second before or after it."""
 
 
+@dataclass(frozen=True)
+class _Rule:
+    """What decides whether a piece continues another one, in nats."""
+
+    new: float
+    """Cost of a piece that continues none."""
+    doubt: float
+    """A choice is doubtful if another one costs less than this more."""
+    may: float
+    """A piece that continues none may continue those at this cost or less."""
+    clear_s: float
+    """Seconds from which on a piece shows who somebody is."""
+
+
 @dataclass
 class Chains:
     """Pieces that were joined."""
@@ -71,7 +88,7 @@ def link(pieces: list[Piece], weights: np.ndarray) -> Chains:
         return link_cost(before.last, after.first, float(after.times_s[0] - before.times_s[-1]), weights)
 
     table = _table(pieces, cost, 0.0, LONGEST_GAP_S)
-    return _chained(pieces, table, _NEW, _DOUBT, _NEW + 3 * _DOUBT)
+    return _chained(pieces, table, _Rule(_NEW, _DOUBT, _NEW + _MAY, _CLEAR_S))
 
 
 def returned(pieces: list[Piece], weights: np.ndarray) -> Chains:
@@ -83,7 +100,7 @@ def returned(pieces: list[Piece], weights: np.ndarray) -> Chains:
         return -_in_favour(before, after, weights)
 
     table = _table(pieces, cost, _AWAY_S, LONGEST_AWAY_S)
-    return _chained(pieces, table, -_RETURNS, _RETURN_DOUBT, -_MAY_RETURN)
+    return _chained(pieces, table, _Rule(-_RETURNS, _RETURN_DOUBT, -_MAY_RETURN, 0.0))
 
 
 def _table(
@@ -99,24 +116,26 @@ def _table(
     return table
 
 
-def _chained(pieces: list[Piece], table: np.ndarray, new: float, doubt: float, may: float) -> Chains:
-    """Choose who follows whom; links with a smaller margin than `doubt`, or that cost up to `may`, are only named."""
-    count = len(pieces)
-    pairs = match(table, np.zeros(count), new, doubt)
-    following = {pair.row: pair.column for pair in pairs if pair.margin >= doubt}
-    doubts = {pair.column: list(pair.rivals) for pair in pairs if pair.margin < doubt}
-    firsts = sorted(set(range(count)) - set(following.values()), key=lambda i: pieces[i].frames[0])
+def _chained(pieces: list[Piece], cost: np.ndarray, rule: _Rule) -> Chains:
+    """Choose who follows whom, and name what is doubtful."""
+    clear = np.array([not piece.unclear and piece.seconds >= rule.clear_s for piece in pieces], bool)
+    choice = choose(cost, rule.new, rule.doubt, clear)
+    followers = set(choice.following.values())
     chains = []
-    for start in firsts:
-        near = np.flatnonzero(table[:, start] < may)
-        doubts.setdefault(start, []).extend(near[np.argsort(table[near, start])].tolist())
+    for start in sorted(set(range(len(pieces))) - followers, key=lambda i: pieces[i].frames[0]):
         chain = [start]
-        while chain[-1] in following:
-            chain.append(following[chain[-1]])
+        while chain[-1] in choice.following:
+            chain.append(choice.following[chain[-1]])
         chains.append(chain)
     number = {piece: place for place, chain in enumerate(chains) for piece in chain}
-    named = {number[start]: tuple(dict.fromkeys(number[i] for i in doubts[start])) for start in firsts if doubts[start]}
-    return Chains(chains, named)
+    doubts = {}
+    for place, (start, *_) in enumerate(chains):
+        near = np.flatnonzero(cost[:, start] < rule.may)
+        earlier = choice.doubts.get(start, []) + near[np.argsort(cost[near, start])].tolist()
+        others = tuple(dict.fromkeys(number[piece] for piece in earlier if number[piece] != place))
+        if others:
+            doubts[place] = others
+    return Chains(chains, doubts)
 
 
 def link_cost(last: End, first: End, gap_s: float, weights: np.ndarray) -> float:

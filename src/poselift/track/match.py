@@ -22,82 +22,110 @@ class Pair:
     """Rows that the column may belong to, the likeliest first: this one, and the one of the next best matching."""
 
 
-def match(cost: np.ndarray, left: np.ndarray, new: float, doubt: float) -> list[Pair]:
+@dataclass(frozen=True)
+class Matching:
+    """The cheapest matching of a table."""
+
+    table: np.ndarray
+    """(K + P, P + K) the table, with rows and columns that stand for nobody."""
+    chosen: np.ndarray
+    """(K + P,) column of each row."""
+    rows: int
+    columns: int
+
+    @property
+    def paid(self) -> np.ndarray:
+        """(K + P,) cost of each row."""
+        return np.asarray(self.table[np.arange(len(self.table)), self.chosen])
+
+    @property
+    def pairs(self) -> dict[int, int]:
+        """Column of each row that has one."""
+        return {row: column for row, column in enumerate(self.chosen[: self.rows].tolist()) if column < self.columns}
+
+    def without(self, *pairs: tuple[int, int]) -> "Matching":
+        """Return the cheapest matching that has none of these pairs."""
+        table = self.table.copy()
+        for pair in pairs:
+            table[pair] = _NEVER
+        return Matching(table, _solved(table), self.rows, self.columns)
+
+    def contested(self, row: int, doubt: float) -> bool:
+        """Return whether a matching without this row's pair may cost less than `doubt` more; False is certain.
+
+        The column then goes to another row, which gives up its own column. The total grows by what both rows pay more,
+        less what all the others may gain: at most what they pay beyond the cheapest in their rows.
+        """
+        paid, column = self.paid, self.chosen[row]
+        more = self.table[:, column] - paid
+        more[row] = np.inf
+        gain = float((paid - self.table.min(1)).sum())
+        return float(more.min() + np.delete(self.table[row], column).min()) - gain < paid[row] + doubt
+
+
+def cheapest(cost: np.ndarray, left: np.ndarray, new: float) -> Matching:
     """Find the matching of rows to columns that costs least in total.
 
     Args:
         cost: (K, P) cost of each pair; inf if it is impossible.
         left: (K,) cost of leaving a row without a column.
         new: Cost of leaving a column without a row.
-        doubt: Margins are computed up to this value.
-
-    Returns:
-        The pairs, by rows.
     """
-    pairs = []
-    for rows, columns in _parts(cost, new + float(left.max(initial=0.0)) + doubt):
-        for pair in _matched(cost[np.ix_(rows, columns)], left[rows], new, doubt):
-            rivals = tuple(int(rows[row]) for row in pair.rivals)
-            pairs.append(Pair(int(rows[pair.row]), int(columns[pair.column]), pair.margin, rivals))
-    return sorted(pairs, key=lambda pair: pair.row)
-
-
-def _parts(cost: np.ndarray, most: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Take a large table apart into rows and columns that no pair cheaper than `most` connects with the others."""
-    rows, columns = cost.shape
-    if rows + columns <= _LARGE:
-        yield np.arange(rows), np.arange(columns)
-        return
-    from scipy.sparse import coo_array  # scipy takes 0.1 s to import
-    from scipy.sparse.csgraph import connected_components
-
-    i, j = np.nonzero(cost < most)
-    size = rows + columns
-    count, label = connected_components(coo_array((np.ones(len(i)), (i, rows + j)), shape=(size, size)), directed=False)
-    order = np.argsort(label, kind="stable")
-    for members in np.split(order, np.searchsorted(label[order], np.arange(1, count))):
-        part = members[members < rows], members[members >= rows] - rows
-        if len(part[0]) and len(part[1]):
-            yield part
-
-
-def _matched(cost: np.ndarray, left: np.ndarray, new: float, doubt: float) -> list[Pair]:
-    """Match one part of the table; a row or a column for itself is matched to one that stands for nobody."""
     rows, columns = cost.shape
     table = np.full((rows + columns, columns + rows), _NEVER)
     table[:rows, :columns] = np.minimum(cost, _NEVER)
     table[np.arange(rows), columns + np.arange(rows)] = left
     table[rows + np.arange(columns), np.arange(columns)] = new
     table[rows:, columns:] = 0
-    chosen = _solved(table)
-    own = table[np.arange(len(table)), chosen]
+    return Matching(table, _solved(table), rows, columns)
+
+
+def match(cost: np.ndarray, left: np.ndarray, new: float, doubt: float) -> list[Pair]:
+    """Find the matching that costs least, and how sure each of its pairs is.
+
+    Args:
+        cost: As for `cheapest`, as are `left` and `new`.
+        left: Of each row.
+        new: Of each column.
+        doubt: Margins are computed up to this value.
+
+    Returns:
+        The pairs, by rows.
+    """
     pairs = []
-    for row, column in enumerate(chosen[:rows].tolist()):
-        if column >= columns:
-            continue
+    best = cheapest(cost, left, new)
+    for row, column in best.pairs.items():
         margin, rivals = np.inf, [row]
-        if _contested(table, own, row, column, doubt):
-            other = table.copy()
-            other[row, column] = _NEVER
-            instead = _solved(other)
-            extra = float(other[np.arange(len(other)), instead].sum() - own.sum())
+        if best.contested(row, doubt):
+            other = best.without((row, column))
+            extra = float(other.paid.sum() - best.paid.sum())
             if extra < doubt:
                 margin = extra
-                rivals += [rival for rival in range(rows) if instead[rival] == column]
+                rivals += [rival for rival, taken in other.pairs.items() if taken == column]
         pairs.append(Pair(row, column, margin, tuple(rivals)))
     return pairs
 
 
-def _contested(table: np.ndarray, own: np.ndarray, row: int, column: int, doubt: float) -> bool:
-    """Return whether the matching without a pair can cost so little more that it must be computed.
+def parts(cost: np.ndarray, most: float) -> Iterator[np.ndarray]:
+    """Take a square table, whose rows and columns are the same things, apart.
 
-    The column then goes to another row, which gives up its own column. The total grows by what both rows pay more, less
-    what all the others may gain: at most what they pay beyond the cheapest in their rows.
+    Args:
+        cost: (N, N) costs.
+        most: Pairs that cost this or more do not count.
+
+    Yields:
+        Numbers of things, increasing, that no pair connects with the others.
     """
-    more = table[:, column] - own
-    more[row] = np.inf
-    slack = float((own - table.min(1)).sum())
-    return float(more.min()) + float(np.delete(table[row], column).min()) - slack < own[row] + doubt
+    if len(cost) <= _LARGE:
+        yield np.arange(len(cost))
+        return
+    from scipy.sparse import coo_array  # scipy takes 0.1 s to import
+    from scipy.sparse.csgraph import connected_components
+
+    i, j = np.nonzero(cost < most)
+    count, label = connected_components(coo_array((np.ones(len(i)), (i, j)), shape=cost.shape), directed=False)
+    order = np.argsort(label, kind="stable")
+    yield from np.split(order, np.searchsorted(label[order], np.arange(1, count)))
 
 
 def _solved(table: np.ndarray) -> np.ndarray:
