@@ -9,6 +9,9 @@ from poselift.prepare.normalize import PERSON_SCALE
 from poselift.sequence import CAMERA, TURNED_CAMERA
 from poselift.skeleton import Skeleton
 
+CONTACTS = ("left_heel", "left_toe", "right_heel", "right_toe")
+"""Parts of the feet of which a lifter may say whether they stand still on the ground, in its order."""
+
 
 @runtime_checkable
 class Lifter(Protocol):
@@ -16,6 +19,16 @@ class Lifter(Protocol):
 
     It may also have `normalization`, one of `poselift.prepare.normalize.NORMALIZATIONS`; without that attribute,
     `PERSON_SCALE` is used.
+
+    A lifter that knows more than joints also has `answer(windows)`, which takes what `__call__` takes and returns
+    float32 arrays by name: "joints", and any of
+
+    ========= ========= ==========================================================================================
+    "spread"  (B, S, J) metres: the expected distance of a joint from where it is lifted to, relative to the root;
+                        the distances follow `poselift.sequence.spread_quantile`
+    "up"      (B, S, 3) of length 1: the direction away from the ground, in the axes of the joints
+    "contact" (B, S, 4) probability that each of `CONTACTS` stands still on the ground
+    ========= ========= ==========================================================================================
     """
 
     @property

@@ -177,7 +177,7 @@ class MocapWindows:
 
     def _see(self, world: Tensor, inside: Tensor, generator: torch.Generator) -> Batch:
         """Make a batch of world joints (B, T, J, 3) seen by a camera and a detector; frames not `inside` are unseen."""
-        points, straight = view(world, self.skeleton.root, self.config.camera, generator)
+        points, straight, up = view(world, self.skeleton.root, self.config.camera, generator)
         seen = [convert_arrays(*part, self.skeleton) for part in self.detections(points, generator)]
         xy, confidence = (torch.cat(parts) for parts in zip(*seen, strict=True))
         # A window is calibrated as the clip that it would be in use.
@@ -186,7 +186,7 @@ class MocapWindows:
         root = self.skeleton.root
         joints = points[:, self.out_frames]
         targets = (joints - joints[:, :, root : root + 1]) @ straight.transpose(1, 2)[:, None]
-        return Batch(inputs, targets)
+        return Batch(inputs, targets, up=up[:, None].expand(-1, len(self.out_frames), -1))
 
     def _draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw random windows: world joints (B, T, J, 3), and a mask (B, T) of the frames that are seen."""
