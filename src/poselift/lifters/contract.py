@@ -9,9 +9,6 @@ from poselift.prepare.normalize import PERSON_SCALE
 from poselift.sequence import CAMERA, TURNED_CAMERA
 from poselift.skeleton import Skeleton
 
-CONTACTS = ("left_heel", "left_toe", "right_heel", "right_toe")
-"""Parts of the feet of which a lifter may say whether they stand still on the ground, in its order."""
-
 
 @runtime_checkable
 class Lifter(Protocol):
@@ -27,7 +24,7 @@ class Lifter(Protocol):
     "spread"  (B, S, J) metres: the expected distance of a joint from where it is lifted to, relative to the root;
                         the distances follow `poselift.sequence.spread_quantile`
     "up"      (B, S, 3) of length 1: the direction away from the ground, in the axes of the joints
-    "contact" (B, S, 4) probability that each of `CONTACTS` stands still on the ground
+    "contact" (B, S, 4) probability that each of `poselift.sequence.CONTACTS` stands still on the ground
     ========= ========= ==========================================================================================
     """
 

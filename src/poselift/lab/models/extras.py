@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from poselift.lifters.contract import CONTACTS
+from poselift.sequence import CONTACTS
 from poselift.skeleton import Skeleton
 
 HIDDEN = 64

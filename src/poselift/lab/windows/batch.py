@@ -19,7 +19,7 @@ class Batch:
     up: Tensor | None = None
     """(B, S, 3) of length 1: the direction away from the ground in the axes of the targets. None where unknown."""
     contact: Tensor | None = None
-    """(B, S, 4) from 0 to 1: whether each of `poselift.lifters.contract.CONTACTS` stands still on the ground; negative
+    """(B, S, 4) from 0 to 1: whether each of `poselift.sequence.CONTACTS` stands still on the ground; negative
     or NaN where that is unknown. None where all is unknown."""
 
 
