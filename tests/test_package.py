@@ -265,6 +265,7 @@ def test_exported_names():
     assert poselift.__all__ == [
         "BODY_25",
         "BODY_25B",
+        "BODY_27",
         "COCO_17",
         "H36M_17",
         "HALPE_26",

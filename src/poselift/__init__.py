@@ -20,6 +20,7 @@ from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (
     BODY_25,
     BODY_25B,
+    BODY_27,
     COCO_17,
     H36M_17,
     HALPE_26,
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BODY_25",
     "BODY_25B",
+    "BODY_27",
     "COCO_17",
     "H36M_17",
     "HALPE_26",
