@@ -277,6 +277,7 @@ def test_exported_names():
         "Poses3D",
         "PoseliftError",
         "Skeleton",
+        "convert_poses",
         "get_skeleton",
         "lift",
         "load_lifter",

@@ -15,6 +15,7 @@ from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.lifting import lift
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
+from poselift.prepare.convert import convert_poses
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (
@@ -49,6 +50,7 @@ __all__ = [
     "Poses3D",
     "PoseliftError",
     "Skeleton",
+    "convert_poses",
     "get_skeleton",
     "lift",
     "load_lifter",

@@ -104,7 +104,8 @@ class Poses3D:
     """
 
     xyz: np.ndarray
-    """(T, J, 3) float32 metres, relative to the root joint, in the axes of `frame`."""
+    """(T, J, 3) float32 metres, relative to the root joint, in the axes of `frame`. Where poses were written in a
+    skeleton without a pelvis (`poselift.prepare.convert.convert_poses`), relative to the pelvis still."""
     skeleton: Skeleton
     """Joint order of `xyz`; a skeleton's name becomes that skeleton."""
     fps: float
