@@ -133,7 +133,7 @@ class Run(Engine[Batch]):
         with self._autocast():
             features = self.model.encode(drawn.inputs)
         pred = self.model.head(features.float())  # bfloat16 would round a metre to 4 mm
-        return {"loss": pose_loss(pred, drawn.targets, self.model.skeleton, self.recipe.loss)}
+        return {"loss": pose_loss(pred, drawn.targets, self.model.skeleton, self.recipe.loss, known=drawn.known)}
 
     def _after_step(self) -> None:
         """Move the averaged weights; the first steps move them faster than `optim.ema` says."""

@@ -31,18 +31,23 @@ def joint_weights(skeleton: Skeleton) -> Tensor:
     return torch.tensor([next((w for part, w in weights.items() if part in j), 1.0) for j in skeleton.joints])
 
 
-def pose_loss(pred: Tensor, target: Tensor, skeleton: Skeleton, config: LossConfig) -> Tensor:
-    """Return the loss of a batch.
+def pose_loss(
+    pred: Tensor, target: Tensor, skeleton: Skeleton, config: LossConfig, *, known: Tensor | None = None
+) -> Tensor:
+    """Return the loss of the joints of a batch.
 
     Args:
         pred: (B, S, J, 3) lifted joints, metres, root-relative.
-        target: (B, S, J, 3) true joints, metres, root-relative, same axes.
+        target: (B, S, J, 3) true joints, metres, root-relative, same axes; any numbers where not known.
         skeleton: Joint order.
         config: Weights of the terms.
+        known: (B, S, J) bool: the joints that count; all when None.
 
     Returns:
         A scalar in metres (the smoothness term is in square metres).
     """
+    if known is not None:  # both are put to zero, where no term has a gradient
+        pred, target = (x.where(known[..., None], x.new_zeros(())) for x in (pred, target))
     if config.frames == "centre":
         middle = slice(pred.shape[1] // 2, pred.shape[1] // 2 + 1)
         pred, target = pred[:, middle], target[:, middle]

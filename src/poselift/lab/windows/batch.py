@@ -13,7 +13,14 @@ class Batch:
     """(B, T, J, C) normalised keypoints."""
     targets: Tensor
     """(B, S, J, 3) metres, root-relative, in the axes of a camera that looks straight at the person, or of the
-    benchmark's camera."""
+    benchmark's camera; any finite numbers where not known."""
+    known: Tensor | None = None
+    """(B, S, J) bool: the target is known; None where all are."""
+    up: Tensor | None = None
+    """(B, S, 3) unit vector that points up, in the axes of the targets; None where nothing says it."""
+    contact: Tensor | None = None
+    """(B, S, 4): 1 where left heel, left toe, right heel and right toe stand still on the ground, 0 where they do not,
+    -1 where it is not known; None where nothing is."""
 
 
 @dataclass(frozen=True)
