@@ -266,6 +266,7 @@ def test_exported_names():
     assert poselift.__all__ == [
         "BODY_25",
         "BODY_25B",
+        "BODY_27",
         "COCO_17",
         "H36M_17",
         "HALPE_26",
@@ -277,6 +278,7 @@ def test_exported_names():
         "Poses3D",
         "PoseliftError",
         "Skeleton",
+        "convert_poses",
         "get_skeleton",
         "lift",
         "load_lifter",

@@ -94,7 +94,7 @@ _Y_UP = {CAMERA: _FROM_CAMERA, TURNED_CAMERA: _FROM_CAMERA, WORLD: np.array([[1.
 """By frame, the rotation of its points into axes with y up."""
 
 
-CONTACTS = ("left_heel", "left_toe", "right_heel", "right_toe")
+CONTACTS = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
 """Parts of the feet of which poses may say whether they stand still on the ground, in the order of `contact`."""
 EXTRAS = ("observed", "gap", "path", "spread", "up", "contact")
 """Fields of `Poses3D` besides `xyz` that hold something for each frame."""
@@ -108,7 +108,8 @@ class Poses3D:
     """
 
     xyz: np.ndarray
-    """(T, J, 3) float32 metres, relative to the root joint, in the axes of `frame`."""
+    """(T, J, 3) float32 metres, relative to the root joint, in the axes of `frame`. Where poses were written in a
+    skeleton without a pelvis (`poselift.prepare.convert.convert_poses`), relative to the pelvis still."""
     skeleton: Skeleton
     """Joint order of `xyz`; a skeleton's name becomes that skeleton."""
     fps: float
@@ -253,7 +254,7 @@ def spread_quantile(probability: float) -> float:
 
 
 def unit_vectors(vectors: np.ndarray, instead: np.ndarray) -> np.ndarray:
-    """Return vectors (*, 3) at length 1; in the place of those without length, such as means of opposites, `instead`."""
+    """Return vectors (*, 3) at length 1, and `instead` of those without length, such as means of opposites."""
     length = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.where(length > _UNIT_LENGTH, vectors / np.maximum(length, _UNIT_LENGTH), instead)
 

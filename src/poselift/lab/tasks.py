@@ -22,6 +22,7 @@ from poselift.lab.train import Run, Task, TorchLifter
 from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
 from poselift.lab.windows.own import OwnConfig, OwnWindows, at_rate, load_split
+from poselift.lab.windows.sources import described, load_sources
 from poselift.lifters.card import BENCHMARK, Score
 from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.claims import MEASURES, mocap_score
@@ -56,14 +57,16 @@ class MocapTask:
             MissingData: There is no such archive; and everything else that `load_mocap` raises.
         """
         self.config = config
-        self.clips, self.dev = (load_mocap(archive, split=split) for split in ("train", "dev"))
+        self.clips, self.dev = load_sources(config.sources, archive, "train"), load_mocap(archive, split="dev")
         self.archive = archive.name
-        self.data, self.license = f"{archive.name}, split train; scores on split dev", license_of(archive)
+        self.data = f"{described(config.sources, archive)}, split train; scores on split dev"
+        self.license = license_of(archive)
 
     def source(self, model: Lifter, device: torch.device) -> MocapWindows:
         """Return windows of the split train, which are observed anew each time."""
+        clips = [clip.in_joints(model.skeleton) for clip in self.clips]
         return MocapWindows(
-            self.clips, in_frames=model.in_frames, out_frames=model.out_frames,
+            clips, in_frames=model.in_frames, out_frames=model.out_frames,
             in_channels=model.in_channels, fps=model.fps, config=self.config, device=device,
         )  # fmt: skip
 

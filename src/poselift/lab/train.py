@@ -146,7 +146,7 @@ class Run(Engine[Batch]):
         features = features.float()  # bfloat16 would round a metre to 4 mm
         heads = getattr(self.model, "extras", None)
         extras = {} if heads is None else heads(features)
-        if not self.recipe.init:
+        if self.step == 0 and not self.recipe.init:
             check_taught(extras, drawn)
         return batch_losses(self.model.head(features), extras, drawn, self.model.skeleton, self.recipe.loss)
 

@@ -91,7 +91,7 @@ class OnnxLifter:
         return self._run(windows, ("joints",))["joints"]
 
     def answer(self, windows: np.ndarray) -> dict[str, np.ndarray]:
-        """Lift (B, T, J, C) to everything that the network gives, by name; `poselift.lifters.contract.Lifter` says what.
+        """Lift (B, T, J, C) to everything that the network gives, by name, as `poselift.lifters.contract.Lifter` says.
 
         Raises:
             ShapeError: The windows have another shape.

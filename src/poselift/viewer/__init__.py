@@ -121,13 +121,9 @@ def _figure(skeleton: Skeleton) -> dict[str, Any]:
 
 
 def _contact_joints(skeleton: Skeleton) -> list[int]:
-    """Return for each of `CONTACTS` the joint at which it is drawn: itself or the ankle, -1 where it is neither."""
-    found = []
-    for name in CONTACTS:
-        side = name.partition("_")[0]
-        own = (f"{side}_heel",) if name.endswith("heel") else (f"{side}_big_toe", f"{side}_foot_index")
-        found.append(next((skeleton.index(joint) for joint in (*own, f"{side}_ankle") if joint in skeleton), -1))
-    return found
+    """Return for each of `CONTACTS` the joint at which it is drawn: itself, else the ankle; -1 where it has neither."""
+    places = [(name, f"{name.partition('_')[0]}_ankle") for name in CONTACTS]
+    return [next((skeleton.index(joint) for joint in names if joint in skeleton), -1) for names in places]
 
 
 def _picture_figure(keypoints: Keypoints2D) -> dict[str, Any]:

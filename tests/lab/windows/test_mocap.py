@@ -63,8 +63,8 @@ def seen(monkeypatch):
     record = SimpleNamespace()
 
     def view(*arguments):
-        record.points, record.turn = original(*arguments)
-        return record.points, record.turn
+        record.points, record.turn, record.up = original(*arguments)
+        return record.points, record.turn, record.up
 
     original = data.view
     monkeypatch.setattr(data, "view", view)
@@ -293,7 +293,7 @@ def test_faces_that_look_away_are_hidden_in_training(body, turned_faces):
     source = windows_of([still(body)], dataclasses.replace(EXACT, exact=0, noise=calm))
     same = generator(1)
     world, _ = source._draw(300, same)
-    points, _ = view(source._reshape_bodies(world, same), ROOT, source.config.camera, same)
+    points, *_ = view(source._reshape_bodies(world, same), ROOT, source.config.camera, same)
     (*_, (_, confidence, skeleton)) = source.detections(points, same)
     joint = {name: points[:, 4, i] for i, name in enumerate(H36M_17.joints)}
     front = torch.linalg.cross(joint["left_hip"] - joint["right_hip"], joint["thorax"] - joint["pelvis"])
@@ -331,7 +331,7 @@ def test_training_and_use_see_the_same_of_the_same_detections(walk, frames):
 
     same = generator(3)
     world, inside = source._draw(60, same)
-    points, _ = view(source._reshape_bodies(world, same), ROOT, config.camera, same)
+    points, *_ = view(source._reshape_bodies(world, same), ROOT, config.camera, same)
     used, shown = [], iter(inside.numpy())
     for xy, confidence, skeleton in source.detections(points, same):
         for place, scores in zip(xy.numpy(), confidence.numpy(), strict=True):
@@ -362,7 +362,7 @@ def test_what_training_calls_the_joints_is_what_use_answers(walk, frames):
     world, inside = torch.from_numpy(clip.xyz[windows.index]), torch.from_numpy(windows.inside)
     same = generator(5)
     batch = source._see(world, inside, generator(5))
-    points, turn = view(world, ROOT, source.config.camera, same)
+    points, turn, _ = view(world, ROOT, source.config.camera, same)
     straight = torch.einsum("bij,btkj->btki", turn, points)[:, 9:18]
     torch.testing.assert_close(batch.targets, straight - straight[:, :, ROOT, None], rtol=0, atol=1e-5)
 

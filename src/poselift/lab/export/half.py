@@ -20,8 +20,8 @@ ROUNDING = 2.0**-11
 """Largest rounding error of a tensor, as a share of its norm: float16 within its range never exceeds it. A larger error
 means that values are too large, or many so small that float16 keeps only some of their digits."""
 HALF_TOLERANCE = 1e-3
-"""Largest difference of joints allowed between the network before and after, metres, on random windows; the mean is near
-4e-5."""
+"""Largest difference of joints allowed between the network before and after, metres, on random windows; its mean is
+near 4e-5."""
 HALF_TOLERANCE_EXTRAS = 1e-2
 """The same for what else a network gives: 10 mm of spread, half a degree of up, 1 % of contact."""
 

@@ -77,12 +77,13 @@ def check_taught(extras: Mapping[str, Tensor], batch: Batch) -> None:
 
     Args:
         extras: What the heads return, by name.
-        batch: A batch of the data.
+        batch: The first batch of the data, which is large enough to show what it knows.
 
     Raises:
         RecipeError: There are such heads; the message names them.
     """
-    if untaught := [name for name in ("up", "contact") if name in extras and getattr(batch, name) is None]:
+    taught = {"up": batch.up is not None, "contact": batch.contact is not None and bool((batch.contact >= 0).any())}
+    if untaught := [name for name, known in taught.items() if name in extras and not known]:
         raise RecipeError(
             f"wanted data that knows {' and '.join(untaught)}, to train a lifter that gives it; this data does not: "
             f"switch it off ({', '.join(f'--model.{name} False' for name in untaught)}), or start from weights that "
