@@ -114,6 +114,7 @@ def test_the_other_forms_compute_the_same(trained, form):
     before = {name: value.clone() for name, value in trained.state_dict().items()}
     turned = form(trained)
     torch.testing.assert_close(turned(x), trained(x), rtol=0, atol=1e-5)
+    torch.testing.assert_close(turned.answer(x), trained.answer(x), rtol=0, atol=1e-5)
     trained.double()
     torch.testing.assert_close(form(trained)(x.double()), trained(x.double()), rtol=0, atol=1e-6)
     trained.float()
@@ -125,8 +126,10 @@ def test_onnx_computes_the_same_at_any_batch(trained, tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "lifter.onnx")
     for batch in (1, 3):
         x = example(trained, batch)
-        (joints,) = session.run(None, {"keypoints": x.numpy()})
-        np.testing.assert_allclose(joints, trained(x).numpy(), rtol=0, atol=1e-5)
+        wanted = trained.answer(x)
+        assert [output.name for output in session.get_outputs()] == list(wanted)
+        for name, found in zip(wanted, session.run(None, {"keypoints": x.numpy()}), strict=True):
+            np.testing.assert_allclose(found, wanted[name].numpy(), rtol=0, atol=1e-5, err_msg=name)
     about = session.get_modelmeta().custom_metadata_map
     assert json.loads(about["out_frames"]) == list(trained.out_frames)
 
