@@ -31,6 +31,7 @@ CASES = [
         SMALL["nanohtnet"] | {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True, "live": True},
     ),
     ("posessm", SMALL["posessm"] | {"in_channels": 3, "step_size": "joint"}),
+    *((name, config | {"in_channels": 3, "skeleton": "BODY_27"}) for name, config in SMALL.items()),
 ]
 BATCH = 4
 
@@ -150,7 +151,7 @@ def test_costs_are_counted(trained):
 
 def test_wrong_shapes_are_errors(trained):
     x = example(trained, 2)
-    wanted = rf"wanted keypoints \(batch, {trained.in_frames}, 17, {trained.in_channels}\)"
+    wanted = rf"wanted keypoints \(batch, {trained.in_frames}, {len(trained.skeleton)}, {trained.in_channels}\)"
     for wrong in (x[..., :1], x[:, :, :-1], x[0], torch.cat((x, x), 3)):
         with pytest.raises(ShapeError, match=wanted):
             trained(wrong)
