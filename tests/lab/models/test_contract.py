@@ -32,6 +32,7 @@ CASES = [
     ),
     ("posessm", SMALL["posessm"] | {"in_channels": 3, "step_size": "joint"}),
     *((name, config | {"spread": True, "up": True, "contact": True}) for name, config in SMALL.items()),
+    *((name, config | {"in_channels": 3, "skeleton": "BODY_27"}) for name, config in SMALL.items()),
 ]
 BATCH = 4
 
@@ -154,7 +155,7 @@ def test_costs_are_counted(trained):
 
 def test_wrong_shapes_are_errors(trained):
     x = example(trained, 2)
-    wanted = rf"wanted keypoints \(batch, {trained.in_frames}, 17, {trained.in_channels}\)"
+    wanted = rf"wanted keypoints \(batch, {trained.in_frames}, {len(trained.skeleton)}, {trained.in_channels}\)"
     for wrong in (x[..., :1], x[:, :, :-1], x[0], torch.cat((x, x), 3)):
         with pytest.raises(ShapeError, match=wanted):
             trained(wrong)
