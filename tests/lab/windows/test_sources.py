@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from poselift.datasets.clip import MocapClip
 from poselift.errors import DatasetError, MissingData, RecipeError
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
-from poselift.lab.windows.sources import described, load_sources
+from poselift.lab.windows.sources import described, licenses, load_sources
 from poselift.skeleton import H36M_17
 
 JOINTS = (
@@ -48,6 +48,7 @@ def test_sources_are_read_by_name_from_beside_the_archive(archive):
     assert names(load_sources({"mesh2motion": 1}, archive, "train")) == [("m2m_roll", "mesh2motion")]
     assert described(shares, archive) == "mine.npz (main: 67 %), mocap27_extra.npz (rocketbox: 33 %)"
     assert described({}, archive) == "mine.npz"
+    assert licenses(shares) == "; also Microsoft Rocketbox, MIT" and licenses({"main": 1}) == ""
 
 
 def test_a_source_that_is_not_there_is_named(archive):
