@@ -65,6 +65,7 @@ OUTSIDE_AT_THE_TOP = {
 }
 OUTSIDE_IN_FUNCTIONS = {
     "geometry.rotation": {"scipy"},
+    "sequence": {"scipy"},
     "prepare.convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is
     "prepare.feed": {"torch"},
     "prepare.normalize": {"torch"},

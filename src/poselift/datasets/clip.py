@@ -89,10 +89,6 @@ class Reading:
     """Sentences, each on something doubtful or estimated, with the argument and flag that decides it."""
 
 
-CONTACTS = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
-"""The points whose contact with the ground is recorded, in the order of arrays (T, 4)."""
-
-
 @dataclass(frozen=True, eq=False)
 class MocapClip:
     """One continuous recording of one body."""
@@ -113,8 +109,8 @@ class MocapClip:
     trusted: np.ndarray | None = None
     """(J,) bool: the joint is good enough for a truth; None where every joint that there is may be trusted."""
     contact: np.ndarray | None = None
-    """(T, 4) int8, in the order of `CONTACTS`: 1 the point stands still on the ground, 0 it does not, -1 not known;
-    None when nothing is known."""
+    """(T, 4) int8, in the order of `poselift.sequence.CONTACTS`: 1 the point stands still on the ground, 0 it does not,
+    -1 not known; None when nothing is known."""
     source: str = ""
     """Name of the collection that the recording is from; empty where there is only one."""
 

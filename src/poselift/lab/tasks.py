@@ -12,6 +12,7 @@ from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.mocap import load_mocap
 from poselift.errors import CheckpointError
 from poselift.files import found_at
+from poselift.lab.export.calibrate import calibrate_spread
 from poselift.lab.export.card import OTHER_LICENSE, license_of
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.observe.detector import SimulatedDetector
@@ -83,8 +84,9 @@ class MocapTask:
         return evaluate_mocap(lifter, self.dev, protocol, observe=observe)
 
     def finish(self, run: Run) -> dict[str, Score]:
-        """Return all scores on the split dev that a card has, for the averaged weights."""
+        """Return all scores on the split dev that a card has, for the averaged weights, whose spread is calibrated."""
         detector = SimulatedDetector(self.config.noise)
+        calibrate_spread(run.average, run.lifter, self.dev, (None, detector))
         return {
             name: mocap_score(run.lifter, self.dev, self.archive, "dev", protocol, detector if noisy else None)
             for name, (protocol, noisy) in MEASURES.items()

@@ -163,8 +163,8 @@ SHARES = {"main": 0.72, "rocketbox": 0.2, "mesh2motion": 0.03, "idle": 0.05}
 
 
 def _body(recipe: TrainRecipe) -> TrainRecipe:
-    """Return a recipe of 17 joints for 27, trained on all sources of motion."""
-    model = recipe.model | {"skeleton": BODY_27.name}
+    """Return a recipe of 17 joints for 27, trained on all sources of motion, for a lifter that gives all it can."""
+    model = recipe.model | {"skeleton": BODY_27.name, "spread": True, "up": True, "contact": True}
     data = DataConfig(exact=0.35, own_joints=0.1, sources=dict(SHARES))
     return replace(recipe, model=model, data=data, precision="auto")  # bfloat16 is slow on CPUs that only emulate it
 

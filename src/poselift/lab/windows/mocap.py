@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from poselift.datasets.clip import CONTACTS, MocapClip
+from poselift.datasets.clip import MocapClip
 from poselift.errors import DatasetError
 from poselift.lab.observe.bodies import commonness, named
 from poselift.lab.observe.cameras import project, view
@@ -25,6 +25,7 @@ from poselift.lab.windows.fraction import part_of
 from poselift.prepare.convert import convert_arrays
 from poselift.prepare.feed import Feed
 from poselift.prepare.normalize import PERSON_SCALE, calibrate
+from poselift.sequence import CONTACTS
 from poselift.skeleton import BODY_27, H36M_17, Skeleton
 
 __all__ = ["DataConfig", "MocapWindows"]
