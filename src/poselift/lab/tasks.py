@@ -23,7 +23,7 @@ from poselift.lab.train import Run, Task, TorchLifter
 from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
 from poselift.lab.windows.own import OwnConfig, OwnWindows, at_rate, load_split
-from poselift.lab.windows.sources import described, load_sources
+from poselift.lab.windows.sources import described, licenses, load_sources
 from poselift.lifters.card import BENCHMARK, Score
 from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.claims import MEASURES, mocap_score
@@ -61,7 +61,7 @@ class MocapTask:
         self.clips, self.dev = load_sources(config.sources, archive, "train"), load_mocap(archive, split="dev")
         self.archive = archive.name
         self.data = f"{described(config.sources, archive)}, split train; scores on split dev"
-        self.license = license_of(archive)
+        self.license = license_of(archive) + licenses(config.sources)
 
     def source(self, model: Lifter, device: torch.device) -> MocapWindows:
         """Return windows of the split train, which are observed anew each time."""

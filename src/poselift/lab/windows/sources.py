@@ -66,3 +66,9 @@ def described(shares: Mapping[str, float], archive: Path) -> str:
         return archive.name
     words = [f"{SOURCES[name].archive or archive.name} ({name}: {100 * share / total:.0f} %)" for name, share in used]
     return ", ".join(words)
+
+
+def licenses(shares: Mapping[str, float]) -> str:
+    """Return in words the licences of the sources besides the archive that is named; empty when there are none."""
+    used = [SOURCES[name].license for name, share in shares.items() if share and SOURCES[name].archive]
+    return f"; also {', '.join(used)}" if used else ""
