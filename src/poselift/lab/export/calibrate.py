@@ -39,15 +39,17 @@ def calibrate_spread(
     Returns:
         By group of joints the power a and the factor c, for spreads in metres.
     """
-    if model.extras is None or "spread" not in model.extras.sizes:
+    heads = getattr(model, "extras", None)
+    if heads is None or "spread" not in heads.sizes:
         return {}
     found = [certainty_on(lifter, clips, PROTOCOL, observe) for observe in observers]
-    fitted = {group: fit(*_of_group(found, group)) for group in GROUPS if len(_of_group(found, group)[0])}
+    by_group = {group: _of_group(found, group) for group in GROUPS}
+    fitted = {group: fit(*part) for group, part in by_group.items() if len(part[0])}
     plain = (1.0, 1.0)
     pairs = [fitted.get(group_of(joint), plain) for joint in model.skeleton.joints]
     powers, factors = (torch.tensor(part, dtype=torch.float32) for part in zip(*pairs, strict=True))
-    device = model.extras.out.weight.device
-    model.extras.scale_spread(powers.to(device), factors.to(device))
+    device = heads.out.weight.device
+    heads.scale_spread(powers.to(device), factors.to(device))
     return fitted
 
 
