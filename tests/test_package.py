@@ -65,6 +65,7 @@ OUTSIDE_AT_THE_TOP = {
 }
 OUTSIDE_IN_FUNCTIONS = {
     "geometry.rotation": {"scipy"},
+    "sequence": {"scipy"},
     "prepare.convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is
     "prepare.feed": {"torch"},
     "prepare.normalize": {"torch"},
@@ -265,6 +266,7 @@ def test_exported_names():
     assert poselift.__all__ == [
         "BODY_25",
         "BODY_25B",
+        "BODY_27",
         "COCO_17",
         "H36M_17",
         "HALPE_26",
@@ -276,6 +278,7 @@ def test_exported_names():
         "Poses3D",
         "PoseliftError",
         "Skeleton",
+        "convert_poses",
         "get_skeleton",
         "lift",
         "load_lifter",

@@ -2,6 +2,8 @@
 
 convert -> repair swapped sides -> resample -> feed (calibrated, filled, normalised windows) -> lifter (and its mirror
 image) -> turn into the frame asked for -> blend and stitch -> resample back -> add what was observed
+
+Whatever else a lifter gives, spread, up and contact, goes the same way as its joints (`poselift.lifters.answer`).
 """
 
 import logging
@@ -12,9 +14,10 @@ from typing import Literal
 import numpy as np
 
 from poselift.checks import check as check_person
-from poselift.errors import DetectionError, FormatError, ShapeError
+from poselift.errors import DetectionError, FormatError
 from poselift.geometry.camera import Camera
 from poselift.geometry.rotation import shortest_arc
+from poselift.lifters.answer import Answer, ask, join
 from poselift.lifters.contract import Lifter, check_lifter, frame_of
 from poselift.lifters.load import AUTO, load_lifter
 from poselift.prepare.convert import convert
@@ -23,7 +26,7 @@ from poselift.prepare.flip import flip
 from poselift.prepare.normalize import calibrate
 from poselift.prepare.resample import resample_keypoints, resample_poses
 from poselift.prepare.swaps import repair_swaps
-from poselift.prepare.window import blend_seams, cut
+from poselift.prepare.window import cut
 from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints
 
 _LOG = logging.getLogger(__name__)
@@ -70,7 +73,8 @@ def lift(
         progress: Called with (frames done, frames in all) now and then.
 
     Returns:
-        One pose for each frame of the keypoints: metres, relative to the pelvis, with what was observed of each joint.
+        One pose for each frame of the keypoints: metres, relative to the pelvis, with what was observed of each joint,
+        and what else the lifter gives: `spread`, `up`, `contact`.
 
     Raises:
         KindError: `keypoints` is an array, several people, or something else.
@@ -78,7 +82,7 @@ def lift(
             the lifter's, and there is no camera.
         SkeletonError: The keypoints lack joints that cannot be made up.
         DetectionError: No joint was seen in any frame.
-        ShapeError: The lifter's result has another shape than it announces, or is not finite.
+        ShapeError: The lifter's result has another shape than it announces, is not finite, or out of range.
     """
     expect_keypoints(keypoints)
     lifter = lifter or load_lifter(AUTO, fps=keypoints.fps, length=len(keypoints))
@@ -90,8 +94,11 @@ def lift(
     if check:
         _log_findings(keypoints)
     source = repair_swaps(source) if repair else source
-    joints = _lift_windows(lifter, resample_keypoints(source, lifter.fps), flip_average, turn, progress)
-    poses = Poses3D(joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera)
+    found = _lift_windows(lifter, resample_keypoints(source, lifter.fps), flip_average, turn, progress)
+    poses = Poses3D(
+        found.joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera, spread=found.spread,
+        up=found.up, contact=found.contact,
+    )  # fmt: skip
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
     observed = calibrate(source.filled()[1])
     return replace(poses, observed=observed, gap=far_from_sightings(observed, poses.fps) if gaps == "mark" else None)
@@ -107,36 +114,32 @@ def _log_findings(keypoints: Keypoints2D) -> None:
 
 def _lift_windows(
     lifter: Lifter, keypoints: Keypoints2D, flip_average: bool, turn: Turn | None, progress: Progress | None
-) -> np.ndarray:
-    """Return the root-relative joints (T, J, 3) of keypoints at the lifter's rate: cut, lift, turn, blend, stitch."""
+) -> Answer:
+    """Return the answer (T, ...) to keypoints at the lifter's rate: cut, lift, turn, blend, stitch."""
     windows, feed = cut(len(keypoints), lifter.in_frames, lifter.out_frames), Feed.of(lifter)
     clip, chunks = feed.clip(keypoints), []
     for start in range(0, len(windows.index), BATCH):
         chosen = slice(start, start + BATCH)
         shown = clip[windows.index[chosen]], windows.inside[chosen]
-        joints = run_lifter(lifter, feed.windows(*shown), flip_average)
+        answer = run_lifter(lifter, feed.windows(*shown), flip_average)
         if turn:
-            joints = joints @ turn(feed.places(*shown, keypoints.image_size))
-        chunks.append(joints - joints[:, :, lifter.skeleton.root, None])
+            answer = answer.turned(turn(feed.places(*shown, keypoints.image_size)))
+        chunks.append(answer.from_root(lifter.skeleton.root))
         if progress:
             progress(min((start + BATCH) * len(lifter.out_frames), len(keypoints)), len(keypoints))
-    return windows.stitch(blend_seams(np.concatenate(chunks), len(keypoints)))
+    return join(chunks).stitched(windows)
 
 
-def run_lifter(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
-    """Return the network's joints (B, S, J, 3), averaged with those of the mirror image if `flip_average` is set.
+def run_lifter(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> Answer:
+    """Return a network's answer to windows (B, T, J, C), averaged with the mirror image's if `flip_average` is set.
 
     Raises:
-        ShapeError: The result has another shape than the lifter announces, or is not finite.
+        ShapeError: A part of it has another shape than the lifter announces, is not finite, or out of range.
     """
-    joints = lifter(inputs)
-    wanted = (len(inputs), len(lifter.out_frames), len(lifter.skeleton), 3)
-    if joints.shape != wanted or not np.isfinite(joints).all():
-        odd = " with NaN or infinite values" if joints.shape == wanted else ""
-        raise ShapeError(f"wanted finite joints {wanted} from {type(lifter).__name__}, got {joints.shape}{odd}")
+    answer = ask(lifter, inputs)
     if flip_average:
-        joints = (joints + flip(lifter(flip(inputs, lifter.skeleton)), lifter.skeleton)) / 2
-    return joints
+        answer = answer.averaged(ask(lifter, flip(inputs, lifter.skeleton)).mirrored(lifter.skeleton))
+    return answer
 
 
 def turn_to(directions: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from poselift.formats import files_of, read_poses, write_keypoints
 from poselift.lifters.load import shipped_lifters
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D
-from poselift.skeleton import H36M_17
+from poselift.skeleton import BODY_27, H36M_17, HALPE_26
 
 DEMO = Path(str(resources.files("poselift") / "data" / "demo.npz"))
 
@@ -129,6 +129,19 @@ def test_existing_results_are_kept_byte_for_byte(clip, tmp_path, capsys, monkeyp
     assert run("lift", clip, "-o", out, "--force") == 0
     assert json.loads((out / "clip.json").read_text())
     assert len(names(out)) == len(written("clip"))
+
+
+def test_results_are_written_in_the_joints_asked_for(clip, tmp_path, monkeypatch, fake_lifter, capsys):
+    monkeypatch.setattr(lifting, "load_lifter", lambda name="": fake_lifter(skeleton=BODY_27))
+    assert run("lift", clip, "--out", tmp_path / "out", "--lifter", "x.y", "--skeleton-out", "halpe-26") == 0
+    assert read_poses(tmp_path / "out" / "clip.npz").skeleton == HALPE_26
+    assert '"left_heel"' in (tmp_path / "out" / "clip.html").read_text()
+    capsys.readouterr()
+    assert run("lift", clip, "--out", tmp_path / "no", "--lifter", "x.y", "--skeleton-out", "MEDIAPIPE_33") == 1
+    assert_error(capsys, "BODY_27 cannot be written as MEDIAPIPE_33", "nothing gives left_eye_inner")
+    assert run("lift", "missing.npz", "--out", tmp_path / "no", "--skeleton-out", "HALPE_27") == 1
+    assert_error(capsys, "unknown skeleton 'HALPE_27'; did you mean 'HALPE_26'")
+    assert names(tmp_path / "no") == []
 
 
 def test_inputs_whose_results_exist_are_left_out_and_the_others_lifted(clip, tmp_path, capsys):

@@ -214,6 +214,24 @@ def test_motion_capture_is_scored_three_ways(walk):
     scores = task.finish(type("Run", (), {"lifter": lifter}))
     assert set(scores) == set(MEASURES)
     assert all(part.frames == (12 if "quick" in name else 48) for name, part in scores.items())
+    assert not any("coverage" in metric for part in scores.values() for metric in part.mean)
+
+
+def test_spreads_are_calibrated_before_they_are_scored(walk):
+    class Bare(MocapTask):
+        def __init__(self, clips, dev):
+            self.config, self.clips, self.dev, self.archive = DataConfig(), clips, dev, "a.npz"
+
+    torch.manual_seed(0)
+    model = {"width": 24, "mlp_width": 8, "gcn_width": 8, "in_channels": 3, "spread": True, "up": True}
+    lifter = TorchLifter(build("htnet", **model))
+    before = {name: value.clone() for name, value in lifter.model.state_dict().items()}
+    scores = Bare([walk(30)], [walk(30, name="dev")]).finish(type("Run", (), {"lifter": lifter}))
+    changed = [name for name, value in lifter.model.state_dict().items() if not torch.equal(value, before[name])]
+    assert changed == ["extras.out.bias"]  # fresh heads have no weights to scale
+    both = [scores[name].mean["coverage_50"] for name in ("exact 2D", "detector errors")]
+    assert abs(np.mean(both) - 50) < 8
+    assert "up_median" in scores["exact 2D"].mean and "contact_f1" not in scores["exact 2D"].mean
 
 
 def test_the_archives_are_not_changed(h36m, run):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from poselift.errors import OutputExistsError, ShapeError
 from poselift.sequence import Keypoints2D, Poses3D
-from poselift.skeleton import COCO_17, H36M_17, HALPE_26, SKELETONS, Skeleton
+from poselift.skeleton import BODY_27, COCO_17, H36M_17, HALPE_26, SKELETONS, Skeleton
 from poselift.viewer import write_viewer
 
 
@@ -86,6 +86,21 @@ def test_the_page_knows_what_was_observed_and_where_the_gaps_are(tmp_path):
     (tmp_path / "page.html").unlink()
     data = written(tmp_path, make_poses()).data
     assert (data["observed"], data["gaps"], data["unseen"]) == (None, [], [])
+
+
+def test_the_page_knows_how_far_off_joints_may_be_which_way_is_up_and_what_stands_still(tmp_path):
+    spread, contact = np.linspace(0, 0.3, 17).repeat(12).reshape(17, 12).T, np.linspace(0, 1, 48).reshape(12, 4)
+    poses = replace(make_poses(), spread=spread, up=np.tile([0.6, -0.8, 0], (12, 1)), contact=contact)
+    data = written(tmp_path, poses).data
+    np.testing.assert_allclose(unpacked(data["radius"]), poses.radius(0.5), atol=6e-4)
+    np.testing.assert_allclose(unpacked(data["up"]), np.tile([0.6, -0.8, 0], (12, 1)), atol=6e-4)
+    np.testing.assert_allclose(unpacked(data["contact"]), contact, atol=0.006)
+    ankles = [H36M_17.index(f"{side}_ankle") for side in ("left", "left", "right", "right")]
+    assert data["contacts"] == ankles  # it has no heels and toes
+    feet = Poses3D(np.zeros((2, 27, 3)), BODY_27, 25.0)
+    heels = BODY_27.indices(("left_heel", "left_big_toe", "right_heel", "right_big_toe"))
+    plain = written(tmp_path, feet, overwrite=True).data
+    assert plain["contacts"] == list(heels) and (plain["radius"], plain["up"], plain["contact"]) == (None, None, None)
 
 
 def test_far_joints_take_a_coarser_unit(tmp_path):

@@ -20,8 +20,10 @@ from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
 from poselift.lifting import LONGEST_GUESS_S
 from poselift.lifting import lift as lift_keypoints
+from poselift.prepare.convert import convert_poses
 from poselift.read import is_video, read_keypoints
 from poselift.sequence import CAMERA, TURNED_CAMERA, WORLD, Keypoints2D, Poses3D
+from poselift.skeleton import get_skeleton
 from poselift.viewer import write_viewer
 
 FORMATS = ("npz", "csv", "json", "bvh", "html")
@@ -61,6 +63,9 @@ class LiftOptions:
     The axes of the weights when not given (turned_camera for the shipped ones); other axes need --focal."""
     focal: float | None = None
     """Focal length of the camera in pixels; not known when not given."""
+    skeleton_out: str | None = None
+    """Joints of the results, such as HALPE_26, BODY_25 or COCO_17; those of the weights when not given.
+    Joints that the weights do not give are not made up: asking for them is an error."""
     gaps: Literal["mark", "fill", "cut"] = "mark"
     """What to do with gaps, the frames more than a quarter of a second away from any that shows the person:
     mark them in every format, fill them in without a mark, or cut them out (files for each stretch in between)."""
@@ -105,6 +110,8 @@ def lift(
             f"several inputs are called {', '.join(sorted(repeated))} and would write the same files; "
             "lift them one by one into different folders"
         )
+    if lifting.skeleton_out is not None:  # before anything is read
+        get_skeleton(lifting.skeleton_out)
     open_lifter = cache(load_lifter)
     if lifting.lifter != AUTO:  # before anything is read
         open_lifter(lifting.lifter)
@@ -144,6 +151,8 @@ def _lift_input(
                 keypoints, lifter, flip_average=lifting.flip, frame=lifting.frame, camera=camera,
                 gaps="fill" if lifting.gaps == "fill" else "mark", check=False, progress=tick,
             )  # fmt: skip
+        if lifting.skeleton_out is not None:
+            poses = convert_poses(poses, lifting.skeleton_out)
         _describe(title, keypoints, poses, cut=cut)
         _write(path, name, keypoints, poses, results, cut=cut)
 

@@ -143,7 +143,8 @@ def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
 def write_poses_npz(poses: Poses3D, path: Path) -> None:
     """Write `xyz` (T, J, 3) with `joints`, `parents`, `skeleton`, `fps`, `unit`, `frame`, `start_s`.
 
-    Where they are known, it also holds `observed` and `spread` (T, J), `gap` (T,), `path` (T, 3), `camera` as JSON.
+    Where they are known, it also holds `observed` and `spread` (T, J), `gap` (T,), `path` and `up` (T, 3), `contact`
+    (T, 4), `camera` as JSON.
     """
     fields = {"xyz": poses.xyz, "fps": np.array(poses.fps), "start_s": np.array(poses.start_s)}
     fields |= _skeleton_fields(poses) | {"unit": np.array(poses.unit), "frame": np.array(poses.frame)}

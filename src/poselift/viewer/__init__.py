@@ -22,7 +22,7 @@ import numpy as np
 
 from poselift.errors import ShapeError
 from poselift.files import check_free, written_whole
-from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses
+from poselift.sequence import CONTACTS, Keypoints2D, Poses3D, expect_keypoints, expect_poses
 from poselift.skeleton import Skeleton
 
 __all__ = ["write_viewer"]
@@ -49,7 +49,8 @@ def write_viewer(
 
     Args:
         poses: The 3D joints. The page opens on the camera's own view of them. Joints that were not seen are faded, and
-            gaps are marked on the time line.
+            gaps are marked on the time line. Where they are known, each joint has a disc within which it lies with a
+            probability of 50 %, feet that stand still have marks on the floor, and a line shows which way is up.
         path: The HTML file to write.
         keypoints: The 2D keypoints, drawn over the video or, without one, as a stick figure in the picture. Any
             skeleton; frame i belongs to frame i of `poses`.
@@ -81,6 +82,10 @@ def write_viewer(
         "frames": len(poses),
         "poses": _figure(poses.skeleton) | {"xyz": _packed(poses.y_up() * (1, -1, -1), _FINEST_M)},
         "observed": None if poses.observed is None else _packed(poses.observed, _FINEST_CONFIDENCE),
+        "radius": None if (radius := poses.radius(0.5)) is None else _packed(radius, _FINEST_M),
+        "up": None if poses.up is None else _packed(poses.y_up(poses.up) * (1, -1, -1), _FINEST_M),
+        "contact": None if poses.contact is None else _packed(poses.contact, _FINEST_CONFIDENCE),
+        "contacts": _contact_joints(poses.skeleton),
         "gaps": poses.gaps,
         "unseen": poses.unseen,
         "keypoints": None if keypoints is None else _picture_figure(keypoints),
@@ -113,6 +118,12 @@ def _figure(skeleton: Skeleton) -> dict[str, Any]:
             left, right = skeleton.indices(ends)
             bones.append((left, right))
     return {"joints": skeleton.joints, "bones": bones}
+
+
+def _contact_joints(skeleton: Skeleton) -> list[int]:
+    """Return for each of `CONTACTS` the joint at which it is drawn: itself, else the ankle; -1 where it has neither."""
+    places = [(name, f"{name.partition('_')[0]}_ankle") for name in CONTACTS]
+    return [next((skeleton.index(joint) for joint in names if joint in skeleton), -1) for names in places]
 
 
 def _picture_figure(keypoints: Keypoints2D) -> dict[str, Any]:

@@ -25,13 +25,14 @@ from torch import Tensor, nn
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
 from poselift.lab.models import htnet_mixers as mixers
+from poselift.lab.models.extras import OutputsConfig, extra_heads
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NanoHTNetConfig:
+class NanoHTNetConfig(OutputsConfig):
     """Shape and regularization of a NanoHTNet. The defaults are the authors' release."""
 
     in_frames: int = 243
@@ -184,6 +185,7 @@ class NanoHTNet(Lifter):
         # The root's slot holds its path (`poselift.prepare.normalize`), which is not the position of a joint.
         not_root = (torch.arange(joints) != config.skeleton.root).float()[:, None]
         self.register_buffer("not_root", not_root if config.skip else None, persistent=False)
+        self.extras = extra_heads(config, self.head.in_features)
 
     def resized(self, tensors: Mapping[str, Tensor], config: NanoHTNetConfig) -> dict[str, Tensor]:
         """Fit weights of a lifter with another window length, or other returned frames, to this lifter.
