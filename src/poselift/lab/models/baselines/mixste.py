@@ -2,7 +2,7 @@
 
 Paper: Zhang, Tu, Yang, Chen, Yuan, "MixSTE: Seq2seq Mixed Spatio-Temporal Encoder for 3D Human Pose Estimation in
 Video", CVPR 2022, arXiv 2203.00859 (Sec. 3, Fig. 2). Written from the paper. Licence: MIT.
-Differs: meters; the width is a choice. The paper's is 512 with 8 rounds and 33.6 M weights, far beyond a laptop's budget.
+Differs: meters; the width is a choice. The paper's is 512 with 8 rounds and 33.6 M weights, too much for a laptop.
 
 Glossary (paper, here): STB, TTB = `spatial`, `temporal` blocks; d_l = `num_blocks` rounds of one of each; d_m =
 `width`; H = `heads`; E_SPos, E_TPos = `joint_position`, `frame_position`.
@@ -128,5 +128,5 @@ class MixSTE(Lifter):
 
 
 def _swapped(tokens: Tensor, groups: int) -> Tensor:
-    """Turn tokens (B * G, N, D) of G = `groups` groups of N into (B * N, G, D): joints of frames to frames of joints."""
+    """Turn tokens (B * G, N, D), G = `groups`, into (B * N, G, D): joints of frames to frames of joints."""
     return tokens.unflatten(0, (-1, groups)).transpose(1, 2).flatten(0, 1)
