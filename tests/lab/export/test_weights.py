@@ -145,7 +145,7 @@ def test_other_options_still_refuse_and_other_lifters_need_the_same_window(tmp_p
     path = tmp_path / "old.safetensors"
     save_weights(build("nanohtnet", **NANO, in_frames=9), path, lifter="nanohtnet", config=NANO | {"in_frames": 9},
         overwrite=False)  # fmt: skip
-    with pytest.raises(CheckpointError, match="keep_frames=3; wanted 5, .*; only in_frames and live may differ"):
+    with pytest.raises(CheckpointError, match="keep_frames=3; wanted 5, .*; only in_frames, live, skeleton may differ"):
         load_initial(build("nanohtnet", **NANO | {"in_frames": 27, "keep_frames": 5}), path)
     window = {"width": 8, "heads": 4, "kernels": (3, 5)}
     convformer = tmp_path / "convformer.safetensors"

@@ -23,6 +23,8 @@ SMALL = {
     "htnet": MIXER | {"width": 48},
     "convformer": {"in_frames": 9, "width": 8, "heads": 4, "kernels": (3, 5)},
     "posessm": {"width": 24, "num_blocks": 2},
+    "videopose3d": {"in_frames": 11, "num_levels": 2, "width": 40},
+    "mixste": {"in_frames": 7, "width": 24, "num_blocks": 2, "heads": 4},
 }
 CASES = [
     *((name, config) for name, config in SMALL.items()),
@@ -31,6 +33,7 @@ CASES = [
         SMALL["nanohtnet"] | {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True, "live": True},
     ),
     ("posessm", SMALL["posessm"] | {"in_channels": 3, "step_size": "joint"}),
+    ("videopose3d", SMALL["videopose3d"] | {"in_frames": 6, "in_channels": 3, "same_frames": True}),
     *((name, config | {"spread": True, "up": True, "contact": True}) for name, config in SMALL.items()),
     *((name, config | {"in_channels": 3, "skeleton": "BODY_27"}) for name, config in SMALL.items()),
 ]
@@ -179,8 +182,10 @@ def test_a_skeleton_lacking_joints_is_an_error_or_works(case):
 
 
 def test_options_out_of_range_are_errors(case):
-    assert {"width", "in_channels", "fps", "skeleton"} <= set(options(case[0]))
-    for wrong in ({"width": 47}, {"in_channels": 4}, {"fps": 0}, {"heads": 0}):
+    known = options(case[0])
+    assert {"width", "in_channels", "fps", "skeleton"} <= set(known)
+    wrongs = ({"width": 47} if "heads" in known else {"width": 0}, {"in_channels": 4}, {"fps": 0}, {"heads": 0})
+    for wrong in (wrong for wrong in wrongs if set(wrong) <= set(known)):
         with pytest.raises(RecipeError, match=f"^{next(iter(wrong))}: wanted"):
             build(case[0], **case[1] | wrong)
     with pytest.raises(RecipeError, match="has no option 'widht'; did you mean 'width'"):

@@ -180,7 +180,7 @@ def _checked_config(model: Lifter, path: Path, metadata: Mapping[str, str]) -> A
     for field in fields(saved):
         want, got = getattr(config, field.name), getattr(saved, field.name)
         if want != got and "drop" not in field.name and field.name not in (*resizable, *_OUTPUTS):
-            can = f"; only {' and '.join(resizable)} may differ" if resizable else ""
+            can = f"; only {', '.join(resizable)} may differ" if resizable else ""
             message = f"{path} was made with {field.name}={got!r}; wanted {want!r}, as this lifter has it{can}"
             raise CheckpointError(message)
     return saved
