@@ -25,6 +25,7 @@ LAYERS = (
     "skeleton files track records",
     "geometry",
     "sequence",
+    "people",
     "prepare detect",
     "lifters viewer",
     "formats",
@@ -56,6 +57,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli.console": {"rich", "tyro"},
     "cli.lifting": {"tyro"},
     "cli.measuring": {"tyro"},
+    "cli.results": {"tyro"},
     "datasets.mocap_joints": {"scipy"},
     "doctor": {"rich"},
     "doctor.report": {"rich"},
@@ -71,7 +73,7 @@ OUTSIDE_IN_FUNCTIONS = {
     "lifters.onnx": {"onnxruntime"},
     "datasets.own": {"pyarrow"},
     "track": {"scipy"},
-    "detect.video": {"av"},
+    "detect.container": {"av"},
     "detect.mediapipe": {"mediapipe"},
 }
 

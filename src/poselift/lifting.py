@@ -94,7 +94,9 @@ def lift(
     poses = Poses3D(joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera)
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
     observed = calibrate(source.filled()[1])
-    return replace(poses, observed=observed, gap=far_from_sightings(observed, poses.fps) if gaps == "mark" else None)
+    gap = far_from_sightings(observed, poses.fps) if gaps == "mark" else None
+    who = {"start_s": keypoints.start_s, "person": keypoints.person, "may_continue": keypoints.may_continue}
+    return replace(poses, observed=observed, gap=gap, **who)
 
 
 def _log_findings(keypoints: Keypoints2D) -> None:

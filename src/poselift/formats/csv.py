@@ -53,7 +53,7 @@ def read_poses_csv(path: Path) -> Poses3D:
         SkeletonError: No skeleton has exactly these joints.
     """
     table = replace(read_table(path), frame_step=1.0)  # every frame must be there
-    table.check_columns((*_COLUMNS, "gap", "axes"), (*JOINT_AXES, *_JOINT_EXTRAS))
+    table.check_columns((*_COLUMNS, "gap", "axes", "person"), (*JOINT_AXES, *_JOINT_EXTRAS))
     skeleton = table.skeleton(JOINT_AXES)
     places, length = table.frames()
     if length != len(places):
@@ -73,6 +73,8 @@ def read_poses_csv(path: Path) -> Poses3D:
         if len(frames := set(table.columns["axes"])) != 1:
             raise FormatError(f"{path}, column axes: wanted one frame of coordinates, got {', '.join(sorted(frames))}")
         (known["frame"],) = frames
+    if "person" in table.columns:
+        known["person"] = int(table.constant("person"))
     if "time_s" in table.columns:
         known["start_s"] = float(table.numbers("time_s")[0, 0])
     try:
@@ -93,7 +95,7 @@ def write_poses_csv(poses: Poses3D, path: Path) -> None:
     """Write metres, to 0.1 mm, in the axes that the column `axes` names, and how far each joint was observed.
 
     The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1) and ``<joint>_spread_m`` are written where the values are
-    known; path and camera are in .npz and .json only.
+    known, and `person` where there are several; path and camera are in .npz and .json only.
     """
     values, axes = [poses.xyz.astype(np.float64).round(4)], list(JOINT_AXES)
     for end, name in _JOINT_EXTRAS.items():
@@ -101,7 +103,10 @@ def write_poses_csv(poses: Poses3D, path: Path) -> None:
             values.append(array.astype(np.float64).round(4)[..., None])
             axes.append(end)
     gap = {} if poses.gap is None else {"gap": poses.gap.astype(int).tolist()}
-    _write(np.concatenate(values, -1), axes, poses, path, before=gap, after={"axes": [poses.frame] * len(poses)})
+    after = {"axes": [poses.frame] * len(poses)}
+    if poses.person is not None:
+        after["person"] = [str(poses.person)] * len(poses)
+    _write(np.concatenate(values, -1), axes, poses, path, before=gap, after=after)
 
 
 def _write(
