@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from poselift.detect.mediapipe import open_detector
+from poselift.detect.people import open_detector
 from poselift.detect.video import VideoInfo, probe, read_frames
 from poselift.errors import DetectionError
 from poselift.sequence import Keypoints2D
@@ -47,14 +47,13 @@ def detect_video(
 ) -> tuple[Keypoints2D, ...]:
     """Find the person in a video.
 
-    MediaPipe finds one person at a time. When it loses them it may go on with somebody else: such jumps (a move that a
-    body of this size cannot make in that time) split the detections into tracks, and only the longest is returned; the
-    log names the frames left out. Joints outside the picture keep the place the detector guesses, with its confidence.
+    The people found are split into tracks, and only the longest is returned; the log says how many frames the others
+    have. Joints outside the picture keep the place that the detector guesses, with its confidence.
 
     Args:
         path: The video file. Its rotation is honoured; 4K pictures are shrunk for the detector only.
-        model: A MediaPipe `pose_landmarker_*.task` file; None takes the model inside the mediapipe package.
-        detector: Another detector, instead of MediaPipe. The caller closes it.
+        model: An `.onnx` file of BlazePose from `scripts/build_detector.py`; None takes the one in the package.
+        detector: Another detector, instead of the package's.
         progress: Called after each frame with the number of frames done, and the number that the file claims or None.
 
     Returns:
@@ -64,12 +63,11 @@ def detect_video(
 
     Raises:
         DetectionError: The video cannot be read, shows no person, or the model does not load.
-        MissingExtraError: PyAV or mediapipe is not installed.
+        MissingExtraError: PyAV is not installed.
     """
     info = probe(path)
     if detector is None:
-        with open_detector(model) as mediapipe:
-            return detect_video(path, detector=mediapipe, progress=progress)
+        detector = open_detector(model)
     times_s, detections = _detect(path, info, detector, progress)
     tracks = sorted(track_clip(detections, times_s, patience_s=math.inf), key=lambda track: -len(track.frames))
     if not tracks:
