@@ -17,7 +17,7 @@ from poselift.doctor import diagnose
 from poselift.formats import write_keypoints
 
 SOURCE = Path(poselift.__file__).parent
-HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow")
+HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow")
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
@@ -74,7 +74,7 @@ OUTSIDE_IN_FUNCTIONS = {
     "datasets.own": {"pyarrow"},
     "track": {"scipy"},
     "detect.container": {"av"},
-    "detect.mediapipe": {"mediapipe"},
+    "detect.network": {"onnxruntime"},
 }
 
 

@@ -59,7 +59,7 @@ class VideoOptions:
     """Layout of raw pictures on standard input, such as rgb24 or yuv420p; needs --image-size and --fps.
     Encoded video and y4m need none of these."""
     detector_model: Path | None = None
-    """Model file of the 2D detector; the model inside the mediapipe package when not given."""
+    """BlazePose file of the 2D detector; the one in the package when not given."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,6 @@
 """From a video to 2D keypoints: decode it, detect people, follow each of them, and interpolate to even times."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +9,7 @@ import numpy as np
 from poselift.detect.ahead import ahead
 from poselift.detect.container import RawVideo, Source, name_of
 from poselift.detect.detections import Detections
-from poselift.detect.mediapipe import open_detector
+from poselift.detect.people import open_detector
 from poselift.detect.video import WHOLE, Span, Video, open_video
 from poselift.errors import DetectionError
 from poselift.people import PASSING_S
@@ -64,8 +63,8 @@ def detect_video(
     Args:
         source: The video file, or a stream that is read once. Its rotation is honoured, interlaced pictures are made
             whole, and 4K pictures are shrunk for the detector only.
-        model: Model file of our detector; None takes the one that comes with it.
-        detector: Another detector, instead of ours. The caller closes it.
+        model: Another file of our detector's network, such as the heavy one; None takes the one in the package.
+        detector: Another detector, instead of ours.
         span: The part to look at. `start_s` of the result is the time of its first frame.
         raw: What the pictures are, where the source is nothing but pictures.
         shortest_s: People who are seen for less have passed by, and are left out; the log says when and where.
@@ -84,7 +83,8 @@ def detect_video(
         MissingExtraError: PyAV is not installed.
     """
     name = name_of(source)
-    with open_video(source, span, raw) as video, _usable(detector, model) as usable:
+    usable = open_detector(model) if detector is None else detector
+    with open_video(source, span, raw) as video:
         found = Detections(name, usable.skeleton, (video.info.width, video.info.height), video.info.fps)
         try:
             _detect(video, source, usable, found, lambda done: progress and progress(done, video.info.frames_in(span)))
@@ -101,13 +101,6 @@ def detect_video(
     if keep is not None:
         keep(people, True)
     return people
-
-
-@contextmanager
-def _usable(detector: Detector | None, model: Path | None) -> Iterator[Detector]:
-    """Yield the caller's detector, or one of ours that is closed afterwards."""
-    with nullcontext(detector) if detector is not None else open_detector(model) as usable:
-        yield usable
 
 
 def _detect(

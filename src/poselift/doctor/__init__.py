@@ -84,7 +84,7 @@ def doctor(
         skeleton: Skeleton of keypoint files, which gives the order of their joints; found from the file when None.
         fps: Frame rate of keypoint files in frames per second; the file's own when None. Where it has none, checks that
             need the rate are left out.
-        detector_model: Model file of the 2D detector for videos; the model inside the mediapipe package when None.
+        detector_model: BlazePose file of the 2D detector for videos; the one in the package when None.
         force: Overwrite drawings.
         console: Console to print on; standard output when None.
 
