@@ -17,7 +17,7 @@ from poselift.errors import FormatError, PoseliftError
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
-from poselift.lifting import LONGEST_GUESS_S
+from poselift.lifting import LONGEST_GUESS_S, as_lifted
 from poselift.lifting import lift as lift_keypoints
 from poselift.people import ALL, PASSING_S, check_choice, choose_people
 from poselift.read import VideoReading, is_video, read_everyone
@@ -148,7 +148,7 @@ def _lift_input(
                 gaps="fill" if lifting.gaps == "fill" else "mark", check=False, progress=tick,
             )  # fmt: skip
         _describe(title, person, poses, cut=lifting.gaps == "cut")
-        results.write(path, person, poses, copy, cut=lifting.gaps == "cut")
+        results.write(path, as_lifted(person, lifter.skeleton), poses, copy, cut=lifting.gaps == "cut")
 
 
 def _read(path: Path, source: InputOptions, video: VideoOptions, results: Results) -> tuple[Keypoints2D, ...]:
