@@ -363,7 +363,7 @@ def test_hips_that_cannot_be_right_count_as_not_observed(fake_lifter, stroll, ex
     keypoints = stroll(frames=150, turn_deg=0.0, noise=0.0).keypoints
     wrong = within(keypoints, exchanged(keypoints), range(30, 120))
     lifter = fake_lifter(in_channels=3)
-    poses = lift(wrong, lifter, check=False)
+    poses = lift(wrong, lifter)
     doubtful = doubtful_pelvis(poses)
     hips = list(H36M_17.indices(("left_hip", "right_hip")))
     assert doubtful.any() and not poses.observed[np.ix_(doubtful, hips)].any()

@@ -24,7 +24,7 @@ from poselift.prepare.normalize import calibrate
 from poselift.prepare.resample import resample_keypoints, resample_poses
 from poselift.prepare.swaps import find_swaps, put_back, repair_swaps
 from poselift.prepare.window import blend_seams, cut
-from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints
+from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints, spans
 from poselift.skeleton import Skeleton
 
 _LOG = logging.getLogger(__name__)
@@ -42,6 +42,12 @@ FASTEST_TURN_RAD = 12 * np.pi
 """Radians a second by which a pelvis turns at most, six turns: as fast as figure skaters spin."""
 NARROWEST_HIPS = 0.4
 """Hips closer together than this share of the clip's median distance are between two answers of the network."""
+HIPS = ("left_hip", "right_hip")
+DOUBTFUL = (
+    "the pelvis turns faster than anybody can, or its hips collapse: left and right are confused in the keypoints; the "
+    "hips are marked as not observed"
+)
+"""What is said of frames whose pelvis cannot be right."""
 FEWEST_JOINTS = 3
 """Number of joints that a frame must show to count as a sighting."""
 
@@ -71,11 +77,13 @@ def lift(
         camera: Camera whose intrinsics turn one into the other; its R and t are not used.
         gaps: "mark" marks frames farther than `LONGEST_GUESS_S` from any sighting as gaps; "fill" marks none. Their
             poses are filled in either way, and `observed` is 0 there.
-        check: Log what is wrong with the keypoints (`poselift.checks`), errors and warnings alike; nothing is refused.
+        check: Log what is wrong with the keypoints (`poselift.checks`), errors and warnings alike, and frames whose
+            pelvis cannot be right; nothing is refused.
         progress: Called with (frames done, frames in all) now and then.
 
     Returns:
-        One pose for each frame of the keypoints: metres, relative to the pelvis, with what was observed of each joint.
+        One pose for each frame of the keypoints: metres, relative to the pelvis, with what was observed of each joint;
+        nothing of the hips in frames whose pelvis cannot be right (`doubtful_pelvis`).
 
     Raises:
         KindError: `keypoints` is an array, several people, or something else.
@@ -99,8 +107,11 @@ def lift(
     poses = Poses3D(joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera)
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
     observed = calibrate(source.filled()[1])
-    observed = _without_doubtful_hips(poses, observed)
     gap = far_from_sightings(observed, poses.fps) if gaps == "mark" else None
+    doubtful = doubtful_pelvis(replace(poses, observed=observed))
+    if check and doubtful.any():
+        _LOG.warning("frames %s: %s", spans(doubtful), DOUBTFUL)
+    observed[np.ix_(doubtful, poses.skeleton.indices(HIPS))] = 0
     who = {"start_s": keypoints.start_s, "person": keypoints.person, "may_continue": keypoints.may_continue}
     return replace(poses, observed=observed, gap=gap, **who)
 
@@ -185,9 +196,10 @@ def far_from_sightings(observed: np.ndarray, fps: float) -> np.ndarray:
 def doubtful_pelvis(poses: Poses3D) -> np.ndarray:
     """Return a mask (T,) of frames whose pelvis cannot be right, as left and right are confused in the keypoints.
 
-    There it turns faster than `FASTEST_TURN_RAD`, or its hips are closer together than `NARROWEST_HIPS` allows.
+    There it turns faster than `FASTEST_TURN_RAD`, or its hips are closer together than `NARROWEST_HIPS` allows. Frames
+    that show nobody are filled in, and not among them.
     """
-    left, right = poses.skeleton.indices(("left_hip", "right_hip"))
+    left, right = poses.skeleton.indices(HIPS)
     across = poses.xyz[:, left].astype(np.float64) - poses.xyz[:, right]
     width = np.linalg.norm(across, axis=-1)
     doubtful = width < NARROWEST_HIPS * np.median(width)
@@ -195,23 +207,7 @@ def doubtful_pelvis(poses: Poses3D) -> np.ndarray:
     turn = np.arccos((across[1:] * across[:-1]).sum(-1).clip(-1, 1))
     fast = np.flatnonzero(turn * poses.fps > FASTEST_TURN_RAD)
     doubtful[fast] = doubtful[fast + 1] = True
-    return doubtful
-
-
-def _without_doubtful_hips(poses: Poses3D, observed: np.ndarray) -> np.ndarray:
-    """Return what was observed (T, J), and nothing of the hips where the pelvis cannot be right; logs these frames."""
-    hips = poses.skeleton.indices(("left_hip", "right_hip"))
-    doubtful = doubtful_pelvis(poses) & (observed[:, hips] > 0).any(1)
-    if not doubtful.any():
-        return observed
-    _LOG.warning(
-        "in %d frames (first %d) the pelvis turns faster than anybody can, or its hips collapse: left and right are "
-        "confused in the keypoints; the hips are marked as not observed there",
-        *(doubtful.sum(), doubtful.argmax()),
-    )
-    observed = observed.copy()
-    observed[np.ix_(doubtful, hips)] = 0
-    return observed
+    return doubtful if poses.observed is None else doubtful & (poses.observed > 0).any(1)
 
 
 def _turning(own: str, wanted: str | None, camera: Camera | None) -> Turn | None:

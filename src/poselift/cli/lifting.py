@@ -17,11 +17,11 @@ from poselift.errors import FormatError, PoseliftError
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
-from poselift.lifting import LONGEST_GUESS_S, as_lifted
+from poselift.lifting import DOUBTFUL, LONGEST_GUESS_S, as_lifted, doubtful_pelvis
 from poselift.lifting import lift as lift_keypoints
 from poselift.people import ALL, PASSING_S, check_choice, choose_people
 from poselift.read import VideoReading, is_video, read_everyone
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.sequence import Keypoints2D, Poses3D, spans
 
 _NAMED_SPANS = 6
 
@@ -207,6 +207,8 @@ def _describe(title: str, keypoints: Keypoints2D, poses: Poses3D, *, cut: bool) 
     if poses.may_continue:
         numbers = " or ".join(f"person {number}" for number in poses.may_continue)
         print_plain(f"{title}: may be the continuation of {numbers}; the tracker lost them and could not decide")
+    if (doubtful := doubtful_pelvis(poses)).any():
+        print_plain(f"{title}: frames {_spans(spans(doubtful))}: {DOUBTFUL}")
     if poses.unseen:
         print_plain(f"{title}: nobody is seen in frames {_spans(poses.unseen)}; they were filled in")
     if poses.gaps:
