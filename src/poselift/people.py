@@ -45,8 +45,14 @@ def sighting(person: Keypoints2D) -> Sighting | None:
     frames = np.flatnonzero(person.seen.any(1))
     if not len(frames):
         return None
-    x, y = person.xy[frames[0]][person.seen[frames[0]]].mean(0)
-    return Sighting(len(frames) / person.fps, person.start_s + frames[0] / person.fps, (float(x), float(y)))
+    place = middle(person.xy[frames[0]][person.seen[frames[0]]])
+    return Sighting(len(frames) / person.fps, person.start_s + frames[0] / person.fps, place)
+
+
+def middle(points: np.ndarray) -> tuple[float, float]:
+    """Return the middle of the box around (J, 2) points."""
+    x, y = (points.min(0) + points.max(0)) / 2
+    return float(x), float(y)
 
 
 def who_lasts(seen_s: Sequence[float], anybody_s: float, shortest_s: float = PASSING_S) -> list[bool]:

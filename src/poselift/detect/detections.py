@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from poselift.people import PASSING_S, Sighting, log_passers_by, numbered, who_lasts
+from poselift.people import PASSING_S, Sighting, log_passers_by, middle, numbered, who_lasts
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
 from poselift.track import Track, track_clip
@@ -80,8 +80,9 @@ class Detections:
     def _sighting(self, track: Track) -> Sighting:
         frame, place = track.frames[0], track.places[0]
         first_s, people = self.frames[frame]
-        x, y = np.nanmean(people[place][:, :2], 0)
-        return Sighting(len(track.frames) * self._frame_s(), first_s, (float(x), float(y)))
+        joints = people[place]
+        shown = joints[np.isfinite(joints).all(-1) & (joints[:, 2] > 0), :2]
+        return Sighting(len(track.frames) * self._frame_s(), first_s, middle(shown))
 
     def _person(self, track: Track) -> Keypoints2D:
         """Return one person over all frames, at even times."""

@@ -89,14 +89,14 @@ def read_people(
     xy, scores = arrays["xy"], arrays.get("confidence")
     if xy.ndim == 3:
         xy, scores = xy[None], None if scores is None else scores[None]
+    if xy.ndim != 4 or 0 in xy.shape or (scores is not None and scores.shape != xy.shape[:3]):
+        got = "no scores" if scores is None else f"scores {scores.shape}"
+        raise FormatError(f"{path}: wanted 'xy' (people, frames, joints, 2) and scores alike, got {xy.shape}, {got}")
     skeleton = override.skeleton or source.skeleton
     if skeleton is None:
         raise FormatError(f"{path} names no skeleton; name it with --skeleton (skeleton=...)")
     numbers = _whole(arrays["person"], (len(xy),), f"{path}: 'person'")
     before = _whole(arrays.get("may_continue", np.zeros((len(xy), 0), int)), (len(xy), -1), f"{path}: 'may_continue'")
-    if xy.ndim != 4 or 0 in xy.shape or (scores is not None and scores.shape != xy.shape[:3]):
-        got = "no scores" if scores is None else f"scores {scores.shape}"
-        raise FormatError(f"{path}: wanted 'xy' (people, frames, joints, 2) and scores alike, got {xy.shape}, {got}")
     if not bool(arrays.get("complete", np.array(True)).all()):
         _LOG.warning("%s: the video was not seen to its end, and holds its first %d frames", path, xy.shape[1])
     start = np.asarray(arrays.get("start_s", 0.0))
