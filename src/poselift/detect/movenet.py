@@ -67,8 +67,7 @@ class MoveNet:
         """
         picture, scale = _scaled(rgb, longest_px)
         maps = dict(zip(_MAPS, self._network(picture[None]), strict=True))
-        people = _decoded({name: values[0] for name, values in maps.items()}, least_score, most)
-        keypoints, scores = people
+        keypoints, scores = _decoded({name: values[0] for name, values in maps.items()}, least_score, most)
         keypoints[..., :2] *= scale
         return Found(keypoints, scores)
 
@@ -77,7 +76,7 @@ def _scaled(rgb: np.ndarray, longest_px: int) -> tuple[np.ndarray, float]:
     """Return the scaled picture, with black edges as the network needs them, and the size of its pixels in `rgb`'s."""
     scale = max(rgb.shape[:2]) / longest_px
     height, width = (max(1, round(side / scale)) for side in rgb.shape[:2])
-    small = shrink(rgb, max(1, int(scale)))
+    small = shrink(rgb, max(1, min(int(scale), *rgb.shape[:2])))  # a row or column at least is left
     times = rgb.shape[1] / small.shape[1]
     side_px = width * scale / times
     # Middles of pixels fall on middles: column u shows (u + 0.5) * step - 0.5.

@@ -23,11 +23,18 @@ _BODY = (
 )
 """Joints by which people are compared; both networks give them."""
 _OF_COCO, _OF_BLAZEPOSE = COCO_17.indices(_BODY), MEDIAPIPE_33.indices(_BODY)
+_EXCHANGED = [_OF_COCO.index(COCO_17.flipped[joint]) for joint in _OF_COCO]
+"""Order of these joints when left and right are exchanged."""
 _COCO_SHOULDERS, _COCO_HIPS = (COCO_17.indices([f"{side}_{joint}" for side in _SIDES]) for joint in ("shoulder", "hip"))
 
 _LEAST_SCORE = 0.17
 """MoveNet's score of a person; pictures of nobody have 0.08 at most."""
 _LEAST_KEYPOINT = 0.15
+_LOWER_HIPS, _REACH, _TRUNKS = 0.1, 1.05, 1.6
+"""The first crop of a person: BlazePose's hips are 0.1 trunks below COCO's; the upper point is 1.05 as far from them as
+the farthest keypoint, or 1.6 trunks. With these it is nearest to the crop that MediaPipe's own detector gives."""
+_LOOKS = (1.0, 1.15)
+"""The first crop of a person, and how much wider the second is, if BlazePose sees nobody in the first."""
 _NEW_PRESENCE, _PRESENCE = 0.7, 0.5
 """BlazePose's presence of somebody who is new, and of somebody who is followed."""
 _CLOSE = 0.12
@@ -126,7 +133,7 @@ class PeopleDetector:
         for person, points, presence in zip(people, seen.points, seen.presence, strict=True):
             body = points[_OF_BLAZEPOSE, :2]
             expected = person.body + person.velocity * step_s
-            if presence < _PRESENCE or _distance(expected, body) > _SLACK + _SPEED * step_s:
+            if presence < _PRESENCE or _distances(expected, body).mean() > _SLACK + _SPEED * step_s:
                 continue
             moved = (body - person.body).mean(0) / step_s
             person.velocity += min(step_s / _STEADY_S, 1.0) * (moved - person.velocity)
@@ -165,14 +172,17 @@ class PeopleDetector:
     def _settled(self, rgb: np.ndarray, found: Sequence[np.ndarray]) -> list[_Person]:
         """Return people from keypoints (17, 3): those whom BlazePose sees at the same place."""
         height, width = rgb.shape[:2]
-        found = [keypoints for keypoints in found if _first_crop(keypoints).meets(width, height)]
-        # Keypoints give a rough crop only: look once to get a better one.
-        points = self._blazepose(rgb, [_first_crop(keypoints) for keypoints in found]).points
-        seen = self._blazepose(rgb, [Crop.of_points(*each[[HIPS, TOP], :2]) for each in points])
-        people = []
-        for keypoints, points, presence in zip(found, seen.points, seen.presence, strict=True):
-            body = points[_OF_BLAZEPOSE, :2]
-            if presence >= _NEW_PRESENCE and _similarity(keypoints[_OF_COCO, :2], body) >= _CAUGHT:
+        people: list[_Person] = []
+        for widened in _LOOKS:
+            looks = [(keypoints, _first_crop(keypoints, widened)) for keypoints in found]
+            looks = [(keypoints, crop) for keypoints, crop in looks if crop.meets(width, height)]
+            seen = self._blazepose(rgb, [crop for _, crop in looks])
+            found = []
+            for (keypoints, _), points, presence in zip(looks, seen.points, seen.presence, strict=True):
+                body = points[_OF_BLAZEPOSE, :2]
+                if presence < _NEW_PRESENCE or _similarity(keypoints[_OF_COCO, :2], body) < _CAUGHT:
+                    found.append(keypoints)
+                    continue
                 filter = CropFilter()
                 crop = Crop.of_points(*filter(points[[HIPS, TOP], :2]))
                 people.append(_Person(points[: len(self.skeleton)], crop, filter, body))
@@ -188,14 +198,15 @@ def open_detector(model: str | Path | None = None) -> PeopleDetector:
     return PeopleDetector(model)
 
 
-def _first_crop(keypoints: np.ndarray) -> Crop:
+def _first_crop(keypoints: np.ndarray, widened: float) -> Crop:
     """Return a crop for a person's keypoints (17, 3): the shoulders above the hips, all that is seen inside."""
     hips, shoulders = (keypoints[joints, :2].mean(0) for joints in (_COCO_HIPS, _COCO_SHOULDERS))
     trunk = shoulders - hips
+    hips = hips - _LOWER_HIPS * trunk
     length = max(float(np.linalg.norm(trunk)), 1.0)
     seen = keypoints[keypoints[:, 2] > _LEAST_KEYPOINT, :2]
     reach = max(np.linalg.norm(seen - hips, axis=-1), default=0.0)
-    return Crop.of_points(hips, hips + trunk / length * max(1.1 * reach, 1.6 * length))
+    return Crop.of_points(hips, hips + trunk / length * widened * max(_REACH * reach, _TRUNKS * length))
 
 
 def _apart(people: list[_Person]) -> list[_Person]:
@@ -212,12 +223,16 @@ def _size(*bodies: np.ndarray) -> float:
     return max(1.0, *(float(np.ptp(body, axis=0).max()) for body in bodies))
 
 
-def _distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the mean distance of the joints of two bodies (J, 2), in sizes of the larger one."""
-    return float(np.linalg.norm(first - second, axis=-1).mean()) / _size(first, second)
+def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the distances of the joints after the nose of two bodies (J, 2), in sizes of the larger one.
+
+    Where the bodies fit better if left and right of one are exchanged, they are: networks confuse them.
+    """
+    size = _size(first, second)
+    ways = [np.linalg.norm(first - way, axis=-1)[1:] / size for way in (second, second[_EXCHANGED])]
+    return min(ways, key=lambda distances: float(distances.sum()))
 
 
 def _similarity(first: np.ndarray, second: np.ndarray) -> float:
-    """Return how alike two bodies (J, 2) are, from the joints after the nose: 1 for the same, near 0 for others."""
-    away = np.linalg.norm(first - second, axis=-1) / _size(first, second)
-    return float(np.exp(-np.square(away / _CLOSE))[1:].mean())
+    """Return how alike two bodies (J, 2) are: 1 for the same, near 0 for others."""
+    return float(np.exp(-np.square(_distances(first, second) / _CLOSE)).mean())
