@@ -51,14 +51,14 @@ clean:
 	.venv/$(PIP) --no-compile -e .
 	touch $@
 
-# Everything but the video detector, which asks for an older numpy.
+# Everything.
 .venv-lab/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-lab
-	.venv-lab/$(PIP) -e '.[lab,dev]' av
+	.venv-lab/$(PIP) -e '.[lab,video,dev]'
 	touch $@
 
-# The front with the video detector, without torch, on numpy 1.26.
+# The front with videos, without torch, on the oldest numpy.
 .venv-video/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-video
-	.venv-video/$(PIP) -e '.[video]' pytest pytest-xdist hypothesis
+	.venv-video/$(PIP) -e '.[video]' pytest pytest-xdist hypothesis 'numpy==1.26.*; python_version<"3.13"'
 	touch $@

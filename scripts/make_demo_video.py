@@ -32,9 +32,10 @@ def main() -> None:
             stream = target.add_stream("libx264", rate=pictures.average_rate)
             stream.width, stream.height, stream.pix_fmt = options.width, height, "yuv420p"
             stream.options = {"crf": "28", "preset": "veryslow"}
-            for frame in islice(source.decode(pictures), options.first, options.first + options.frames):
+            frames = islice(source.decode(pictures), options.first, options.first + options.frames)
+            for number, frame in enumerate(frames):
                 small = frame.reformat(options.width, height, "yuv420p", interpolation="AREA")
-                small.pts = None
+                small.pts, small.time_base = number, 1 / pictures.average_rate
                 target.mux(stream.encode(small))
             target.mux(stream.encode(None))
     print(f"{options.out}: {options.frames} frames, {options.width} x {height}, {options.out.stat().st_size} bytes")

@@ -17,7 +17,7 @@ from poselift.doctor import diagnose
 from poselift.formats import write_keypoints
 
 SOURCE = Path(poselift.__file__).parent
-HEAVY = ("torch", "av", "mediapipe", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow")
+HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow")
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
@@ -25,6 +25,7 @@ LAYERS = (
     "skeleton files track records",
     "geometry",
     "sequence",
+    "people",
     "prepare detect",
     "lifters viewer",
     "formats",
@@ -56,6 +57,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli.console": {"rich", "tyro"},
     "cli.lifting": {"tyro"},
     "cli.measuring": {"tyro"},
+    "cli.results": {"tyro"},
     "datasets.mocap_joints": {"scipy"},
     "doctor": {"rich"},
     "doctor.report": {"rich"},
@@ -72,8 +74,8 @@ OUTSIDE_IN_FUNCTIONS = {
     "lifters.onnx": {"onnxruntime"},
     "datasets.own": {"pyarrow"},
     "track": {"scipy"},
-    "detect.video": {"av"},
-    "detect.mediapipe": {"mediapipe"},
+    "detect.container": {"av"},
+    "detect.network": {"onnxruntime"},
 }
 
 

@@ -25,9 +25,10 @@ from poselift.prepare.feed import Feed
 from poselift.prepare.flip import flip
 from poselift.prepare.normalize import calibrate
 from poselift.prepare.resample import resample_keypoints, resample_poses
-from poselift.prepare.swaps import repair_swaps
+from poselift.prepare.swaps import find_swaps, put_back, repair_swaps
 from poselift.prepare.window import cut
-from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints
+from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints, spans
+from poselift.skeleton import Skeleton
 
 _LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,16 @@ BATCH = 64
 LONGEST_GUESS_S = 0.25
 """Seconds from the nearest sighting of the person beyond which a frame is a gap: in a quarter of a stride limbs may go
 anywhere."""
+FASTEST_TURN_RAD = 12 * np.pi
+"""Radians a second by which a pelvis turns at most, six turns: as fast as figure skaters spin."""
+NARROWEST_HIPS = 0.4
+"""Hips closer together than this share of the clip's median distance are between two answers of the network."""
+HIPS = ("left_hip", "right_hip")
+DOUBTFUL = (
+    "the pelvis turns faster than anybody can, or its hips collapse: left and right are confused in the keypoints; the "
+    "hips are marked as not observed"
+)
+"""What is said of frames whose pelvis cannot be right."""
 FEWEST_JOINTS = 3
 """Number of joints that a frame must show to count as a sighting."""
 
@@ -69,12 +80,14 @@ def lift(
         camera: Camera whose intrinsics turn one into the other; its R and t are not used.
         gaps: "mark" marks frames farther than `LONGEST_GUESS_S` from any sighting as gaps; "fill" marks none. Their
             poses are filled in either way, and `observed` is 0 there.
-        check: Log what is wrong with the keypoints (`poselift.checks`), errors and warnings alike; nothing is refused.
+        check: Log what is wrong with the keypoints (`poselift.checks`), errors and warnings alike, and frames whose
+            pelvis cannot be right; nothing is refused.
         progress: Called with (frames done, frames in all) now and then.
 
     Returns:
         One pose for each frame of the keypoints: metres, relative to the pelvis, with what was observed of each joint,
-        and what else the lifter gives: `spread`, `up`, `contact`.
+        and what else the lifter gives: `spread`, `up`, `contact`. Nothing counts as observed of the hips in frames
+        whose pelvis cannot be right (`doubtful_pelvis`).
 
     Raises:
         KindError: `keypoints` is an array, several people, or something else.
@@ -101,7 +114,26 @@ def lift(
     )  # fmt: skip
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
     observed = calibrate(source.filled()[1])
-    return replace(poses, observed=observed, gap=far_from_sightings(observed, poses.fps) if gaps == "mark" else None)
+    gap = far_from_sightings(observed, poses.fps) if gaps == "mark" else None
+    doubtful = doubtful_pelvis(replace(poses, observed=observed))
+    if check and doubtful.any():
+        _LOG.warning("frames %s: %s", spans(doubtful), DOUBTFUL)
+    observed[np.ix_(doubtful, poses.skeleton.indices(HIPS))] = 0
+    who = {"start_s": keypoints.start_s, "person": keypoints.person, "may_continue": keypoints.may_continue}
+    return replace(poses, observed=observed, gap=gap, **who)
+
+
+def as_lifted(keypoints: Keypoints2D, skeleton: Skeleton) -> Keypoints2D:
+    """Return keypoints in their own joints, with the sides put back where `lift` puts them back; for showing them.
+
+    Args:
+        keypoints: Any skeleton that has the limbs.
+        skeleton: Joints of the lifter.
+
+    Raises:
+        SkeletonError: The keypoints lack joints that cannot be made up.
+    """
+    return put_back(keypoints, find_swaps(convert(keypoints, skeleton)))
 
 
 def _log_findings(keypoints: Keypoints2D) -> None:
@@ -162,6 +194,23 @@ def far_from_sightings(observed: np.ndarray, fps: float) -> np.ndarray:
     before = (after - 1).clip(min=0)
     distance = np.minimum(np.abs(sighted[after] - frames), np.abs(frames - sighted[before]))
     return distance > LONGEST_GUESS_S * fps
+
+
+def doubtful_pelvis(poses: Poses3D) -> np.ndarray:
+    """Return a mask (T,) of frames whose pelvis cannot be right, as left and right are confused in the keypoints.
+
+    There it turns faster than `FASTEST_TURN_RAD`, or its hips are closer together than `NARROWEST_HIPS` allows. Frames
+    that show nobody are filled in, and not among them.
+    """
+    left, right = poses.skeleton.indices(HIPS)
+    across = poses.xyz[:, left].astype(np.float64) - poses.xyz[:, right]
+    width = np.linalg.norm(across, axis=-1)
+    doubtful = width < NARROWEST_HIPS * np.median(width)
+    across /= width.clip(min=1e-9)[:, None]
+    turn = np.arccos((across[1:] * across[:-1]).sum(-1).clip(-1, 1))
+    fast = np.flatnonzero(turn * poses.fps > FASTEST_TURN_RAD)
+    doubtful[fast] = doubtful[fast + 1] = True
+    return doubtful if poses.observed is None else doubtful & (poses.observed > 0).any(1)
 
 
 def _turning(own: str, wanted: str | None, camera: Camera | None) -> Turn | None:

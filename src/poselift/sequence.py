@@ -34,10 +34,17 @@ class Keypoints2D:
     """Frames per second."""
     image_size: tuple[int, int] | None = None
     """(width, height) of the picture in pixels, for drawing and for weights that want it; None when unknown."""
+    start_s: float = 0.0
+    """Time of the first frame in seconds from the beginning of the source."""
+    person: int | None = None
+    """Number of the person among those of the source, from 1; None for somebody who is alone there."""
+    may_continue: tuple[int, ...] = ()
+    """Numbers of the people of whom this one may be the continuation: the tracker lost them, and could not decide."""
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
         object.__setattr__(self, "skeleton", get_skeleton(self.skeleton))
+        check_person(self.person, self.may_continue, self.start_s)
         xy = _frames(self.xy, "xy", self.skeleton, 2)
         object.__setattr__(self, "xy", xy)
         if np.isinf(xy).any():
@@ -134,10 +141,15 @@ class Poses3D:
     """(T, 4) float32 in [0, 1]: probability that each of `CONTACTS` stands still on the ground."""
     start_s: float = 0.0
     """Time of the first frame in seconds from the beginning of the source."""
+    person: int | None = None
+    """`Keypoints2D.person` of the keypoints."""
+    may_continue: tuple[int, ...] = ()
+    """`Keypoints2D.may_continue` of the keypoints."""
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
         object.__setattr__(self, "skeleton", get_skeleton(self.skeleton))
+        check_person(self.person, self.may_continue, self.start_s)
         xyz = _frames(self.xyz, "xyz", self.skeleton, 3)
         if not np.isfinite(xyz).all():
             raise ShapeError(f"poses hold {int((~np.isfinite(xyz)).sum())} NaN or infinite values")
@@ -293,6 +305,18 @@ def check_fps(fps: float, source: str = "", *, advice: str = "", error: type[Pos
             f"{source}{': ' * bool(source)}wanted a frame rate from {LOWEST_FPS:g} to {HIGHEST_FPS:,g} frames per "
             f"second, got {fps:g}{'; ' * bool(advice)}{advice}"
         )
+
+
+def check_person(person: int | None, may_continue: tuple[int, ...], start_s: float) -> None:
+    """Refuse numbers of people below 1, and a start that is no time.
+
+    Raises:
+        ShapeError: One of them is out of range.
+    """
+    if not all(isinstance(number, int) and number >= 1 for number in (1 if person is None else person, *may_continue)):
+        raise ShapeError(f"wanted numbers of people from 1 on, got {person} and {may_continue}")
+    if not np.isfinite(start_s):
+        raise ShapeError(f"wanted the start in seconds, got {start_s}")
 
 
 def expect_keypoints(value: object) -> None:

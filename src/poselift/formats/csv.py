@@ -56,7 +56,7 @@ def read_poses_csv(path: Path) -> Poses3D:
     """
     table = replace(read_table(path), frame_step=1.0)  # every frame must be there
     frame_columns = [column for columns in _FRAME_EXTRAS.values() for column in columns]
-    table.check_columns((*_COLUMNS, "gap", "axes", *frame_columns), (*JOINT_AXES, *_JOINT_EXTRAS))
+    table.check_columns((*_COLUMNS, "gap", "axes", "person", *frame_columns), (*JOINT_AXES, *_JOINT_EXTRAS))
     skeleton = table.skeleton(JOINT_AXES)
     places, length = table.frames()
     if length != len(places):
@@ -79,6 +79,8 @@ def read_poses_csv(path: Path) -> Poses3D:
         if len(frames := set(table.columns["axes"])) != 1:
             raise FormatError(f"{path}, column axes: wanted one frame of coordinates, got {', '.join(sorted(frames))}")
         (known["frame"],) = frames
+    if "person" in table.columns:
+        known["person"] = int(table.constant("person"))
     if "time_s" in table.columns:
         known["start_s"] = float(table.numbers("time_s")[0, 0])
     try:
@@ -99,8 +101,8 @@ def write_poses_csv(poses: Poses3D, path: Path) -> None:
     """Write metres, to 0.1 mm, in the axes that the column `axes` names, and how far each joint was observed.
 
     The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1), ``<joint>_spread_m``, `up_x`, `up_y`, `up_z` and
-    `left_heel_contact` and the like (0 to 1) are written where the values are known; path and camera are in .npz and
-    .json only.
+    `left_heel_contact` and the like (0 to 1) are written where the values are known, and `person` where there are
+    several; path and camera are in .npz and .json only.
     """
     values, axes = [poses.xyz.astype(np.float64).round(4)], list(JOINT_AXES)
     for end, name in _JOINT_EXTRAS.items():
@@ -113,6 +115,8 @@ def write_poses_csv(poses: Poses3D, path: Path) -> None:
         if (array := getattr(poses, name)) is not None:
             after |= dict(zip(columns, array.astype(np.float64).round(4).T.tolist(), strict=True))
     after["axes"] = [poses.frame] * len(poses)
+    if poses.person is not None:
+        after["person"] = [str(poses.person)] * len(poses)
     _write(np.concatenate(values, -1), axes, poses, path, before=gap, after=after)
 
 

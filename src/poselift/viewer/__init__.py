@@ -12,8 +12,10 @@ right, pitch looks from above); `bare=1` shows the pictures without title and co
 import base64
 import html
 import json
+import logging
 import re
 import tempfile
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,8 +27,11 @@ from poselift.files import check_free, written_whole
 from poselift.sequence import CONTACTS, Keypoints2D, Poses3D, expect_keypoints, expect_poses
 from poselift.skeleton import Skeleton
 
-__all__ = ["write_viewer"]
+__all__ = ["LONGEST_EMBEDDED_S", "SmallCopy", "small_copy", "write_viewer"]
 
+_LOG = logging.getLogger(__name__)
+LONGEST_EMBEDDED_S = 600.0
+"""Seconds of the longest video that is embedded: a page is one file, which a browser holds in memory."""
 _MISSING = -32768
 """Number written for an unseen joint."""
 _FINEST_M = 1e-3
@@ -36,12 +41,22 @@ _LANDSCAPE_HEIGHT_PX = 480
 _PORTRAIT_HEIGHT_PX = 720
 
 
+@dataclass(frozen=True, eq=False)
+class SmallCopy:
+    """A small copy of a video, to be embedded in pages."""
+
+    mp4: bytes
+    """The file."""
+    size: tuple[int, int]
+    """(width, height) of the original in pixels, in which keypoints are."""
+
+
 def write_viewer(
     poses: Poses3D,
     path: str | Path,
     *,
     keypoints: Keypoints2D | None = None,
-    video: str | Path | None = None,
+    video: "str | Path | SmallCopy | None" = None,
     title: str | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -54,7 +69,8 @@ def write_viewer(
         path: The HTML file to write.
         keypoints: The 2D keypoints, drawn over the video or, without one, as a stick figure in the picture. Any
             skeleton; frame i belongs to frame i of `poses`.
-        video: The video that the keypoints came from, its first picture being frame 0. A small copy is embedded.
+        video: The video that the keypoints came from. A small copy of what the poses show is embedded, from
+            `poses.start_s` on; longer ones than `LONGEST_EMBEDDED_S` are left out. A `SmallCopy` serves many pages.
         title: Heading of the page; the name of the file when None.
         overwrite: Replace an existing file.
 
@@ -75,7 +91,7 @@ def write_viewer(
     path = Path(path)
     check_free(path, overwrite=overwrite)
     title = path.stem if title is None else title
-    clip, size = (b"", None) if video is None else _small_copy(Path(video))
+    copy = small_copy(video, poses) if isinstance(video, str | Path) else video
     data = {
         "title": title,
         "fps": float(poses.fps),
@@ -89,10 +105,11 @@ def write_viewer(
         "gaps": poses.gaps,
         "unseen": poses.unseen,
         "keypoints": None if keypoints is None else _picture_figure(keypoints),
-        "picture": _picture(keypoints, size),
+        "picture": _picture(keypoints, copy.size if copy else None),
+        "doubt": _doubt(poses),
     }
     with written_whole(path, overwrite=overwrite) as temporary:
-        temporary.write_text(_page(title, data, clip), encoding="utf-8")
+        temporary.write_text(_page(title, data, copy.mp4 if copy else b""), encoding="utf-8")
 
 
 def _page(title: str, data: dict[str, Any], clip: bytes) -> str:
@@ -159,13 +176,32 @@ def _packed(values: np.ndarray, finest: float) -> dict[str, Any]:
     return {"unit": unit, "shape": values.shape, "data": base64.b64encode(whole.tobytes()).decode()}
 
 
-def _small_copy(video: Path) -> tuple[bytes, tuple[int, int]]:
-    """Return the video as a small mp4, and (width, height) of the original in pixels."""
-    from poselift.detect.video import probe, transcode
+def _doubt(poses: Poses3D) -> str:
+    """Return in words of whom the person may be the continuation; empty without doubt."""
+    numbers = " or ".join(f"person {number}" for number in poses.may_continue)
+    return numbers and f"may be the continuation of {numbers}"
 
-    info = probe(video)
+
+def small_copy(video: str | Path, poses: Poses3D) -> SmallCopy | None:
+    """Return a small copy of the part of a video that poses were lifted from; None if it is too long to embed.
+
+    Raises:
+        DetectionError: The video cannot be read.
+        MissingExtraError: PyAV is not installed.
+    """
+    from poselift.detect.transcode import transcode
+    from poselift.detect.video import Span, probe
+
+    if (seconds := len(poses) / poses.fps) > LONGEST_EMBEDDED_S:
+        _LOG.info(
+            "%s: %.0f s of video are not embedded in the page, at most %.0f are; it shows the keypoints",
+            *(video, seconds, LONGEST_EMBEDDED_S),
+        )
+        return None
+    info, half = probe(video), 0.5 / poses.fps
+    span = Span(max(0.0, poses.start_s - half), poses.start_s + seconds - half)
     height = _LANDSCAPE_HEIGHT_PX if info.width >= info.height else _PORTRAIT_HEIGHT_PX
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.mp4"
-        transcode(video, small, height=height)
-        return small.read_bytes(), (info.width, info.height)
+        transcode(video, small, height=height, span=span)
+        return SmallCopy(small.read_bytes(), (info.width, info.height))
