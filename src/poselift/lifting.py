@@ -9,7 +9,7 @@ Whatever else a lifter gives, spread, up and contact, goes the same way as its j
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -118,8 +118,12 @@ def lift(
     doubtful = doubtful_pelvis(replace(poses, observed=observed))
     if check and doubtful.any():
         _LOG.warning("frames %s: %s", spans(doubtful), DOUBTFUL)
-    observed[np.ix_(doubtful, poses.skeleton.indices(HIPS))] = 0
-    who = {"start_s": keypoints.start_s, "person": keypoints.person, "may_continue": keypoints.may_continue}
+    observed[np.ix_(doubtful, np.array(poses.skeleton.indices(HIPS)))] = 0
+    who: dict[str, Any] = {
+        "start_s": keypoints.start_s,
+        "person": keypoints.person,
+        "may_continue": keypoints.may_continue,
+    }
     return replace(poses, observed=observed, gap=gap, **who)
 
 

@@ -134,7 +134,7 @@ def read_everyone(
             f"wanted the shortest time for which people are seen in seconds (--shortest), got {shortest_s}"
         )
     if is_video(path):
-        given = {"--skeleton": skeleton, "--frame-step": frame_step}
+        given: dict[str, object] = {"--skeleton": skeleton, "--frame-step": frame_step}
         given |= {} if video.raw else {"--fps": fps, "--image-size": image_size}
         _refuse(given, f"{path} is a video: its skeleton, frame rate and size are known")
         return _from_video(path, video, fps, image_size, shortest_s, keep, progress)

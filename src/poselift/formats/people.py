@@ -60,7 +60,7 @@ def people_fields(people: Sequence[Keypoints2D], *, complete: bool = True) -> di
         "complete": np.array(complete),
     }
     if first.confidence is not None:
-        fields["confidence"] = np.stack([person.confidence for person in people])  # type: ignore[arg-type]
+        fields["confidence"] = np.array([person.confidence for person in people])
     if first.image_size is not None:
         fields["image_size"] = np.array(first.image_size)
     return fields

@@ -85,19 +85,27 @@ class Answer:
             made = _with_unit_up(replace(made, up=blended(self.up)), self)
         if self.contact is not None:
             made = replace(made, contact=blended(self.contact).clip(0, 1))
-        parts = {field.name: getattr(made, field.name) for field in fields(made)}
-        return Answer(**{name: None if part is None else windows.stitch(part) for name, part in parts.items()})
+        parts: dict[str, Any] = {field.name: getattr(made, field.name) for field in fields(made)}
+        stitched: dict[str, Any] = {
+            name: None if part is None else windows.stitch(part) for name, part in parts.items()
+        }
+        return Answer(**stitched)
 
 
 def _with_unit_up(answer: Answer, before: Answer) -> Answer:
     """Return an answer whose directions have length 1; those of `before` where they have lost all length."""
-    return answer if answer.up is None else replace(answer, up=unit_vectors(answer.up, before.up))
+    if answer.up is None or before.up is None:
+        return answer
+    return replace(answer, up=unit_vectors(answer.up, before.up))
 
 
 def join(answers: Sequence[Answer]) -> Answer:
     """Return the answers to successive batches of one lifter as one."""
     parts = {field.name: [getattr(answer, field.name) for answer in answers] for field in fields(Answer)}
-    return Answer(**{name: None if found[0] is None else np.concatenate(found) for name, found in parts.items()})
+    joined: dict[str, Any] = {
+        name: None if found[0] is None else np.concatenate(found) for name, found in parts.items()
+    }
+    return Answer(**joined)
 
 
 def ask(lifter: Lifter, inputs: np.ndarray) -> Answer:

@@ -99,7 +99,8 @@ class Certainty:
         ratios, spreads, seen = self.of_joints(lambda name: True)
         if len(ratios):
             chosen = {"": ratios, "_unseen": ratios[~seen]}
-            chosen |= {f"_{group}": self.of_joints(lambda name, g=group: group_of(name) == g)[0] for group in GROUPS}
+            for group in GROUPS:
+                chosen[f"_{group}"] = self.of_joints(lambda name, group=group: group_of(name) == group)[0]  # type: ignore[misc]
             for where, part in chosen.items():
                 if len(part):
                     found |= {f"coverage_{level}{where}": 100 * coverage(part, level / 100) for level in (50, 90)}

@@ -52,7 +52,7 @@ def _above(joint: int, old: Skeleton, new: Skeleton) -> int:
         above = new.parents[above]
         if above < 0:
             raise CheckpointError(
-                f"wanted weights of joints that {new.name} has, or that are above its joints; got {old.name}, which has "
+                f"wanted weights of the joints of {new.name}, or of joints above them; got {old.name}, which has "
                 f"neither {new.joints[joint]} nor a joint above it"
             )
     return old.index(new.joints[above])
