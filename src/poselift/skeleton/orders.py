@@ -181,6 +181,22 @@ COCO_18 = _skeleton(
 )
 """OpenPose's COCO model: COCO with a neck, the right side first. Kinetics-Skeleton and AlphaPose write it too."""
 
+COCO_23 = _skeleton(
+    "COCO_23",
+    dict(zip(COCO_17.joints, (COCO_17.joints[p] if p >= 0 else "" for p in COCO_17.parents), strict=True))
+    | _foot("left")
+    | _foot("right"),
+)
+"""The body of COCO-WholeBody: COCO, then the feet. RTMW, DWPose and others give it with face and hands."""
+
+COCO_24 = _skeleton(
+    "COCO_24",
+    dict(zip(COCO_18.joints, (COCO_18.joints[p] if p >= 0 else "" for p in COCO_18.parents), strict=True))
+    | _foot("left")
+    | _foot("right"),
+)
+"""The body of COCO-WholeBody in OpenPose's order: OpenPose's COCO, then the feet."""
+
 PANOPTIC_19 = _skeleton(
     "PANOPTIC_19",
     {"neck": "pelvis", "nose": "neck", "pelvis": ""}
@@ -244,7 +260,7 @@ SKELETONS: dict[str, Skeleton] = {
     skeleton.name: skeleton
     for skeleton in (
         *(H36M_17, COCO_17, HALPE_26, BODY_25, BODY_25B, MEDIAPIPE_33, MPI_INF_3DHP_17, HUMANEVA_15),
-        *(BODY_27, COCO_18, MPII_16, MPI_15, JHMDB_15, PANOPTIC_19, KINECT_20, KINECT_25, KINECT_32),
+        *(BODY_27, COCO_18, COCO_23, COCO_24, MPII_16, MPI_15, JHMDB_15, PANOPTIC_19, KINECT_20, KINECT_25, KINECT_32),
     )
 }
 """Every skeleton by name."""

@@ -13,6 +13,7 @@ from poselift.lab.observe.bodies import bones_of, joints_of, scale_bones
 from poselift.lab.observe.cameras import CameraConfig, project, view
 from poselift.lab.observe.noise import DETECTOR_SKELETON, NoiseConfig
 from poselift.lab.windows import mocap as data
+from poselift.lab.windows.changes import Changes
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
 from poselift.lifting import lift
 from poselift.prepare.convert import convert
@@ -45,6 +46,10 @@ def clock(frames, offset=0.0, **fields):
     xyz = np.broadcast_to(np.arange(frames, dtype=np.float32)[:, None, None] + offset, (frames, 17, 3))
     fields = {"name": "clock", "subject": "one", "skeleton": H36M_17, "fps": 50.0} | fields
     return MocapClip(xyz=np.ascontiguousarray(xyz), **fields)
+
+
+def reshaped(source, world, generator):
+    return Changes.draw(len(world), source.skeleton, source.config, generator).bodies(world)
 
 
 def still(body, frames=30):
@@ -293,7 +298,7 @@ def test_faces_that_look_away_are_hidden_in_training(body, turned_faces):
     source = windows_of([still(body)], dataclasses.replace(EXACT, exact=0, noise=calm))
     same = generator(1)
     world, _ = source._draw(300, same)
-    points, *_ = view(source._reshape_bodies(world, same), ROOT, source.config.camera, same)
+    points, *_ = view(reshaped(source, world, same), ROOT, source.config.camera, same)
     (*_, (_, confidence, skeleton)) = source.detections(points, same)
     joint = {name: points[:, 4, i] for i, name in enumerate(H36M_17.joints)}
     front = torch.linalg.cross(joint["left_hip"] - joint["right_hip"], joint["thorax"] - joint["pelvis"])
@@ -331,7 +336,7 @@ def test_training_and_use_see_the_same_of_the_same_detections(walk, frames):
 
     same = generator(3)
     world, inside = source._draw(60, same)
-    points, *_ = view(source._reshape_bodies(world, same), ROOT, config.camera, same)
+    points, *_ = view(reshaped(source, world, same), ROOT, config.camera, same)
     used, shown = [], iter(inside.numpy())
     for xy, confidence, skeleton in source.detections(points, same):
         for place, scores in zip(xy.numpy(), confidence.numpy(), strict=True):
@@ -479,7 +484,7 @@ def test_training_and_use_see_the_same_of_bodies_of_27_joints(person):
     clips, time = source._choose(60, same)
     world, inside = source._at(clips, time)
     inside = inside & source._short_clips(60, same)
-    points, *_ = view(source._reshape_bodies(world, same), ROOT, source.config.camera, same)
+    points, *_ = view(reshaped(source, world, same), ROOT, source.config.camera, same)
     used, shown = [], iter(inside.numpy())
     for xy, confidence, skeleton in source.detections(points, same):
         for place, scores in zip(xy.numpy(), confidence.numpy(), strict=True):

@@ -38,6 +38,10 @@ class Labels:
     """(B, T, 4): 1 where left heel, left toe, right heel and right toe stand still on the ground, 0 where they do not,
     -1 where it is not known."""
 
+    def of(self, windows: Tensor) -> "Labels":
+        """Return the labels of some windows, by their numbers (N,)."""
+        return Labels(self.there[windows], self.trusted[windows], self.contact[windows])
+
 
 @dataclass(frozen=True, eq=False)
 class Changes:

@@ -89,9 +89,8 @@ class MocapWindows:
         clip, time = self._choose(size, generator)
         world, inside = self._at(clip, time)
         inside = inside & self._short_clips(size, generator)
-        changes = Changes.draw(size, self.skeleton, self.config, generator)
-        labels = changes.labels(self._labels(clip, time))
-        return self._see(changes.bodies(world), inside, generator, labels)
+        world, labels = self._reshape_bodies(world, self._labels(clip, time), generator)
+        return self._see(world, inside, generator, labels)
 
     def views(self, size: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw `size` windows, each seen by several independent cameras and detectors.
@@ -110,12 +109,12 @@ class MocapWindows:
         """
         clip, time = self._choose(size, generator)
         world, inside = self._at(clip, time)
-        world = self._reshape_bodies(world, generator)
+        world, labels = self._reshape_bodies(world, self._labels(clip, time), generator)
         seen = []
         for _ in range(count):
             order = torch.randperm(size, generator=generator, device=world.device)
             shown = inside & self._short_clips(size, generator)
-            seen.append(self._see(world[order], shown[order], generator).inputs[order.argsort()])
+            seen.append(self._see(world[order], shown[order], generator, labels.of(order)).inputs[order.argsort()])
         ends = time[:, [0, -1]].clip(min=0).minimum(self._lengths[clip, None] - 1)
         return torch.stack(seen, 1), clip, ends / self._clip_fps
 
@@ -184,9 +183,10 @@ class MocapWindows:
         keep = (time >= self.out_frames[0] - reach[0]) & (time <= self.out_frames[-1] + reach[1])
         return keep | (torch.rand((size, 1), generator=generator, device=device) >= self.config.short)
 
-    def _reshape_bodies(self, world: Tensor, generator: torch.Generator) -> Tensor:
-        """Change poses and limb lengths of world joints (B, T, J, 3), and mirror some windows."""
-        return Changes.draw(len(world), self.skeleton, self.config, generator).bodies(world)
+    def _reshape_bodies(self, world: Tensor, labels: Labels, generator: torch.Generator) -> tuple[Tensor, Labels]:
+        """Change poses and limb lengths of world joints (B, T, J, 3), and mirror some windows, labels alike."""
+        changes = Changes.draw(len(world), self.skeleton, self.config, generator)
+        return changes.bodies(world), changes.labels(labels)
 
     def detections(
         self, points: Tensor, generator: torch.Generator, there: Tensor | None = None
