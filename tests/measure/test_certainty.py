@@ -1,19 +1,24 @@
 import numpy as np
 import pytest
+from scipy.special import gammainc, gammaincinv
 
 from poselift.datasets.clip import MocapClip
 from poselift.measure.certainty import GROUPS, LEVELS, UNITS, Certainty, calibration_error, contact_scores, group_of
 from poselift.measure.mocap import MocapProtocol, certainty_on, clip_cameras, evaluate_mocap
-from poselift.sequence import Poses3D
+from poselift.sequence import SPREAD_SHAPE, Poses3D
 from poselift.skeleton import BODY_27, H36M_17
 
 RNG = np.random.default_rng(0)
 
 
-def laplace(spread):
-    """Errors (*, 3) of a Laplace distribution alike in all directions, whose mean length is `spread` (*)."""
+def errors(spread):
+    """Errors (*, 3) alike in all directions, whose lengths follow the law of spreads (*)."""
     directions = RNG.normal(size=(*spread.shape, 3))
-    return directions / np.linalg.norm(directions, axis=-1, keepdims=True) * RNG.gamma(3, spread / 3)[..., None]
+    return (
+        directions
+        / np.linalg.norm(directions, axis=-1, keepdims=True)
+        * RNG.gamma(SPREAD_SHAPE, spread / SPREAD_SHAPE)[..., None]
+    )
 
 
 def view(frames=4000, wrong=1.0):
@@ -23,7 +28,7 @@ def view(frames=4000, wrong=1.0):
     truth = RNG.normal(size=(frames, 17, 3))
     observed = np.ones((frames, 17))
     observed[::4, 3] = 0
-    poses = Poses3D(truth + laplace(spread), H36M_17, 50, spread=wrong * spread, observed=observed)
+    poses = Poses3D(truth + errors(spread), H36M_17, 50, spread=wrong * spread, observed=observed)
     return poses, truth
 
 
@@ -43,7 +48,9 @@ def test_spreads_that_are_too_small_are_found_out():
     found = Certainty()
     found.add(*view(wrong=0.5), np.zeros((4000, 3)), None)
     means = found.means()
-    assert means["coverage_50"] < 20 and means["coverage_90"] < 60 and means["calibration_error"] > 20
+    within = [gammainc(SPREAD_SHAPE, gammaincinv(SPREAD_SHAPE, level) / 2) for level in (0.5, 0.9)]
+    assert [means["coverage_50"], means["coverage_90"]] == pytest.approx([100 * share for share in within], abs=1)
+    assert means["calibration_error"] > 20
 
 
 def test_joints_of_which_the_truth_is_not_known_do_not_count():

@@ -86,7 +86,7 @@ class MocapTask:
     def finish(self, run: Run) -> dict[str, Score]:
         """Return all scores on the split dev that a card has, for the averaged weights, whose spread is calibrated."""
         detector = SimulatedDetector(self.config.noise)
-        calibrate_spread(run.lifter.model, run.lifter, self.dev, (None, detector))
+        calibrate_spread(run.lifter.model, run.lifter, self.dev, (detector,))
         return {
             name: mocap_score(run.lifter, self.dev, self.archive, "dev", protocol, detector if noisy else None)
             for name, (protocol, noisy) in MEASURES.items()

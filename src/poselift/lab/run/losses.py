@@ -130,15 +130,16 @@ def spread_loss(
 ) -> Tensor:
     """Return how badly spreads s describe the distances r of lifted joints from the truth: the mean of log s + r / s.
 
-    With p(error) = 27 exp(-3 r / s) / (8 pi s^3), a Laplace distribution alike in all directions of space, this is the
-    negative logarithm of the likelihood over 3, up to a constant. Its mean distance is s. Its tails are heavier than a
-    Gaussian's: a joint that is ten times as far off as expected costs ten times as much, not a hundred times. For any
-    distribution of r, s is best where it is the mean of r that is expected from the keypoints (Patton 2011, "QLIKE"),
-    so the spread is right on average even where errors follow another law.
+    If r follows a Gamma distribution of any shape k whose mean is s, this is the negative logarithm of its likelihood
+    over k, up to a constant. With k = 3 it is a Laplace distribution alike in all directions of space; a smaller k has
+    heavier tails (`poselift.sequence.SPREAD_SHAPE`). The tails are heavier than a Gaussian's: a joint that is ten times
+    as far off as expected costs ten times as much, not a hundred times. For any distribution of r, s is best where it
+    is the mean of r that is expected from the keypoints (Patton 2011, "QLIKE"), so the spread is right on average even
+    where errors follow another law.
 
     The joints have no gradient from here. With one, the likelihood would count the joints that are hard to see less
     than the sure ones and never learn them (Seitzer et al. 2022, "On the pitfalls of heteroscedastic uncertainty
-    estimation"); `pose_loss` is the same likelihood with one spread for all.
+    estimation"); `pose_loss` is the likelihood of k = 3 with one spread for all.
 
     Args:
         log_spread: (B, S, J) logarithms of the spread in metres.
