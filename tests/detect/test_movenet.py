@@ -33,7 +33,7 @@ def test_people_are_those_of_the_whole_network(longest_px, movenet, street, shar
     order = [person for person in np.argsort(-people[:, 55]) if people[person, 55] > 0.12]
     theirs = people[order, :51].reshape(-1, 17, 3) * [picture.shape[0], picture.shape[1], 1]
     found = movenet(street, longest_px, least_score=0.12, most=6)
-    assert len(found.scores) >= 4
+    assert len(found.scores) >= 3
     assert found.keypoints[..., :2] / scale == pytest.approx(theirs[..., 1::-1], abs=1e-2)
     # Where people overlap, theirs takes a joint's score from whoever has the highest.
     lower = theirs[..., 2] - found.keypoints[..., 2]
