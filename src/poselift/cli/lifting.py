@@ -23,7 +23,7 @@ from poselift.people import ALL, PASSING_S, check_choice, choose_people
 from poselift.prepare.convert import convert_poses
 from poselift.read import VideoReading, is_video, read_everyone
 from poselift.sequence import Keypoints2D, Poses3D, spans
-from poselift.skeleton import get_skeleton
+from poselift.skeleton import H36M_17, get_skeleton
 
 _NAMED_SPANS = 6
 
@@ -79,7 +79,7 @@ class LiftOptions:
     """Focal length of the camera in pixels; not known when not given."""
     skeleton_out: str | None = None
     """Joints of the results, such as HALPE_26, BODY_25 or COCO_17; those of the weights when not given.
-    Joints that the weights do not give are not made up: asking for them is an error."""
+    Weights are chosen that give these joints. None is made up: asking for one that no weights give is an error."""
     gaps: Literal["mark", "fill", "cut"] = "mark"
     """What to do with gaps, the frames more than a quarter of a second away from any that shows the person:
     mark them in every format, fill them in without a mark, or cut them out (files for each stretch in between)."""
@@ -147,7 +147,7 @@ def _lift_input(
     copy = copies(path)
     for person in people:
         title = title_of(path, person.person)
-        lifter = open_lifter(_choose(person, title) if lifting.lifter == AUTO else lifting.lifter)
+        lifter = open_lifter(_choose(person, title, lifting) if lifting.lifter == AUTO else lifting.lifter)
         camera = None if lifting.focal is None else _camera(lifting.focal, person)
         with progress(f"lifting {title}") as tick:
             poses = lift_keypoints(
@@ -194,9 +194,10 @@ def _check(title: str, people: Sequence[Keypoints2D], *, force: bool) -> None:
         )
 
 
-def _choose(keypoints: Keypoints2D, title: str) -> str:
+def _choose(keypoints: Keypoints2D, title: str, lifting: LiftOptions) -> str:
     """Return the name of the shipped weights that suit a person's clip, and print it with the reason."""
-    choice = choose_shipped(fps=keypoints.fps, length=len(keypoints))
+    skeleton = lifting.skeleton_out or H36M_17
+    choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=skeleton)
     print_plain(f"{title}: {choice.card.name} ({choice.reason})")
     return choice.card.name
 

@@ -166,6 +166,12 @@ def convert(keypoints: Keypoints2D, target: Skeleton) -> Keypoints2D:
     return Keypoints2D(xy, confidence, target, keypoints.fps, keypoints.image_size)
 
 
+def missing_joints(source: Skeleton, target: Skeleton) -> tuple[str, ...]:
+    """Return the joints of a target skeleton that cannot be made from poses of a source skeleton."""
+    options = _mixtures(source, target) if source != target else target.joints
+    return tuple(joint for joint, found in zip(target.joints, options, strict=True) if not found)
+
+
 def convert_poses(poses: Poses3D, target: Skeleton | str) -> Poses3D:
     """Write poses in the joints of another skeleton: `HALPE_26`, `BODY_25` or `COCO_17` from the lifted `BODY_27`.
 
@@ -187,12 +193,12 @@ def convert_poses(poses: Poses3D, target: Skeleton | str) -> Poses3D:
     target = get_skeleton(target)
     if poses.skeleton == target:
         return poses
-    options = _mixtures(poses.skeleton, target)
-    if missing := [joint for joint, found in zip(target.joints, options, strict=True) if not found]:
+    if missing := missing_joints(poses.skeleton, target):
         raise SkeletonError(
             f"poses of {poses.skeleton.name} cannot be written as {target.name}: nothing gives {', '.join(missing)}; "
             "lift with weights that have these joints, or ask for another skeleton"
         )
+    options = _mixtures(poses.skeleton, target)
     weights = np.zeros((len(target), len(poses.skeleton)), np.float32)
     for row, found in enumerate(options):
         for joint, weight in found[0]:
