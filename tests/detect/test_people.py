@@ -41,24 +41,25 @@ def middles(people):
     return np.sort(people[:, MEDIAPIPE_33.indices(LIMBS), 0].mean(1))
 
 
+def apart_px(found, landmarks):
+    """Distances (33,) of MediaPipe's landmarks (33, 3) from those of the person nearest to them."""
+    away_px = np.linalg.norm(found[..., :2] - landmarks[:, :2], axis=-1)
+    return away_px[np.median(away_px, axis=1).argmin()]
+
+
 @pytest.mark.parametrize(
-    ("name", "count"),
-    [("mmpose_demo", 5), ("pose2sim_single_cam01", 60), ("pose2sim_single_cam03", 60), ("sports2d_demo", 100)],
+    ("name", "count"), [("mmpose_demo", 5), ("pose2sim_single_cam01", 40), ("pose2sim_single_cam03", 40)]
 )
 def test_landmarks_are_where_mediapipe_finds_them(name, count, frames):
     """In the median over landmarks and frames, of the person whom MediaPipe follows.
 
-    Either follows crops of its own, and a crop that is turned or shifted by 1 % moves landmarks by 2 to 5 pixels: the
-    same crop gives the same landmarks.
+    Either follows crops of its own, and a crop that is turned or shifted by 1 % moves landmarks by 2 to 5 pixels.
     """
-    theirs = np.load(MEDIAPIPE)[name][:count]
-    detector, apart_px = PeopleDetector(), []
-    for (time_s, rgb), landmarks in zip(frames(name, count), theirs, strict=True):
-        away_px = np.linalg.norm(detector(rgb, time_s)[..., :2] - landmarks[:, :2], axis=-1)
-        if np.isfinite(landmarks).all():
-            apart_px.append(away_px[np.median(away_px, axis=1).argmin()])
-    assert len(apart_px) > 0.9 * count
-    assert np.median(apart_px) < 2.5
+    theirs, detector = np.load(MEDIAPIPE)[name][:count], PeopleDetector()
+    found = [detector(rgb, time_s) for time_s, rgb in frames(name, count)]
+    apart = [apart_px(people, landmarks) for people, landmarks in zip(found, theirs, strict=True)]
+    assert np.isfinite(apart).all()
+    assert np.median(apart) < 2.5
 
 
 def test_the_person_in_a_real_video(frames, shared):
@@ -107,11 +108,16 @@ def test_five_people_of_a_street_in_every_frame(frames):
 def test_two_people_until_one_jumps(frames):
     """The man is there from the start, the woman from frame 45; he turns a somersault from frame 169; they leave."""
     detector = PeopleDetector()
-    counts = np.array([len(detector(rgb, time_s)) for time_s, rgb in frames("sports2d_demo", None)])
+    found = [detector(rgb, time_s) for time_s, rgb in frames("sports2d_demo", None)]
+    counts = np.array([len(people) for people in found])
     assert (counts[:35] == 1).all()
     assert (counts[45:169] == 2).all()
     assert (counts[169:200] >= 1).all() and (counts[169:200] <= 2).all()
     assert (counts[227:] == 0).all()
+    theirs = np.load(MEDIAPIPE)["sports2d_demo"]
+    seen = np.isfinite(theirs).all((1, 2)) & (counts > 0)
+    assert seen.sum() > 200
+    assert np.median([apart_px(found[frame], theirs[frame]) for frame in np.flatnonzero(seen)]) < 2.5
 
 
 def test_more_than_six_people(person):

@@ -11,7 +11,7 @@ import numpy as np
 
 _REACH = 2.5
 """Side of a crop, in distances from the middle of the hips to the point that tells the person's size."""
-_ROWS = 32
+_ROWS = 64
 """Rows sampled at a time: what is computed for them stays in the processor's cache."""
 _LOWEST_CUTOFF_HZ, _SLOPE, _SPEED_CUTOFF_HZ = 0.01, 10.0, 1.0
 """MediaPipe's filter of the two points (`pose_landmark_filtering`): one that stands still keeps the crop still."""

@@ -2,7 +2,8 @@
 
 The network is Google's movenet/multipose/lightning; its last part, which reads people from the maps, is written here:
 so the number of people has no limit of six, and only the parts of the maps that show somebody are looked at.
-Source: the graph of the TFLite file, whose constants these are.
+Source: the graph of the TFLite file, whose constants these are. Differs: a joint's score is that of the person's own
+weights, where the graph takes the highest of all people's.
 """
 
 from dataclasses import dataclass
