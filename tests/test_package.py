@@ -66,6 +66,7 @@ OUTSIDE_AT_THE_TOP = {
     "measure.tables": {"rich"},
 }
 OUTSIDE_IN_FUNCTIONS = {
+    "geometry.hinges": {"scipy"},
     "geometry.rotation": {"scipy"},
     "prepare.convert": {"torch"},  # behind isinstance checks: tensors are only met where torch is
     "prepare.feed": {"torch"},

@@ -106,10 +106,14 @@ def lift(
     joints = _lift_windows(lifter, resample_keypoints(source, lifter.fps), flip_average, turn, progress)
     poses = Poses3D(joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera)
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
-    observed = calibrate(source.filled()[1])
-    gap = far_from_sightings(observed, poses.fps) if gaps == "mark" else None
+    return _with_doubts(poses, keypoints, calibrate(source.filled()[1]), mark=gaps == "mark", log=check)
+
+
+def _with_doubts(poses: Poses3D, keypoints: Keypoints2D, observed: np.ndarray, *, mark: bool, log: bool) -> Poses3D:
+    """Return the poses of keypoints with what is known about them: who, when, gaps, and what was observed (T, J)."""
+    gap = far_from_sightings(observed, poses.fps) if mark else None
     doubtful = doubtful_pelvis(replace(poses, observed=observed))
-    if check and doubtful.any():
+    if log and doubtful.any():
         _LOG.warning("frames %s: %s", spans(doubtful), DOUBTFUL)
     observed[np.ix_(doubtful, poses.skeleton.indices(HIPS))] = 0
     who = {"start_s": keypoints.start_s, "person": keypoints.person, "may_continue": keypoints.may_continue}
