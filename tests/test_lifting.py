@@ -360,8 +360,8 @@ def within(keypoints, others, frames):
 
 def test_hips_that_cannot_be_right_count_as_not_observed(fake_lifter, stroll, exchanged, caplog):
     """Exchanged for longer than is put back: the pelvis turns round at both ends."""
-    keypoints = stroll(frames=150, turn_deg=0.0, noise=0.0).keypoints
-    wrong = within(keypoints, exchanged(keypoints), range(30, 120))
+    keypoints = stroll(frames=500, turn_deg=0.0, noise=0.0).keypoints
+    wrong = within(keypoints, exchanged(keypoints), range(125, 375))
     lifter = fake_lifter(in_channels=3)
     poses = lift(wrong, lifter)
     doubtful = doubtful_pelvis(poses)

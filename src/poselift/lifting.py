@@ -113,10 +113,14 @@ def lift(
         up=found.up, contact=found.contact,
     )  # fmt: skip
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
-    observed = calibrate(source.filled()[1])
-    gap = far_from_sightings(observed, poses.fps) if gaps == "mark" else None
+    return _with_doubts(poses, keypoints, calibrate(source.filled()[1]), mark=gaps == "mark", log=check)
+
+
+def _with_doubts(poses: Poses3D, keypoints: Keypoints2D, observed: np.ndarray, *, mark: bool, log: bool) -> Poses3D:
+    """Return the poses of keypoints with what is known about them: who, when, gaps, and what was observed (T, J)."""
+    gap = far_from_sightings(observed, poses.fps) if mark else None
     doubtful = doubtful_pelvis(replace(poses, observed=observed))
-    if check and doubtful.any():
+    if log and doubtful.any():
         _LOG.warning("frames %s: %s", spans(doubtful), DOUBTFUL)
     observed[np.ix_(doubtful, np.array(poses.skeleton.indices(HIPS)))] = 0
     who: dict[str, Any] = {

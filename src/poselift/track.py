@@ -123,6 +123,8 @@ class Track:
     """Frame numbers, increasing."""
     places: list[int] = field(default_factory=list)
     """Index of the person among the people of each of these frames."""
+    may_continue: tuple[int, ...] = ()
+    """Numbers of the earlier tracks that may show the same person, the likeliest first, where this is doubtful."""
 
 
 def track_clip(

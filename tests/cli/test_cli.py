@@ -20,6 +20,7 @@ from poselift.errors import install_hint
 from poselift.formats import files_of, read_poses, write_keypoints
 from poselift.lifters.load import shipped_lifters
 from poselift.people import numbered
+from poselift.prepare.swaps import put_back
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import BODY_27, H36M_17, HALPE_26
@@ -576,3 +577,19 @@ def test_auto_chooses_for_each_clip_and_says_so(clip, tmp_path, monkeypatch, cap
     )
     assert "clip.npz, person 2: still.1 (window of 1," in shown
     assert "clip.npz, person 3: 6 frames at 30 fps" in shown
+
+
+def test_the_page_shows_the_keypoints_that_were_lifted(tmp_path):
+    """Sides that the detector exchanged for four frames are put back in the picture, too."""
+    (person,) = read_keypoints(DEMO)
+    for_a_moment = np.isin(np.arange(len(person)), range(30, 34))
+    wrong = put_back(person, {"arms": for_a_moment, "legs": for_a_moment})
+    assert not np.array_equal(wrong.xy, person.xy)
+    shown = []
+    for name, keypoints in (("right", person), ("wrong", wrong)):
+        write_keypoints(keypoints, tmp_path / f"{name}.npz")
+        assert run("lift", tmp_path / f"{name}.npz", "-o", tmp_path / "out", "--formats", "html") == 0
+        page = (tmp_path / "out" / f"{name}.html").read_text()
+        data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1]
+        shown.append(json.loads(data)["keypoints"])
+    assert shown[0] == shown[1]

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
@@ -142,8 +141,6 @@ def test_a_part_of_a_video_starts_at_its_own_time(tmp_path):
 def test_somebody_alone_has_the_plain_name(tmp_path):
     """The half of the picture that shows one of the two."""
     frames = pictures()
-    people = read_keypoints_file(tmp_path / "people.npz") if (tmp_path / "people.npz").exists() else None
-    assert people is None
     width = frames[0].shape[1] // 4 * 2
     sides = [[rgb[:, :width] for rgb in frames], [rgb[:, -width:] for rgb in frames]]
     alone = 0
@@ -266,20 +263,21 @@ def command(*arguments: object, **how: object) -> subprocess.Popen:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_was_detected_is_written_when_a_signal_ends_the_work(tmp_path, number):
+    """The pictures come through a pipe, which holds none of them: of forty written, some have been looked at."""
     frames = pictures()
-    long = encode(tmp_path / "long.mp4", (frames + frames[::-1]) * 20)
+    height, width = frames[0].shape[:2]
     kept, out = tmp_path / "people.npz", tmp_path / "out"
-    process = command("lift", long, "-o", out, "--keypoints-out", kept)
-    time.sleep(12)
-    assert process.poll() is None, "the work was over before it could be interrupted"
+    raw = ("--raw", "rgb24", "--image-size", width, height, "--fps", 30)
+    process = command("lift", "-", "-o", out, "--keypoints-out", kept, *raw, stdin=subprocess.PIPE)
+    for frame in (frames + frames[::-1])[:40]:
+        process.stdin.write(frame.tobytes())
     process.send_signal(number)
     said, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + number, errors
     assert b"the work was interrupted" in said
     people = read_keypoints_file(kept)
-    assert 1 <= len(people[0]) < len(frames) * 40
-    assert names(out) == []
-    assert names(tmp_path) == ["long.mp4", "people.npz"]
+    assert 1 <= len(people[0]) < 40
+    assert names(tmp_path) == ["people.npz"]
 
 
 @pytest.mark.slow
@@ -287,10 +285,13 @@ def test_standard_input_is_lifted_encoded_or_raw(tmp_path, lifted):
     frames = pictures()[:10]
     stream = encode(tmp_path / "a.ts", frames)
     flags = ("--formats", "npz", "html", "--people", "largest")
-    process = command("lift", "-", "-o", tmp_path / "coded", *flags, stdin=stream.open("rb"))
-    said, errors = process.communicate(timeout=300)
+    with stream.open("rb") as file:
+        process = command("lift", "-", "-o", tmp_path / "coded", *flags, stdin=file)
+        said, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
-    assert [name for name in names(tmp_path / "coded") if name.endswith("npz")] == ["stdin_person1.npz"] or errors
+    assert b"standard input" in said
+    (name,) = [name for name in names(tmp_path / "coded") if name.endswith("npz")]
+    assert len(read_poses(tmp_path / "coded" / name)) == 10
     height, width = frames[0].shape[:2]
     raw = ("--raw", "rgb24", "--image-size", width, height, "--fps", 30)
     process = command("lift", "-", "-o", tmp_path / "raw", *flags, *raw, stdin=subprocess.PIPE)

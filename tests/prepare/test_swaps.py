@@ -151,3 +151,15 @@ def test_hands_and_feet_go_with_their_limbs(skeleton):
                 goes = False
             wanted = xy[frame, skeleton.flipped[joint] if goes else joint]
             assert np.array_equal(moved[frame, joint], wanted), (frame, name)
+
+
+def test_arms_and_legs_are_put_back_together():
+    """The legs stand close together: on their own they would stay exchanged, and the trunk be crossed."""
+    keypoints = figure()
+    narrow = [joint for joint in LEGS if "hip" not in COCO_17.joints[joint]]
+    keypoints.xy[:, narrow, 0] = 500 + 0.15 * (keypoints.xy[:, narrow, 0] - 500)
+    keypoints.xy[:, COCO_17.indices(("left_hip", "right_hip")), 0] = [[512, 488]] * len(keypoints)
+    clean, wrong = exchanged(keypoints, range(20, 27), ARMS + LEGS)
+    found = find_swaps(wrong)
+    assert np.flatnonzero(found["arms"]).tolist() == list(range(20, 27))
+    assert np.array_equal(found["arms"], found["legs"])

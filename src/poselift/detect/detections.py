@@ -1,7 +1,8 @@
 """What a detector found in a video, and who the people are."""
 
 import logging
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -68,6 +69,7 @@ class Detections:
         log_passers_by(self.name, passing, shortest_s)
         kept = [place for place, lasts in zip(order, lasting, strict=True) if lasts]
         people = numbered([self._person(tracks[place]) for place in kept])
+        people = doubts_named(people, [tracks[place].may_continue for place in kept], kept)
         self._describe(people)
         return people
 
@@ -105,6 +107,21 @@ class Detections:
                     "%s: %s is about %.0f pixels high; below %d the joints are rough: film closer, or larger",
                     *(self.name, who, height, SMALL_PX),
                 )
+
+
+def doubts_named(
+    people: Sequence[Keypoints2D], doubts: Sequence[Sequence[int]], tracks: Sequence[int]
+) -> tuple[Keypoints2D, ...]:
+    """Return the people with the numbers of those whom each may continue; those who were left out are not named.
+
+    Args:
+        people: The people, numbered.
+        doubts: Of each person the numbers of tracks, as `Track.may_continue` holds them.
+        tracks: Of each person the number of the track.
+    """
+    number = {track: person.person for track, person in zip(tracks, people, strict=True)}
+    named = [tuple(known for track in each if (known := number.get(track)) is not None) for each in doubts]
+    return tuple(replace(person, may_continue=each) for person, each in zip(people, named, strict=True))
 
 
 def evenly_timed(keypoints: np.ndarray, times_s: np.ndarray, nominal_fps: float) -> tuple[np.ndarray, float]:
