@@ -194,9 +194,9 @@ def _cheapest(
     """
     states = np.array(list(itertools.product((0, 1), repeat=len(steps))))  # (S, G)
     change = states[:, None] != states  # (S, S, G)
-    paid = sum(
-        np.where(change[..., g], cross[:, None, None], stay[:, None, None]) for g, (stay, cross) in enumerate(steps)
-    )
+    paid = np.zeros((len(price) - 1, *change.shape[:2]))
+    for group, (stay, cross) in enumerate(steps):
+        paid += np.where(change[..., group], cross[:, None, None], stay[:, None, None])
     torn = states.any(1) & ~states.all(1)
     own = price[:, None] * states.sum(1) + np.where(torn, agreement.clip(0)[:, None], -agreement.clip(max=0)[:, None])
     cost, came = own[0], np.zeros(own.shape, np.int64)
