@@ -99,10 +99,11 @@ class Detections:
         """Log in how many frames each person was found, and who is small."""
         for person in people:
             who = "the person" if person.person is None else f"person {person.person}"
-            shown = person.seen.any(1)
+            seen = person.seen
+            shown = seen.any(1)
             _LOG.info("%s: %s is found in %d of %d frames", self.name, who, shown.sum(), len(person))
-            heights = [np.ptp(person.xy[frame, person.seen[frame], 1]) for frame in np.flatnonzero(shown)]
-            if (height := float(np.median(heights))) < SMALL_PX:
+            y = np.where(seen[shown], person.xy[shown, :, 1], np.nan)
+            if (height := float(np.median(np.nanmax(y, 1) - np.nanmin(y, 1)))) < SMALL_PX:
                 _LOG.warning(
                     "%s: %s is about %.0f pixels high; below %d the joints are rough: film closer, or larger",
                     *(self.name, who, height, SMALL_PX),
