@@ -7,9 +7,10 @@ export OMP_NUM_THREADS = 1
 .PHONY: demo test check dist clean
 
 demo: .venv/demo
-	.venv/bin/poselift lift src/poselift/data/demo.npz --out out/demo --force
-	@echo "The result is in out/demo. To see it move, open this page in a browser:"
+	.venv/bin/poselift lift src/poselift/data/demo.npz src/poselift/data/demo_video.mp4 --out out/demo --force
+	@echo "The results are in out/demo. To see them move, open these pages in a browser:"
 	@echo "  $(CURDIR)/out/demo/demo.html"
+	@echo "  $(CURDIR)/out/demo/demo_video_person1.html, and demo_video_person2.html"
 
 test: .venv-lab/ready .venv-video/ready
 	.venv-lab/bin/python -m pytest --numprocesses 2 --durations 10
@@ -45,20 +46,20 @@ export CHECK_WHEEL
 clean:
 	rm -rf .venv .venv-lab .venv-video .venv-dist dist out
 
-# The front alone, as `pip install poselift` gives it.
+# The front with videos, as `pip install "poselift[video]"` gives it.
 .venv/demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	.venv/$(PIP) --no-compile -e .
+	.venv/$(PIP) --no-compile -e '.[video]'
 	touch $@
 
-# Everything but the video detector, which asks for an older numpy.
+# Everything.
 .venv-lab/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-lab
-	.venv-lab/$(PIP) -e '.[lab,dev]' av
+	.venv-lab/$(PIP) -e '.[lab,video,dev]'
 	touch $@
 
-# The front with the video detector, without torch, on numpy 1.26.
+# The front with videos, without torch, on the oldest numpy.
 .venv-video/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-video
-	.venv-video/$(PIP) -e '.[video]' pytest pytest-xdist hypothesis
+	.venv-video/$(PIP) -e '.[video]' pytest pytest-xdist hypothesis 'numpy==1.26.*; python_version<"3.13"'
 	touch $@

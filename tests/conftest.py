@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from poselift.datasets.clip import MocapClip
 from poselift.sequence import Keypoints2D
-from poselift.skeleton import H36M_17, Skeleton
+from poselift.skeleton import BODY_27, H36M_17, Skeleton
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("POSELIFT_SHARED", ROOT.parent / "shared"))
@@ -123,6 +123,22 @@ def body():
     for joint, (x, y, z) in _LEFT.items():
         points |= {f"left_{joint}": (x, y, z), f"right_{joint}": (-x, y, z)}
     return np.array([points[name] for name in H36M_17.joints], np.float32)
+
+
+@pytest.fixture
+def person(body):
+    """(27, 3) metres: the same person with face and feet."""
+    points = np.zeros((len(BODY_27), 3), np.float32)
+    points[: len(body)] = body
+    nose = body[H36M_17.index("nose")]
+    for side, sign in (("left", -1), ("right", 1)):
+        points[BODY_27.index(f"{side}_eye")] = nose + (sign * 0.032, -0.03, 0.035)
+        points[BODY_27.index(f"{side}_ear")] = nose + (sign * 0.075, -0.112, 0.018)
+        ankle = body[H36M_17.index(f"{side}_ankle")]
+        points[BODY_27.index(f"{side}_big_toe")] = ankle + (0, 0.17, -0.06)
+        points[BODY_27.index(f"{side}_small_toe")] = ankle + (sign * 0.06, 0.13, -0.06)
+        points[BODY_27.index(f"{side}_heel")] = ankle + (0, -0.06, -0.06)
+    return points
 
 
 def _swing(points, joint, angle):

@@ -9,10 +9,10 @@ from poselift import lift as package_lift
 from poselift.errors import CheckpointError, DetectionError, FormatError, ShapeError, SkeletonError
 from poselift.geometry.camera import Camera
 from poselift.lifters.load import shipped_lifters
-from poselift.lifting import BATCH, lift
+from poselift.lifting import BATCH, as_lifted, doubtful_pelvis, lift
 from poselift.prepare.feed import Feed
 from poselift.prepare.normalize import SCREEN
-from poselift.sequence import Keypoints2D
+from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import COCO_17, H36M_17, Skeleton
 
 RNG = np.random.default_rng(0)
@@ -337,3 +337,51 @@ def test_lifting_logs_what_the_checks_find_unless_they_are_off(fake_lifter, stro
         np.testing.assert_array_equal(poses.xyz, unchecked.xyz)
     lift(upside_down, fake_lifter())
     assert "y points up" in caplog.text and "advice: turn y down: `xy[..., 1] = height - xy[..., 1]`" in caplog.text
+
+
+def test_a_pelvis_that_turns_round_in_a_frame_is_marked():
+    xyz = np.zeros((40, 17, 3), np.float32)
+    left, right = H36M_17.indices(("left_hip", "right_hip"))
+    xyz[:, left, 0], xyz[:, right, 0] = 0.1, -0.1
+    assert not doubtful_pelvis(Poses3D(xyz, H36M_17, 30.0)).any()
+    xyz[20:, [left, right]] *= -1
+    assert np.flatnonzero(doubtful_pelvis(Poses3D(xyz, H36M_17, 30.0))).tolist() == [19, 20]
+    assert not doubtful_pelvis(Poses3D(xyz, H36M_17, 5.0)).any(), "somebody turns round in a fifth of a second"
+    xyz[30, [left, right]] *= 0.1  # hips of 2 cm
+    assert np.flatnonzero(doubtful_pelvis(Poses3D(xyz, H36M_17, 30.0))).tolist() == [19, 20, 30]
+
+
+def within(keypoints, others, frames):
+    """The keypoints, with those of `others` in some frames."""
+    xy = keypoints.xy.copy()
+    xy[list(frames)] = others.xy[list(frames)]
+    return keypoints.with_frames(xy, keypoints.confidence, keypoints.fps)
+
+
+def test_hips_that_cannot_be_right_count_as_not_observed(fake_lifter, stroll, exchanged, caplog):
+    """Exchanged for longer than is put back: the pelvis turns round at both ends."""
+    keypoints = stroll(frames=500, turn_deg=0.0, noise=0.0).keypoints
+    wrong = within(keypoints, exchanged(keypoints), range(125, 375))
+    lifter = fake_lifter(in_channels=3)
+    poses = lift(wrong, lifter)
+    doubtful = doubtful_pelvis(poses)
+    hips = list(H36M_17.indices(("left_hip", "right_hip")))
+    assert doubtful.any() and not poses.observed[np.ix_(doubtful, hips)].any()
+    assert "the hips are marked as not observed" in caplog.text
+    assert (poses.observed[~doubtful][:, hips] > 0).all()
+
+
+def test_what_is_shown_is_what_was_lifted(stroll, exchanged):
+    keypoints = stroll(frames=100, turn_deg=0.0, noise=0.0).keypoints
+    wrong = within(keypoints, exchanged(keypoints), range(40, 46))
+    shown = as_lifted(wrong, H36M_17)
+    assert shown.skeleton is keypoints.skeleton
+    assert not np.array_equal(wrong.xy, keypoints.xy)
+    limbs = [joint for joint, name in enumerate(keypoints.skeleton.joints) if name.endswith(("wrist", "knee", "hip"))]
+    np.testing.assert_array_equal(shown.xy[:, limbs], keypoints.xy[:, limbs])
+
+
+def test_who_and_when_are_handed_on(fake_lifter, stroll):
+    keypoints = replace(stroll(frames=20).keypoints, start_s=12.5, person=3, may_continue=(1,))
+    poses = lift(keypoints, fake_lifter(), check=False)
+    assert (poses.start_s, poses.person, poses.may_continue) == (12.5, 3, (1,))

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poselift import detect
 from poselift.errors import FormatError, MissingExtraError, SkeletonError, install_hint
 from poselift.formats import write_keypoints
 from poselift.read import is_video, read_keypoints
@@ -61,25 +60,21 @@ def test_what_is_not_there_or_unknown_is_told(tmp_path, name):
         read_keypoints(tmp_path / name)
 
 
-def test_a_video_goes_to_the_detector(monkeypatch):
-    asked = []
-    monkeypatch.setattr(detect, "detect_video", lambda path, **how: asked.append((path, how)) or ("person",))
-
-    def tick(done, total):
-        raise AssertionError("nothing was read")
-
-    assert read_keypoints("clip.MP4", model="heavy.task", progress=tick) == ("person",)
-    assert read_keypoints("clip.mov") == ("person",)
-    assert asked == [
-        (Path("clip.MP4"), {"model": Path("heavy.task"), "progress": tick}),
-        (Path("clip.mov"), {"model": None, "progress": None}),
-    ]
-
-
 @pytest.mark.parametrize("given", [{"skeleton": COCO_17}, {"fps": 25}, {"image_size": (9, 9)}, {"frame_step": 2}])
 def test_what_a_video_holds_is_not_to_be_given(given):
-    with pytest.raises(FormatError, match="is a video: .*leave out --skeleton and --fps"):
+    flag = next(iter(given)).replace("_", "-")
+    with pytest.raises(
+        FormatError, match=f"is a video: its skeleton, frame rate and size are known; leave out --{flag}"
+    ):
         read_keypoints("clip.mp4", **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "flag"), [({"start_s": 1}, "start"), ({"stop_s": 2}, "stop"), ({"raw": "rgb24"}, "raw")]
+)
+def test_what_only_videos_have_is_refused_for_keypoint_files(given, flag):
+    with pytest.raises(FormatError, match=f"is no video; leave out --{flag}"):
+        read_keypoints(DEMO, **given)
 
 
 def test_a_video_without_the_extra_says_how_to_get_it(monkeypatch, tmp_path):

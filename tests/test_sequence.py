@@ -5,7 +5,7 @@ import pytest
 
 from poselift.errors import KindError, ShapeError, SkeletonError
 from poselift.geometry.camera import Camera
-from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses, spans
+from poselift.sequence import SPREAD_SHAPE, Keypoints2D, Poses3D, expect_keypoints, expect_poses, spans, spread_quantile
 from poselift.skeleton import COCO_17, H36M_17
 
 XY = np.ones((3, 17, 2))
@@ -167,11 +167,31 @@ def test_y_is_up_for_animation_in_every_frame():
         ({"gap": np.ones(2, bool)}, r"wanted gap of shape \(3,\)"),
         ({"path": np.ones((3, 2))}, r"wanted path of shape \(3, 3\)"),
         ({"spread": np.full((3, 17), np.inf)}, "in spread of poses"),
+        ({"up": np.ones((3, 3))}, "wanted directions of length 1 in up of poses"),
+        ({"up": np.ones((3, 2))}, r"wanted up of shape \(3, 3\)"),
+        ({"contact": np.full((3, 4), 1.2)}, "wanted probabilities from 0 to 1 in contact of poses, got 1.2"),
+        ({"contact": np.full((3, 4), -1)}, "positive numbers in contact of poses"),
     ],
 )
 def test_what_poses_cannot_know_is_refused(fields, message):
     with pytest.raises(ShapeError, match=message):
         Poses3D(np.zeros((3, 17, 3)), H36M_17, 50, **fields)
+
+
+def test_radii_hold_the_joints_as_often_as_they_say():
+    rng = np.random.default_rng(0)
+    spread = rng.uniform(0.02, 0.3, (400, 17))
+    poses = Poses3D(np.zeros((400, 17, 3)), H36M_17, 50, spread=spread)
+    far = rng.gamma(SPREAD_SHAPE, spread[..., None].repeat(50, -1) / SPREAD_SHAPE)
+    for probability in (0.5, 0.9):
+        inside = far <= poses.radius(probability)[..., None]
+        assert inside.mean() == pytest.approx(probability, abs=0.002)
+    assert far.mean() == pytest.approx(spread.mean(), rel=0.005)
+    assert poses.radius(0.0).max() == 0 and poses.radius(0.5).shape == (400, 17)
+    assert [round(spread_quantile(p), 2) for p in (0.5, 0.9)] == [0.87, 1.85]
+    for odd in (1.0, -0.1, float("nan"), 90):
+        with pytest.raises(ShapeError, match="from 0 to below 1"):
+            poses.radius(odd)
 
 
 def test_a_skeleton_s_name_becomes_the_skeleton():

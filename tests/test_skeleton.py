@@ -29,6 +29,11 @@ PLACES = {
         "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax nose head_top "
         "left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist"
     ),
+    "BODY_27": (
+        "pelvis right_hip right_knee right_ankle left_hip left_knee left_ankle spine thorax nose head_top "
+        "left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist left_eye right_eye left_ear "
+        "right_ear left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
+    ),
     "BODY_25": (
         "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist pelvis right_hip "
         "right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear left_big_toe "
@@ -61,6 +66,16 @@ PLACES = {
     "COCO_18": (
         "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee "
         "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear"
+    ),
+    "COCO_23": (
+        "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow left_wrist "
+        "right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle left_big_toe left_small_toe "
+        "left_heel right_big_toe right_small_toe right_heel"
+    ),
+    "COCO_24": (
+        "nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist right_hip right_knee "
+        "right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear left_big_toe left_small_toe "
+        "left_heel right_big_toe right_small_toe right_heel"
     ),
     "MPII_16": (
         "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top right_wrist "

@@ -15,11 +15,13 @@ from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.lifting import lift
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
+from poselift.prepare.convert import convert_poses
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (
     BODY_25,
     BODY_25B,
+    BODY_27,
     COCO_17,
     H36M_17,
     HALPE_26,
@@ -36,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BODY_25",
     "BODY_25B",
+    "BODY_27",
     "COCO_17",
     "H36M_17",
     "HALPE_26",
@@ -47,6 +50,7 @@ __all__ = [
     "Poses3D",
     "PoseliftError",
     "Skeleton",
+    "convert_poses",
     "get_skeleton",
     "lift",
     "load_lifter",

@@ -2,19 +2,22 @@
 
 convert -> repair swapped sides -> resample -> feed (calibrated, filled, normalised windows) -> lifter (and its mirror
 image) -> turn into the frame asked for -> blend and stitch -> resample back -> add what was observed
+
+Whatever else a lifter gives, spread, up and contact, goes the same way as its joints (`poselift.lifters.answer`).
 """
 
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from poselift.checks import check as check_person
-from poselift.errors import DetectionError, FormatError, ShapeError
+from poselift.errors import DetectionError, FormatError
 from poselift.geometry.camera import Camera
 from poselift.geometry.rotation import shortest_arc
+from poselift.lifters.answer import Answer, ask, join
 from poselift.lifters.contract import Lifter, check_lifter, frame_of
 from poselift.lifters.load import AUTO, load_lifter
 from poselift.prepare.convert import convert
@@ -22,9 +25,10 @@ from poselift.prepare.feed import Feed
 from poselift.prepare.flip import flip
 from poselift.prepare.normalize import calibrate
 from poselift.prepare.resample import resample_keypoints, resample_poses
-from poselift.prepare.swaps import repair_swaps
-from poselift.prepare.window import blend_seams, cut
-from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints
+from poselift.prepare.swaps import find_swaps, put_back, repair_swaps
+from poselift.prepare.window import cut
+from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints, spans
+from poselift.skeleton import Skeleton
 
 _LOG = logging.getLogger(__name__)
 
@@ -37,6 +41,16 @@ BATCH = 64
 LONGEST_GUESS_S = 0.25
 """Seconds from the nearest sighting of the person beyond which a frame is a gap: in a quarter of a stride limbs may go
 anywhere."""
+FASTEST_TURN_RAD = 12 * np.pi
+"""Radians a second by which a pelvis turns at most, six turns: as fast as figure skaters spin."""
+NARROWEST_HIPS = 0.4
+"""Hips closer together than this share of the clip's median distance are between two answers of the network."""
+HIPS = ("left_hip", "right_hip")
+DOUBTFUL = (
+    "the pelvis turns faster than anybody can, or its hips collapse: left and right are confused in the keypoints; the "
+    "hips are marked as not observed"
+)
+"""What is said of frames whose pelvis cannot be right."""
 FEWEST_JOINTS = 3
 """Number of joints that a frame must show to count as a sighting."""
 
@@ -66,11 +80,14 @@ def lift(
         camera: Camera whose intrinsics turn one into the other; its R and t are not used.
         gaps: "mark" marks frames farther than `LONGEST_GUESS_S` from any sighting as gaps; "fill" marks none. Their
             poses are filled in either way, and `observed` is 0 there.
-        check: Log what is wrong with the keypoints (`poselift.checks`), errors and warnings alike; nothing is refused.
+        check: Log what is wrong with the keypoints (`poselift.checks`), errors and warnings alike, and frames whose
+            pelvis cannot be right; nothing is refused.
         progress: Called with (frames done, frames in all) now and then.
 
     Returns:
-        One pose for each frame of the keypoints: metres, relative to the pelvis, with what was observed of each joint.
+        One pose for each frame of the keypoints: metres, relative to the pelvis, with what was observed of each joint,
+        and what else the lifter gives: `spread`, `up`, `contact`. Nothing counts as observed of the hips in frames
+        whose pelvis cannot be right (`doubtful_pelvis`).
 
     Raises:
         KindError: `keypoints` is an array, several people, or something else.
@@ -78,7 +95,7 @@ def lift(
             the lifter's, and there is no camera.
         SkeletonError: The keypoints lack joints that cannot be made up.
         DetectionError: No joint was seen in any frame.
-        ShapeError: The lifter's result has another shape than it announces, or is not finite.
+        ShapeError: The lifter's result has another shape than it announces, is not finite, or out of range.
     """
     expect_keypoints(keypoints)
     lifter = lifter or load_lifter(AUTO, fps=keypoints.fps, length=len(keypoints))
@@ -90,11 +107,41 @@ def lift(
     if check:
         _log_findings(keypoints)
     source = repair_swaps(source) if repair else source
-    joints = _lift_windows(lifter, resample_keypoints(source, lifter.fps), flip_average, turn, progress)
-    poses = Poses3D(joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera)
+    found = _lift_windows(lifter, resample_keypoints(source, lifter.fps), flip_average, turn, progress)
+    poses = Poses3D(
+        found.joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera, spread=found.spread,
+        up=found.up, contact=found.contact,
+    )  # fmt: skip
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
-    observed = calibrate(source.filled()[1])
-    return replace(poses, observed=observed, gap=far_from_sightings(observed, poses.fps) if gaps == "mark" else None)
+    return _with_doubts(poses, keypoints, calibrate(source.filled()[1]), mark=gaps == "mark", log=check)
+
+
+def _with_doubts(poses: Poses3D, keypoints: Keypoints2D, observed: np.ndarray, *, mark: bool, log: bool) -> Poses3D:
+    """Return the poses of keypoints with what is known about them: who, when, gaps, and what was observed (T, J)."""
+    gap = far_from_sightings(observed, poses.fps) if mark else None
+    doubtful = doubtful_pelvis(replace(poses, observed=observed))
+    if log and doubtful.any():
+        _LOG.warning("frames %s: %s", spans(doubtful), DOUBTFUL)
+    observed[np.ix_(doubtful, np.array(poses.skeleton.indices(HIPS)))] = 0
+    who: dict[str, Any] = {
+        "start_s": keypoints.start_s,
+        "person": keypoints.person,
+        "may_continue": keypoints.may_continue,
+    }
+    return replace(poses, observed=observed, gap=gap, **who)
+
+
+def as_lifted(keypoints: Keypoints2D, skeleton: Skeleton) -> Keypoints2D:
+    """Return keypoints in their own joints, with the sides put back where `lift` puts them back; for showing them.
+
+    Args:
+        keypoints: Any skeleton that has the limbs.
+        skeleton: Joints of the lifter.
+
+    Raises:
+        SkeletonError: The keypoints lack joints that cannot be made up.
+    """
+    return put_back(keypoints, find_swaps(convert(keypoints, skeleton)))
 
 
 def _log_findings(keypoints: Keypoints2D) -> None:
@@ -107,36 +154,32 @@ def _log_findings(keypoints: Keypoints2D) -> None:
 
 def _lift_windows(
     lifter: Lifter, keypoints: Keypoints2D, flip_average: bool, turn: Turn | None, progress: Progress | None
-) -> np.ndarray:
-    """Return the root-relative joints (T, J, 3) of keypoints at the lifter's rate: cut, lift, turn, blend, stitch."""
+) -> Answer:
+    """Return the answer (T, ...) to keypoints at the lifter's rate: cut, lift, turn, blend, stitch."""
     windows, feed = cut(len(keypoints), lifter.in_frames, lifter.out_frames), Feed.of(lifter)
     clip, chunks = feed.clip(keypoints), []
     for start in range(0, len(windows.index), BATCH):
         chosen = slice(start, start + BATCH)
         shown = clip[windows.index[chosen]], windows.inside[chosen]
-        joints = run_lifter(lifter, feed.windows(*shown), flip_average)
+        answer = run_lifter(lifter, feed.windows(*shown), flip_average)
         if turn:
-            joints = joints @ turn(feed.places(*shown, keypoints.image_size))
-        chunks.append(joints - joints[:, :, lifter.skeleton.root, None])
+            answer = answer.turned(turn(feed.places(*shown, keypoints.image_size)))
+        chunks.append(answer.from_root(lifter.skeleton.root))
         if progress:
             progress(min((start + BATCH) * len(lifter.out_frames), len(keypoints)), len(keypoints))
-    return windows.stitch(blend_seams(np.concatenate(chunks), len(keypoints)))
+    return join(chunks).stitched(windows)
 
 
-def run_lifter(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> np.ndarray:
-    """Return the network's joints (B, S, J, 3), averaged with those of the mirror image if `flip_average` is set.
+def run_lifter(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> Answer:
+    """Return a network's answer to windows (B, T, J, C), averaged with the mirror image's if `flip_average` is set.
 
     Raises:
-        ShapeError: The result has another shape than the lifter announces, or is not finite.
+        ShapeError: A part of it has another shape than the lifter announces, is not finite, or out of range.
     """
-    joints = lifter(inputs)
-    wanted = (len(inputs), len(lifter.out_frames), len(lifter.skeleton), 3)
-    if joints.shape != wanted or not np.isfinite(joints).all():
-        odd = " with NaN or infinite values" if joints.shape == wanted else ""
-        raise ShapeError(f"wanted finite joints {wanted} from {type(lifter).__name__}, got {joints.shape}{odd}")
+    answer = ask(lifter, inputs)
     if flip_average:
-        joints = (joints + flip(lifter(flip(inputs, lifter.skeleton)), lifter.skeleton)) / 2
-    return joints
+        answer = answer.averaged(ask(lifter, flip(inputs, lifter.skeleton)).mirrored(lifter.skeleton))
+    return answer
 
 
 def turn_to(directions: np.ndarray) -> np.ndarray:
@@ -159,6 +202,23 @@ def far_from_sightings(observed: np.ndarray, fps: float) -> np.ndarray:
     before = (after - 1).clip(min=0)
     distance = np.minimum(np.abs(sighted[after] - frames), np.abs(frames - sighted[before]))
     return distance > LONGEST_GUESS_S * fps
+
+
+def doubtful_pelvis(poses: Poses3D) -> np.ndarray:
+    """Return a mask (T,) of frames whose pelvis cannot be right, as left and right are confused in the keypoints.
+
+    There it turns faster than `FASTEST_TURN_RAD`, or its hips are closer together than `NARROWEST_HIPS` allows. Frames
+    that show nobody are filled in, and not among them.
+    """
+    left, right = poses.skeleton.indices(HIPS)
+    across = poses.xyz[:, left].astype(np.float64) - poses.xyz[:, right]
+    width = np.linalg.norm(across, axis=-1)
+    doubtful = width < NARROWEST_HIPS * np.median(width)
+    across /= width.clip(min=1e-9)[:, None]
+    turn = np.arccos((across[1:] * across[:-1]).sum(-1).clip(-1, 1))
+    fast = np.flatnonzero(turn * poses.fps > FASTEST_TURN_RAD)
+    doubtful[fast] = doubtful[fast + 1] = True
+    return doubtful if poses.observed is None else doubtful & (poses.observed > 0).any(1)
 
 
 def _turning(own: str, wanted: str | None, camera: Camera | None) -> Turn | None:

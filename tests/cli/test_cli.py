@@ -19,9 +19,11 @@ from poselift.datasets.clip import MocapClip
 from poselift.errors import install_hint
 from poselift.formats import files_of, read_poses, write_keypoints
 from poselift.lifters.load import shipped_lifters
+from poselift.people import numbered
+from poselift.prepare.swaps import put_back
 from poselift.read import read_keypoints
 from poselift.sequence import Keypoints2D
-from poselift.skeleton import H36M_17
+from poselift.skeleton import BODY_27, H36M_17, HALPE_26
 
 DEMO = Path(str(resources.files("poselift") / "data" / "demo.npz"))
 
@@ -121,7 +123,7 @@ def test_existing_results_are_kept_byte_for_byte(clip, tmp_path, capsys, monkeyp
     out.mkdir()
     (out / "clip.json").write_bytes(b"precious")
     with monkeypatch.context() as patch:
-        patch.setattr(lifting, "read_keypoints", lambda *_, **__: pytest.fail("refused only after the work"))
+        patch.setattr(lifting, "read_everyone", lambda *_, **__: pytest.fail("refused only after the work"))
         assert run("lift", clip, "-o", out) == 1
     assert_error(capsys, "clip.json exists and is kept", "--force")
     assert names(out) == ["clip.json"]
@@ -129,6 +131,19 @@ def test_existing_results_are_kept_byte_for_byte(clip, tmp_path, capsys, monkeyp
     assert run("lift", clip, "-o", out, "--force") == 0
     assert json.loads((out / "clip.json").read_text())
     assert len(names(out)) == len(written("clip"))
+
+
+def test_results_are_written_in_the_joints_asked_for(clip, tmp_path, monkeypatch, fake_lifter, capsys):
+    monkeypatch.setattr(lifting, "load_lifter", lambda name="": fake_lifter(skeleton=BODY_27))
+    assert run("lift", clip, "--out", tmp_path / "out", "--lifter", "x.y", "--skeleton-out", "halpe-26") == 0
+    assert read_poses(tmp_path / "out" / "clip.npz").skeleton == HALPE_26
+    assert '"left_heel"' in (tmp_path / "out" / "clip.html").read_text()
+    capsys.readouterr()
+    assert run("lift", clip, "--out", tmp_path / "no", "--lifter", "x.y", "--skeleton-out", "MEDIAPIPE_33") == 1
+    assert_error(capsys, "BODY_27 cannot be written as MEDIAPIPE_33", "nothing gives left_eye_inner")
+    assert run("lift", "missing.npz", "--out", tmp_path / "no", "--skeleton-out", "HALPE_27") == 1
+    assert_error(capsys, "unknown skeleton 'HALPE_27'; did you mean 'HALPE_26'")
+    assert names(tmp_path / "no") == []
 
 
 def test_inputs_whose_results_exist_are_left_out_and_the_others_lifted(clip, tmp_path, capsys):
@@ -149,10 +164,14 @@ def test_inputs_whose_results_exist_are_left_out_and_the_others_lifted(clip, tmp
 
 
 def test_results_of_a_second_person_are_looked_for_before_anyone_is_lifted(clip, tmp_path, capsys, monkeypatch):
-    people = read_keypoints(clip) * 2
-    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: people)
+    people = numbered(read_keypoints(clip) * 2)
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: pytest.fail("refused only after the work"))
     (tmp_path / "clip_person2.csv").write_text("precious")
-    assert run("lift", clip, "-o", tmp_path, "--formats", "npz", "csv") == 1
+    for choice in ([], ["--people", "2"]):
+        assert run("lift", clip, "-o", tmp_path, "--formats", "npz", "csv", *choice) == 1
+        assert_error(capsys, "clip_person2.csv exists and is kept")
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: people[1:])
+    assert run("lift", clip, "-o", tmp_path, "--formats", "npz", "csv", "--people", "largest") == 1
     assert_error(capsys, "clip_person2.csv exists and is kept")
     assert names(tmp_path) == ["clip_person2.csv", "in"]
 
@@ -170,7 +189,7 @@ def test_an_input_is_never_overwritten(clip, tmp_path, capsys, force):
 
 
 def test_a_file_of_an_input_folder_is_never_overwritten(clip, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: pytest.fail("refused only after the work"))
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: pytest.fail("refused only after the work"))
     folder = tmp_path / "frames"
     folder.mkdir()
     (folder / "frames.json").write_text("{}")
@@ -182,7 +201,7 @@ def test_a_file_of_an_input_folder_is_never_overwritten(clip, tmp_path, capsys, 
 def test_names_are_reserved_through_the_whole_call(clip, tmp_path, capsys, monkeypatch):
     """The second person of one input must not be lost to another input of the name that their results have."""
     (person,) = read_keypoints(clip)
-    monkeypatch.setattr(lifting, "read_keypoints", lambda path, **_: (person,) * (2 if path == clip else 1))
+    monkeypatch.setattr(lifting, "read_everyone", lambda path, **_: numbered((person,) * (2 if path == clip else 1)))
     second = shutil.copy(clip, clip.with_name("clip_person2.npz"))
     assert run("lift", clip, second, "-o", tmp_path / "out", "--formats", "json", "--force") == 1
     assert_error(capsys, f"a person in {clip} and those of {second} would both be called clip_person2", "one by one")
@@ -326,8 +345,8 @@ def test_inputs_with_errors_are_lifted_by_force(upside_down, tmp_path, capsys):
 
 
 def test_an_error_in_one_person_refuses_the_input(clip, upside_down, tmp_path, capsys, monkeypatch):
-    people = read_keypoints(clip) + read_keypoints(upside_down)
-    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: people)
+    people = numbered(read_keypoints(clip) + read_keypoints(upside_down))
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: people)
     assert run("lift", clip, "-o", tmp_path / "out") == 1
     assert "in person 2" in capsys.readouterr().err
     assert names(tmp_path / "out") == []
@@ -350,17 +369,17 @@ def test_a_healthy_clip_is_lifted_without_a_word_on_stderr(clip, tmp_path, capsy
 
 def test_a_clip_that_shows_nobody_is_refused(clip, tmp_path, capsys, monkeypatch):
     empty = Keypoints2D(np.full((3, 17, 2), np.nan), None, H36M_17, 30.0)
-    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (empty,))
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: (empty,))
     assert run("lift", clip, "-o", tmp_path / "out") == 1
     assert "no joint is seen in any frame" in capsys.readouterr().err
     assert names(tmp_path / "out") == []
 
 
 def test_several_people_get_files_of_their_own(clip, tmp_path, monkeypatch):
-    people = read_keypoints(clip) * 3
-    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: people)
+    people = numbered(read_keypoints(clip) * 3)
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: people)
     assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz") == 0
-    assert names(tmp_path / "out") == ["clip.npz", "clip_person2.npz", "clip_person3.npz"]
+    assert names(tmp_path / "out") == [f"clip_person{number}.npz" for number in (1, 2, 3)]
 
 
 def test_interrupting_leaves_whole_files_only(clip, tmp_path, capsys, monkeypatch):
@@ -390,7 +409,7 @@ def test_the_folder_one_is_in_has_a_name(tmp_path, monkeypatch):
     folder = tmp_path / "walking"
     folder.mkdir()
     (person,) = read_keypoints(DEMO)
-    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (person,))
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: (person,))
     monkeypatch.chdir(folder)
     assert run("lift", ".", "-o", tmp_path / "out", "--formats", "npz") == 0
     assert names(tmp_path / "out") == ["walking.npz"]
@@ -449,7 +468,9 @@ def test_lifters_lists_the_shipped_weights(capsys, monkeypatch):
     assert main(["lifters"]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("name", *shipped_lifters()))
-    assert "Licence of all of them: MIT" in shown
+    licenses = [line for line in shown.splitlines() if line.startswith("Licence of")]
+    assert all(any(name in line for line in licenses) for name in shipped_lifters())
+    assert all(": MIT; trained on the CMU motion capture data" in line for line in licenses)
 
 
 @pytest.fixture
@@ -523,7 +544,7 @@ def test_without_the_lab_its_verbs_say_how_to_get_it(mocap, monkeypatch, capsys,
 
 
 def test_our_own_faults_are_not_hidden(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("lift", clip, "-o", tmp_path)
 
@@ -548,7 +569,7 @@ def test_auto_chooses_for_each_clip_and_says_so(clip, tmp_path, monkeypatch, cap
     monkeypatch.setattr(lifting, "load_lifter", lambda name: opened.append(name) or fake_lifter())
     (person,) = read_keypoints(clip)
     still = person.with_frames(person.xy[:1], person.confidence[:1], person.fps)
-    monkeypatch.setattr(lifting, "read_keypoints", lambda *_, **__: (person, still, person))
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: numbered((person, still, person)))
     assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz") == 0
     assert opened == ["short.27", "still.1"]
     shown = capsys.readouterr().out
@@ -558,3 +579,19 @@ def test_auto_chooses_for_each_clip_and_says_so(clip, tmp_path, monkeypatch, cap
     )
     assert "clip.npz, person 2: still.1 (window of 1," in shown
     assert "clip.npz, person 3: 6 frames at 30 fps" in shown
+
+
+def test_the_page_shows_the_keypoints_that_were_lifted(tmp_path):
+    """Sides that the detector exchanged for four frames are put back in the picture, too."""
+    (person,) = read_keypoints(DEMO)
+    for_a_moment = np.isin(np.arange(len(person)), range(30, 34))
+    wrong = put_back(person, {"arms": for_a_moment, "legs": for_a_moment})
+    assert not np.array_equal(wrong.xy, person.xy)
+    shown = []
+    for name, keypoints in (("right", person), ("wrong", wrong)):
+        write_keypoints(keypoints, tmp_path / f"{name}.npz")
+        assert run("lift", tmp_path / f"{name}.npz", "-o", tmp_path / "out", "--formats", "html") == 0
+        page = (tmp_path / "out" / f"{name}.html").read_text()
+        data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1]
+        shown.append(json.loads(data)["keypoints"])
+    assert shown[0] == shown[1]

@@ -1,11 +1,12 @@
+import dataclasses
 import shutil
 
 import numpy as np
 import pytest
 
 from poselift.datasets.mocap import load_mocap
-from poselift.errors import DatasetError, FormatError, MissingData
-from poselift.skeleton import H36M_17
+from poselift.errors import DatasetError, FormatError, MissingData, ShapeError
+from poselift.skeleton import BODY_27, COCO_17, H36M_17
 
 NPZ_JOINTS = (
     "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow RWrist"
@@ -193,3 +194,79 @@ def test_an_archive_says_all_itself(tmp_path, option):
     np.savez(tmp_path / "m.npz", **archive())
     with pytest.raises(DatasetError, match="says its unit, axes, rate and joints itself"):
         load_mocap(tmp_path / "m.npz", **option)
+
+
+FEET = "LEye REye LEar REar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel"
+
+
+def archive_27() -> dict[str, np.ndarray]:
+    """Two clips: of the second the face is not known and the feet are weak."""
+    data = archive()
+    pose = np.random.default_rng(1).normal(size=(5, 27, 3)).astype(np.float16)
+    pose[:, :17] = data["pose"]
+    pose[2:, 17:21] = np.nan
+    contact = np.int8([[1, 1, 0, 0], [1, 0, -1, -1], [0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 0, 1]])
+    names = {"joints": np.array(f"{NPZ_JOINTS} {FEET}".split()), "parents": np.int8(BODY_27.parents)}
+    return data | names | {"pose": pose, "contact": contact, "feet_quality": np.int8([2, 0])}
+
+
+def test_an_archive_with_feet_and_face_says_what_is_known(tmp_path):
+    data = archive_27()
+    np.savez(tmp_path / "feet.npz", **data)
+    whole, weak = load_mocap(tmp_path / "feet.npz")
+    assert (whole.skeleton, whole.source) == (BODY_27, "feet")
+    np.testing.assert_array_equal(whole.contact, data["contact"][:2])
+    assert whole.known.all() and whole.first(1).contact.shape == (1, 4)
+    assert weak.contact is None  # contacts of feet that may not be trusted are not either
+    assert weak.known.tolist() == [True] * 17 + [False] * 10
+    assert np.isnan(weak.xyz[:, 17:21]).all() and np.isfinite(weak.xyz[:, 21:]).all()
+    x, y, z = (data["pose"][0].astype(np.float32) + data["root"][0]).T
+    np.testing.assert_array_equal(whole.xyz[0], np.stack([x, -z, y], axis=-1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"contact": np.zeros((4, 4), np.int8)}, "wanted 'contact' of shape"),
+        ({"contact": np.full((5, 4), 2, np.int8)}, "wanted contacts of -1"),
+        ({"contact": np.zeros((5, 4))}, "wanted 'contact' as numbers of 2 dimensions"),
+        ({"feet_quality": np.int8([2])}, "wanted 'feet_quality' of shape"),
+        ({"parents": np.int8(range(-1, 26))}, "wanted the joints of BODY_27"),
+    ],
+)
+def test_a_broken_archive_with_feet_is_refused(tmp_path, change, message):
+    np.savez(tmp_path / "m.npz", **(archive_27() | change))
+    with pytest.raises(DatasetError, match=message):
+        load_mocap(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize(("joint", "value"), [(20, np.nan), (25, np.inf), (3, np.nan)])
+def test_a_joint_that_comes_and_goes_is_refused(tmp_path, joint, value):
+    data = archive_27()
+    data["pose"][0, joint, 1] = value
+    np.savez(tmp_path / "m.npz", **data)
+    with pytest.raises(DatasetError, match="NaN or infinite"):
+        load_mocap(tmp_path / "m.npz")
+
+
+def test_clips_are_written_in_more_joints_or_fewer(tmp_path):
+    np.savez(tmp_path / "m.npz", **archive_27())
+    np.savez(tmp_path / "small.npz", **archive())
+    whole, small = load_mocap(tmp_path / "m.npz")[0], load_mocap(tmp_path / "small.npz")[0]
+    less, more = whole.in_joints(H36M_17), small.in_joints(BODY_27)
+    np.testing.assert_array_equal(less.xyz, small.xyz)
+    assert less.known.all() and less.contact is whole.contact
+    np.testing.assert_array_equal(more.xyz[:, :17], small.xyz)
+    assert np.isnan(more.xyz[:, 17:]).all()
+    assert more.known.tolist() == [True] * 17 + [False] * 10
+    assert small.in_joints(H36M_17) is small
+    with pytest.raises(ShapeError, match="COCO_17 has no pelvis for BODY_27"):
+        dataclasses.replace(small, skeleton=COCO_17).in_joints(BODY_27)
+
+
+def test_the_real_archives_are_read_and_agree(shared):
+    dev = load_mocap(shared / "data" / "mocap27.npz", split="dev")
+    old = load_mocap(shared / "data" / "mocap17.npz", split="dev")
+    for new, before in zip(dev, old, strict=True):
+        np.testing.assert_array_equal(new.xyz[:, :17], before.xyz)
+        assert new.known[21:].all()

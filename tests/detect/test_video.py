@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poselift.detect import video
-from poselift.detect.video import LONGEST_S, probe, read_frames, transcode
-from poselift.errors import DetectionError, MissingExtraError, OutputExistsError, install_hint
+from poselift.detect import container
+from poselift.detect.video import LONGEST_S, probe, read_frames
+from poselift.errors import DetectionError, MissingExtraError, install_hint
 
 WIDTH, HEIGHT = 64, 48
 TURNS = {  # degrees clockwise: the matrix a b c d of the QuickTime track header, x' = a x + c y, y' = b x + d y
@@ -102,9 +102,9 @@ def test_metadata_that_is_no_text_is_passed_over(tmp_path):
 
 def test_pictures_beyond_the_limit_are_refused(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mp4", [0, 40])
-    monkeypatch.setattr(video, "LARGEST_PICTURE", WIDTH * HEIGHT)
+    monkeypatch.setattr(container, "LARGEST_PICTURE", WIDTH * HEIGHT)
     assert probe(path).width == WIDTH
-    monkeypatch.setattr(video, "LARGEST_PICTURE", WIDTH * HEIGHT - 1)
+    monkeypatch.setattr(container, "LARGEST_PICTURE", WIDTH * HEIGHT - 1)
     with pytest.raises(DetectionError, match="pictures of 64 x 48 pixels, more than the 3,071 .*-vf scale"):
         probe(path)
 
@@ -214,49 +214,6 @@ def test_damaged_end_keeps_the_start(tmp_path, caplog):
         count = len(list(read_frames(path)))
     assert 0 < count < 50
     assert "damaged" in caplog.text
-
-
-def test_transcode_is_small_even_upright_and_keeps_times(tmp_path):
-    av = pytest.importorskip("av", reason="needs the video extra")
-    path = write_video(tmp_path / "a.mp4", [0, 40, 80, 200, 210], turn=90)
-    out = tmp_path / "b.mp4"
-    transcode(path, out, height=34)
-    info = probe(out)
-    assert (info.width, info.height, info.rotation) == (24, 34, 0)
-    frames = list(read_frames(out))
-    assert [time for time, _ in frames] == pytest.approx([0, 0.04, 0.08, 0.2, 0.21], abs=1e-3)
-    assert _bright_corner(frames[0][1]) == (0, 1)
-    with av.open(str(out)) as container:
-        stream = container.streams.video[0]
-        assert (stream.codec_context.name, stream.pix_fmt, stream.start_time) == ("h264", "yuv420p", 0)
-        assert not stream.codec_context.has_b_frames
-    data = out.read_bytes()
-    assert data.index(b"moov") < data.index(b"mdat"), "a browser needs the index first"
-
-
-def test_transcode_never_enlarges_and_never_overwrites(tmp_path):
-    path = write_video(tmp_path / "a.mp4", [0, 40])
-    out = tmp_path / "b.mp4"
-    transcode(path, out)
-    assert probe(out).height == HEIGHT
-    with pytest.raises(OutputExistsError):
-        transcode(path, out)
-    transcode(path, out, height=20, overwrite=True)
-    assert probe(out).height == 20
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
-
-
-@pytest.mark.parametrize(
-    ("fps", "levels"),
-    [(25, [100, 110, 120, 120, 120, 130]), (12.5, [100, 120, 120]), (50, [100, 100, 110, 110, *[120] * 6, 130])],
-)
-def test_transcode_to_a_constant_rate(tmp_path, fps, levels):
-    path = write_video(tmp_path / "a.mp4", [0, 40, 80, 200])
-    out = tmp_path / "b.mp4"
-    transcode(path, out, fps=fps)
-    frames = list(read_frames(out))
-    assert [time for time, _ in frames] == pytest.approx([i / fps for i in range(len(levels))], abs=1e-3)
-    assert [int(rgb[10, 10, 0]) for _, rgb in frames] == pytest.approx(levels, abs=6)
 
 
 def test_missing_pyav_names_the_command(tmp_path, monkeypatch):

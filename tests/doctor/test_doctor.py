@@ -142,7 +142,7 @@ NONSENSE = FAULTS | {
 def test_lifting_says_what_the_doctor_says(fault, scored, exchanged, lasting, tmp_path, capsys, monkeypatch):
     """Errors and warnings, for the same keypoints, however they were read."""
     wrong = NONSENSE[fault](lasting if scored else replace(lasting, confidence=None), exchanged)
-    for reader in ("poselift.cli.lifting.read_keypoints", "poselift.doctor.read_keypoints"):
+    for reader in ("poselift.cli.lifting.read_everyone", "poselift.doctor.read_keypoints"):
         monkeypatch.setattr(reader, lambda *_, **__: (wrong,))
     found = [finding for finding in diagnose(wrong) if finding.severity != "info"]
     assert bool(found) == (fault != "none")

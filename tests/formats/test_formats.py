@@ -25,7 +25,7 @@ from poselift.formats import (
     write_keypoints,
 )
 from poselift.geometry.camera import Camera
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.sequence import EXTRAS, Keypoints2D, Poses3D
 from poselift.skeleton import COCO_17, H36M_17, SKELETONS, Skeleton
 
 People = Callable[..., np.ndarray]
@@ -88,7 +88,8 @@ def known() -> Poses3D:
     return Poses3D(
         rng.normal(size=(9, 17, 3)).round(3), H36M_17, 10.0, "turned_camera", observed=observed,
         gap=np.arange(9) == 4, path=rng.normal(size=(9, 3)).round(3), camera=Camera.from_focal(900.0, (640, 480)),
-        spread=rng.uniform(0.01, 0.1, (9, 17)).round(3), start_s=1.5,
+        spread=rng.uniform(0.01, 0.1, (9, 17)).round(3), up=np.tile([0.6, -0.8, 0], (9, 1)),
+        contact=rng.uniform(size=(9, 4)).round(3), start_s=1.5,
     )  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def test_what_is_known_of_poses_comes_back(tmp_path: Path, ending: str, known: P
     save_poses(known, tmp_path / f"clip{ending}")
     got = read_poses(tmp_path / f"clip{ending}")
     assert (got.frame, got.start_s, got.gaps, got.unseen) == ("turned_camera", 1.5, [(4, 4)], [(3, 5)])
-    in_all = ("xyz", "observed", "gap", "spread")
+    in_all = ("xyz", "observed", "gap", "spread", "up", "contact")
     for name in in_all if ending == ".csv" else (*in_all, "path"):
         np.testing.assert_allclose(getattr(got, name), getattr(known, name), atol=1e-6, err_msg=name)
     if ending == ".csv":  # a table of joints has no place for these
@@ -110,7 +111,7 @@ def test_what_is_known_of_poses_comes_back(tmp_path: Path, ending: str, known: P
 def test_what_is_not_known_of_poses_stays_so(tmp_path: Path, ending: str, poses: Poses3D) -> None:
     save_poses(poses, tmp_path / f"clip{ending}")
     got = read_poses(tmp_path / f"clip{ending}")
-    assert all(getattr(got, name) is None for name in ("observed", "gap", "path", "camera", "spread"))
+    assert all(getattr(got, name) is None for name in (*EXTRAS, "camera"))
     assert (got.frame, got.start_s) == ("camera", 0.0)
 
 

@@ -29,6 +29,7 @@ OPENPOSE_25 = (
     "nose neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist pelvis r_hip r_knee r_ankle l_hip l_knee l_ankle "
     "r_eye l_eye r_ear l_ear l_big_toe l_small_toe l_heel r_big_toe r_small_toe r_heel"
 )
+FEET = " l_big_toe l_small_toe l_heel r_big_toe r_small_toe r_heel"
 BODY_25B = COCO + " upper_neck head_top l_big_toe l_small_toe l_heel r_big_toe r_small_toe r_heel"
 HALPE = COCO + " head_top neck pelvis l_big_toe r_big_toe l_small_toe r_small_toe l_heel r_heel"
 MPI_15 = OPENPOSE_18.replace("nose neck", "head_top neck").split(" r_eye")[0] + " spine"
@@ -315,11 +316,11 @@ SAMPLES: dict[str, tuple[str, bool, Writer]] = {
         lambda folder, poses, _: table(folder / "a.csv", shares(poses), MEDIAPIPE, ends="x y visibility"),
     ),
     "tensorflow.js": (COCO, SCORED, listed(tensorflow)),
-    "wholebody 133": (COCO, SCORED, saved("a.npy", with_hands(116))),
-    "wholebody 134": (OPENPOSE_18, SCORED, saved("a.npy", with_hands(116))),
+    "wholebody 133": (COCO + FEET, SCORED, saved("a.npy", with_hands(110))),
+    "wholebody 134": (OPENPOSE_18 + FEET, SCORED, saved("a.npy", with_hands(110))),
     "body 135": (BODY_25B, SCORED, saved("a.npy", with_hands(110))),
     "halpe 136": (HALPE, SCORED, saved("a.npy", with_hands(110))),
-    "sam 3d body 70": (COCO, SCORED, saved("a.npy", lambda _, points: points(SAM_70))),
+    "sam 3d body 70": (COCO + FEET, SCORED, saved("a.npy", lambda _, points: points(SAM_70))),
     "openpose 18": (OPENPOSE_18, SCORED, one_a_frame(openpose)),
     "openpose 25, old key": (OPENPOSE_25, SCORED, one_a_frame(lambda pose: openpose(pose, "pose_keypoints"))),
     "openpose mpi": (MPI_15, SCORED, one_a_frame(openpose)),

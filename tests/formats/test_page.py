@@ -35,7 +35,8 @@ PERSON = {
     )
     for part, x, y, dx, dy in (
         ("pinky", x, y, 6, 16), ("index", x, y, 3, 18), ("thumb", x, y, -4, 10), ("heel", ax, ay, 0, 12),
-        ("foot_index", ax, ay, 8, 18), ("eye_inner", ex, ey, -2, 0), ("eye_outer", ex, ey, 3, 0),
+        ("foot_index", ax, ay, 8, 18), ("big_toe", ax, ay, 8, 18), ("small_toe", ax, ay, 14, 16),
+        ("eye_inner", ex, ey, -2, 0), ("eye_outer", ex, ey, 3, 0),
     )
 }  # fmt: skip
 LIMBS = {f"{side}_{j}" for side in ("left", "right") for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")}

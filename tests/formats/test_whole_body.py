@@ -10,7 +10,7 @@ import pytest
 from poselift.errors import SkeletonError
 from poselift.formats import read_keypoints_file
 from poselift.formats.whole_body import WHOLE_BODIES, take_body
-from poselift.skeleton import COCO_17, HALPE_26, Skeleton
+from poselift.skeleton import COCO_23, HALPE_26, Skeleton
 
 People = Callable[..., np.ndarray]
 
@@ -29,9 +29,10 @@ def test_the_body_is_taken_and_this_is_said(person: People, tmp_path: Path, capl
 
 
 def test_another_order_of_as_many_joints_is_noticed(person: People, tmp_path: Path) -> None:
-    array = np.repeat(person(COCO_17), 8, axis=1)[:, :133]
+    shuffled = np.random.default_rng(1).permutation(23)
+    array = np.concatenate([person(COCO_23)[:, shuffled], np.ones((12, 110, 3), np.float32)], axis=1)
     np.save(tmp_path / "a.npy", array)
-    with pytest.raises(SkeletonError, match="said to be in the order of COCO_17"):
+    with pytest.raises(SkeletonError, match="said to be in the order of COCO_23"):
         read_keypoints_file(tmp_path / "a.npy", fps=30)
 
 

@@ -21,13 +21,14 @@ from poselift.datasets.mocap import load_mocap
 from poselift.datasets.mpi_inf_3dhp import load_mpi_inf_3dhp
 from poselift.datasets.own import load_own
 from poselift.files import read_json
-from poselift.formats import read_keypoints_file, read_poses, save_poses, write_keypoints
+from poselift.formats import read_keypoints_file, read_poses, save_poses, write_keypoints, write_people
 from poselift.formats.bvh import read_bvh
 from poselift.lifters.card import Card
 from poselift.lifters.load import load_lifter
 from poselift.measure.recording import Recording
 from poselift.measure.scores import Scores
 from poselift.measure.tables import scores_view, table
+from poselift.people import numbered
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import BODY_25, COCO_17, H36M_17, Skeleton
@@ -98,6 +99,9 @@ def _people() -> Made:
     for ending, kind in (("json", "json"), ("npz", "npz"), ("csv", "text")):
         seed = Seed(f"keypoints_{ending}", kind, f"a.{ending}", _read(read_keypoints_file, f"a.{ending}"))
         yield seed, lambda folder, file=seed.file: write_keypoints(keypoints(), folder / file)
+    several = numbered([keypoints(), keypoints()])
+    seed = Seed("people_npz", "npz", "a.npz", _read(read_keypoints_file, "a.npz"))
+    yield seed, lambda folder: write_people(several, folder / "a.npz", complete=False)
     frames = person(BODY_25)
     pages = [{"people": [{"person_id": [-1], "pose_keypoints_2d": frame.ravel().tolist()}]} for frame in frames]
     known = {"skeleton": "BODY_25", "fps": 25.0}

@@ -214,6 +214,27 @@ def test_motion_capture_is_scored_three_ways(walk):
     scores = task.finish(type("Run", (), {"lifter": lifter}))
     assert set(scores) == set(MEASURES)
     assert all(part.frames == (12 if "quick" in name else 48) for name, part in scores.items())
+    assert not any("coverage" in metric for part in scores.values() for metric in part.mean)
+
+
+def test_spreads_are_calibrated_before_they_are_scored(walk):
+    class Bare(MocapTask):
+        def __init__(self, clips, dev):
+            self.config, self.clips, self.dev, self.archive = DataConfig(), clips, dev, "a.npz"
+
+    torch.manual_seed(0)
+    model = {"width": 24, "mlp_width": 8, "gcn_width": 8, "in_channels": 3, "spread": True, "up": True}
+    lifter = TorchLifter(build("htnet", **model))
+    before = {name: value.clone() for name, value in lifter.model.state_dict().items()}
+    task = Bare([walk(30)], [walk(30, name="dev")])
+    fresh = task.measure(lifter, noisy=True).mean
+    scores = task.finish(type("Run", (), {"lifter": lifter}))
+    changed = [name for name, value in lifter.model.state_dict().items() if not torch.equal(value, before[name])]
+    assert changed == ["extras.out.bias"]  # fresh heads have no weights to scale
+    after = scores["detector errors"].mean
+    for level in (50, 90):  # one factor cannot make both right for a network that knows nothing of its errors
+        assert abs(after[f"coverage_{level}"] - level) < 15 < abs(fresh[f"coverage_{level}"] - level)
+    assert "up_median" in scores["exact 2D"].mean and "contact_f1" not in scores["exact 2D"].mean
 
 
 def test_the_archives_are_not_changed(h36m, run):

@@ -225,9 +225,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_a_word(run, monkeypatch, ev
     losses = iter([1.0, math.nan, 1.0, 1.0, 1.0, 1.0])
 
     def poisoned(pred, *_):
-        return pred.sum() * 0 + next(losses)
+        return dict.fromkeys(("loss", "joints"), pred.sum() * 0 + next(losses))
 
-    monkeypatch.setattr(train, "pose_loss", poisoned)
+    monkeypatch.setattr(train, "batch_losses", poisoned)
     with pytest.raises(RecipeError, match=r"no longer finite at step [26]; lower optim.lr"):
         training.train()
     assert not (training.out / "checkpoint.pt").exists()

@@ -85,3 +85,18 @@ def test_a_clip_in_the_weights_rate():
     assert frames_at(CARDS[0], 60, 100) == 83
     assert (frames_at(CARDS[0], 500, 3), frames_at(CARDS[0], 500, 1)) == (2, 1)
     assert [least_frames(window) for window in (1, 2, 27, 81, 82, 243)] == [1, 2, 2, 21, 21, 61]
+
+
+BODY = [dataclasses.replace(card("c.81", 81, tuple(range(36, 45)), 49.0), skeleton="BODY_27")]
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "name"), [("H36M_17", "a.243"), ("BODY_27", "c.81"), ("HALPE_26", "c.81"), ("COCO_17", "c.81")]
+)
+def test_the_joints_asked_for_choose_the_weights(skeleton, name):
+    assert choose([*CARDS, *BODY], fps=50, length=500, skeleton=skeleton).card.name == name
+
+
+def test_weights_without_the_joints_are_refused():
+    with pytest.raises(CheckpointError, match="HALPE_26: .*left_heel.* missing"):
+        choose(CARDS, fps=50, length=500, skeleton="HALPE_26")

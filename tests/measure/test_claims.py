@@ -11,7 +11,7 @@ from poselift.errors import DatasetError, install_hint
 from poselift.lifters.card import BENCHMARK, Card, Score
 from poselift.measure import claims
 from poselift.measure.claims import MEASURES, Check, Sources, check_scores, mocap_score
-from poselift.measure.mocap import MocapProtocol
+from poselift.measure.mocap import METRICS, MocapProtocol
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import H36M_17, HUMANEVA_15
 
@@ -86,7 +86,7 @@ def test_a_lifter_of_another_skeleton_is_measured_again(sources, fake_lifter):
     score = mocap_score(lifter, CLIPS, "a.npz", "dev", MocapProtocol(cameras=1), None)
     assert "head of HUMANEVA_15" in score.protocol["joints left out"]
     checks = list(check_scores(lifter, dataclasses.replace(CARD, scores={"exact 2D": score}), sources))
-    assert len(checks) == 5 and all(check.measured == check.claimed for check in checks)
+    assert len(checks) == 1 + len(METRICS) and all(check.measured == check.claimed for check in checks)
 
 
 def test_quick_leaves_out_scores_over_many_frames(card, sources, fake_lifter):
@@ -110,7 +110,7 @@ def test_what_is_not_at_hand_is_said(card, fake_lifter, sources, words):
 def test_without_torch_exact_scores_are_measured(card, sources, fake_lifter):
     sources.detector = None
     checks = list(check_scores(fake_lifter(), card, sources))
-    assert [c.measured is not None for c in checks if c.name.startswith("exact")] == [True] * 5
+    assert [c.measured is not None for c in checks if c.name.startswith("exact")] == [True] * (1 + len(METRICS))
     assert {c.note for c in checks if c.name.startswith("detector")} == {
         f"simulated detector errors need torch; run: {install_hint('lab')}"
     }

@@ -5,11 +5,12 @@ from hypothesis import strategies as st
 
 from poselift.errors import SkeletonError
 from poselift.formats.order import _FIGURE
-from poselift.prepare.convert import RULES, check_convertible, convert, convert_arrays
-from poselift.sequence import Keypoints2D
+from poselift.prepare.convert import RULES, check_convertible, convert, convert_arrays, convert_poses
+from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (
     BODY_25,
     BODY_25B,
+    BODY_27,
     COCO_17,
     H36M_17,
     HALPE_26,
@@ -206,3 +207,73 @@ def test_body_25b_has_no_pelvis_of_its_own():
     source = detections(BODY_25B)
     assert_from(convert(source, H36M_17), "pelvis", source, {"left_hip": 0.5, "right_hip": 0.5})
     assert_from(convert(source, H36M_17), "head_top", source, {"head_top": 1})
+
+
+FEET = {f"{side}_{part}" for side in ("left", "right") for part in ("big_toe", "small_toe", "heel")}
+FACE = {f"{side}_{part}" for side in ("left", "right") for part in ("eye", "ear")}
+
+
+@every_skeleton
+def test_a_body_of_27_joints_is_made_of_every_detector_s_and_nothing_is_invented(source):
+    """Feet and face are copied where the detector has them, and unseen where it has not."""
+    keypoints = detections(source)
+    result = convert(keypoints, BODY_27)
+    body = convert(keypoints, H36M_17)
+    np.testing.assert_array_equal(result.xy[:, :17], body.xy)
+    np.testing.assert_array_equal(result.confidence[:, :17], body.confidence)
+    has = {f"{side}_big_toe" for side in ("left", "right") if f"{side}_foot_index" in source}
+    has |= (FEET | FACE) & set(source.joints)
+    assert {name for name in FEET | FACE if score(result, name).all()} == has
+    assert {name for name in FEET | FACE if score(result, name).any()} == has
+    for name in has & set(source.joints):
+        np.testing.assert_array_equal(joint(result, name), joint(keypoints, name))
+
+
+def test_the_tip_of_mediapipe_s_foot_is_a_big_toe():
+    source = detections(MEDIAPIPE_33)
+    assert_from(convert(source, BODY_27), "left_big_toe", source, {"left_foot_index": 1})
+    assert not score(convert(source, BODY_27), "left_small_toe").any()
+
+
+def poses_of(skeleton: Skeleton, seed: int = 0) -> Poses3D:
+    rng = np.random.default_rng(seed)
+    shape = (4, len(skeleton))
+    xyz = rng.normal(size=(*shape, 3)).astype(np.float32)
+    xyz -= xyz[:, skeleton.root, None]
+    return Poses3D(xyz, skeleton, 50, observed=rng.random(shape), spread=rng.random(shape), path=xyz[:, 1])
+
+
+@pytest.mark.parametrize("target", [HALPE_26, BODY_25, COCO_17, H36M_17], ids=lambda s: s.name)
+def test_lifted_poses_are_written_in_the_joints_of_others(target):
+    poses = poses_of(BODY_27)
+    result = convert_poses(poses, target.name)
+    assert (result.skeleton, result.fps, result.frame) == (target, 50, poses.frame)
+    for name in set(target.joints) & set(BODY_27.joints):
+        there, here = target.index(name), BODY_27.index(name)
+        np.testing.assert_array_equal(result.xyz[:, there], poses.xyz[:, here])
+        np.testing.assert_array_equal(result.observed[:, there], poses.observed[:, here])
+        np.testing.assert_array_equal(result.spread[:, there], poses.spread[:, here])
+    np.testing.assert_array_equal(result.path, poses.path)
+
+
+def test_a_neck_of_poses_lies_between_the_shoulders():
+    poses = poses_of(BODY_27)
+    result = convert_poses(poses, BODY_25)
+    left, right = BODY_27.indices(("left_shoulder", "right_shoulder"))
+    neck = BODY_25.index("neck")
+    np.testing.assert_allclose(result.xyz[:, neck], (poses.xyz[:, left] + poses.xyz[:, right]) / 2, atol=1e-6)
+    np.testing.assert_array_equal(result.observed[:, neck], poses.observed[:, [left, right]].min(1))
+    np.testing.assert_allclose(result.spread[:, neck], poses.spread[:, [left, right]].mean(1), atol=1e-6)
+
+
+def test_poses_without_feet_have_none_in_other_joints_either():
+    with pytest.raises(SkeletonError, match="H36M_17 cannot be written as HALPE_26: nothing gives left_eye, .*heel"):
+        convert_poses(poses_of(H36M_17), HALPE_26)
+    assert convert_poses(poses := poses_of(BODY_27), BODY_27) is poses
+
+
+def test_converting_poses_there_and_back_keeps_every_joint_of_both():
+    poses = poses_of(BODY_27)
+    back = convert_poses(convert_poses(poses, HALPE_26), BODY_27)
+    for name in set(HALPE_26.joints) & set(BODY_27.joints):
+        np.testing.assert_array_equal(back.xyz[:, BODY_27.index(name)], poses.xyz[:, BODY_27.index(name)])

@@ -112,6 +112,17 @@ def test_one_pose_may_become_many():
     np.testing.assert_array_equal(resample_poses(poses, 30.0, 4).xyz, np.tile(poses.xyz, (4, 1, 1)))
 
 
+def test_directions_keep_their_length():
+    up = np.array([[0, -1, 0], [0.6, -0.8, 0], [-0.6, 0.8, 0]])
+    poses = Poses3D(np.zeros((3, 17, 3)), H36M_17, 10.0, up=up, contact=np.eye(3, 4), spread=np.full((3, 17), 0.1))
+    fast = resample_poses(poses, 20.0, 5)
+    np.testing.assert_allclose(np.linalg.norm(fast.up, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(fast.up[1], [0.1**0.5, -(0.9**0.5), 0], atol=1e-6)
+    np.testing.assert_allclose(fast.up[3], up[1])  # between opposites there is no mean
+    np.testing.assert_allclose(fast.contact[1], [0.5, 0.5, 0, 0])
+    np.testing.assert_allclose(fast.spread, 0.1)
+
+
 def test_what_is_known_of_each_frame_is_resampled_alike():
     poses = Poses3D(
         np.zeros((3, 17, 3)), H36M_17, 10.0, "turned_camera", observed=np.repeat([[0.0], [1], [1]], 17, 1),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from poselift.prepare.swaps import find_swaps, repair_swaps, without_log
+from poselift.prepare.swaps import find_swaps, put_back, repair_swaps, without_log
 from poselift.sequence import Keypoints2D
-from poselift.skeleton import COCO_17, H36M_17
+from poselift.skeleton import BODY_25, COCO_17, H36M_17, MEDIAPIPE_33
 
 ARMS = [j for j, n in enumerate(COCO_17.joints) if any(p in n for p in ("shoulder", "elbow", "wrist"))]
 LEGS = [j for j, n in enumerate(COCO_17.joints) if any(p in n for p in ("hip", "knee", "ankle"))]
@@ -116,3 +116,50 @@ def test_exchanged_frames_are_named_by_group():
     found = find_swaps(wrong)
     assert list(found) == ["arms"]
     assert np.flatnonzero(found["arms"]).tolist() == list(range(20, 26))
+
+
+def test_a_single_sighting_between_frames_that_show_nobody_is_put_back():
+    """Nothing is seen just before and after it, so that the step goes to the sighting after the gap."""
+    clean, wrong = exchanged(figure(), range(3, 4), ARMS + LEGS)
+    for keypoints in (clean, wrong):
+        keypoints.xy[[0, 1, 2, 4, 5]] = np.nan
+    assert np.array_equal(repair_swaps(wrong).xy, clean.xy, equal_nan=True)
+    assert np.array_equal(repair_swaps(clean).xy, clean.xy, equal_nan=True)
+
+
+def test_somebody_who_was_away_may_have_turned_round():
+    _, wrong = exchanged(figure(), range(10), ARMS + LEGS)
+    wrong.xy[10:20] = np.nan  # a third of a second
+    assert repair_swaps(wrong) is wrong
+
+
+@pytest.mark.parametrize("skeleton", [MEDIAPIPE_33, BODY_25])
+def test_hands_and_feet_go_with_their_limbs(skeleton):
+    rng = np.random.default_rng(0)
+    xy = rng.uniform(0, 900, (5, len(skeleton), 2)).astype(np.float32)
+    found = {"arms": np.arange(5) == 1, "legs": np.arange(5) == 3}
+    moved = put_back(Keypoints2D(xy, None, skeleton, 30.0), found).xy
+    parts = {
+        1: ("shoulder", "elbow", "wrist", "pinky", "index", "thumb"),
+        3: ("hip", "knee", "ankle", "heel", "toe", "foot"),
+    }
+    for frame in range(5):
+        for joint, name in enumerate(skeleton.joints):
+            part = name.split("_", 1)[-1]
+            goes = any(part.endswith(end) or part.startswith(end) for end in parts.get(frame, ())) and "_" in name
+            if frame == 1 and part.startswith("foot"):
+                goes = False
+            wanted = xy[frame, skeleton.flipped[joint] if goes else joint]
+            assert np.array_equal(moved[frame, joint], wanted), (frame, name)
+
+
+def test_arms_and_legs_are_put_back_together():
+    """The legs stand close together: on their own they would stay exchanged, and the trunk be crossed."""
+    keypoints = figure()
+    narrow = [joint for joint in LEGS if "hip" not in COCO_17.joints[joint]]
+    keypoints.xy[:, narrow, 0] = 500 + 0.15 * (keypoints.xy[:, narrow, 0] - 500)
+    keypoints.xy[:, COCO_17.indices(("left_hip", "right_hip")), 0] = [[512, 488]] * len(keypoints)
+    clean, wrong = exchanged(keypoints, range(20, 27), ARMS + LEGS)
+    found = find_swaps(wrong)
+    assert np.flatnonzero(found["arms"]).tolist() == list(range(20, 27))
+    assert np.array_equal(found["arms"], found["legs"])

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from poselift.errors import OutputExistsError, ShapeError
 from poselift.sequence import Keypoints2D, Poses3D
-from poselift.skeleton import COCO_17, H36M_17, HALPE_26, SKELETONS, Skeleton
-from poselift.viewer import write_viewer
+from poselift.skeleton import BODY_27, COCO_17, H36M_17, HALPE_26, SKELETONS, Skeleton
+from poselift.viewer import SmallCopy, small_copy, write_viewer
 
 
 class Page(HTMLParser):
@@ -86,6 +86,21 @@ def test_the_page_knows_what_was_observed_and_where_the_gaps_are(tmp_path):
     (tmp_path / "page.html").unlink()
     data = written(tmp_path, make_poses()).data
     assert (data["observed"], data["gaps"], data["unseen"]) == (None, [], [])
+
+
+def test_the_page_knows_how_far_off_joints_may_be_which_way_is_up_and_what_stands_still(tmp_path):
+    spread, contact = np.linspace(0, 0.3, 17).repeat(12).reshape(17, 12).T, np.linspace(0, 1, 48).reshape(12, 4)
+    poses = replace(make_poses(), spread=spread, up=np.tile([0.6, -0.8, 0], (12, 1)), contact=contact)
+    data = written(tmp_path, poses).data
+    np.testing.assert_allclose(unpacked(data["radius"]), poses.radius(0.5), atol=6e-4)
+    np.testing.assert_allclose(unpacked(data["up"]), np.tile([0.6, -0.8, 0], (12, 1)), atol=6e-4)
+    np.testing.assert_allclose(unpacked(data["contact"]), contact, atol=0.006)
+    ankles = [H36M_17.index(f"{side}_ankle") for side in ("left", "left", "right", "right")]
+    assert data["contacts"] == ankles  # it has no heels and toes
+    feet = Poses3D(np.zeros((2, 27, 3)), BODY_27, 25.0)
+    heels = BODY_27.indices(("left_heel", "left_big_toe", "right_heel", "right_big_toe"))
+    plain = written(tmp_path, feet, overwrite=True).data
+    assert plain["contacts"] == list(heels) and (plain["radius"], plain["up"], plain["contact"]) == (None, None, None)
 
 
 def test_far_joints_take_a_coarser_unit(tmp_path):
@@ -203,19 +218,24 @@ def test_joint_names_cannot_end_the_script(tmp_path):
     assert "img" not in [tag for tag, _ in page.tags]
 
 
-def test_video_is_embedded_small_and_gives_the_picture_its_size(tmp_path, monkeypatch):
-    asked = []
-
-    def transcode(path, out, *, height, fps=None):
-        asked.append((path, height))
-        Path(out).write_bytes(b"\x00mp4\xff")
-
-    fake = SimpleNamespace(probe=lambda path: SimpleNamespace(width=1080, height=1920), transcode=transcode)
-    monkeypatch.setitem(sys.modules, "poselift.detect.video", fake)
-    page = written(tmp_path, make_poses(), keypoints=make_keypoints(size=None), video="clip.mov")
+def test_a_copy_of_a_video_is_embedded_and_gives_the_picture_its_size(tmp_path):
+    copy = SmallCopy(b"\x00mp4\xff", (1080, 1920))
+    page = written(tmp_path, make_poses(), keypoints=make_keypoints(size=None), video=copy)
     assert base64.b64decode(page.text["video-data"], validate=True) == b"\x00mp4\xff"
     assert page.data["picture"] == {"box": [0, 0, 1080, 1920], "whole": True}
-    assert asked == [(Path("clip.mov"), 720)]
+
+
+def test_long_videos_are_left_out_of_the_page(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        assert small_copy(tmp_path / "none.mp4", replace(make_poses(61), fps=0.1)) is None
+    assert "610 s of video are not embedded" in caplog.text
+
+
+def test_whose_continuation_a_person_may_be_is_on_the_page(tmp_path):
+    poses = replace(make_poses(), person=3, may_continue=(1, 2))
+    assert written(tmp_path, poses).data["doubt"] == "may be the continuation of person 1 or person 2"
+    (tmp_path / "page.html").unlink()
+    assert written(tmp_path, make_poses()).data["doubt"] == ""
 
 
 def test_existing_page_is_refused_before_the_video_is_read(tmp_path, monkeypatch):

@@ -233,7 +233,7 @@ def doctor(
         truth: Ground truth in the archive of 3DHP; the one that the archive names when not given.
         skeleton: Skeleton of keypoint files, such as COCO_17; found from the file when not given.
         fps: Frame rate of keypoint files in frames per second; the file's own when not given.
-        detector_model: Model file of the 2D detector for videos; the one in the mediapipe package when not given.
+        detector_model: BlazePose file of the 2D detector for videos; the one in the package when not given.
         force: Overwrite drawings.
     """
     if dataset is not None and dataset not in DATASETS:

@@ -1,6 +1,6 @@
 """The clips of data sets: one person seen by one camera with ground truth, or one person's motion capture."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -98,14 +98,54 @@ class MocapClip:
     subject: str
     """Name of the person; clips of one subject share their limb lengths."""
     xyz: np.ndarray
-    """(T, J, 3) float32 metres, world frame: right-handed, x and y on the ground, z up."""
+    """(T, J, 3) float32 metres, world frame: right-handed, x and y on the ground, z up. A joint that the recording does
+    not have is NaN in all frames."""
     skeleton: Skeleton
     """Joint order of `xyz`."""
     fps: float
     """Frames per second."""
     reading: Reading | None = None
     """How the file was read; None for archives, in which nothing has to be guessed."""
+    trusted: np.ndarray | None = None
+    """(J,) bool: the joint is good enough for a truth; None where every joint that there is may be trusted."""
+    contact: np.ndarray | None = None
+    """(T, 4) int8, in the order of `poselift.sequence.CONTACTS`: 1 the point stands still on the ground, 0 it does not,
+    -1 not known; None when nothing is known."""
+    source: str = ""
+    """Name of the collection that the recording is from; empty where there is only one."""
 
     def __len__(self) -> int:
         """Return the number of frames."""
         return len(self.xyz)
+
+    @property
+    def known(self) -> np.ndarray:
+        """(J,) bool: the joints whose places are known and may be trusted."""
+        known = np.isfinite(self.xyz).all((0, 2))
+        return known if self.trusted is None else known & self.trusted
+
+    def first(self, frames: int) -> "MocapClip":
+        """Return the first frames of the clip."""
+        return replace(self, xyz=self.xyz[:frames], contact=None if self.contact is None else self.contact[:frames])
+
+    def in_joints(self, skeleton: Skeleton) -> "MocapClip":
+        """Return the clip in the joints of another skeleton, by name; what the clip lacks is NaN.
+
+        Raises:
+            ShapeError: The clip lacks the root, a hip or a shoulder, without which nobody can be seen.
+        """
+        if skeleton == self.skeleton:
+            return self
+        shared = [joint for joint in skeleton.joints if joint in self.skeleton]
+        trunk = [f"{side}_{part}" for part in ("hip", "shoulder") for side in ("left", "right")]
+        if lacking := {skeleton.joints[skeleton.root], *trunk} - {*shared}:
+            raise ShapeError(
+                f"{self.name}: {self.skeleton.name} has no {', '.join(sorted(lacking))} for {skeleton.name}; train a "
+                "lifter whose joints the motion capture has"
+            )
+        there, here = list(skeleton.indices(shared)), list(self.skeleton.indices(shared))
+        xyz = np.full((len(self), len(skeleton), 3), np.nan, np.float32)
+        xyz[:, there] = self.xyz[:, here]
+        trusted = np.zeros(len(skeleton), bool)
+        trusted[there] = self.known[here]
+        return replace(self, xyz=xyz, skeleton=skeleton, trusted=trusted)

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,16 +16,22 @@ from poselift.errors import DatasetError, MissingData, PoseliftError, did_you_me
 from poselift.files import FOLDER, found_at
 from poselift.formats.archive import read_archive
 from poselift.sequence import check_fps
-from poselift.skeleton import H36M_17
+from poselift.skeleton import BODY_27, H36M_17, Skeleton
 
 _NPZ_JOINTS = (
     "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow RWrist"
 )
+_NPZ_FEET = "LEye REye LEar REar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel"
+_NPZ_SKELETONS = {_NPZ_JOINTS: H36M_17, f"{_NPZ_JOINTS} {_NPZ_FEET}": BODY_27}
+"""By the archive's names of its joints, their skeleton."""
 _NPZ_ARRAYS = {
     # name: kinds of numpy's type codes, and dimensions
     "pose": ("f", 3), "root": ("f", 2), "offsets": ("iu", 1), "names": ("U", 1), "subjects": ("U", 1),
     "split": ("U", 1), "parents": ("iu", 1), "joints": ("U", 1), "fps": ("iuf", 0), "up": ("U", 0), "units": ("U", 0),
 }  # fmt: skip
+_NPZ_EXTRAS = {"contact": ("i", 2), "feet_quality": ("iu", 1)}
+"""Arrays that archives of 27 joints may have besides."""
+_BODY = len(H36M_17)
 _PERSON = re.compile(r"(subject|subj|actor|person|s|p)\d+", re.IGNORECASE)
 
 
@@ -38,7 +45,7 @@ def load_mocap(
     joints: str | Path | None = None,
     skipped: Callable[[Path, PoseliftError], None] | None = None,
 ) -> list[MocapClip]:
-    """Read motion capture clips from a `mocap17.npz` archive, a BVH or AMC file, or all such files in a folder.
+    """Read motion capture from a `mocap17.npz` or `mocap27.npz` archive, a BVH or AMC file, or a folder of such files.
 
     An archive holds everything needed. What a motion file does not say is guessed; `MocapClip.reading` says what was
     chosen and why (docs/motion_files.md), and `unit`, `up`, `fps` and `joints` override it.
@@ -54,8 +61,9 @@ def load_mocap(
         skipped: Called with each file of a folder that cannot be read, and the error; None to raise the first error.
 
     Returns:
-        The clips as world joints of `H36M_17`, in the archive's order or by file name, with the bone lengths and the
-        origin of the file. A clip from a folder is named by its path there: `02/walk`.
+        The clips as world joints of `H36M_17`, or of `BODY_27` for an archive that has feet and face, in the archive's
+        order or by file name, with the bone lengths and the origin of the file. A clip from a folder is named by its
+        path there: `02/walk`.
 
     Raises:
         MissingData: There is nothing at `path`, no motion in the folder, or no skeleton for an AMC file.
@@ -131,32 +139,63 @@ def _load_npz(path: Path, split: str | None) -> list[MocapClip]:
         raise DatasetError(f"{path} has no split '{split}'; {did_you_mean(split, sorted(set(splits)))}")
     xyz = z_up_from(data["pose"] + data["root"][:, None], "y")
     offsets, names, subjects = data["offsets"].tolist(), data["names"].tolist(), data["subjects"].tolist()
-    return [
-        MocapClip(names[i], subjects[i], xyz[start:stop].copy(), H36M_17, float(data["fps"]))
-        for i, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True))
-        if split in (None, splits[i])
-    ]
+    skeleton, contact, quality = data["skeleton"], data.get("contact"), data.get("feet_quality")
+    clips = []
+    for i, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+        weak = quality is not None and quality[i] == 0
+        trusted = np.array([not (weak and _is_foot(joint)) for joint in skeleton.joints]) if weak else None
+        touching = None if contact is None or weak else contact[start:stop].copy()
+        if split in (None, splits[i]):
+            clips.append(
+                MocapClip(
+                    names[i],
+                    subjects[i],
+                    xyz[start:stop].copy(),
+                    skeleton,
+                    float(data["fps"]),
+                    trusted=trusted,
+                    contact=touching,
+                    source=path.stem,
+                )  # fmt: skip
+            )
+    return clips
 
 
-def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the archive's arrays, checked to fit together and to have the joints, units and axes that we expect."""
-    data = read_archive(path, only=_NPZ_ARRAYS)
+def _is_foot(joint: str) -> bool:
+    return "toe" in joint or "heel" in joint
+
+
+def _npz_arrays(path: Path) -> dict[str, Any]:
+    """Return the archive's arrays, checked to have the joints, units and axes that we expect, and its skeleton."""
+    data = read_archive(path, only=(*_NPZ_ARRAYS, *_NPZ_EXTRAS))
     if missing := [name for name in _NPZ_ARRAYS if name not in data]:
         raise DatasetError(f"{path} lacks the arrays {', '.join(missing)}; wanted an archive like mocap17.npz")
-    for name, (kinds, dimensions) in _NPZ_ARRAYS.items():
+    for name, (kinds, dimensions) in (_NPZ_ARRAYS | _NPZ_EXTRAS).items():
+        if name not in data:
+            continue
         kind, shape = getattr(data[name], "dtype", np.dtype(object)).kind, np.shape(data[name])
         if kind not in kinds or len(shape) != dimensions:
             what = "text" if kinds == "U" else "numbers"
             raise DatasetError(f"{path}: wanted '{name}' as {what} of {dimensions} dimensions, got {kind}{shape}")
     joints = " ".join(data["joints"].tolist())
-    if joints != _NPZ_JOINTS or tuple(data["parents"].tolist()) != H36M_17.parents:
-        raise DatasetError(f"{path}: wanted the joints of {H36M_17.name} ({_NPZ_JOINTS}), got {joints}")
+    skeleton = _NPZ_SKELETONS.get(joints)
+    if skeleton is None or tuple(data["parents"].tolist()) != skeleton.parents:
+        wanted = skeleton or H36M_17
+        raise DatasetError(f"{path}: wanted the joints of {wanted.name} ({_NPZ_JOINTS}), got {joints}")
     if (str(data["up"]), str(data["units"])) != ("y", "m"):
         raise DatasetError(f"{path}: wanted metres with y up, got units '{data['units']}' and up '{data['up']}'")
     check_fps(float(data["fps"]), str(path), error=DatasetError)
+    _check_npz_sizes(path, data, skeleton)
+    data["pose"], data["root"] = as_single(data["pose"]), as_single(data["root"])
+    _check_npz_numbers(path, data)
+    return data | {"skeleton": skeleton}
+
+
+def _check_npz_sizes(path: Path, data: dict[str, Any], skeleton: Skeleton) -> None:
+    """Check that an archive's arrays fit together."""
     frames, clips, offsets = len(data["pose"]), len(data["names"]), data["offsets"]
     if (
-        data["pose"].shape != (frames, len(H36M_17), 3)
+        data["pose"].shape != (frames, len(skeleton), 3)
         or data["root"].shape != (frames, 3)
         or len(data["subjects"]) != clips
         or len(data["split"]) != clips
@@ -165,7 +204,18 @@ def _npz_arrays(path: Path) -> dict[str, np.ndarray]:
         or (offsets[0], offsets[-1]) != (0, frames)
     ):
         raise DatasetError(f"{path}: frames, offsets and names do not fit together ({frames} frames, {clips} clips)")
-    data["pose"], data["root"] = as_single(data["pose"]), as_single(data["root"])
-    if not (np.isfinite(data["pose"]).all() and np.isfinite(data["root"]).all()):
+    for name, shape in (("contact", (frames, 4)), ("feet_quality", (clips,))):
+        if name in data and data[name].shape != shape:
+            raise DatasetError(f"{path}: wanted '{name}' of shape {shape}, got {data[name].shape}")
+
+
+def _check_npz_numbers(path: Path, data: dict[str, Any]) -> None:
+    """Check that the joints of the body are finite, and those of head and feet finite or unknown for a whole clip."""
+    pose, starts = data["pose"], data["offsets"][:-1]
+    lengths = np.diff(data["offsets"])[:, None]
+    lacking = np.add.reduceat(np.isnan(pose).any(-1)[:, _BODY:], starts, axis=0, dtype=np.int64)
+    broken = not (np.isfinite(pose[:, :_BODY]).all() and np.isfinite(data["root"]).all()) or np.isinf(pose).any()
+    if broken or ((lacking != 0) & (lacking != lengths)).any():
         raise DatasetError(f"{path} holds NaN or infinite joints; copy it again")
-    return data
+    if "contact" in data and not np.isin(data["contact"], (-1, 0, 1)).all():
+        raise DatasetError(f"{path}: wanted contacts of -1 (not known), 0 and 1; copy it again")

@@ -1,22 +1,25 @@
-"""From a video to 2D keypoints: decode it, detect people, follow one of them, and interpolate to even times."""
+"""From a video to 2D keypoints: decode it, detect people, follow each of them, and interpolate to even times."""
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from poselift.detect.mediapipe import open_detector
-from poselift.detect.video import VideoInfo, probe, read_frames
+from poselift.detect.ahead import ahead
+from poselift.detect.container import RawVideo, Source, name_of
+from poselift.detect.detections import Detections
+from poselift.detect.people import open_detector
+from poselift.detect.video import WHOLE, Span, Video, open_video
 from poselift.errors import DetectionError
+from poselift.people import PASSING_S
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
-from poselift.track import track_clip
 
-_LOG = logging.getLogger(__name__)
 _LONGEST_SIDE = 1920
 """Larger pictures are shrunk before detection: the networks look at 256 pixels a person, and 4K only costs time."""
+_AHEAD = 4
+"""Number of pictures that are decoded ahead; more would only take memory."""
 
 
 class Detector(Protocol):
@@ -37,95 +40,77 @@ class Detector(Protocol):
         """
 
 
+Keep = Callable[[tuple[Keypoints2D, ...], bool], object]
+"""Takes everyone who was detected, and whether the video was seen to its end."""
+
+
 def detect_video(
-    path: str | Path,
+    source: Source,
     *,
     model: Path | None = None,
     detector: Detector | None = None,
+    span: Span = WHOLE,
+    raw: RawVideo | None = None,
+    shortest_s: float = PASSING_S,
+    keep: Keep | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[Keypoints2D, ...]:
-    """Find the person in a video.
+    """Find the people in a video.
 
-    MediaPipe finds one person at a time. When it loses them it may go on with somebody else: such jumps (a move that a
-    body of this size cannot make in that time) split the detections into tracks, and only the longest is returned; the
-    log names the frames left out. Joints outside the picture keep the place the detector guesses, with its confidence.
+    Pictures are decoded in a thread of their own, a few ahead of the detector, and none is kept. Joints outside the
+    picture keep the place the detector guesses, with its confidence.
 
     Args:
-        path: The video file. Its rotation is honoured; 4K pictures are shrunk for the detector only.
-        model: A MediaPipe `pose_landmarker_*.task` file; None takes the model inside the mediapipe package.
-        detector: Another detector, instead of MediaPipe. The caller closes it.
-        progress: Called after each frame with the number of frames done, and the number that the file claims or None.
+        source: The video file, or a stream that is read once. Its rotation is honoured, interlaced pictures are made
+            whole, and 4K pictures are shrunk for the detector only.
+        model: Another file of our detector's network, such as the heavy one; None takes the one in the package.
+        detector: Another detector, instead of ours.
+        span: The part to look at. `start_s` of the result is the time of its first frame.
+        raw: What the pictures are, where the source is nothing but pictures.
+        shortest_s: People who are seen for less have passed by, and are left out; the log says when and where.
+        keep: Called with everyone who was detected before they are returned, and also when Ctrl-C or a signal ends the
+            work; then with what was detected until then, if it shows anybody.
+        progress: Called after each frame with the number of frames done, and about how many there are or None.
 
     Returns:
-        One `Keypoints2D` that spans the whole video, in pixels of the upright source picture. Frames without the person
-        hold NaN and confidence 0. `fps` is the average rate; where the frames are not evenly spaced (phones, screen
-        recordings) the keypoints are interpolated onto even times, so that frame i is at i / fps seconds.
+        One `Keypoints2D` for each person, those seen longest first, each over the whole span and in pixels of the
+        upright source picture. Frames without the person hold NaN and confidence 0. `fps` is the average rate; where
+        the frames are not evenly spaced (phones, screen recordings) the keypoints are interpolated onto even times, so
+        that frame i is at start_s + i / fps seconds.
 
     Raises:
         DetectionError: The video cannot be read, shows no person, or the model does not load.
-        MissingExtraError: PyAV or mediapipe is not installed.
+        MissingExtraError: PyAV is not installed.
     """
-    info = probe(path)
-    if detector is None:
-        with open_detector(model) as mediapipe:
-            return detect_video(path, detector=mediapipe, progress=progress)
-    times_s, detections = _detect(path, info, detector, progress)
-    tracks = sorted(track_clip(detections, times_s), key=lambda track: -len(track.frames))
-    if not tracks:
+    name = name_of(source)
+    usable = open_detector(model) if detector is None else detector
+    with open_video(source, span, raw) as video:
+        found = Detections(name, usable.skeleton, (video.info.width, video.info.height), video.info.fps)
+        try:
+            _detect(video, source, usable, found, lambda done: progress and progress(done, video.info.frames_in(span)))
+        except KeyboardInterrupt:
+            if keep is not None and (people := found.follow(shortest_s)):
+                keep(people, False)
+            raise
+    people = found.follow(shortest_s)
+    if not people:
         raise DetectionError(
-            f"no person was found in any of the {len(times_s)} frames of {path}; "
-            "wanted one person, well visible and not small in the picture"
+            f"no person was found in any of the {len(found.frames)} frames of {name}; wanted people who are well "
+            "visible and not small in the picture"
         )
-    _log_left_out(path, [len(track.frames) for track in tracks], len(times_s))
-    keypoints = np.full((len(times_s), len(detector.skeleton), 3), np.nan, np.float32)
-    for frame, place in zip(tracks[0].frames, tracks[0].places, strict=True):
-        keypoints[frame] = detections[frame][place]
-    keypoints, fps = _evenly_timed(keypoints, times_s, info.fps)
-    confidence = np.nan_to_num(keypoints[..., 2])
-    return (Keypoints2D(keypoints[..., :2], confidence, detector.skeleton, fps, (info.width, info.height)),)
+    if keep is not None:
+        keep(people, True)
+    return people
 
 
 def _detect(
-    path: str | Path, info: VideoInfo, detector: Detector, progress: Callable[[int, int | None], None] | None
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return times (T,) in seconds, and the people (P, J, 3) of each frame in source pixels and confidence."""
-    times_s, detections = [], []
-    for time_s, rgb in read_frames(path, longest_side=_LONGEST_SIDE):
-        people = np.array(detector(rgb, time_s), np.float32)
-        people[..., :2] *= np.array([info.width / rgb.shape[1], info.height / rgb.shape[0]], np.float32)
-        times_s.append(time_s)
-        detections.append(people)
-        if progress is not None:
-            progress(len(times_s), info.frames)
-    return np.array(times_s), detections
-
-
-def _log_left_out(path: str | Path, lengths: list[int], frames: int) -> None:
-    kept, others = lengths[0], sum(lengths[1:])
-    _LOG.info("%s: the person is found in %d of %d frames", path, kept, frames)
-    if others:
-        _LOG.warning(
-            "%s: the detector jumped to another person; kept the one seen longest (%d frames) and left out %d frames "
-            "of %d other(s)",
-            *(path, kept, others, len(lengths) - 1),
-        )
-
-
-def _evenly_timed(keypoints: np.ndarray, times_s: np.ndarray, nominal_fps: float) -> tuple[np.ndarray, float]:
-    """Return keypoints at i / fps seconds, and the average rate.
-
-    Times between a frame with the person and one without show nobody; times that fall on a frame keep its keypoints.
-    """
-    if len(times_s) == 1:
-        return keypoints, nominal_fps
-    fps = float((len(times_s) - 1) / (times_s[-1] - times_s[0]))
-    position = np.interp(np.arange(len(times_s)) / fps, times_s - times_s[0], np.arange(len(times_s))).round(6)
-    if np.abs(position - np.arange(len(times_s))).max() < 0.5:
-        return keypoints, fps
-    _LOG.info("the frames are not evenly spaced; keypoints are interpolated to %.3f frames/s", fps)
-    before = np.floor(position).astype(int)
-    after = np.ceil(position).astype(int)
-    weight = (position - before)[:, None, None]
-    return np.where(weight > 0, (1 - weight) * keypoints[before] + weight * keypoints[after], keypoints[before]).astype(
-        np.float32
-    ), fps
+    video: Video, source: Source, detector: Detector, found: Detections, progress: Callable[[int], object]
+) -> None:
+    """Find the people in each picture of a video."""
+    pictures = ahead(video.pictures(longest_side=_LONGEST_SIDE), _AHEAD, getattr(source, "close", None))
+    try:
+        for time_s, rgb in pictures:
+            found.add(time_s, detector(rgb, time_s), (rgb.shape[1], rgb.shape[0]))
+            progress(len(found.frames))
+    finally:
+        pictures.close()

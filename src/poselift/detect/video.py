@@ -1,34 +1,58 @@
-"""Reads and writes video files with PyAV: upright pictures with their times, and a small copy for a web page.
+"""Reads videos with PyAV: upright pictures with their times, from any second to any other.
 
-Pictures are returned as a player shows them: the rotation that a phone writes beside the pixels is applied.
+Pictures are returned as a player shows them: the rotation that a phone writes beside the pixels is applied, and
+interlaced pictures are made whole.
 """
 
 import contextlib
+import itertools
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from poselift.errors import DetectionError, MissingExtraError, OutputError, install_hint
-from poselift.files import FILE, FOLDER, NOTHING, found_at, written_whole
+from poselift.detect.container import LARGEST_PICTURE, RawVideo, Source, name_of, opened, pyav
+from poselift.errors import DetectionError
 
 _LOG = logging.getLogger(__name__)
-_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,m4v,mpeg,mpegvideo,mpegts,asf,gif"
-"""FFmpeg's names of the formats that are read, whatever the ending says: those that hold their pictures themselves.
-
-FFmpeg tells a format by its content and knows some that name other files, such as playlists.
-"""
-LARGEST_PICTURE = 8192 * 4320
-"""Pixels of the largest pictures that are read, those of 8K; a few bytes can ask for 30 times as much memory."""
 LONGEST_S = 24 * 3600.0
 """Seconds of the longest videos that are read; two pictures with years between them would be filled up with frames."""
 _DEFAULT_FPS = 30.0
 """Frame rate assumed for a single picture, or for a file that gives none."""
+_ROUNDING_S = 1e-6
+"""Times closer than this are the same."""
+_WORTH_A_JUMP_S = 5.0
+"""Earlier starts are reached by decoding everything before them, which is as fast."""
+_BEFORE_S = 1.0
+"""Seconds by which a jump aims before the start, because the first pictures after a jump may be damaged."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """A part of a video: the frames at `start_s` and later, and before `stop_s`."""
+
+    start_s: float = 0.0
+    """Seconds after the first frame of the video."""
+    stop_s: float | None = None
+    """Seconds after the first frame of the video; None for the end."""
+
+    def __post_init__(self) -> None:
+        """Check that there is something between the two.
+
+        Raises:
+            DetectionError: They are negative, no numbers, or the wrong way round.
+        """
+        if not 0 <= self.start_s <= LONGEST_S:
+            raise DetectionError(f"wanted a start (--start) from 0 to {LONGEST_S:g} s, got {self.start_s:g}")
+        if self.stop_s is not None and not self.stop_s > self.start_s:
+            raise DetectionError(f"wanted an end (--stop) after the start at {self.start_s:g} s, got {self.stop_s:g}")
+
+
+WHOLE = Span()
+"""All of a video."""
 
 
 @dataclass(frozen=True)
@@ -48,176 +72,151 @@ class VideoInfo:
     rotation: int
     """Degrees by which the stored picture is turned clockwise to be shown: 0, 90, 180 or 270."""
 
-
-def probe(path: str | Path) -> VideoInfo:
-    """Read a video's size, rate and length.
-
-    Args:
-        path: Any file that FFmpeg reads: mp4, mov, mkv, webm, avi, gif ...
-
-    Raises:
-        DetectionError: The file is missing, is no video, holds no picture, or is beyond `LARGEST_PICTURE` or
-            `LONGEST_S`.
-        MissingExtraError: PyAV is not installed.
-    """
-    with _opened(path) as (container, stream):
-        frame = next(_decoded(path, container, stream))
-        rotation = _clockwise(frame)
-        size = _shown_size(frame, rotation)
-        duration = stream.duration * stream.time_base if stream.duration else None
-        if duration is None and container.duration:
-            duration = container.duration / 1e6
-        _check_length(path, float(duration or 0))
-        return VideoInfo(
-            *size, _rate(stream), stream.frames or None, None if duration is None else float(duration), rotation
-        )
+    def frames_in(self, span: Span) -> int | None:
+        """Return about how many frames a part of the video has; None where the file does not say."""
+        total = self.frames or (None if self.duration_s is None else max(1, round(self.duration_s * self.fps)))
+        if span == WHOLE or (total is None and span.stop_s is None):
+            return total
+        first = round(span.start_s * self.fps)
+        last = total if span.stop_s is None else round(span.stop_s * self.fps)
+        return max(1, min(last or 0, total or last or 0) - first)
 
 
-def read_frames(path: str | Path, *, longest_side: int | None = None) -> Iterator[tuple[float, np.ndarray]]:
-    """Decode a video frame by frame.
+class Video:
+    """An open video, or a part of one, whose pictures are read once and in order."""
 
-    Args:
-        path: The video file.
-        longest_side: Shrink the pictures so that neither side exceeds this many pixels; never enlarges.
+    def __init__(self, info: VideoInfo, frames: Iterator[tuple[float, Any]]) -> None:
+        """Take what the video is, and PyAV's frames with their times."""
+        self.info = info
+        self.frames = frames
+        """(seconds since the first frame of the video, PyAV's frame); the times strictly increase."""
 
-    Yields:
-        (time_s, rgb): seconds since the first frame, strictly increasing, and the upright picture, (H, W, 3) uint8.
+    def pictures(self, *, longest_side: int | None = None) -> Iterator[tuple[float, np.ndarray]]:
+        """Yield (time_s, rgb): seconds since the first frame of the video, and the upright picture (H, W, 3) uint8.
 
-    Raises:
-        DetectionError: The file is missing, is no video, holds no picture that can be decoded, or is beyond
-            `LARGEST_PICTURE` or `LONGEST_S`.
-        MissingExtraError: PyAV is not installed.
-    """
-    for time_s, frame in _timed_frames(path):
-        rotation = _clockwise(frame)
-        width, height = _shown_size(frame, rotation)
-        scale = min(1.0, (longest_side or max(width, height)) / max(width, height))
-        yield time_s, _upright(frame, rotation, max(1, round(width * scale)), max(1, round(height * scale)))
-
-
-def transcode(
-    path: str | Path, out: str | Path, *, height: int = 480, fps: float | None = None, overwrite: bool = False
-) -> None:
-    """Write a small H.264 mp4 that every browser plays: yuv420p, no sound, upright, starting at time 0.
-
-    Args:
-        path: The video file.
-        out: The mp4 to write.
-        height: Height in pixels; a smaller video keeps its own. Both sides are rounded down to even numbers.
-        fps: Constant frames per second, by leaving out or repeating pictures; None keeps the source's times.
-        overwrite: Replace `out` if it exists.
-
-    Raises:
-        DetectionError: The video cannot be read.
-        OutputError: `out` cannot be written.
-        MissingExtraError: PyAV is not installed.
-    """
-    av = _pyav()
-    info = probe(path)
-    scale = min(1.0, height / info.height)
-    size = tuple(max(2, int(side * scale) // 2 * 2) for side in (info.width, info.height))
-    with written_whole(out, overwrite=overwrite) as temporary:
-        try:
-            with av.open(str(temporary.absolute()), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-                _encode(container, path, size, fps, info.fps)
-        except av.FFmpegError as error:
-            raise OutputError(f"could not write {out}: {error.strerror}; no file was left there") from error
-
-
-def _encode(container: Any, path: str | Path, size: tuple[int, ...], fps: float | None, rate: float) -> None:
-    """Encode the pictures of `path` at `size` (width, height) into an open mp4."""
-    av = _pyav()
-    ticks = 90_000  # a second
-    stream = container.add_stream("libx264", rate=round(fps or rate) or 1)
-    stream.width, stream.height = size
-    stream.pix_fmt = "yuv420p"
-    # No B-frames: times start at 0. Short groups: the viewer seeks while the user drags the time line.
-    stream.options = {"crf": "28", "preset": "veryfast", "bf": "0", "g": "15"}
-    stream.codec_context.time_base = stream.time_base = Fraction(1, ticks)
-    for time_s, frame in _retimed(_timed_frames(path), fps):
-        picture = av.VideoFrame.from_ndarray(_upright(frame, _clockwise(frame), *size), format="rgb24")
-        picture.pts, picture.time_base = round(time_s * ticks), stream.time_base
-        for packet in stream.encode(picture):
-            container.mux(packet)
-    for packet in stream.encode(None):
-        container.mux(packet)
-
-
-def _retimed(frames: Iterator[tuple[float, Any]], fps: float | None) -> Iterator[tuple[float, Any]]:
-    """Yield `frames` at a constant rate: at each tick the latest one shown."""
-    if fps is None:
-        yield from frames
-        return
-    slack = 1e-3 / fps  # keeps equal rates equal
-    count, last = 0, None
-    for time_s, frame in frames:
-        while last is not None and count / fps < time_s - slack:
-            yield count / fps, last[1]
-            count += 1
-        last = (time_s, frame)
-    if last is not None and count / fps <= last[0] + slack:
-        yield count / fps, last[1]
-
-
-def _pyav() -> ModuleType:
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError(f"reading a video needs PyAV; run: {install_hint('video')}") from error
-    return av
+        Args:
+            longest_side: Shrink the pictures so that neither side exceeds this many pixels; never enlarges.
+        """
+        for time_s, frame in self.frames:
+            rotation = clockwise(frame)
+            width, height = _shown_size(frame, rotation)
+            scale = min(1.0, (longest_side or max(width, height)) / max(width, height))
+            yield time_s, upright(frame, rotation, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[Any, Any]]:
-    """Yield the container and its first real video stream."""
-    av = _pyav()
-    path = Path(path)
-    if (at := found_at(path, DetectionError)) != FILE:
-        what = {FOLDER: "is a folder", NOTHING: "does not exist"}.get(at, "is a pipe or a device")
-        raise DetectionError(f"wanted a video file, but {path} {what}")
-    options = {"format_whitelist": _CONTAINERS, "max_pixels": str(LARGEST_PICTURE)}
-    try:  # absolute: FFmpeg takes what is before a colon for a protocol
-        container = av.open(str(path.absolute()), options=options, metadata_errors="ignore")
-    except (av.FFmpegError, OSError) as error:
-        raise DetectionError(f"cannot read {path} as a video ({error.strerror}); does a player open it?") from error
-    with container:
-        streams = [stream for stream in container.streams.video if not _is_cover(stream)]
-        if not streams:
-            raise DetectionError(f"{path} holds no video, only: {', '.join(s.type for s in container.streams)}")
-        codec = streams[0].codec_context
-        if codec is None:
-            raise DetectionError(f"{path} is coded in a way that PyAV cannot decode; convert it to H.264 with ffmpeg")
-        if codec.width * codec.height > LARGEST_PICTURE:
-            raise DetectionError(
-                f"{path} has pictures of {codec.width} x {codec.height} pixels, more than the {LARGEST_PICTURE:,} of "
-                f"8K that are read; shrink it: ffmpeg -i {path.name} -vf scale=-2:1080 smaller.mp4"
-            )
-        codec.options = {"max_pixels": str(LARGEST_PICTURE)}  # of pictures that differ from what the file says
-        codec.thread_type = "AUTO"
-        yield container, streams[0]
+def open_video(source: Source, span: Span = WHOLE, raw: RawVideo | None = None) -> Iterator[Video]:
+    """Open a video and decode its first frame.
+
+    Args:
+        source: Any file that FFmpeg reads (mp4, mov, mkv, webm, avi, gif ...), or a stream.
+        span: The part to read. Where the file can jump there, what is before is not decoded.
+        raw: What the pictures are, where the source is nothing but pictures.
+
+    Yields:
+        The video. Its reading raises what this function raises.
+
+    Raises:
+        DetectionError: The source is missing, is no video, holds no picture that can be decoded or none in the span, or
+            is beyond `LARGEST_PICTURE` or `LONGEST_S`.
+        MissingExtraError: PyAV is not installed.
+    """
+    with contextlib.ExitStack() as stack:
+        name = name_of(source)
+        container, stream = stack.enter_context(opened(source, raw))
+        frames = _decoded(name, container, stream)
+        first = next(frames)
+        info = _info(name, container, stream, first)
+        timed = _timed(name, itertools.chain([first], frames), first.time or 0.0, 1 / info.fps)
+        if span.start_s >= _WORTH_A_JUMP_S and isinstance(source, str | Path) and first.time is not None:
+            jumped = stack.enter_context(opened(source, raw))
+            timed = _after_jump(name, *jumped, first.time, span.start_s) or timed
+        yield Video(info, _within(name, timed, span))
 
 
-def _check_length(path: str | Path, seconds: float) -> None:
-    """Raise a DetectionError for a video that is longer than `LONGEST_S`."""
-    if seconds > LONGEST_S:
+def probe(source: Source) -> VideoInfo:
+    """Read a video's size, rate and length; source and errors are those of `open_video`."""
+    with open_video(source) as video:
+        return video.info
+
+
+def read_frames(
+    source: Source, *, longest_side: int | None = None, span: Span = WHOLE
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Decode a video frame by frame.
+
+    Args:
+        source: The file or stream.
+        longest_side: Shrink the pictures so that neither side exceeds this many pixels; never enlarges.
+        span: The part to read.
+
+    Yields:
+        (time_s, rgb): seconds since the first frame of the video, strictly increasing, and the upright picture,
+        (H, W, 3) uint8.
+
+    Raises:
+        DetectionError: As for `open_video`.
+        MissingExtraError: PyAV is not installed.
+    """
+    with open_video(source, span) as video:
+        yield from video.pictures(longest_side=longest_side)
+
+
+def _info(name: str, container: Any, stream: Any, frame: Any) -> VideoInfo:
+    """Return what a file says, and its first frame shows."""
+    rotation = clockwise(frame)
+    duration = stream.duration * stream.time_base if stream.duration else None
+    if duration is None and container.duration:
+        duration = container.duration / 1e6
+    _check_length(name, float(duration or 0))
+    return VideoInfo(
+        *_shown_size(frame, rotation), _rate(stream), stream.frames or None,
+        None if duration is None else float(duration), rotation,
+    )  # fmt: skip
+
+
+def _within(name: str, frames: Iterator[tuple[float, Any]], span: Span) -> Iterator[tuple[float, Any]]:
+    """Yield the frames of a span.
+
+    Raises:
+        DetectionError: There are none.
+    """
+    found, last = False, 0.0
+    for time_s, frame in frames:
+        last = time_s
+        if span.stop_s is not None and time_s >= span.stop_s - _ROUNDING_S:
+            break
+        if time_s >= span.start_s - _ROUNDING_S:
+            found = True
+            yield time_s, frame
+    if not found:
         raise DetectionError(
-            f"{path} is {seconds / 3600:,.0f} hours long by its times, more than the {LONGEST_S / 3600:.0f} that are "
-            f"read; cut it, or give it new times: ffmpeg -i {Path(path).name} -vf setpts=N/30/TB -r 30 new.mp4"
+            f"{name} has no frame from {span.start_s:g} s on"
+            f"{'' if span.stop_s is None else f' and before {span.stop_s:g} s'}; its last frame that was read is at "
+            f"{last:.3f} s (--start, --stop)"
         )
 
 
-def _is_cover(stream: Any) -> bool:
-    """Return whether a stream is the cover picture of a music file."""
-    return "attached_pic" in (stream.disposition.name or "")
+def _check_length(name: str, seconds: float) -> None:
+    """Raise a DetectionError for a video that is longer than `LONGEST_S`."""
+    if seconds > LONGEST_S:
+        raise DetectionError(
+            f"{name} is {seconds / 3600:,.0f} hours long by its times, more than the {LONGEST_S / 3600:.0f} that are "
+            f"read; cut it, or give it new times: ffmpeg -i {Path(name).name} -vf setpts=N/30/TB -r 30 new.mp4"
+        )
 
 
-def _decoded(path: str | Path, container: Any, stream: Any) -> Iterator[Any]:
-    """Yield every frame that can be decoded; damaged parts are left out with a warning.
+def _decoded(name: str, container: Any, stream: Any) -> Iterator[Any]:
+    """Yield every frame that can be decoded, made whole; damaged parts are left out with a warning.
 
     Raises:
         DetectionError: No frame can be decoded.
     """
-    av = _pyav()
+    return _made_whole(name, _pictures(name, container, stream))
+
+
+def _pictures(name: str, container: Any, stream: Any) -> Iterator[Any]:
+    av = pyav()
     count = damaged = 0
     try:
         for packet in container.demux(stream):
@@ -229,30 +228,98 @@ def _decoded(path: str | Path, container: Any, stream: Any) -> Iterator[Any]:
             count += len(frames)
             yield from frames
     except av.FFmpegError as error:
-        _LOG.warning("%s: reading stopped after %d frames (%s)", path, count, error.strerror)
+        _LOG.warning("%s: reading stopped after %d frames (%s)", name, count, error.strerror)
     if damaged:
-        _LOG.warning("%s: %d parts are damaged and were left out", path, damaged)
+        _LOG.warning("%s: %d parts are damaged and were left out", name, damaged)
     if not count:
         raise DetectionError(
-            f"{path} holds no picture that can be decoded; is the file complete, and are its pictures no larger than "
+            f"{name} holds no picture that can be decoded; is the file complete, and are its pictures no larger than "
             f"8K ({LARGEST_PICTURE:,} pixels)?"
         )
 
 
-def _timed_frames(path: str | Path) -> Iterator[tuple[float, Any]]:
-    """Yield (seconds since the first frame, frame); the times strictly increase."""
-    with _opened(path) as (container, stream):
-        step = 1 / _rate(stream)
-        start: float | None = None
-        last = -step
-        for frame in _decoded(path, container, stream):
-            if start is None:
-                start = frame.time or 0.0
-            time_s = last + step if frame.time is None else frame.time - start
-            # Some writers repeat or lose times; then the nominal rate is the best guess.
-            last = time_s if time_s > last else last + step
-            _check_length(path, last)
-            yield last, frame
+def _made_whole(name: str, frames: Iterator[Any]) -> Iterator[Any]:
+    """Yield frames, from the first interlaced one on through a filter that makes interlaced ones whole."""
+    for frame in frames:
+        if frame.interlaced_frame:
+            _LOG.info("%s: its pictures are interlaced; they are made whole", name)
+            yield from _deinterlaced(itertools.chain([frame], frames))
+            return
+        yield frame
+
+
+def _deinterlaced(frames: Iterator[Any]) -> Iterator[Any]:
+    """Yield one whole picture for each frame, at its time; frames that are not interlaced stay as they are."""
+    av = pyav()
+    graph = shape = None
+    for frame in frames:
+        if graph is None or shape != (frame.width, frame.height, frame.format.name):
+            if graph is not None:
+                yield from _drained(av, graph)
+            graph, shape = _filter(av, frame), (frame.width, frame.height, frame.format.name)
+        graph.push(frame)
+        yield from _pulled(av, graph)
+    if graph is not None:
+        yield from _drained(av, graph)
+
+
+def _filter(av: Any, frame: Any) -> Any:
+    """Return a graph of filters for frames like this one."""
+    graph = av.filter.Graph()
+    start = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format.name, time_base=frame.time_base
+    )
+    whole = graph.add("bwdif", "mode=send_frame:deint=interlaced")
+    end = graph.add("buffersink")
+    start.link_to(whole)
+    whole.link_to(end)
+    graph.configure()
+    return graph
+
+
+def _pulled(av: Any, graph: Any) -> Iterator[Any]:
+    while True:
+        try:
+            yield graph.pull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+
+
+def _drained(av: Any, graph: Any) -> Iterator[Any]:
+    graph.push(None)
+    yield from _pulled(av, graph)
+
+
+def _timed(name: str, frames: Iterator[Any], origin: float, step: float | None) -> Iterator[tuple[float, Any]]:
+    """Yield (seconds since `origin`, frame); the times strictly increase.
+
+    Some writers repeat or lose times; then the nominal `step` is the best guess.
+    """
+    last: float | None = None
+    step = step or 1 / _DEFAULT_FPS
+    for frame in frames:
+        guess = 0.0 if last is None else last + step
+        time_s = guess if frame.time is None else frame.time - origin
+        last = time_s if last is None or time_s > last else guess
+        _check_length(name, last)
+        yield last, frame
+
+
+def _after_jump(
+    name: str, container: Any, stream: Any, origin: float, start_s: float
+) -> Iterator[tuple[float, Any]] | None:
+    """Return the timed frames from a little before a time on; None where the file does not lead there."""
+    av = pyav()
+    aim = origin + start_s - _BEFORE_S
+    try:
+        container.seek(round(aim / stream.time_base), stream=stream, backward=True)
+        frames = _pictures(name, container, stream)
+        first = next(frames)
+    except (av.FFmpegError, DetectionError):
+        return None
+    if first.time is None or first.time > aim + _ROUNDING_S:
+        return None
+    return _timed(name, _made_whole(name, itertools.chain([first], frames)), origin, 1 / _rate(stream))
 
 
 def _rate(stream: Any) -> float:
@@ -260,7 +327,7 @@ def _rate(stream: Any) -> float:
     return rate if rate > 0 else _DEFAULT_FPS
 
 
-def _clockwise(frame: Any) -> int:
+def clockwise(frame: Any) -> int:
     """Return the degrees, in steps of 90, by which to turn the stored picture clockwise."""
     return -round(frame.rotation / 90) * 90 % 360
 
@@ -269,7 +336,7 @@ def _shown_size(frame: Any, rotation: int) -> tuple[int, int]:
     return (frame.height, frame.width) if rotation in (90, 270) else (frame.width, frame.height)
 
 
-def _upright(frame: Any, rotation: int, width: int, height: int) -> np.ndarray:
+def upright(frame: Any, rotation: int, width: int, height: int) -> np.ndarray:
     """Return the picture as shown, (height, width, 3) uint8 RGB."""
     stored = (height, width) if rotation in (90, 270) else (width, height)
     shrinks = stored[0] < frame.width

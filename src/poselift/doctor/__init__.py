@@ -84,7 +84,7 @@ def doctor(
         skeleton: Skeleton of keypoint files, which gives the order of their joints; found from the file when None.
         fps: Frame rate of keypoint files in frames per second; the file's own when None. Where it has none, checks that
             need the rate are left out.
-        detector_model: Model file of the 2D detector for videos; the model inside the mediapipe package when None.
+        detector_model: BlazePose file of the 2D detector for videos; the one in the package when None.
         force: Overwrite drawings.
         console: Console to print on; standard output when None.
 
@@ -152,7 +152,7 @@ def _read_in_any_order(path: Path) -> tuple[Keypoints2D, ...]:
 
 def _draw_all(people: Sequence[Keypoints2D], out: Path, name: str, force: bool) -> list[Path]:
     """Draw each person, and return the paths of the drawings."""
-    paths = [out / f"{name}{'' if n == 1 else f'_person{n}'}.svg" for n in range(1, len(people) + 1)]
+    paths = [out / f"{name}{'' if one.person is None else f'_person{one.person}'}.svg" for one in people]
     for path in paths:
         check_free(path, overwrite=force)
     for path, person in zip(paths, people, strict=True):

@@ -1,6 +1,6 @@
 """Read keypoint files and write pose files: one module for each format, chosen by the ending of the path."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from poselift.errors import FormatError
@@ -17,6 +17,7 @@ from poselift.formats.npz import (
     read_keypoints_npz,
     read_poses_npz,
     write_keypoints_npz,
+    write_people_npz,
     write_poses_npz,
 )
 from poselift.formats.openpose import read_openpose
@@ -27,6 +28,8 @@ from poselift.skeleton import Skeleton, get_skeleton
 
 KEYPOINT_ENDINGS = (".npz", ".csv", ".json")
 """Endings of the keypoint files that are written, and read again. Many others are read: docs/keypoint_files.md."""
+PEOPLE_ENDINGS = (".npz",)
+"""Endings of the files that hold the keypoints of several people."""
 POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html")
 """Endings of the files that poses are saved as. Those of `KEYPOINT_ENDINGS` can be read back."""
 
@@ -83,6 +86,32 @@ def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool
     write = writers[_known(path, KEYPOINT_ENDINGS)]
     with written_whole(path, overwrite=overwrite) as file:
         write(keypoints, file)
+
+
+def write_people(
+    people: Sequence[Keypoints2D], path: str | Path, *, complete: bool = True, overwrite: bool = False
+) -> None:
+    """Write the keypoints of everyone in a source as .npz, which `read_keypoints_file` reads back exactly.
+
+    Args:
+        people: Everyone, over the same frames, with their numbers.
+        path: The file.
+        complete: Whether the source was read to its end.
+        overwrite: Replace an existing file.
+
+    Raises:
+        KindError: Somebody is no `Keypoints2D`.
+        ShapeError: There is nobody, or they are not of one source.
+        FormatError: `path` has another ending.
+        OutputExistsError: `path` exists and `overwrite` is off.
+        OutputError: The file cannot be written; no part of it is left.
+    """
+    for person in people:
+        expect_keypoints(person)
+    path = Path(path)
+    _known(path, PEOPLE_ENDINGS)
+    with written_whole(path, overwrite=overwrite) as file:
+        write_people_npz(people, file, complete=complete)
 
 
 def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> None:

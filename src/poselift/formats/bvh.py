@@ -225,7 +225,8 @@ def write_bvh_notes(poses: Poses3D, path: Path) -> None:
     notes = {
         "format": "poselift-bvh-notes", "unit": "cm", "frame": poses.frame,
         "axes": "y up; who faces +z faces the camera", "fps": poses.fps, "frames": len(poses),
-        "start_s": poses.start_s, "gaps": poses.gaps, "unseen": None,
+        "start_s": poses.start_s, "person": poses.person, "may_continue": poses.may_continue,
+        "gaps": poses.gaps, "unseen": None,
     }  # fmt: skip
     if poses.observed is not None:
         joints = {name: spans(poses.observed[:, joint] <= 0) for joint, name in enumerate(poses.skeleton.joints)}

@@ -18,11 +18,13 @@ from poselift.formats.clip import ONE_FRAME_FPS, Override
 from poselift.formats.columns import read_columns
 from poselift.formats.deeplabcut import is_deeplabcut, read_deeplabcut
 from poselift.formats.table_file import JOINT_AXES, KEYPOINT_AXES, read_cells, read_table
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.sequence import CONTACTS, Keypoints2D, Poses3D
 
 _COLUMNS = ("frame", "time_s", "fps", "image_width", "image_height")
 _JOINT_EXTRAS = {"observed": "observed", "spread_m": "spread"}
 """Endings of columns of poses: fields of `Poses3D`."""
+_FRAME_EXTRAS = {"up": ("up_x", "up_y", "up_z"), "contact": tuple(f"{name}_contact" for name in CONTACTS)}
+"""Fields of `Poses3D`, and their columns."""
 
 
 def read_keypoints_csv(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
@@ -53,7 +55,8 @@ def read_poses_csv(path: Path) -> Poses3D:
         SkeletonError: No skeleton has exactly these joints.
     """
     table = replace(read_table(path), frame_step=1.0)  # every frame must be there
-    table.check_columns((*_COLUMNS, "gap", "axes"), (*JOINT_AXES, *_JOINT_EXTRAS))
+    frame_columns = [column for columns in _FRAME_EXTRAS.values() for column in columns]
+    table.check_columns((*_COLUMNS, "gap", "axes", "person", *frame_columns), (*JOINT_AXES, *_JOINT_EXTRAS))
     skeleton = table.skeleton(JOINT_AXES)
     places, length = table.frames()
     if length != len(places):
@@ -67,12 +70,17 @@ def read_poses_csv(path: Path) -> Poses3D:
         for end in _JOINT_EXTRAS
         if f"{skeleton.joints[0]}_{end}" in table.columns
     }
+    known |= {
+        name: table.numbers(*columns) for name, columns in _FRAME_EXTRAS.items() if set(columns) & set(table.columns)
+    }
     if "gap" in table.columns:
         known["gap"] = table.numbers("gap")[:, 0] > 0
     if "axes" in table.columns:
         if len(frames := set(table.columns["axes"])) != 1:
             raise FormatError(f"{path}, column axes: wanted one frame of coordinates, got {', '.join(sorted(frames))}")
         (known["frame"],) = frames
+    if "person" in table.columns:
+        known["person"] = int(table.constant("person"))
     if "time_s" in table.columns:
         known["start_s"] = float(table.numbers("time_s")[0, 0])
     try:
@@ -92,8 +100,9 @@ def write_keypoints_csv(keypoints: Keypoints2D, path: Path) -> None:
 def write_poses_csv(poses: Poses3D, path: Path) -> None:
     """Write metres, to 0.1 mm, in the axes that the column `axes` names, and how far each joint was observed.
 
-    The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1) and ``<joint>_spread_m`` are written where the values are
-    known; path and camera are in .npz and .json only.
+    The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1), ``<joint>_spread_m``, `up_x`, `up_y`, `up_z` and
+    `left_heel_contact` and the like (0 to 1) are written where the values are known, and `person` where there are
+    several; path and camera are in .npz and .json only.
     """
     values, axes = [poses.xyz.astype(np.float64).round(4)], list(JOINT_AXES)
     for end, name in _JOINT_EXTRAS.items():
@@ -101,7 +110,14 @@ def write_poses_csv(poses: Poses3D, path: Path) -> None:
             values.append(array.astype(np.float64).round(4)[..., None])
             axes.append(end)
     gap = {} if poses.gap is None else {"gap": poses.gap.astype(int).tolist()}
-    _write(np.concatenate(values, -1), axes, poses, path, before=gap, after={"axes": [poses.frame] * len(poses)})
+    after: dict[str, list[Any]] = {}
+    for name, columns in _FRAME_EXTRAS.items():
+        if (array := getattr(poses, name)) is not None:
+            after |= dict(zip(columns, array.astype(np.float64).round(4).T.tolist(), strict=True))
+    after["axes"] = [poses.frame] * len(poses)
+    if poses.person is not None:
+        after["person"] = [str(poses.person)] * len(poses)
+    _write(np.concatenate(values, -1), axes, poses, path, before=gap, after=after)
 
 
 def _write(
@@ -111,7 +127,7 @@ def _write(
     path: Path,
     *,
     before: Mapping[str, list[int]] | None = None,
-    after: Mapping[str, list[str]] | None = None,
+    after: Mapping[str, list[Any]] | None = None,
 ) -> None:
     """Write joints' values (T, J, axes), and other columns before and after them."""
     before, after, start_s = before or {}, after or {}, getattr(sequence, "start_s", 0.0)

@@ -11,8 +11,9 @@ from poselift.files import read_json
 from poselift.formats.clip import Override, Source, finish
 from poselift.formats.fields import named_skeleton, numbers
 from poselift.geometry.camera import Camera
-from poselift.sequence import FRAMES, Keypoints2D, Poses3D
+from poselift.sequence import EXTRAS, FRAMES, Keypoints2D, Poses3D
 
+_EXTRAS = tuple(name for name in EXTRAS if name != "gap")  # gaps are written in another form
 _DECIMALS_M = 4
 _DECIMALS_PX = 6
 _FORMATS = {"keypoints": "poselift-keypoints", "poses": "poselift-poses"}
@@ -50,16 +51,19 @@ def write_keypoints_json(keypoints: Keypoints2D, path: Path) -> None:
 def write_poses_json(poses: Poses3D, path: Path) -> None:
     """Write `skeleton`, `joints`, `parents`, `fps`, `unit`, `frame`, `axes`, `start_s` and `frames` (T, J, 3).
 
-    Lengths are rounded to 0.1 mm. Where they are known, these are written before `frames`: `gaps`, the first and last
-    frame of each gap, counted from 0; `observed` and `spread` (T, J), `path` (T, 3), `camera`.
+    Lengths are rounded to 0.1 mm. Where they are known, these are written before `frames`: `person` and
+    `may_continue`; `gaps`, the first and last frame of each gap, counted from 0; `observed` and `spread` (T, J), `path`
+    and `up` (T, 3), `contact` (T, 4), `camera`.
     """
     fields = {"format": _FORMATS["poses"], **_skeleton_fields(poses), "unit": poses.unit, "frame": poses.frame}
     fields |= {"axes": f"{FRAMES[poses.frame]}; relative to the root joint", "start_s": poses.start_s}
+    if poses.person is not None:
+        fields |= {"person": poses.person, "may_continue": list(poses.may_continue)}
     if poses.gap is not None:
         fields["gaps"] = poses.gaps
     if poses.camera is not None:
         fields["camera"] = poses.camera.as_json()
-    for name in ("observed", "path", "spread"):
+    for name in _EXTRAS:
         if (array := getattr(poses, name)) is not None:
             fields[name] = array.astype(np.float64).round(_DECIMALS_M).tolist()
     _write(fields, poses.xyz.astype(np.float64).round(_DECIMALS_M).tolist(), path)
@@ -82,9 +86,7 @@ def read_poses_json(path: Path) -> Poses3D:
         raise FormatError(f"{path} names no skeleton or no frame rate")
     xyz, name = numbers(content["frames"], "'frames'", str(path)), str(path)
     extras: dict[str, Any] = {
-        field: numbers(content[field], f"'{field}'", name)
-        for field in ("observed", "path", "spread")
-        if field in content
+        field: numbers(content[field], f"'{field}'", name) for field in _EXTRAS if field in content
     }
     if "gaps" in content:
         extras["gap"] = _gap(content["gaps"], len(xyz), name)
@@ -92,6 +94,8 @@ def read_poses_json(path: Path) -> Poses3D:
         if "camera" in content:
             extras["camera"] = Camera.from_json(content["camera"])
         start_s = float(content.get("start_s", 0.0))
+        if "person" in content:
+            extras |= {"person": content["person"], "may_continue": tuple(content.get("may_continue", ()))}
         return Poses3D(xyz, source.skeleton, source.fps, content["frame"], start_s=start_s, **extras)
     except (ShapeError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: {error}") from error

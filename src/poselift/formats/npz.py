@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from poselift.formats.clip import Override, Source, finish
 from poselift.formats.detections import follow
 from poselift.formats.detectron import is_detectron, is_videopose, read_detectron, read_videopose
 from poselift.formats.fields import named_skeleton
+from poselift.formats.people import is_people, people_fields, read_people
 from poselift.geometry.camera import Camera
 from poselift.sequence import EXTRAS, Keypoints2D, Poses3D
 
-_POSES = ("xyz", "skeleton", "joints", "parents", "fps", "unit", "frame", "start_s", "camera")
+_POSES = ("xyz", "skeleton", "joints", "parents", "fps", "unit", "frame", "start_s", "camera", "person", "may_continue")
 """Arrays of poses, besides those of `EXTRAS`."""
 _SCORES = ("conf", "score")
 """Parts of the names of arrays that hold scores: confidence, conf, scores, keypoint_scores, ..."""
@@ -78,6 +79,8 @@ def read_keypoint_arrays(content: Mapping[str, np.ndarray], path: Path, override
 
     An array that is the only one that can be keypoints need not have a name.
     """
+    if is_people(content):
+        return read_people(content, path, _source(path, content), override)
     arrays = name_keypoints(content, str(path))
     key = next((key for key in ("xy", "keypoints") if key in arrays), None)
     if key is None:
@@ -132,6 +135,9 @@ def _people(array: np.ndarray, name: str, source: Source, override: Override) ->
 
 def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
     """Write the layout that `read_keypoints_npz` reads."""
+    if keypoints.person is not None or keypoints.may_continue or keypoints.start_s:
+        write_people_npz([keypoints], path)
+        return
     fields = {"xy": keypoints.xy, "fps": np.array(keypoints.fps)} | _skeleton_fields(keypoints)
     if keypoints.confidence is not None:
         fields["confidence"] = keypoints.confidence
@@ -140,14 +146,22 @@ def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
     _write(fields, path)
 
 
+def write_people_npz(people: Sequence[Keypoints2D], path: Path, *, complete: bool = True) -> None:
+    """Write the layout of `poselift.formats.people`, which keeps everything; raises what `people_fields` raises."""
+    _write(people_fields(people, complete=complete) | _skeleton_fields(people[0]), path)
+
+
 def write_poses_npz(poses: Poses3D, path: Path) -> None:
     """Write `xyz` (T, J, 3) with `joints`, `parents`, `skeleton`, `fps`, `unit`, `frame`, `start_s`.
 
-    Where they are known, it also holds `observed` and `spread` (T, J), `gap` (T,), `path` (T, 3), `camera` as JSON.
+    Where they are known, it also holds `observed` and `spread` (T, J), `gap` (T,), `path` and `up` (T, 3), `contact`
+    (T, 4), `camera` as JSON, `person` and `may_continue`.
     """
     fields = {"xyz": poses.xyz, "fps": np.array(poses.fps), "start_s": np.array(poses.start_s)}
     fields |= _skeleton_fields(poses) | {"unit": np.array(poses.unit), "frame": np.array(poses.frame)}
     fields |= {name: array for name in EXTRAS if (array := getattr(poses, name)) is not None}
+    if poses.person is not None:
+        fields |= {"person": np.array(poses.person), "may_continue": np.array(poses.may_continue, np.int64)}
     if poses.camera is not None:
         fields["camera"] = np.array(json.dumps(poses.camera.as_json()))
     _write(fields, path)
@@ -176,6 +190,9 @@ def read_poses_npz(path: Path) -> Poses3D:
             extras["camera"] = Camera.from_json(parse_json(str(arrays["camera"]), f"{path}, camera"))
         start_s = float(np.asarray(arrays.get("start_s", 0.0)).item())  # ValueError where it is several numbers
         frame = str(arrays["frame"])
+        if "person" in arrays:
+            extras["person"] = int(arrays["person"].item())
+            extras["may_continue"] = tuple(arrays.get("may_continue", np.array([], int)).tolist())
         return Poses3D(arrays["xyz"], source.skeleton, source.fps, frame, start_s=start_s, **extras)
     except (ShapeError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: {error}") from error

@@ -13,6 +13,8 @@ from above, lying, upside down) passes.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -31,6 +33,8 @@ LIKELY = 0.0
 """... and is at least this, as for true orders unless the camera looks along the body."""
 
 _FEWEST_JOINTS = 11
+_SHORTEST_SPRAWL = 0.3
+"""A score exceeds its likeness by less: where bones are missing, those left may be shorter than those of the tree."""
 _FEWEST_PAIRS = 0.7
 """At least this share of the pairs of joints must be seen together in some frame."""
 _MOST_FRAMES = 300
@@ -92,21 +96,29 @@ def order_score(xy: np.ndarray, skeleton: Skeleton) -> float:
     Returns:
         The score, or NaN when too few joints are seen (or known by name) for a judgement.
     """
-    frames = xy[np.isfinite(xy).all(-1).any(-1)]
-    frames = frames[:: max(1, len(frames) // _MOST_FRAMES)]
-    seen = np.isfinite(frames).all(-1).any(0)
-    kept = [joint for joint, name in enumerate(skeleton.joints) if seen[joint] and name in _FIGURE]
+    return _score(_distances(xy), skeleton)
+
+
+def _score(distances: np.ndarray, skeleton: Skeleton, least: float = -np.inf) -> float:
+    """Return `order_score` of joints with these mean distances (J, J), or something smaller than `least` if it is."""
+    figure = _figure(skeleton)
+    kept = np.flatnonzero(figure.known & np.isfinite(np.diag(distances)))
     if len(kept) < _FEWEST_JOINTS:
         return float("nan")
-    place = {joint: i for i, joint in enumerate(kept)}
-    bones = [(place[parent], place[child]) for parent, child in skeleton.bones if parent in place and child in place]
-    figure = np.array([_FIGURE[skeleton.joints[joint]] for joint in kept])
-    distances = _distances(frames[:, kept])
-    pairs = np.triu(np.isfinite(distances), 1)
-    too_few = pairs.sum() < _FEWEST_PAIRS * len(kept) * (len(kept) - 1) / 2
-    if too_few or np.unique(distances[pairs]).size < 2 or not any(pairs[bone] or pairs[bone[::-1]] for bone in bones):
+    distances, expected = distances[np.ix_(kept, kept)], figure.expected[np.ix_(kept, kept)]
+    parents, children = figure.bones_among(kept)
+    pairs = np.isfinite(distances) & ~np.tri(len(kept), dtype=bool)
+    apart, count = distances[pairs], int(pairs.sum())
+    if count < _FEWEST_PAIRS * len(kept) * (len(kept) - 1) / 2 or np.ptp(apart) == 0:
         return float("nan")
-    return _likeness(distances, figure, pairs) - float(np.log(_sprawl(distances, bones)))
+    bones = distances[parents, children]
+    bones = bones[np.isfinite(bones)]
+    if not len(bones):
+        return float("nan")
+    likeness = _correlation(apart, expected[pairs])
+    if likeness < least - _SHORTEST_SPRAWL:
+        return likeness
+    return likeness - float(np.log(bones.mean() / _shortest_tree(distances).mean()))
 
 
 def identify_skeleton(xy: np.ndarray, source: str, among: Sequence[Skeleton]) -> Skeleton:
@@ -145,13 +157,14 @@ def check_order(keypoints: Keypoints2D) -> str | None:
     fits at all. A swap of left and right is not found; nor is any error when fewer than eleven joints are seen.
     """
     claimed = keypoints.skeleton
-    xy = np.where(keypoints.seen[..., None], keypoints.xy, np.nan)
-    score = order_score(xy, claimed)
+    distances = _distances(np.where(keypoints.seen[..., None], keypoints.xy, np.nan))
+    score = _score(distances, claimed)
     if np.isnan(score):
         return None
-    others = {other.name: order_score(xy, other) for other in candidates(len(claimed)) if other != claimed}
+    least = score + OTHER_IS_RIGHT
+    others = {other.name: _score(distances, other, least) for other in candidates(len(claimed)) if other != claimed}
     for name in sorted(others, key=lambda name: -others[name]):
-        if others[name] - score > OTHER_IS_RIGHT:
+        if others[name] > least:
             return f"the joints are said to be in the order of {claimed.name}, but look like {name}"
     if score < IMPLAUSIBLE:
         return f"the joints are said to be in the order of {claimed.name}, but do not look like a person in that order"
@@ -171,16 +184,12 @@ def order_gain(xy: np.ndarray, skeleton: Skeleton) -> float:
         Gain in likeness: at most 0.2 for a true order seen by any usual camera, 0.5 by one that looks along the body;
         0.6 and more for most shuffled ones. NaN when fewer than eleven known joints are seen together.
     """
-    frames = xy[np.isfinite(xy).all(-1).any(-1)]
-    frames = frames[:: max(1, len(frames) // _MOST_FRAMES)]
-    distances = _distances(frames)
-    kept = [j for j, name in enumerate(skeleton.joints) if name in _FIGURE and np.isfinite(distances[j, j])]
-    distances = distances[np.ix_(kept, kept)]
+    distances, figure = _distances(xy), _figure(skeleton)
+    kept = np.flatnonzero(figure.known & np.isfinite(np.diag(distances)))
+    distances, expected = distances[np.ix_(kept, kept)], figure.expected[np.ix_(kept, kept)]
     upper = np.triu_indices(len(kept), 1)
     if len(kept) < _FEWEST_JOINTS or not np.isfinite(distances).all() or np.ptp(distances[upper]) == 0:
         return float("nan")
-    figure = np.array([_FIGURE[skeleton.joints[joint]] for joint in kept])
-    expected = np.linalg.norm(figure[:, None] - figure[None], axis=-1)
     scale = len(upper[0]) * distances[upper].std() * expected[upper].std()  # an exchange leaves mean and spread alike
     gain = 0.0
     for _ in range(2 * len(kept)):
@@ -202,8 +211,39 @@ def _gains(distances: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return product + product.T - own[:, None] - own[None] + 2 * distances * expected
 
 
-def _distances(frames: np.ndarray) -> np.ndarray:
-    """(K, K) mean distance of each two joints over the frames that show both; NaN where none does."""
+@dataclass(frozen=True, eq=False)
+class _Figure:
+    """The standing person in the joint order of a skeleton."""
+
+    known: np.ndarray
+    """(J,) bool: the person has a joint of this name."""
+    expected: np.ndarray
+    """(J, J) distances in metres; NaN for joints that the person does not have."""
+    bones: np.ndarray
+    """(2, B) parents and children."""
+
+    def bones_among(self, kept: np.ndarray) -> np.ndarray:
+        """Return the bones (2, B) whose ends are both among some joints, as places among these."""
+        place = np.full(len(self.known), -1)
+        place[kept] = np.arange(len(kept))
+        bones = place[self.bones]
+        return bones[:, (bones >= 0).all(0)]
+
+
+@cache
+def _figure(skeleton: Skeleton) -> _Figure:
+    places = np.array([_FIGURE.get(name, (np.nan, np.nan)) for name in skeleton.joints])
+    expected = np.linalg.norm(places[:, None] - places[None], axis=-1)
+    return _Figure(np.isfinite(places[:, 0]), expected, np.array(skeleton.bones, int).reshape(-1, 2).T)
+
+
+def _distances(xy: np.ndarray) -> np.ndarray:
+    """(J, J) mean distance of each two joints over the frames that show both; NaN where none does.
+
+    Of many frames of (N, J, 2) keypoints, `_MOST_FRAMES` are looked at.
+    """
+    frames = xy[np.isfinite(xy).all(-1).any(-1)]
+    frames = frames[:: max(1, len(frames) // _MOST_FRAMES)]
     x, y = frames[..., 0], frames[..., 1]
     # hypot takes 7 times as long
     apart = np.sqrt((x[:, :, None] - x[:, None]) ** 2 + (y[:, :, None] - y[:, None]) ** 2)
@@ -214,14 +254,10 @@ def _distances(frames: np.ndarray) -> np.ndarray:
     )
 
 
-def _likeness(distances: np.ndarray, figure: np.ndarray, pairs: np.ndarray) -> float:
-    expected = np.linalg.norm(figure[:, None] - figure[None], axis=-1)
-    return float(np.corrcoef(distances[pairs], expected[pairs])[0, 1])
-
-
-def _sprawl(distances: np.ndarray, bones: list[tuple[int, int]]) -> float:
-    shortest = _shortest_tree(distances)
-    return float(np.nanmean([distances[bone] for bone in bones]) / shortest.mean())
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the correlation of two series; np.corrcoef takes three times as long."""
+    a, b = a - a.mean(), b - b.mean()
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
 def _shortest_tree(distances: np.ndarray) -> np.ndarray:

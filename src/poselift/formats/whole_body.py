@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poselift.skeleton import BODY_25B, COCO_17, COCO_18, HALPE_26, Skeleton
+from poselift.skeleton import BODY_25B, COCO_23, COCO_24, HALPE_26, Skeleton
 
 _log = logging.getLogger("poselift")
 
@@ -29,12 +29,12 @@ def _first(name: str, body: Skeleton) -> WholeBody:
 
 
 WHOLE_BODIES = {
-    133: _first("COCO-WholeBody", COCO_17),
-    134: _first("COCO-WholeBody in OpenPose's order", COCO_18),
+    133: _first("COCO-WholeBody", COCO_23),
+    134: _first("COCO-WholeBody in OpenPose's order", COCO_24),
     135: _first("OpenPose's BODY_135", BODY_25B),
     136: _first("Halpe's full body", HALPE_26),
     # Its wrists are the last joints of its hands.
-    70: WholeBody("the order of SAM 3D Body", COCO_17, (*range(9), 62, 41, *range(9, 15))),
+    70: WholeBody("the order of SAM 3D Body", COCO_23, (*range(9), 62, 41, *range(9, 21))),
 }
 """Orders by number of joints."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poselift.errors import SkeletonError
+from poselift.geometry.hinges import hinge_twist
 from poselift.geometry.rotation import frame_from_axes, shortest_arc
 from poselift.skeleton import Skeleton
 
@@ -13,6 +14,8 @@ _DOWN = -_UP
 _LEG = ("knee", "ankle", "heel")
 _SIDEWAYS = ("hip", "shoulder", "elbow", "wrist")
 _FEET = ("big_toe", "small_toe", "foot_index")
+_HINGES = {"left_elbow": -_UP, "right_elbow": _UP, "left_knee": _LEFT, "right_knee": _LEFT}
+"""Axis about which each hinge bends, in the rest pose: elbows bring the hands forward, knees the feet back."""
 
 
 def forward_kinematics(
@@ -88,11 +91,15 @@ def fit_rotations(xyz: np.ndarray, skeleton: Skeleton) -> FittedRotations:
     rest[skeleton.root] = 0
     bones = xyz - xyz[:, [max(parent, 0) for parent in skeleton.parents]]
     bones[:, skeleton.root] = 0
+    hinges = {middle: last for _, middle, last in skeleton.limbs if skeleton.parents[last] == middle}
     joint = np.broadcast_to(np.eye(3), (*xyz.shape, 3)).copy()
     bone = joint.copy()
     for index in skeleton.topological:
         parent = skeleton.parents[index]
-        if parent >= 0:
+        if index in hinges:
+            axis = _HINGES[skeleton.joints[index]]
+            bone[:, index] = hinge_twist(joint[:, parent], rest[index], axis, bones[:, [index, hinges[index]]])
+        elif parent >= 0:
             before = joint[:, parent]
             bone[:, index] = shortest_arc(before @ rest[index], bones[:, index]) @ before
         joint[:, index] = _joint_frames(bones, skeleton, index, bone[:, index])

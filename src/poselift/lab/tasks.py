@@ -12,6 +12,7 @@ from poselift.datasets.clip import BenchmarkSet
 from poselift.datasets.mocap import load_mocap
 from poselift.errors import CheckpointError
 from poselift.files import found_at
+from poselift.lab.export.calibrate import calibrate_spread
 from poselift.lab.export.card import OTHER_LICENSE, license_of
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.observe.detector import SimulatedDetector
@@ -22,6 +23,7 @@ from poselift.lab.train import Run, Task, TorchLifter
 from poselift.lab.windows.benchmark import BenchmarkConfig, BenchmarkWindows
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
 from poselift.lab.windows.own import OwnConfig, OwnWindows, at_rate, load_split
+from poselift.lab.windows.sources import described, licenses, load_sources
 from poselift.lifters.card import BENCHMARK, Score
 from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.claims import MEASURES, mocap_score
@@ -56,14 +58,16 @@ class MocapTask:
             MissingData: There is no such archive; and everything else that `load_mocap` raises.
         """
         self.config = config
-        self.clips, self.dev = (load_mocap(archive, split=split) for split in ("train", "dev"))
+        self.clips, self.dev = load_sources(config.sources, archive, "train"), load_mocap(archive, split="dev")
         self.archive = archive.name
-        self.data, self.license = f"{archive.name}, split train; scores on split dev", license_of(archive)
+        self.data = f"{described(config.sources, archive)}, split train; scores on split dev"
+        self.license = license_of(archive) + licenses(config.sources)
 
     def source(self, model: Lifter, device: torch.device) -> MocapWindows:
         """Return windows of the split train, which are observed anew each time."""
+        clips = [clip.in_joints(model.skeleton) for clip in self.clips]
         return MocapWindows(
-            self.clips, in_frames=model.in_frames, out_frames=model.out_frames,
+            clips, in_frames=model.in_frames, out_frames=model.out_frames,
             in_channels=model.in_channels, fps=model.fps, config=self.config, device=device,
         )  # fmt: skip
 
@@ -80,8 +84,9 @@ class MocapTask:
         return evaluate_mocap(lifter, self.dev, protocol, observe=observe)
 
     def finish(self, run: Run) -> dict[str, Score]:
-        """Return all scores on the split dev that a card has, for the averaged weights."""
+        """Return all scores on the split dev that a card has, for the averaged weights, whose spread is calibrated."""
         detector = SimulatedDetector(self.config.noise)
+        calibrate_spread(run.lifter.model, run.lifter, self.dev, (detector,))
         return {
             name: mocap_score(run.lifter, self.dev, self.archive, "dev", protocol, detector if noisy else None)
             for name, (protocol, noisy) in MEASURES.items()

@@ -22,7 +22,7 @@ from poselift.lab.export.weights import load_initial, save_weights
 from poselift.lab.models import build
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.run.engine import Engine, Progress
-from poselift.lab.run.losses import pose_loss
+from poselift.lab.run.losses import batch_losses, check_taught
 from poselift.lab.run.recipe import TrainRecipe, recipe_json
 from poselift.lab.windows.batch import WHOLE, Batch, Share
 from poselift.lifters.card import Score, Training
@@ -69,6 +69,15 @@ class TorchLifter:
         device = next(self.model.parameters()).device
         return self.model(torch.from_numpy(np.ascontiguousarray(windows, np.float32)).to(device)).float().cpu().numpy()
 
+    @torch.no_grad()
+    def answer(self, windows: np.ndarray) -> dict[str, np.ndarray]:
+        """Map keypoints (B, T, J, C) to everything that the model gives by name, float32."""
+        if not hasattr(self.model, "answer"):
+            return {"joints": self(windows)}
+        device = next(self.model.parameters()).device
+        found = self.model.answer(torch.from_numpy(np.ascontiguousarray(windows, np.float32)).to(device))
+        return {name: value.float().cpu().numpy() for name, value in found.items()}
+
 
 class Run(Engine[Batch]):
     """One training in one folder."""
@@ -93,6 +102,8 @@ class Run(Engine[Batch]):
         super().__init__(recipe, out, lambda: build(recipe.lifter, **recipe.model))
         if recipe.init and not found_at(out / "checkpoint.pt", CheckpointError):
             load_initial(self.model, recipe.init)
+        heads = getattr(self.model, "extras", None)
+        self.measures = ("loss", "joints", *(heads.sizes if heads is not None else ()))
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.task, self.source = task, task.source(self.model, self.device)
         self.epoch_steps = math.ceil(self.source.windows / recipe.batch_size)
@@ -129,11 +140,15 @@ class Run(Engine[Batch]):
         return self.source.batch(self.recipe.batch_size, self.generator, self.step, share)
 
     def _forward(self, drawn: Batch) -> dict[str, Tensor]:
-        """Return the loss of a share, in metres."""
+        """Return the loss of a share, in metres, and its parts."""
         with self._autocast():
             features = self.model.encode(drawn.inputs)
-        pred = self.model.head(features.float())  # bfloat16 would round a metre to 4 mm
-        return {"loss": pose_loss(pred, drawn.targets, self.model.skeleton, self.recipe.loss)}
+        features = features.float()  # bfloat16 would round a metre to 4 mm
+        heads = getattr(self.model, "extras", None)
+        extras = {} if heads is None else heads(features)
+        if self.step == 0 and not self.recipe.init:
+            check_taught(extras, drawn)
+        return batch_losses(self.model.head(features), extras, drawn, self.model.skeleton, self.recipe.loss)
 
     def _after_step(self) -> None:
         """Move the averaged weights; the first steps move them faster than `optim.ema` says."""
@@ -141,8 +156,9 @@ class Run(Engine[Batch]):
         _move_average(self.average, self.model, 1 - decay)
 
     def _describe(self, means: dict[str, float]) -> dict[str, Any]:
-        """Return the loss in millimetres."""
-        return {"loss_mm": round(1000 * means["loss"], 3)}
+        """Return the joints' loss in millimetres, and the parts of what else the lifter gives in their own units."""
+        parts = {f"{name}_loss": round(value, 4) for name, value in means.items() if name not in ("loss", "joints")}
+        return {"loss_mm": round(1000 * means["joints"], 3)} | parts
 
     def _scores(self) -> dict[str, float]:
         """Return the task's scores of the averaged weights."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from poselift.errors import CheckpointError
 from poselift.lifters.card import Card
+from poselift.prepare.convert import missing_joints
 from poselift.prepare.normalize import PERSON_SCALE
+from poselift.skeleton import H36M_17, Skeleton, get_skeleton
 
 LEAST_CLIP: tuple[tuple[float, float], ...] = ((27, 0.0), (math.inf, 0.25))
 """Pairs of the longest window that a row holds for, in frames, and the shortest clip to use it on, in windows.
@@ -28,25 +30,37 @@ class Choice:
     """Why these weights were chosen, for the console."""
 
 
-def choose(cards: Sequence[Card], *, fps: float | None = None, length: int | None = None, live: bool = False) -> Choice:
+def choose(
+    cards: Sequence[Card],
+    *,
+    fps: float | None = None,
+    length: int | None = None,
+    live: bool = False,
+    skeleton: Skeleton | str = H36M_17,
+) -> Choice:
     """Choose the weights that suit a clip, or a stream.
 
     For a stream, take the longest window among weights without delay. For a clip, take the longest window that the clip
     is long enough for (`LEAST_CLIP`), or the shortest if it is too short for all, among weights that also look at later
     frames or at one frame only. Of equal windows, take that with the lower P-MPJPE with detector errors on the card.
+    Weights that cannot give the joints asked for are left out, and those with more joints than need be.
 
     Args:
         cards: Cards to choose among. Weights that need the picture's size are left out.
         fps: Frames per second of the clip.
         length: Frames of the clip.
         live: Choose for a stream that must not wait; its length does not matter.
+        skeleton: Joints that the results must have, or its name.
 
     Raises:
-        CheckpointError: There are no weights to choose among, or none without delay; or fps or length is not given.
+        CheckpointError: There are no weights to choose among, none that give these joints, or none without delay; or
+            fps or length is not given.
+        SkeletonError: There is no skeleton of this name.
     """
     usable = [card for card in cards if card.normalization == PERSON_SCALE]
     if not usable:
         raise CheckpointError("there are no weights to choose among; name the path of an .onnx file")
+    usable = _with_joints(usable, get_skeleton(skeleton))
     if live:
         prompt = [card for card in usable if card.delay == 0]
         if not prompt:
@@ -68,6 +82,20 @@ def choose(cards: Sequence[Card], *, fps: float | None = None, length: int | Non
     frames = frames_at(best, fps, length)
     why = "the longest that is good" if fitting else "the shortest there is,"
     return Choice(best, f"window of {window}, {why} for a clip of {frames} frames at {best.fps:g} fps")
+
+
+def _with_joints(cards: list[Card], skeleton: Skeleton) -> list[Card]:
+    """Return the cards of weights that give the joints of a skeleton, with as few joints more as there are."""
+    joints = {card.name: get_skeleton(card.skeleton) for card in cards}
+    giving = [card for card in cards if not missing_joints(joints[card.name], skeleton)]
+    if not giving:
+        lacking = min((missing_joints(source, skeleton) for source in joints.values()), key=len)
+        raise CheckpointError(
+            f"no weights here give the joints of {skeleton.name}: {', '.join(lacking)} missing; ask for another "
+            "skeleton, or name the path of an .onnx file"
+        )
+    fewest = min(len(joints[card.name]) for card in giving)
+    return [card for card in giving if len(joints[card.name]) == fewest]
 
 
 def frames_at(card: Card, fps: float, length: int) -> int:

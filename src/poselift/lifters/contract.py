@@ -16,6 +16,16 @@ class Lifter(Protocol):
 
     It may also have `normalization`, one of `poselift.prepare.normalize.NORMALIZATIONS`; without that attribute,
     `PERSON_SCALE` is used.
+
+    A lifter that knows more than joints also has `answer(windows)`, which takes what `__call__` takes and returns
+    float32 arrays by name: "joints", and any of
+
+    ========= ========= ==========================================================================================
+    "spread"  (B, S, J) metres: the expected distance of a joint from where it is lifted to, relative to the root;
+                        the distances follow `poselift.sequence.spread_quantile`
+    "up"      (B, S, 3) of length 1: the direction away from the ground, in the axes of the joints
+    "contact" (B, S, 4) probability that each of `poselift.sequence.CONTACTS` stands still on the ground
+    ========= ========= ==========================================================================================
     """
 
     @property

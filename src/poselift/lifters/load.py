@@ -10,6 +10,7 @@ from poselift.lifters.choose import Choice, choose
 from poselift.lifters.contract import Lifter, check_lifter
 from poselift.lifters.onnx import OnnxLifter
 from poselift.lifters.outside import import_class, is_outside
+from poselift.skeleton import H36M_17, Skeleton
 
 DEFAULT_LIFTER = "nanohtnet.mocap-81"
 """Name of the weights to use when none are named and there is no clip to choose by."""
@@ -34,9 +35,11 @@ def shipped_cards() -> list[Card]:
     return [Card.read(_shipped(name).with_suffix(".json")) for name in shipped_lifters()]
 
 
-def choose_shipped(*, fps: float | None = None, length: int | None = None, live: bool = False) -> Choice:
+def choose_shipped(
+    *, fps: float | None = None, length: int | None = None, live: bool = False, skeleton: Skeleton | str = H36M_17
+) -> Choice:
     """Choose the shipped weights that suit a clip, or a stream; see `poselift.lifters.choose.choose`."""
-    return choose(shipped_cards(), fps=fps, length=length, live=live)
+    return choose(shipped_cards(), fps=fps, length=length, live=live, skeleton=skeleton)
 
 
 def load_lifter(

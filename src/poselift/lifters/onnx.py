@@ -10,6 +10,7 @@ from poselift.files import check_readable, found_at
 from poselift.files.limits import NETWORK
 from poselift.lifters.card import Card
 from poselift.prepare.normalize import NORMALIZATIONS
+from poselift.sequence import CONTACTS
 from poselift.skeleton import get_skeleton
 
 
@@ -49,19 +50,36 @@ class OnnxLifter:
             raise CheckpointError(f"{path} holds names that are no text; export the network again") from error
 
     def _check_shapes(self, path: Path) -> None:
-        (inputs,), (outputs,) = self._session.get_inputs(), self._session.get_outputs()
-        wanted = ([self.in_frames, len(self.skeleton), self.in_channels], [len(self.out_frames), len(self.skeleton), 3])
-        if (list(inputs.shape[1:]), list(outputs.shape[1:])) != wanted:
+        (inputs,), outputs = self._session.get_inputs(), {out.name: out for out in self._session.get_outputs()}
+        if len(outputs) == 1:  # it may have any name
+            outputs = {"joints": next(iter(outputs.values()))}
+        frames, joints = len(self.out_frames), len(self.skeleton)
+        known = {"joints": [frames, joints, 3], "spread": [frames, joints], "up": [frames, 3]}
+        known |= {"contact": [frames, len(CONTACTS)]}
+        wanted = [self.in_frames, joints, self.in_channels]
+        if list(inputs.shape[1:]) != wanted:
             raise CheckpointError(
-                f"{path}: the card says windows {wanted[0]} to joints {wanted[1]}, "
-                f"the network takes {inputs.shape[1:]} and gives {outputs.shape[1:]}"
+                f"{path}: the card says windows {wanted} to joints {known['joints']}, the network takes "
+                f"{inputs.shape[1:]}"
             )
+        for name, shape in known.items():
+            if name in outputs and list(outputs[name].shape[1:]) != shape:
+                raise CheckpointError(
+                    f"{path}: the card says windows {wanted} to {name} {shape}, the network gives "
+                    f"{outputs[name].shape[1:]}"
+                )
         if inputs.type != "tensor(float)" or isinstance(inputs.shape[0], int):
             raise CheckpointError(
                 f"{path}: wanted any number of float32 windows, the network takes {inputs.shape} {inputs.type}; "
                 "export it with a dynamic batch axis"
             )
-        self._input, self._output = inputs.name, outputs.name
+        self._input = inputs.name
+        self._outputs = {name: out.name for name, out in outputs.items() if name in known}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what `answer` returns: "joints", and any of "spread", "up", "contact"."""
+        return tuple(self._outputs)
 
     def __call__(self, windows: np.ndarray) -> np.ndarray:
         """Lift (B, T, J, C) float32 normalised keypoints to (B, S, J, 3) float32 metres, root-relative, camera axes.
@@ -70,17 +88,31 @@ class OnnxLifter:
             ShapeError: The windows have another shape.
             CheckpointError: The network fails on them.
         """
+        return self._run(windows, ("joints",))["joints"]
+
+    def answer(self, windows: np.ndarray) -> dict[str, np.ndarray]:
+        """Lift (B, T, J, C) to everything that the network gives, by name, as `poselift.lifters.contract.Lifter` says.
+
+        Raises:
+            ShapeError: The windows have another shape.
+            CheckpointError: The network fails on them.
+        """
+        return self._run(windows, self.outputs)
+
+    def _run(self, windows: np.ndarray, outputs: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Return some of the network's outputs by our names; errors as `answer`."""
         wanted = (self.in_frames, len(self.skeleton), self.in_channels)
         if windows.ndim != 4 or windows.shape[1:] != wanted:
             raise ShapeError(f"wanted windows (B, {', '.join(map(str, wanted))}), got {windows.shape}")
         try:
-            (joints,) = self._session.run([self._output], {self._input: np.ascontiguousarray(windows, np.float32)})
+            given = {self._input: np.ascontiguousarray(windows, np.float32)}
+            found = self._session.run([self._outputs[name] for name in outputs], given)
         except _runtime_errors() as error:
             raise CheckpointError(
                 f"{self.path} fails on {len(windows)} windows {wanted}: {str(error).strip()}; export the network "
                 "again, or use another"
             ) from error
-        return joints
+        return dict(zip(outputs, found, strict=True))
 
 
 def _runtime_errors() -> tuple[type[Exception], ...]:
@@ -101,6 +133,7 @@ def _open_session(path: Path, threads: int) -> Any:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except _runtime_errors() as error:
         raise CheckpointError(f"{path} is no network that ONNX Runtime can open: {error}") from error
-    if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
-        raise CheckpointError(f"{path}: wanted one input and one output")
+    names = [out.name for out in session.get_outputs()]
+    if len(session.get_inputs()) != 1 or not (len(names) == 1 or "joints" in names):
+        raise CheckpointError(f"{path}: wanted one input and one output, or several with one called joints")
     return session

@@ -149,7 +149,7 @@ def _predict(
         return frames[:0], np.zeros((0, len(lifter.skeleton), 3))
     kept = [lifter.out_frames.index(place) for place in places.tolist()]
     parts = [
-        run_lifter(lifter, inputs, protocol.flip_average)[:, kept] @ turn
+        run_lifter(lifter, inputs, protocol.flip_average).joints[:, kept] @ turn
         for inputs, turn in _inputs(lifter, clip, keypoints, starts)
     ]
     return frames[scored], np.concatenate(parts).reshape(-1, len(lifter.skeleton), 3)[scored]

@@ -15,16 +15,23 @@ from poselift.datasets.clip import MocapClip
 from poselift.errors import DatasetError, RecipeError
 from poselift.geometry.camera import Camera, look_at
 from poselift.lifters.contract import Lifter
-from poselift.lifting import lift
+from poselift.lifting import lift, turn_to
+from poselift.measure.anatomy import LIMB_METRICS, Anatomy
+from poselift.measure.anatomy import UNITS as ANGLES
+from poselift.measure.certainty import UNITS as CERTAINTIES
+from poselift.measure.certainty import Certainty
 from poselift.measure.comparison import compare_joints
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.measure.scores import UNITS, Scores, lifter_name
 from poselift.measure.tally import Cell, Tally
 from poselift.prepare.swaps import without_log
-from poselift.sequence import Keypoints2D
+from poselift.sequence import TURNED_CAMERA, Keypoints2D, Poses3D
+from poselift.skeleton import BODY_27, H36M_17
 
-METRICS = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
-"""Metrics measured: distances in millimetres, velocities in millimetres a frame at 50 fps, whatever the clips' rate."""
+DISTANCES = ("mpjpe", "p_mpjpe", "n_mpjpe", "mpjve")
+"""Metrics by joint: distances in millimetres, velocities in millimetres a frame at 50 fps, whatever the clips' rate."""
+METRICS = (*DISTANCES, *LIMB_METRICS)
+"""Metrics measured of every lifter; of lifters with feet and face also those of `poselift.measure.anatomy`."""
 
 Observer = Callable[[np.ndarray, float, int], Keypoints2D]
 """From (joints in camera axes (T, J, 3) metres, fps, seed) to the keypoints that a detector finds."""
@@ -70,7 +77,7 @@ def clip_cameras(clip: MocapClip, protocol: MocapProtocol) -> list[Camera]:
     """
     rng = np.random.default_rng((protocol.seed, zlib.crc32(clip.name.encode())))
     centre = clip.xyz[:, clip.skeleton.root].mean(0).astype(np.float64)
-    crossed = float(np.linalg.norm(clip.xyz - centre.astype(np.float32), axis=-1).max())
+    crossed = float(np.nanmax(np.linalg.norm(clip.xyz - centre.astype(np.float32), axis=-1)))
     first = rng.uniform(0, 2 * np.pi)
     found = []
     for i in range(protocol.cameras):
@@ -102,7 +109,9 @@ def evaluate_mocap(
 
     Args:
         lifter: Any lifter that shares joints with the clips. If its skeleton is another one, the joints that both have
-            are compared (`poselift.measure.comparison`).
+            are compared (`poselift.measure.comparison`). Of clips with feet and face, the 17 joints of the body are
+            compared, so that the result does not depend on what else the lifter gives; feet and head are measured
+            apart.
         clips: Motion capture.
         protocol: Cameras and options.
         observe: Simulated detector; exact 2D when None.
@@ -121,28 +130,80 @@ def evaluate_mocap(
     if short := [clip.name for clip in clips if len(clip) < 2]:
         raise DatasetError(f"wanted clips of two frames or more; leave out {', '.join(short)}")
     clips = clips[:: protocol.every]
-    comparison = compare_joints(lifter.skeleton, clips[0].skeleton)
-    tally = Tally(dict.fromkeys(METRICS, comparison.skeleton.joints), "frames")
-    frames = 0
-    for done, clip in enumerate(clips):
+    bodies = [clip.in_joints(H36M_17) if clip.skeleton == BODY_27 else clip for clip in clips]
+    comparison = compare_joints(lifter.skeleton, bodies[0].skeleton)
+    tally, anatomy = Tally(dict.fromkeys(DISTANCES, comparison.skeleton.joints), "frames"), Anatomy()
+    certainty, frames = Certainty(), 0
+    for done, (clip, body) in enumerate(zip(clips, bodies, strict=True)):
         cell = Cell(clip.subject, "", clip.name)
-        for number, camera in enumerate(clip_cameras(clip, protocol)):
-            seen = exact_keypoints(clip, camera)
-            if observe:
-                seed = zlib.crc32(f"{protocol.seed} {number} {clip.name}".encode())
-                seen = observe(camera.to_camera(clip.xyz), clip.fps, seed)
-            with without_log():
-                poses = lift(seen, lifter, flip_average=protocol.flip_average, check=False)
-            truth = comparison.of_truth(camera.to_camera(clip.xyz))
+        for number, camera in enumerate(clip_cameras(body, protocol)):
+            poses = _lifted(lifter, clip, (number, camera), protocol, observe)
+            truth = comparison.of_truth(camera.to_camera(body.xyz))
             truth = truth - truth[:, comparison.skeleton.root, None]
-            for name, errors in _errors(comparison.of_lifter(poses.xyz), truth, clip.fps).items():
+            pred = comparison.of_lifter(poses.xyz)
+            for name, errors in _errors(pred, truth, clip.fps).items():
                 tally.add(cell, name, 1000 * errors)
+            anatomy.add_limbs(pred, truth, comparison.skeleton)
+            if clip.skeleton == lifter.skeleton == BODY_27:
+                _add_extremities(anatomy, poses, clip, camera)
+            if lifter.skeleton in (clip.skeleton, body.skeleton):
+                _add_certainty(certainty, poses, clip, camera)
             frames += len(clip)
         if progress:
             progress(done + 1, len(clips))
     detector = getattr(observe, "description", "simulated") if observe else "exact 2D"
     choices = asdict(protocol) | {"keypoints": detector, "errors": getattr(observe, "errors", None)}
-    return _scores(lifter, clips, tally, frames, choices | comparison.choices)
+    return _scores(lifter, clips, (tally, anatomy, certainty), frames, choices | comparison.choices)
+
+
+def certainty_on(
+    lifter: Lifter, clips: Sequence[MocapClip], protocol: MocapProtocol, observe: Observer | None
+) -> Certainty:
+    """Lift every clip from every camera, and return what the lifter says of its own errors beside the truth.
+
+    Args:
+        lifter: A lifter of the clips' joints, or of those of `H36M_17` in clips of `BODY_27`.
+        clips: Motion capture.
+        protocol: Cameras and options.
+        observe: Simulated detector; exact 2D when None.
+    """
+    found = Certainty()
+    for clip in clips[:: protocol.every]:
+        body = clip.in_joints(H36M_17) if clip.skeleton == BODY_27 else clip
+        for number, camera in enumerate(clip_cameras(body, protocol)):
+            _add_certainty(found, _lifted(lifter, clip, (number, camera), protocol, observe), clip, camera)
+    return found
+
+
+def _lifted(
+    lifter: Lifter, clip: MocapClip, view: tuple[int, Camera], protocol: MocapProtocol, observe: Observer | None
+) -> Poses3D:
+    """Return the poses of a clip from the camera of a number, as it is seen exactly or by a simulated detector."""
+    number, camera = view
+    seed = zlib.crc32(f"{protocol.seed} {number} {clip.name}".encode())
+    seen = observe(camera.to_camera(clip.xyz), clip.fps, seed) if observe else exact_keypoints(clip, camera)
+    with without_log():
+        return lift(seen, lifter, flip_average=protocol.flip_average, check=False)
+
+
+def _add_certainty(certainty: Certainty, poses: Poses3D, clip: MocapClip, camera: Camera) -> None:
+    """Add a view; the truth is turned into the frame of the poses, frame by frame, by the direction to the pelvis."""
+    clip = clip.in_joints(poses.skeleton)
+    there = camera.to_camera(np.where(clip.known[:, None], clip.xyz, np.float32(np.nan)))
+    root, up = there[:, clip.skeleton.root], np.tile(camera.R[:, 2], (len(clip), 1))
+    truth = there - root[:, None]
+    if poses.frame == TURNED_CAMERA:
+        back = turn_to(root)[:, 0].swapaxes(-1, -2)
+        truth, up = truth @ back, (up[:, None] @ back)[:, 0]
+    certainty.add(poses, truth, up, clip.contact)
+
+
+def _add_extremities(anatomy: Anatomy, poses: Poses3D, clip: MocapClip, camera: Camera) -> None:
+    """Add the feet and the head of a view, where they are known and may be trusted."""
+    truth = camera.to_camera(np.where(clip.known[:, None], clip.xyz, np.float32(np.nan)))
+    truth = truth - truth[:, BODY_27.root, None]
+    seen = np.zeros(poses.xyz.shape[:2], bool) if poses.observed is None else poses.observed > 0
+    anatomy.add_extremities(poses.xyz, truth, camera.R[:, 2], seen)
 
 
 def _errors(pred: np.ndarray, truth: np.ndarray, fps: float) -> dict[str, np.ndarray]:
@@ -155,17 +216,24 @@ def _errors(pred: np.ndarray, truth: np.ndarray, fps: float) -> dict[str, np.nda
     }
 
 
-def _scores(lifter: Lifter, clips: Sequence[MocapClip], tally: Tally, frames: int, choices: dict[str, Any]) -> Scores:
+def _scores(
+    lifter: Lifter,
+    clips: Sequence[MocapClip],
+    found: tuple[Tally, Anatomy, Certainty],
+    frames: int,
+    choices: dict[str, Any],
+) -> Scores:
+    tally, anatomy, certainty = found
     return Scores(
         lifter=lifter_name(lifter),
         dataset="motion capture",
         choices=choices,
         counts={"sequences": len(clips), "subjects": len({clip.subject for clip in clips}), "frames": frames},
-        mean=tally.means(),
+        mean=tally.means() | anatomy.means() | certainty.means(),
         per_joint=tally.per_joint(),
         per_action={},
         per_subject=tally.table(lambda cell: cell.subject),
         per_sequence=tally.table(lambda cell: f"{cell.subject} {cell.sequence}"),
         per_cell={},
-        units=UNITS | {"mpjve": "mm/frame at 50 fps"},
+        units=UNITS | ANGLES | CERTAINTIES | {"mpjve": "mm/frame at 50 fps"},
     )

@@ -100,9 +100,18 @@ def scores_view(scores: Scores) -> RenderableType:
     }
     parts: list[RenderableType] = [_section(name, section, scores) for name, section in sections.items() if section]
     parts.append(table([scores]))
+    others = {name: value for name, value in scores.mean.items() if name not in UNITS}
+    if others:
+        words = (f"{_named(name)} {_number(value)} {scores.units.get(name, '')}" for name, value in others.items())
+        parts.append(Text(", ".join(words)))
     counts = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in scores.counts.items())
     parts.append(Text("\n".join([counts, *(f"note: {remark}" for remark in scores.remarks)])))
     return Group(*parts)
+
+
+def _named(metric: str) -> str:
+    """Return the name of a metric in words."""
+    return metric.replace("_", " ").replace("p mpjpe", "P-MPJPE").replace("mpjpe", "MPJPE")
 
 
 def _unit(metric: str, scores: Scores) -> str:

@@ -8,14 +8,15 @@ The arithmetic uses only what numpy arrays and torch tensors share, because trai
 the same code.
 """
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from poselift.errors import SkeletonError
-from poselift.sequence import Keypoints2D
-from poselift.skeleton import Skeleton
+from poselift.sequence import Keypoints2D, Poses3D
+from poselift.skeleton import BODY_27, H36M_17, Skeleton, get_skeleton
 
 Array = Any  # numpy.ndarray or torch.Tensor
 
@@ -54,6 +55,9 @@ RULES: dict[str, tuple[dict[str, float], ...]] = {
         {"head_top": 0.6, "neck": 0.4},
     ),
     "upper_neck": ({"nose": 0.5, "left_shoulder": 0.25, "right_shoulder": 0.25},),
+    # MediaPipe's foot index is the tip of the big toe.
+    **{f"{side}_big_toe": ({f"{side}_foot_index": 1.0},) for side in ("left", "right")},
+    **{f"{side}_foot_index": ({f"{side}_big_toe": 1.0},) for side in ("left", "right")},
 }
 """By target joint, the mixtures of source joints, best first."""
 
@@ -62,6 +66,12 @@ _FACELESS: dict[str, tuple[dict[str, float], ...]] = {
 }
 """Mixtures that come first for skeletons that never have the joint. Where it can be seen and is hidden, because the
 person turns away, networks are trained to go without them."""
+
+_HEAD = ("nose", "head", "head_top", "neck", "upper_neck")
+"""Joints of the head, which a lifter of any skeleton can do without."""
+_SPARED = {BODY_27: _HEAD + tuple(name for name in BODY_27.joints if name not in H36M_17)}
+"""Joints that lifters of a skeleton are trained to go without, because some detectors do not look for them: eyes, ears
+and feet. They are then unseen; nothing makes them up from an ankle or a nose."""
 
 
 @cache
@@ -80,11 +90,11 @@ def check_convertible(source: Skeleton, target: Skeleton) -> None:
     """Check that a conversion gives enough joints.
 
     Raises:
-        SkeletonError: A target joint other than those of the head cannot be made from the source.
+        SkeletonError: A target joint that lifters need cannot be made from the source.
     """
     mixtures = _mixtures(source, target)
     missing = [j for j, options in zip(target.joints, mixtures, strict=True) if not options]
-    missing = [joint for joint in missing if joint not in ("nose", "head", "head_top", "neck", "upper_neck")]
+    missing = [joint for joint in missing if joint not in _SPARED.get(target, _HEAD)]
     if missing:
         raise SkeletonError(
             f"{source.name} cannot be converted to {target.name}: nothing gives {', '.join(missing)}; "
@@ -96,13 +106,13 @@ def convert_arrays(xy: Array, confidence: Array, source: Skeleton, target: Skele
     """Convert arrays of numpy or torch.
 
     Args:
-        xy: (*, J_source, 2) coordinates, finite everywhere.
+        xy: (*, J_source, 2 or 3) coordinates, finite everywhere.
         confidence: (*, J_source), 0 where a joint was not seen.
         source: Joint order of the arrays.
         target: Joint order wanted.
 
     Returns:
-        xy (*, J_target, 2), 0 where unseen, and confidence (*, J_target).
+        xy (*, J_target, 2 or 3), 0 where unseen, and confidence (*, J_target).
     """
     if source == target:
         return xy, confidence
@@ -154,3 +164,48 @@ def convert(keypoints: Keypoints2D, target: Skeleton) -> Keypoints2D:
     xy, confidence = convert_arrays(*keypoints.filled(), keypoints.skeleton, target)
     xy = np.where(confidence[..., None] > 0, xy, np.float32(np.nan))
     return Keypoints2D(xy, confidence, target, keypoints.fps, keypoints.image_size)
+
+
+def missing_joints(source: Skeleton, target: Skeleton) -> tuple[str, ...]:
+    """Return the joints of a target skeleton that cannot be made from poses of a source skeleton."""
+    options = _mixtures(source, target) if source != target else target.joints
+    return tuple(joint for joint, found in zip(target.joints, options, strict=True) if not found)
+
+
+def convert_poses(poses: Poses3D, target: Skeleton | str) -> Poses3D:
+    """Write poses in the joints of another skeleton: `HALPE_26`, `BODY_25` or `COCO_17` from the lifted `BODY_27`.
+
+    Joints of the same name are copied, others are mixtures by the first of `RULES` that the source allows. The origin
+    stays where it is, at the pelvis, also for a skeleton that has none.
+
+    Args:
+        poses: Poses of any skeleton.
+        target: Joint order wanted, or its name.
+
+    Returns:
+        Poses of `target`; a mixture is observed as well as its least observed joint, and its spread is the most that
+        those of its joints can add up to. Everything else is as it was.
+
+    Raises:
+        SkeletonError: Joints of the target cannot be made from the source's. None is made up: poses without feet have
+            none in `HALPE_26` either.
+    """
+    target = get_skeleton(target)
+    if poses.skeleton == target:
+        return poses
+    if missing := missing_joints(poses.skeleton, target):
+        raise SkeletonError(
+            f"poses of {poses.skeleton.name} cannot be written as {target.name}: nothing gives {', '.join(missing)}; "
+            "lift with weights that have these joints, or ask for another skeleton"
+        )
+    options = _mixtures(poses.skeleton, target)
+    weights = np.zeros((len(target), len(poses.skeleton)), np.float32)
+    for row, found in enumerate(options):
+        for joint, weight in found[0]:
+            weights[row, joint] = weight
+    observed, spread = poses.observed, poses.spread
+    if observed is not None:
+        observed = np.stack([observed[:, [joint for joint, _ in found[0]]].min(1) for found in options], 1)
+    if spread is not None:
+        spread = spread @ np.abs(weights).T
+    return replace(poses, xyz=weights @ poses.xyz, skeleton=target, observed=observed, spread=spread)

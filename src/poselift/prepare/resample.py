@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from poselift.sequence import Keypoints2D, Poses3D
+from poselift.sequence import EXTRAS, Keypoints2D, Poses3D, unit_vectors
 
 SAME_RATE = 0.01
 """Relative difference up to which two rates count as equal; that of 29.97 and 30 is 0.001."""
@@ -85,6 +85,8 @@ def resample_poses(poses: Poses3D, fps: float, num_frames: int) -> Poses3D:
         share = (times - before).astype(np.float32).reshape(-1, *(1,) * (array.ndim - 1))
         return array[before] * (1 - share) + array[after] * share
 
-    numbers: dict[str, Any] = {name: between(getattr(poses, name)) for name in ("xyz", "observed", "path", "spread")}
+    numbers: dict[str, Any] = {name: between(getattr(poses, name)) for name in ("xyz", *EXTRAS) if name != "gap"}
+    if poses.up is not None:
+        numbers["up"] = unit_vectors(numbers["up"], poses.up[before])
     gap = None if poses.gap is None else poses.gap[before] | poses.gap[after]
     return replace(poses, **numbers, gap=gap, fps=fps)

@@ -12,8 +12,10 @@ right, pitch looks from above); `bare=1` shows the pictures without title and co
 import base64
 import html
 import json
+import logging
 import re
 import tempfile
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,11 +24,14 @@ import numpy as np
 
 from poselift.errors import ShapeError
 from poselift.files import check_free, written_whole
-from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses
+from poselift.sequence import CONTACTS, Keypoints2D, Poses3D, expect_keypoints, expect_poses
 from poselift.skeleton import Skeleton
 
-__all__ = ["write_viewer"]
+__all__ = ["LONGEST_EMBEDDED_S", "SmallCopy", "small_copy", "write_viewer"]
 
+_LOG = logging.getLogger(__name__)
+LONGEST_EMBEDDED_S = 600.0
+"""Seconds of the longest video that is embedded: a page is one file, which a browser holds in memory."""
 _MISSING = -32768
 """Number written for an unseen joint."""
 _FINEST_M = 1e-3
@@ -36,12 +41,22 @@ _LANDSCAPE_HEIGHT_PX = 480
 _PORTRAIT_HEIGHT_PX = 720
 
 
+@dataclass(frozen=True, eq=False)
+class SmallCopy:
+    """A small copy of a video, to be embedded in pages."""
+
+    mp4: bytes
+    """The file."""
+    size: tuple[int, int]
+    """(width, height) of the original in pixels, in which keypoints are."""
+
+
 def write_viewer(
     poses: Poses3D,
     path: str | Path,
     *,
     keypoints: Keypoints2D | None = None,
-    video: str | Path | None = None,
+    video: "str | Path | SmallCopy | None" = None,
     title: str | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -49,11 +64,13 @@ def write_viewer(
 
     Args:
         poses: The 3D joints. The page opens on the camera's own view of them. Joints that were not seen are faded, and
-            gaps are marked on the time line.
+            gaps are marked on the time line. Where they are known, each joint has a disc within which it lies with a
+            probability of 50 %, feet that stand still have marks on the floor, and a line shows which way is up.
         path: The HTML file to write.
         keypoints: The 2D keypoints, drawn over the video or, without one, as a stick figure in the picture. Any
             skeleton; frame i belongs to frame i of `poses`.
-        video: The video that the keypoints came from, its first picture being frame 0. A small copy is embedded.
+        video: The video that the keypoints came from. A small copy of what the poses show is embedded, from
+            `poses.start_s` on; longer ones than `LONGEST_EMBEDDED_S` are left out. A `SmallCopy` serves many pages.
         title: Heading of the page; the name of the file when None.
         overwrite: Replace an existing file.
 
@@ -74,20 +91,25 @@ def write_viewer(
     path = Path(path)
     check_free(path, overwrite=overwrite)
     title = path.stem if title is None else title
-    clip, size = (b"", None) if video is None else _small_copy(Path(video))
+    copy = small_copy(video, poses) if isinstance(video, str | Path) else video
     data = {
         "title": title,
         "fps": float(poses.fps),
         "frames": len(poses),
         "poses": _figure(poses.skeleton) | {"xyz": _packed(poses.y_up() * (1, -1, -1), _FINEST_M)},
         "observed": None if poses.observed is None else _packed(poses.observed, _FINEST_CONFIDENCE),
+        "radius": None if (radius := poses.radius(0.5)) is None else _packed(radius, _FINEST_M),
+        "up": None if poses.up is None else _packed(poses.y_up(poses.up) * (1, -1, -1), _FINEST_M),
+        "contact": None if poses.contact is None else _packed(poses.contact, _FINEST_CONFIDENCE),
+        "contacts": _contact_joints(poses.skeleton),
         "gaps": poses.gaps,
         "unseen": poses.unseen,
         "keypoints": None if keypoints is None else _picture_figure(keypoints),
-        "picture": _picture(keypoints, size),
+        "picture": _picture(keypoints, copy.size if copy else None),
+        "doubt": _doubt(poses),
     }
     with written_whole(path, overwrite=overwrite) as temporary:
-        temporary.write_text(_page(title, data, clip), encoding="utf-8")
+        temporary.write_text(_page(title, data, copy.mp4 if copy else b""), encoding="utf-8")
 
 
 def _page(title: str, data: dict[str, Any], clip: bytes) -> str:
@@ -113,6 +135,12 @@ def _figure(skeleton: Skeleton) -> dict[str, Any]:
             left, right = skeleton.indices(ends)
             bones.append((left, right))
     return {"joints": skeleton.joints, "bones": bones}
+
+
+def _contact_joints(skeleton: Skeleton) -> list[int]:
+    """Return for each of `CONTACTS` the joint at which it is drawn: itself, else the ankle; -1 where it has neither."""
+    places = [(name, f"{name.partition('_')[0]}_ankle") for name in CONTACTS]
+    return [next((skeleton.index(joint) for joint in names if joint in skeleton), -1) for names in places]
 
 
 def _picture_figure(keypoints: Keypoints2D) -> dict[str, Any]:
@@ -148,13 +176,32 @@ def _packed(values: np.ndarray, finest: float) -> dict[str, Any]:
     return {"unit": unit, "shape": values.shape, "data": base64.b64encode(whole.tobytes()).decode()}
 
 
-def _small_copy(video: Path) -> tuple[bytes, tuple[int, int]]:
-    """Return the video as a small mp4, and (width, height) of the original in pixels."""
-    from poselift.detect.video import probe, transcode
+def _doubt(poses: Poses3D) -> str:
+    """Return in words of whom the person may be the continuation; empty without doubt."""
+    numbers = " or ".join(f"person {number}" for number in poses.may_continue)
+    return numbers and f"may be the continuation of {numbers}"
 
-    info = probe(video)
+
+def small_copy(video: str | Path, poses: Poses3D) -> SmallCopy | None:
+    """Return a small copy of the part of a video that poses were lifted from; None if it is too long to embed.
+
+    Raises:
+        DetectionError: The video cannot be read.
+        MissingExtraError: PyAV is not installed.
+    """
+    from poselift.detect.transcode import transcode
+    from poselift.detect.video import Span, probe
+
+    if (seconds := len(poses) / poses.fps) > LONGEST_EMBEDDED_S:
+        _LOG.info(
+            "%s: %.0f s of video are not embedded in the page, at most %.0f are; it shows the keypoints",
+            *(video, seconds, LONGEST_EMBEDDED_S),
+        )
+        return None
+    info, half = probe(video), 0.5 / poses.fps
+    span = Span(max(0.0, poses.start_s - half), poses.start_s + seconds - half)
     height = _LANDSCAPE_HEIGHT_PX if info.width >= info.height else _PORTRAIT_HEIGHT_PX
     with tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / "small.mp4"
-        transcode(video, small, height=height)
-        return small.read_bytes(), (info.width, info.height)
+        transcode(video, small, height=height, span=span)
+        return SmallCopy(small.read_bytes(), (info.width, info.height))

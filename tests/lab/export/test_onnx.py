@@ -1,15 +1,24 @@
 import json
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from poselift.errors import OutputError, OutputExistsError
+from poselift.errors import CheckpointError, OutputError, OutputExistsError
 from poselift.lab.export import onnx as export
+from poselift.lab.export.card import card_of, sizes
+from poselift.lab.export.forms import example
+from poselift.lab.export.half import store_half
 from poselift.lab.models import build
+from poselift.lab.models.extras import HIDDEN
+from poselift.lifters.onnx import OnnxLifter
+from poselift.lifting import lift
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import H36M_17
 
 NANO = {"in_frames": 27, "keep_frames": 3, "width": 48, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
 HTNET = {"width": 24, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
@@ -106,3 +115,59 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="not finite: head.weight"):
         export.export_onnx(model, path)
     assert list(tmp_path.iterdir()) == []
+
+
+MORE = {"spread": True, "up": True, "contact": True}
+
+
+def test_all_that_a_lifter_gives_goes_from_torch_to_poses(tmp_path):
+    """Through the file, in full and in half precision, to a clip of another rate."""
+    model = trained("htnet", **HTNET | {"width": 72, "in_channels": 3} | MORE).eval()
+    export.export_onnx(model, tmp_path / "exact.onnx")
+    store_half(tmp_path / "exact.onnx", tmp_path / "half.onnx")
+    xy = np.random.default_rng(0).normal(size=(9, 17, 2)) * 100
+    windows = example(model, 5)
+    wanted = {name: value.detach().numpy() for name, value in model.answer(windows).items()}
+    for name, tolerance in (("exact", 1e-5), ("half", 2e-3)):
+        card_of(model, "htnet.tiny").write(tmp_path / f"{name}.json")
+        lifter = OnnxLifter(tmp_path / f"{name}.onnx")
+        assert lifter.outputs == ("joints", "spread", "up", "contact")
+        found = lifter.answer(windows.numpy())
+        assert list(found) == list(wanted)
+        for part, value in found.items():
+            np.testing.assert_allclose(value, wanted[part], rtol=0, atol=tolerance, err_msg=f"{name} {part}")
+        np.testing.assert_array_equal(lifter(windows.numpy()), found["joints"])
+        poses = lift(Keypoints2D(xy, None, H36M_17, 30.0), lifter, flip_average=True, check=False)
+        assert poses.spread[:, 1:].min() > 0 and (poses.spread[:, 0] == 0).all()
+        assert np.ptp(poses.contact, axis=0).max() > 0 and poses.radius(0.9).shape == (9, 17)
+        np.testing.assert_allclose(np.linalg.norm(poses.up, axis=1), 1, atol=1e-5)
+
+
+def test_macs_count_all_that_is_computed():
+    joints, whole = (build("htnet", **HTNET, **more) for more in ({}, MORE))
+    added = sizes(whole)["macs"] - sizes(joints)["macs"]
+    assert added == 17 * HTNET["width"] * HIDDEN + HIDDEN * (17 + 3 + 4)
+
+
+def test_a_file_whose_outputs_do_not_fit_its_card(tmp_path):
+    export.export_onnx(trained("htnet", **HTNET | MORE), tmp_path / "lifter.onnx")
+    network = onnx.load(tmp_path / "lifter.onnx")
+    for old, new, message in (
+        ("contact", "up", r"to up \[1, 3\], the network gives \[1, 4\]"),
+        ("joints", "points", "wanted one input and one output, or several with one called joints"),
+    ):
+        changed = onnx.ModelProto()
+        changed.CopyFrom(network)
+        kept = [output for output in changed.graph.output if output.name != new]
+        del changed.graph.output[:]
+        changed.graph.output.extend(kept)
+        for node in changed.graph.node:
+            for names in (node.input, node.output):
+                renamed = [f"{new}.old" if name == new else new if name == old else name for name in names]
+                del names[:]
+                names.extend(renamed)
+        next(output for output in changed.graph.output if output.name == old).name = new
+        onnx.save(changed, tmp_path / "changed.onnx")
+        card_of(trained("htnet", **HTNET), "htnet.tiny").write(tmp_path / "changed.json", overwrite=True)
+        with pytest.raises(CheckpointError, match=message):
+            OnnxLifter(tmp_path / "changed.onnx")

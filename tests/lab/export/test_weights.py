@@ -92,6 +92,22 @@ def test_whole_weights_are_taken_with_their_head(model, tmp_path):
     assert torch.equal(other.eval()(x), model(x))
 
 
+def test_heads_that_only_one_of_two_has_stay_fresh_or_are_left_out(model, tmp_path):
+    path, more = tmp_path / "htnet.tiny.safetensors", SMALL | {"spread": True, "up": True}
+    save_weights(model, path, lifter="htnet", config=SMALL, overwrite=False)
+    other, x = build("htnet", **more).eval(), torch.randn(2, 1, 17, 2)
+    load_initial(other, path)
+    assert torch.equal(other.answer(x)["joints"], model(x)) and (other.answer(x)["up"][..., 1] == -1).all()
+    torch.nn.init.normal_(other.extras.out.weight)
+    save_weights(other, path, lifter="htnet", config=more, overwrite=True)
+    for options in (SMALL, more, SMALL | {"spread": True}):
+        again = build("htnet", **options).eval()
+        load_initial(again, path)
+        assert torch.equal(again(x), model(x))
+        same = options == more and torch.equal(again.answer(x)["up"], other.answer(x)["up"])
+        assert same == (options == more)
+
+
 NANO = {"keep_frames": 3, "in_channels": 3, "width": 48, "mlp_width": 16, "gcn_width": 16, "num_blocks": 1}
 
 
@@ -129,7 +145,7 @@ def test_other_options_still_refuse_and_other_lifters_need_the_same_window(tmp_p
     path = tmp_path / "old.safetensors"
     save_weights(build("nanohtnet", **NANO, in_frames=9), path, lifter="nanohtnet", config=NANO | {"in_frames": 9},
         overwrite=False)  # fmt: skip
-    with pytest.raises(CheckpointError, match="keep_frames=3; wanted 5, .*; only in_frames and live may differ"):
+    with pytest.raises(CheckpointError, match="keep_frames=3; wanted 5, .*; only in_frames, live, skeleton may differ"):
         load_initial(build("nanohtnet", **NANO | {"in_frames": 27, "keep_frames": 5}), path)
     window = {"width": 8, "heads": 4, "kernels": (3, 5)}
     convformer = tmp_path / "convformer.safetensors"

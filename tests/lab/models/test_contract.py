@@ -23,6 +23,8 @@ SMALL = {
     "htnet": MIXER | {"width": 48},
     "convformer": {"in_frames": 9, "width": 8, "heads": 4, "kernels": (3, 5)},
     "posessm": {"width": 24, "num_blocks": 2},
+    "videopose3d": {"in_frames": 11, "num_levels": 2, "width": 40},
+    "mixste": {"in_frames": 7, "width": 24, "num_blocks": 2, "heads": 4},
 }
 CASES = [
     *((name, config) for name, config in SMALL.items()),
@@ -31,6 +33,9 @@ CASES = [
         SMALL["nanohtnet"] | {"in_channels": 3, "dct": "ortho", "inverse_dct": True, "skip": True, "live": True},
     ),
     ("posessm", SMALL["posessm"] | {"in_channels": 3, "step_size": "joint"}),
+    ("videopose3d", SMALL["videopose3d"] | {"in_frames": 6, "in_channels": 3, "same_frames": True}),
+    *((name, config | {"spread": True, "up": True, "contact": True}) for name, config in SMALL.items()),
+    *((name, config | {"in_channels": 3, "skeleton": "BODY_27"}) for name, config in SMALL.items()),
 ]
 BATCH = 4
 
@@ -96,7 +101,7 @@ def test_training_is_random_and_repeats_with_its_seed(model):
 
 def test_every_parameter_has_a_gradient(model):
     model.eval()
-    model(example(model, BATCH)).square().sum().backward()
+    sum(found[..., :2].square().sum() for found in model.answer(example(model, BATCH)).values()).backward()
     dead = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
     assert dead == []
 
@@ -113,6 +118,7 @@ def test_the_other_forms_compute_the_same(trained, form):
     before = {name: value.clone() for name, value in trained.state_dict().items()}
     turned = form(trained)
     torch.testing.assert_close(turned(x), trained(x), rtol=0, atol=1e-5)
+    torch.testing.assert_close(turned.answer(x), trained.answer(x), rtol=0, atol=1e-5)
     trained.double()
     torch.testing.assert_close(form(trained)(x.double()), trained(x.double()), rtol=0, atol=1e-6)
     trained.float()
@@ -124,8 +130,10 @@ def test_onnx_computes_the_same_at_any_batch(trained, tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "lifter.onnx")
     for batch in (1, 3):
         x = example(trained, batch)
-        (joints,) = session.run(None, {"keypoints": x.numpy()})
-        np.testing.assert_allclose(joints, trained(x).numpy(), rtol=0, atol=1e-5)
+        wanted = trained.answer(x)
+        assert [output.name for output in session.get_outputs()] == list(wanted)
+        for name, found in zip(wanted, session.run(None, {"keypoints": x.numpy()}), strict=True):
+            np.testing.assert_allclose(found, wanted[name].numpy(), rtol=0, atol=1e-5, err_msg=name)
     about = session.get_modelmeta().custom_metadata_map
     assert json.loads(about["out_frames"]) == list(trained.out_frames)
 
@@ -150,7 +158,7 @@ def test_costs_are_counted(trained):
 
 def test_wrong_shapes_are_errors(trained):
     x = example(trained, 2)
-    wanted = rf"wanted keypoints \(batch, {trained.in_frames}, 17, {trained.in_channels}\)"
+    wanted = rf"wanted keypoints \(batch, {trained.in_frames}, {len(trained.skeleton)}, {trained.in_channels}\)"
     for wrong in (x[..., :1], x[:, :, :-1], x[0], torch.cat((x, x), 3)):
         with pytest.raises(ShapeError, match=wanted):
             trained(wrong)
@@ -174,8 +182,10 @@ def test_a_skeleton_lacking_joints_is_an_error_or_works(case):
 
 
 def test_options_out_of_range_are_errors(case):
-    assert {"width", "in_channels", "fps", "skeleton"} <= set(options(case[0]))
-    for wrong in ({"width": 47}, {"in_channels": 4}, {"fps": 0}, {"heads": 0}):
+    known = options(case[0])
+    assert {"width", "in_channels", "fps", "skeleton"} <= set(known)
+    wrongs = ({"width": 47} if "heads" in known else {"width": 0}, {"in_channels": 4}, {"fps": 0}, {"heads": 0})
+    for wrong in (wrong for wrong in wrongs if set(wrong) <= set(known)):
         with pytest.raises(RecipeError, match=f"^{next(iter(wrong))}: wanted"):
             build(case[0], **case[1] | wrong)
     with pytest.raises(RecipeError, match="has no option 'widht'; did you mean 'width'"):

@@ -60,13 +60,13 @@ def test_look_at_is_the_front_s(body):
 
 
 def test_without_aim_the_person_stands_at_the_centre(body):
-    points, turn = view(moving(32, body, speed=0.02), 0, CameraConfig(aim_rad=0), generator())
+    points, turn, _ = view(moving(32, body, speed=0.02), 0, CameraConfig(aim_rad=0), generator())
     torch.testing.assert_close(turn, torch.eye(3).expand(32, 3, 3))
     torch.testing.assert_close(points[:, :, 0, :2].mean(1), torch.zeros(32, 2), rtol=0, atol=1e-5)
 
 
 def test_the_aim_moves_the_person_and_turning_undoes_it(body):
-    points, turn = view(moving(64, body, speed=0.02), 0, CameraConfig(), generator())
+    points, turn, _ = view(moving(64, body, speed=0.02), 0, CameraConfig(), generator())
     assert_rotations(turn)
     assert (project(points[:, :, 0].mean(1)).abs().amax(0) > 0.1).all()
     straight = points @ turn.transpose(1, 2)[:, None]
@@ -85,7 +85,7 @@ def test_the_aim_turns_but_does_not_roll():
 
 def test_views_are_rigid_and_not_mirrored(body):
     world = moving(32, body, speed=0.05)
-    points, _ = view(world, 0, CameraConfig(), generator())
+    points, *_ = view(world, 0, CameraConfig(), generator())
     torch.testing.assert_close(torch.cdist(points, points), torch.cdist(world, world), rtol=0, atol=2e-3)
 
     def volume(xyz):
@@ -97,10 +97,10 @@ def test_views_are_rigid_and_not_mirrored(body):
 
 def test_world_up_goes_up_in_the_picture(body):
     world = torch.stack([torch.zeros(3), UP])[None, None].repeat(200, 3, 1, 1)
-    points, _ = view(world, 0, CameraConfig(), generator())
+    points, *_ = view(world, 0, CameraConfig(), generator())
     assert (points[:, 0, 1, 1] < points[:, 0, 0, 1] - 0.3).all()
     higher = CameraConfig(elevation_rad=(0.5, 0.0), roll_rad=0, aim_rad=0)
-    points, _ = view(world, 0, higher, generator())
+    points, *_ = view(world, 0, higher, generator())
     rise = points[:, 0, 1] - points[:, 0, 0]
     # From a camera that looks down, what is higher is also nearer.
     expected = torch.tensor([0, -math.cos(0.5), -math.sin(0.5)]).expand(200, 3)
@@ -112,7 +112,7 @@ def test_everything_is_in_front_at_the_distances_asked_for(body, speed):
     config = CameraConfig()
     for seed in range(20):
         world = moving(64, body, seed, speed)
-        points, turn = view(world, 0, config, generator(seed))
+        points, turn, _ = view(world, 0, config, generator(seed))
         assert points[..., 2].min() > 0.1
         distance = (points @ turn.transpose(1, 2)[:, None])[:, :, 0].mean(1).norm(dim=-1)
         centre = world[:, :, :1].mean(1, keepdim=True)
@@ -126,7 +126,7 @@ def test_elevations_keep_to_their_limits_and_azimuths_go_all_around():
     world = torch.zeros(4000, 1, 1, 3)
     config = CameraConfig(elevation_rad=(0.17, 2.0), elevation_limits_rad=(-0.2, 0.9), roll_rad=0, aim_rad=0)
     world = torch.cat([world, world + UP, world + torch.tensor([1.0, 0, 0])], 2)
-    points, _ = view(world, 0, config, generator())
+    points, *_ = view(world, 0, config, generator())
     axes = points[:, 0, 1:] - points[:, 0, :1]
     elevation = torch.asin(-axes[:, 0, 2])
     torch.testing.assert_close((elevation.min().item(), elevation.max().item()), (-0.2, 0.9), rtol=0, atol=1e-5)

@@ -112,7 +112,7 @@ def test_the_face_moves_with_the_body(body):
 
 def test_shifts_are_mirrored_between_the_sides_and_constant(body):
     config = only(shift=0.03)
-    shifts = noise._symmetric_shifts(500, config, generator())
+    shifts = noise.symmetric_shifts(500, DETECTOR_SKELETON, config, generator())
     mirror = torch.tensor([-1.0, 1, 1])
     assert torch.equal(shifts[:, list(DETECTOR_SKELETON.flipped)][:, [5, 6]], shifts[:, [5, 6]] * mirror)
     for left, right in DETECTOR_SKELETON.pairs:

@@ -41,9 +41,9 @@ def seen(monkeypatch):
     record = []
 
     def view(*arguments):
-        points, turn = original(*arguments)
-        record.append(points)
-        return points, turn
+        found = original(*arguments)
+        record.append(found.points)
+        return found
 
     original = data.view
     monkeypatch.setattr(data, "view", view)

@@ -13,6 +13,7 @@ from poselift.lab.observe.bodies import bones_of, joints_of, scale_bones
 from poselift.lab.observe.cameras import CameraConfig, project, view
 from poselift.lab.observe.noise import DETECTOR_SKELETON, NoiseConfig
 from poselift.lab.windows import mocap as data
+from poselift.lab.windows.changes import Changes
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
 from poselift.lifting import lift
 from poselift.prepare.convert import convert
@@ -20,7 +21,7 @@ from poselift.prepare.feed import Feed
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.prepare.window import cut
 from poselift.sequence import Keypoints2D
-from poselift.skeleton import COCO_17, H36M_17
+from poselift.skeleton import BODY_27, COCO_17, H36M_17
 
 EXACT = DataConfig(
     exact=1, own_joints=0, short=0, bone_scale=0, speed=(1, 1), mirror=False, mix=0, turn=0, bend=0, rare=0
@@ -47,6 +48,10 @@ def clock(frames, offset=0.0, **fields):
     return MocapClip(xyz=np.ascontiguousarray(xyz), **fields)
 
 
+def reshaped(source, world, generator):
+    return Changes.draw(len(world), source.skeleton, source.config, generator).bodies(world)
+
+
 def still(body, frames=30):
     return MocapClip("still", "one", np.repeat(body[None], frames, 0), H36M_17, 50.0)
 
@@ -63,8 +68,8 @@ def seen(monkeypatch):
     record = SimpleNamespace()
 
     def view(*arguments):
-        record.points, record.turn = original(*arguments)
-        return record.points, record.turn
+        record.points, record.turn, record.up = original(*arguments)
+        return record.points, record.turn, record.up
 
     original = data.view
     monkeypatch.setattr(data, "view", view)
@@ -293,7 +298,7 @@ def test_faces_that_look_away_are_hidden_in_training(body, turned_faces):
     source = windows_of([still(body)], dataclasses.replace(EXACT, exact=0, noise=calm))
     same = generator(1)
     world, _ = source._draw(300, same)
-    points, _ = view(source._reshape_bodies(world, same), ROOT, source.config.camera, same)
+    points, *_ = view(reshaped(source, world, same), ROOT, source.config.camera, same)
     (*_, (_, confidence, skeleton)) = source.detections(points, same)
     joint = {name: points[:, 4, i] for i, name in enumerate(H36M_17.joints)}
     front = torch.linalg.cross(joint["left_hip"] - joint["right_hip"], joint["thorax"] - joint["pelvis"])
@@ -331,7 +336,7 @@ def test_training_and_use_see_the_same_of_the_same_detections(walk, frames):
 
     same = generator(3)
     world, inside = source._draw(60, same)
-    points, _ = view(source._reshape_bodies(world, same), ROOT, config.camera, same)
+    points, *_ = view(reshaped(source, world, same), ROOT, config.camera, same)
     used, shown = [], iter(inside.numpy())
     for xy, confidence, skeleton in source.detections(points, same):
         for place, scores in zip(xy.numpy(), confidence.numpy(), strict=True):
@@ -362,7 +367,7 @@ def test_what_training_calls_the_joints_is_what_use_answers(walk, frames):
     world, inside = torch.from_numpy(clip.xyz[windows.index]), torch.from_numpy(windows.inside)
     same = generator(5)
     batch = source._see(world, inside, generator(5))
-    points, turn = view(world, ROOT, source.config.camera, same)
+    points, turn, _ = view(world, ROOT, source.config.camera, same)
     straight = torch.einsum("bij,btkj->btki", turn, points)[:, 9:18]
     torch.testing.assert_close(batch.targets, straight - straight[:, :, ROOT, None], rtol=0, atol=1e-5)
 
@@ -397,3 +402,102 @@ def test_cameras_of_the_config_are_used(body, seen):
     windows_of([still(body)], config).batch(8, generator())
     crossed = np.linalg.norm(body - body[ROOT], axis=-1).max()
     torch.testing.assert_close(seen.points[:, 0, ROOT, 2], torch.full((8,), 3.0 + max(crossed - 1, 0)))
+
+
+def walking(person, frames=60, **fields):
+    """A clip of 27 joints whose person moves sideways, with contacts that count the frames."""
+    xyz = np.repeat(person[None], frames, 0)
+    xyz[..., 0] += 0.01 * np.arange(frames, dtype=np.float32)[:, None]
+    contact = np.repeat((np.arange(frames) % 2)[:, None], 4, 1).astype(np.int8)
+    return MocapClip("walking", "one", xyz, BODY_27, 50.0, contact=contact, **fields)
+
+
+def test_up_is_up_in_the_axes_of_the_targets(person):
+    config = dataclasses.replace(EXACT, camera=CameraConfig(roll_rad=0.6, elevation_rad=(0.3, 0.4)))
+    batch = windows_of([walking(person)], config).batch(64, generator())
+    assert batch.up.shape == (64, 3, 3)
+    ankles = batch.targets[:, :, list(BODY_27.indices(("left_ankle", "right_ankle")))].mean(2)
+    head = batch.targets[:, :, BODY_27.index("head_top")]
+    upright = torch.from_numpy(
+        person[BODY_27.index("head_top")] - person[list(BODY_27.indices(("left_ankle", "right_ankle")))].mean(0)
+    )
+    lean = upright[2] / upright.norm()
+    cosine = (torch.nn.functional.normalize(head - ankles, dim=-1) * batch.up).sum(-1)
+    torch.testing.assert_close(cosine, lean.expand_as(cosine), rtol=0, atol=1e-4)
+    assert batch.up[..., 1].mean() < -0.5 and batch.up[:, 0, 0].abs().max() > 0.5  # y is down, cameras are rolled
+
+
+def test_contacts_are_those_of_the_nearest_frame_within_the_clip(person):
+    source = windows_of([walking(person, 20)], keep=9)
+    clip, time = source._choose(200, same := generator(4))
+    batch = source.batch(200, generator(4))
+    inside = (time >= 0) & (time <= 19)
+    wanted = torch.where(inside, time.round().clip(0, 19) % 2, -1.0)
+    assert torch.equal(batch.contact, wanted[..., None].expand(-1, -1, 4))
+    assert (batch.contact == -1).any() and same is not None and not clip.any()
+    nothing = dataclasses.replace(walking(person), contact=None)
+    assert (windows_of([nothing]).batch(8, generator()).contact == -1).all()
+
+
+def test_joints_that_are_not_known_are_neither_shown_nor_learned(person, body):
+    """A clip without face, one whose feet are weak, and one of 17 joints, in one training."""
+    lacking = walking(person)
+    lacking.xyz[:, 17:21] = np.nan
+    weak = dataclasses.replace(walking(person), trusted=np.arange(27) < 21, contact=None)
+    small = still(body).in_joints(BODY_27)
+    source = windows_of([lacking, weak, small], dataclasses.replace(EXACT, bodies_alone=0))
+    clip, _ = source._choose(300, generator(2))
+    batch = source.batch(300, generator(2))
+    assert batch.inputs.isfinite().all() and batch.targets.isfinite().all()
+    shown = (batch.inputs[..., 2] > 0).any(1)
+    wanted_shown = torch.tensor([[True] * 17 + [False] * 4 + [True] * 6, [True] * 27, [True] * 17 + [False] * 10])
+    wanted_known = torch.tensor(
+        [[True] * 17 + [False] * 4 + [True] * 6, [True] * 21 + [False] * 6, [True] * 17 + [False] * 10]
+    )
+    assert torch.equal(shown, wanted_shown[clip])
+    assert torch.equal(batch.known, wanted_known[clip][:, None].expand(-1, 3, -1))
+
+
+def test_some_exact_windows_show_the_body_alone(person):
+    source = windows_of([walking(person)], dataclasses.replace(EXACT, bodies_alone=0.4))
+    seen = (source.batch(300, generator()).inputs[..., 2] > 0).any(1)
+    assert seen[:, :17].all()
+    assert torch.equal(seen[:, 17:].any(1), seen[:, 17:].all(1))
+    assert seen[:, 20].float().mean() == pytest.approx(0.6, abs=0.07)
+
+
+def test_training_and_use_see_the_same_of_bodies_of_27_joints(person):
+    """The seam, for several kinds of detectors: once through training's batch, once through `lift`."""
+
+    class Body(Recorder):
+        skeleton = BODY_27
+
+        def __call__(self, windows):
+            self.windows = windows
+            return np.zeros((len(windows), self.in_frames, 27, 3), np.float32)
+
+    clip = walking(person, 200)
+    clip.xyz[:, 17:21] += np.random.default_rng(0).normal(0, 0.001, (200, 4, 3))
+    source = windows_of([clip], DataConfig(exact=0.2, own_joints=0.2, short=0.5, rare=0), in_frames=9)
+    trained = source.batch(60, generator(3)).inputs
+    same = generator(3)
+    clips, time = source._choose(60, same)
+    world, inside = source._at(clips, time)
+    inside = inside & source._short_clips(60, same)
+    points, *_ = view(reshaped(source, world, same), ROOT, source.config.camera, same)
+    used, shown = [], iter(inside.numpy())
+    for xy, confidence, skeleton in source.detections(points, same):
+        for place, scores in zip(xy.numpy(), confidence.numpy(), strict=True):
+            scores = scores * next(shown)[:, None]
+            pixels = np.where(scores[..., None] > 0, 1000 * place + 500, np.nan)
+            lifter, seen = Body(9), Keypoints2D(pixels, scores, skeleton, 50.0)
+            if (convert(seen, BODY_27).confidence > 0).any():
+                lift(seen, lifter, repair=False, check=False)
+                used.append(lifter.windows[0])
+            else:
+                used.append(None)
+    there = [number for number, window in enumerate(used) if window is not None]
+    assert len(there) > 50
+    found, wanted = trained.numpy()[there], np.stack([used[number] for number in there])
+    np.testing.assert_allclose(found[..., :2], wanted[..., :2], rtol=0, atol=2e-4)
+    np.testing.assert_allclose(found[..., 2], wanted[..., 2], rtol=0, atol=1e-6)

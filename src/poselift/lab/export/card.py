@@ -9,7 +9,7 @@ from poselift.files import check_free, sha256_of
 from poselift.formats.archive import read_archive
 from poselift.lab.export.cost import count_macs, count_parameters
 from poselift.lab.export.forms import example, published
-from poselift.lab.export.onnx import export_onnx
+from poselift.lab.export.onnx import Whole, export_onnx
 from poselift.lab.export.weights import read_reference, save_weights
 from poselift.lab.models import LIFTERS, build_stored, from_reference
 from poselift.lifters.card import Card, Imported
@@ -48,7 +48,8 @@ def card_of(model: Any, name: str, **rest: Any) -> Card:
 
 def sizes(model: Any) -> dict[str, Any]:
     """Return the number of trained parameters, and the multiply-accumulates of a window in the authors' steps."""
-    return {"parameters": count_parameters(model), "macs": count_macs(published(model), example(model, 1))}
+    whole = Whole(published(model))
+    return {"parameters": count_parameters(model), "macs": count_macs(whole, example(model, 1))}
 
 
 def sizes_of(recipe: dict[str, Any], *, lifter: str | None = None) -> dict[str, Any]:

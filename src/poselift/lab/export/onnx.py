@@ -21,15 +21,18 @@ from torch import Tensor, nn
 from poselift.errors import MissingExtraError, OutputError, install_hint
 from poselift.files import written_whole
 from poselift.lab.export.forms import example, fold
-from poselift.lab.export.half import HALF_TOLERANCE, halve, strip_debug_info
+from poselift.lab.export.half import HALF_TOLERANCE, HALF_TOLERANCE_EXTRAS, halve, strip_debug_info
 
 OPSET = 20
 TOLERANCE = 1e-5
-"""Largest difference allowed between ONNX Runtime and torch, in the unit of the output (metres)."""
+"""Largest difference allowed between ONNX Runtime and torch, in the unit of each output (metres; lengths of directions;
+probabilities)."""
 
 
 def export_onnx(model: nn.Module, path: str | Path, *, half: bool = False, overwrite: bool = False) -> None:
     """Write a lifter as one ONNX file with any batch size: `keypoints` (B, T, J, C) to `joints` (B, S, J, 3), float32.
+
+    What else the lifter's `answer` gives are more outputs, each by its name.
 
     Args:
         model: A lifter, with `in_frames`, `out_frames`, `skeleton`, `in_channels` and `fps`. It is not changed.
@@ -50,35 +53,45 @@ def export_onnx(model: nn.Module, path: str | Path, *, half: bool = False, overw
     exact = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
     with written_whole(path, overwrite=overwrite) as temporary:
         _write(fold(exact), example(exact, 2), temporary, _metadata(model))
-        _verify(exact, temporary, TOLERANCE)
+        _verify(exact, temporary, TOLERANCE, TOLERANCE)
         if half:
             onnx.save(halve(onnx.load(temporary)), temporary)
-            _verify(exact, temporary, HALF_TOLERANCE)
+            _verify(exact, temporary, HALF_TOLERANCE, HALF_TOLERANCE_EXTRAS)
 
 
-class _Wrapped(nn.Module):
-    """Puts a lifter one level down: at the top a buffer called `graph` would clash with the exporter's own name."""
+class Whole(nn.Module):
+    """A lifter that returns all that it gives, in a fixed order.
 
-    def __init__(self, lifter: nn.Module) -> None:
+    The lifter is one level down: at the top a buffer called `graph` would clash with the exporter's own name.
+    """
+
+    def __init__(self, lifter: Any) -> None:
+        """Wrap a lifter, with or without `answer`."""
         super().__init__()
         self.lifter = lifter
+        extras = getattr(lifter, "extras", None)
+        self.names = ("joints", *(extras.sizes if extras is not None else ()))
 
-    def forward(self, keypoints: Tensor) -> Tensor:
-        """Map keypoints (B, T, J, C) to joints (B, S, J, 3)."""
-        return self.lifter(keypoints)
+    def forward(self, keypoints: Tensor) -> tuple[Tensor, ...]:
+        """Map keypoints (B, T, J, C) to what `names` says, joints (B, S, J, 3) first."""
+        if len(self.names) == 1:
+            return (self.lifter(keypoints),)
+        found = self.lifter.answer(keypoints)
+        return tuple(found[name] for name in self.names)
 
 
 def _write(model: nn.Module, example: Tensor, path: Path, metadata: dict[str, str]) -> None:
     """Write a network as an ONNX file with any batch size, traced with example windows (B, T, J, C)."""
+    whole = Whole(model).eval()
     with _quiet():
         try:
             program = torch.onnx.export(
-                _Wrapped(model).eval(),
+                whole,
                 (example,),
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
                 input_names=["keypoints"],
-                output_names=["joints"],
+                output_names=list(whole.names),
                 opset_version=OPSET,
                 verbose=False,
             )
@@ -109,22 +122,24 @@ def _quiet() -> Iterator[None]:
         logger.removeFilter(unrelated)
 
 
-def _verify(model: nn.Module, path: Path, tolerance: float) -> None:
-    """Raise an OutputError unless the file gives what the model gives, to `tolerance` metres, at two batch sizes."""
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+def _verify(model: nn.Module, path: Path, of_joints: float, of_extras: float) -> None:
+    """Raise an OutputError unless the file gives what the model gives, to these tolerances, at two batch sizes."""
+    session, whole = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]), Whole(model).eval()
     for batch in (1, 5):
         x = example(model, batch)
-        (joints,) = session.run(["joints"], {"keypoints": x.numpy()})
-        wanted = model(x).numpy()
-        if joints.shape != wanted.shape:
-            raise OutputError(f"ONNX gives joints {joints.shape} where torch gives {wanted.shape}; nothing was written")
-        error = float(np.abs(joints - wanted).max())
-        if not error <= tolerance:
-            hint = "leave out half" if tolerance > TOLERANCE else "check that no branch in the model depends on values"
-            raise OutputError(
-                f"ONNX differs from torch by {error:.1e} at batch {batch}, more than {tolerance:.0e}; nothing was "
-                f"written; {hint}"
-            )
+        found = session.run(list(whole.names), {"keypoints": x.numpy()})
+        for name, got, wanted in zip(whole.names, found, [value.numpy() for value in whole(x)], strict=True):
+            if got.shape != wanted.shape:
+                raise OutputError(
+                    f"ONNX gives {name} {got.shape} where torch gives {wanted.shape}; nothing was written"
+                )
+            error, tolerance = float(np.abs(got - wanted).max()), of_joints if name == "joints" else of_extras
+            if not error <= tolerance:
+                branch = "check that no branch in the model depends on values"
+                raise OutputError(
+                    f"ONNX, output {name}: differs from torch by {error:.1e} at batch {batch}, more than "
+                    f"{tolerance:.0e}; nothing was written; {'leave out half' if tolerance > TOLERANCE else branch}"
+                )
 
 
 def _metadata(model: Any) -> dict[str, str]:

@@ -16,9 +16,13 @@ from poselift.files import check_readable, found_at, parse_json, written_whole
 from poselift.files.limits import NETWORK
 from poselift.lab.export.half import fits_half
 from poselift.lab.models import LIFTERS, build_stored, plain_options, stored_config
+from poselift.lab.models.extras import OutputsConfig
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.run.torch_file import read_torch_file
 from poselift.lifters.outside import check_typed
+
+_OUTPUTS = tuple(field.name for field in fields(OutputsConfig))
+"""Options of what a lifter gives besides joints."""
 
 
 def save_weights(
@@ -106,8 +110,9 @@ def load_weights(path: str | Path, *, lifter: str | None = None) -> Lifter:
 def load_initial(model: Lifter, path: str | Path) -> None:
     """Load weights to start a training from: those of a pre-trained encoder, or all of them with the head's.
 
-    The file's metadata says which of the two it holds. The file's options must equal the model's, except for dropout
-    and for options to which the lifter can fit weights. Such a lifter has `resizable`, the names of these options, and
+    The file's metadata says which of the two it holds. The file's options must equal the model's, except for dropout,
+    for what the lifter gives besides joints (heads that only one of the two has stay fresh, or are left out), and for
+    options to which the lifter can fit weights. Such a lifter has `resizable`, the names of these options, and
     `resized(tensors, config)`, which fits weights of another config (of a lifter from elsewhere: of other options).
 
     Args:
@@ -125,6 +130,8 @@ def load_initial(model: Lifter, path: str | Path) -> None:
         tensors = resized(tensors, saved)
     kept = _encoder if metadata.get("part") == "encoder" else dict
     wanted, got = kept(model.state_dict()), kept(tensors)
+    if _outputs(saved) != _outputs(getattr(model, "config", None)):
+        wanted, got = ({n: x for n, x in weights.items() if not n.startswith("extras.")} for weights in (wanted, got))
     misfits = [
         f"{name}: wanted {_shape(wanted.get(name))}, got {_shape(got.get(name))}"
         for name in sorted(wanted.keys() | got.keys())
@@ -138,9 +145,14 @@ def load_initial(model: Lifter, path: str | Path) -> None:
             value.copy_(got[name])
 
 
+def _outputs(config: Any) -> list[Any]:
+    """Return what one of our lifters' configs asks for besides joints; alike for all other lifters."""
+    return [getattr(config, name, None) for name in _OUTPUTS]
+
+
 def _encoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the weights without the head's."""
-    return {name: value for name, value in tensors.items() if not name.startswith("head.")}
+    """Return the weights without the heads'."""
+    return {name: value for name, value in tensors.items() if not name.startswith(("head.", "extras."))}
 
 
 def _shape(tensor: Tensor | None) -> str:
@@ -167,8 +179,8 @@ def _checked_config(model: Lifter, path: Path, metadata: Mapping[str, str]) -> A
     resizable = getattr(model, "resizable", ())
     for field in fields(saved):
         want, got = getattr(config, field.name), getattr(saved, field.name)
-        if want != got and "drop" not in field.name and field.name not in resizable:
-            can = f"; only {' and '.join(resizable)} may differ" if resizable else ""
+        if want != got and "drop" not in field.name and field.name not in (*resizable, *_OUTPUTS):
+            can = f"; only {', '.join(resizable)} may differ" if resizable else ""
             message = f"{path} was made with {field.name}={got!r}; wanted {want!r}, as this lifter has it{can}"
             raise CheckpointError(message)
     return saved

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
+from poselift.lab.models.extras import OutputsConfig, extra_heads
 from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import H36M_17, Skeleton
 
@@ -33,7 +34,7 @@ _EPS = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ConvFormerConfig:
+class ConvFormerConfig(OutputsConfig):
     """Shape and regularization of a ConvFormer. The defaults are the paper's."""
 
     in_frames: int = 243
@@ -285,6 +286,7 @@ class ConvFormer(Lifter):
         self.head_norm = nn.LayerNorm((joints, width), eps=_EPS)
         self.average = nn.Linear(frames, 1)  # the paper's convolution of T channels to one, kernel 1 [inferred]
         self.head = PoseHead(self.average, joints * width, joints)
+        self.extras = extra_heads(config, width)
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the features of each joint in the middle frame.

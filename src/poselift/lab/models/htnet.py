@@ -18,13 +18,14 @@ from torch import Tensor, nn
 
 from poselift.lab.models import checks, layers
 from poselift.lab.models import htnet_mixers as mixers
+from poselift.lab.models.extras import OutputsConfig, extra_heads
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HTNetConfig:
+class HTNetConfig(OutputsConfig):
     """Shape and regularization of an HTNet. The defaults are the authors' release."""
 
     in_frames: ClassVar[int] = 1
@@ -80,6 +81,7 @@ class HTNet(Lifter):
         ]  # fmt: skip
         self.spatial = mixers.Mixer(blocks, config.width)
         self.head = nn.Linear(config.width, 3)
+        self.extras = extra_heads(config, config.width)
 
     def encode(self, x: Tensor) -> Tensor:
         """Map normalized keypoints (B, 1, J, C) to features (B, 1, J, width) of each joint; see `checks.single_frames`.

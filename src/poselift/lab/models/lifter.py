@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from poselift.lab.models.extras import ExtraHeads
 from poselift.skeleton import Skeleton
 
 
@@ -28,6 +29,8 @@ class Lifter(nn.Module, ABC):
     """Indices of the window's frames that the lifter returns (S of them)."""
     head: nn.Module
     """The layer that maps features to joints."""
+    extras: ExtraHeads | None
+    """Heads for more than joints; None where the config asks for none."""
 
     def __init__(self, config: Any, out_frames: tuple[int, ...]) -> None:
         """Copy the attributes that every lifter has from its config.
@@ -37,7 +40,7 @@ class Lifter(nn.Module, ABC):
             out_frames: Indices of the window's frames that the lifter returns.
         """
         super().__init__()
-        self.config, self.out_frames = config, out_frames
+        self.config, self.out_frames, self.extras = config, out_frames, None
         self.skeleton, self.fps = config.skeleton, config.fps
         self.in_frames, self.in_channels = config.in_frames, config.in_channels
 
@@ -52,3 +55,14 @@ class Lifter(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised keypoints (B, T, J, C) to joints (B, S, J, 3), root-relative metres in camera axes."""
         return self.head(self.encode(x))
+
+    def answer(self, x: Tensor) -> dict[str, Tensor]:
+        """Map normalised keypoints (B, T, J, C) to everything that the lifter gives.
+
+        Returns:
+            "joints" as `forward` returns them, and what the config asks for: "spread" (B, S, J) metres, "up" (B, S, 3)
+            of length 1, "contact" (B, S, 4) probabilities. `poselift.lifters.contract.Lifter` says what they mean.
+        """
+        features = self.encode(x)
+        joints = {"joints": self.head(features)}
+        return joints if self.extras is None else joints | self.extras.finish(self.extras(features))

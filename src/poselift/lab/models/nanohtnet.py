@@ -25,13 +25,15 @@ from torch import Tensor, nn
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
 from poselift.lab.models import htnet_mixers as mixers
+from poselift.lab.models.extras import OutputsConfig, extra_heads
+from poselift.lab.models.joints import for_joints
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NanoHTNetConfig:
+class NanoHTNetConfig(OutputsConfig):
     """Shape and regularization of a NanoHTNet. The defaults are the authors' release."""
 
     in_frames: int = 243
@@ -158,7 +160,7 @@ class NanoHTNet(Lifter):
     joint.
     """
 
-    resizable = ("in_frames", "live")
+    resizable = ("in_frames", "live", "skeleton")
     inverse_dct: Tensor | None
     not_root: Tensor | None
 
@@ -184,18 +186,21 @@ class NanoHTNet(Lifter):
         # The root's slot holds its path (`poselift.prepare.normalize`), which is not the position of a joint.
         not_root = (torch.arange(joints) != config.skeleton.root).float()[:, None]
         self.register_buffer("not_root", not_root if config.skip else None, persistent=False)
+        self.extras = extra_heads(config, self.head.in_features)
 
     def resized(self, tensors: Mapping[str, Tensor], config: NanoHTNetConfig) -> dict[str, Tensor]:
-        """Fit weights of a lifter with another window length, or other returned frames, to this lifter.
+        """Fit weights of a lifter with another window length, other returned frames, or other joints, to this lifter.
 
         In the spatial stream the weights of each frame move with it, by its offset from the first frame returned; those
         of frames that the other lifter did not see are zero. So the stream is the same function of the frames that both
-        lifters see. All other weights stay as they are.
+        lifters see. `poselift.lab.models.joints` says how weights of joints are found. All others stay as they are.
 
         Args:
             tensors: Weights of a lifter with `config`, by name.
-            config: Options that differ from this one's in `in_frames` and `live` at most.
+            config: Options that differ from this one's in `in_frames`, `live` and `skeleton` at most.
         """
+        if config.skeleton != self.skeleton:
+            tensors = for_joints(tensors, config.skeleton, self.skeleton, JOINT_AXES)
         name = "spatial_embed.weight"
         shift = first_frame(self.config) - first_frame(config)
         if name not in tensors or (shift == 0 and config.in_frames == self.in_frames):
@@ -237,6 +242,17 @@ class NanoHTNet(Lifter):
         if self.inverse_dct is not None:
             features = self.inverse_dct @ features
         return features.unflatten(2, (len(self.skeleton), -1))  # (B, S, J, h)
+
+
+JOINT_AXES = {
+    r"spatial_position": (1, True),
+    r"spatial\..*\.ljc\..*\.modulation": (0, True),
+    r"spatial\..*\.ljc\..*\.adjacency": (0, False),
+    r"spatial\..*\.ljc\..*\.adjacency#2": (1, False),
+    r"temporal_embed\.weight": (1, False),
+    r"temporal_out\.(weight|bias)": (0, True),
+}
+"""Where the weights have joints; see `poselift.lab.models.joints`."""
 
 
 def _spatial_mixer(config: NanoHTNetConfig) -> mixers.Mixer:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
+from poselift.lab.models.extras import OutputsConfig, extra_heads
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.posessm_forms import PublishedBlock, fold_blocks
 from poselift.lab.models.posessm_graph import GraphModule
@@ -34,7 +35,7 @@ from poselift.skeleton import H36M_17, Skeleton
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PoseSSMConfig:
+class PoseSSMConfig(OutputsConfig):
     """Shape and regularization of a PoseSSM. The defaults are the authors' release."""
 
     in_frames: ClassVar[int] = 1
@@ -124,6 +125,7 @@ class PoseSSM(Lifter):
         self.blocks = nn.Sequential(*(PoseSSMBlock(config, rate) for rate in rates))
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.head = nn.Linear(config.width, 3)
+        self.extras = extra_heads(config, config.width)
 
     def encode(self, x: Tensor) -> Tensor:
         """Map normalized keypoints (B, 1, J, C) to features (B, 1, J, width) of each joint; see `checks.single_frames`.

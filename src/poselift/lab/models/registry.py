@@ -9,6 +9,7 @@ from torch import Tensor
 
 from poselift.errors import CheckpointError, FormatError, RecipeError, SkeletonError, did_you_mean
 from poselift.lab.models import convformer, htnet, nanohtnet, posessm
+from poselift.lab.models.baselines import mixste, videopose3d
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.outside import build_outside, outside_options
 from poselift.lab.models.reference import Reference, load_reference
@@ -41,6 +42,8 @@ LIFTERS: dict[str, Entry] = {
     "htnet": Entry(htnet.HTNet, htnet.HTNetConfig, htnet.REFERENCE),
     "convformer": Entry(convformer.ConvFormer, convformer.ConvFormerConfig, None),
     "posessm": Entry(posessm.PoseSSM, posessm.PoseSSMConfig, posessm.REFERENCE),
+    "videopose3d": Entry(videopose3d.VideoPose3D, videopose3d.VideoPose3DConfig, None),
+    "mixste": Entry(mixste.MixSTE, mixste.MixSTEConfig, None),
 }
 """Every lifter by name."""
 
@@ -177,7 +180,7 @@ def from_reference(name: str, state_dict: Mapping[str, Tensor]) -> Lifter:
     entry = _entry(name)
     if entry.reference is None:
         has = ", ".join(key for key, other in LIFTERS.items() if other.reference)
-        raise CheckpointError(f"the authors of {name} have published no weights; weights can be imported for {has}")
+        raise CheckpointError(f"weights by the authors of {name} cannot be imported, only those of {has}")
     return load_reference(
         name, entry.reference, lambda config: _build_sized(entry, entry.config(**config), "the weights"), state_dict
     )

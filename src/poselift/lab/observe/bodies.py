@@ -71,7 +71,7 @@ def mix_parts(bones: Tensor, legs: Tensor, arms: Tensor, skeleton: Skeleton) -> 
     pelvis = legs.all(1, keepdim=True).expand(-1, 2)  # half a pelvis would not fit the other half
     for parts, turn, chosen in (
         (("hip",), facing, pelvis),
-        (("knee", "ankle"), facing, legs),
+        (("knee", "ankle", "toe", "heel"), facing, legs),
         (("elbow", "wrist"), leaning, arms),
     ):
         joints = indices(_with(skeleton, parts), bones.device)
@@ -103,7 +103,7 @@ def turn_limbs(bones: Tensor, turns: Tensor, skeleton: Skeleton) -> Tensor:
 
 
 def bend_trunk(bones: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Tensor, skeleton: Skeleton) -> Tensor:
-    """Bend the trunk, arms and head, by one angle for the whole window; thighs and shins keep their directions.
+    """Bend the trunk, arms and head, by one angle for the whole window; thighs, shins and feet keep their directions.
 
     Args:
         bones: (B, T, J, 3) bones.
@@ -122,7 +122,7 @@ def bend_trunk(bones: Tensor, angle_rad: Tensor, heading_rad: Tensor, tilted: Te
     along = axis[:, :, None] * axis[:, None]
     turn = cos * torch.eye(3, device=bones.device) + sin * cross + (1 - cos) * along  # Rodrigues' formula
     turned = (bones.flatten(1, 2) @ turn).view_as(bones)
-    stays = named(skeleton, ("knee", "ankle", skeleton.joints[skeleton.root]), bones.device)
+    stays = named(skeleton, ("knee", "ankle", "toe", "heel", skeleton.joints[skeleton.root]), bones.device)
     stays = stays | (named(skeleton, ("hip",), bones.device) & ~tilted[:, None])
     return torch.where(stays[:, None, :, None], bones, turned)
 

@@ -5,6 +5,7 @@ World axes are z up; camera axes are OpenCV's (x right, y down, z forward). Leng
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -56,7 +57,19 @@ def look_at(position: Tensor, target: Tensor, roll_rad: Tensor) -> Tensor:
     return torch.stack([cos * right + sin * down, cos * down - sin * right, forward], 1)
 
 
-def view(world: Tensor, root: int, config: CameraConfig, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+class View(NamedTuple):
+    """What one camera sees of each window."""
+
+    points: Tensor
+    """(B, T, J, 3) metres, camera axes."""
+    turn: Tensor
+    """(B, 3, 3) rotation from camera axes to those of a camera at the same place that looks straight at the person. A
+    lifter does not know where in the picture the person stands, so its output is in the latter axes."""
+    up: Tensor
+    """(B, 3) unit vector that points up, in the axes of the camera that looks straight at the person."""
+
+
+def view(world: Tensor, root: int, config: CameraConfig, generator: torch.Generator) -> View:
     """View each window from a random camera of its own.
 
     Args:
@@ -66,9 +79,7 @@ def view(world: Tensor, root: int, config: CameraConfig, generator: torch.Genera
         generator: Source of randomness, on the device of `world`.
 
     Returns:
-        Points in camera axes (B, T, J, 3), and the rotation (B, 3, 3) from camera axes to those of a camera at the same
-        place that looks straight at the person. A lifter does not know where in the picture the person stands, so its
-        output is in the latter axes.
+        What the cameras see.
     """
     batch = len(world)
     centre = world[:, :, root].mean(1)
@@ -83,7 +94,7 @@ def view(world: Tensor, root: int, config: CameraConfig, generator: torch.Genera
     aim = _normal(0, config.aim_rad, (batch, 2), generator).clip(-3 * config.aim_rad, 3 * config.aim_rad)
     turn = _pan_and_tilt(aim)
     points = (world - position[:, None, None]).flatten(1, 2) @ (straight.transpose(1, 2) @ turn)
-    return points.view_as(world), turn
+    return View(points.view_as(world), turn, straight[:, :, 2])
 
 
 def _pan_and_tilt(aim_rad: Tensor) -> Tensor:

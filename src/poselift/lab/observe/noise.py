@@ -17,7 +17,7 @@ from poselift.lab.observe.bodies import indices, named
 from poselift.skeleton import BODY_25B, H36M_17, Skeleton
 
 DETECTOR_SKELETON = BODY_25B
-"""COCO's joints with upper neck and head top. Feet are never found, since no lifter here uses them."""
+"""COCO's joints with upper neck and head top: what is seen of a body of 17 joints, whose feet are never found."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,19 +57,37 @@ def detector_joints(points: Tensor, config: NoiseConfig, generator: torch.Genera
     Returns:
         (B, T, 25, 3) metres, same frame, in `DETECTOR_SKELETON`'s order; the feet are copies of the ankles.
     """
+    axes = trunk_axes(points)
+    made = made_up(points, axes, generator)
+    for name in set(DETECTOR_SKELETON.joints) - set(made):
+        made[name] = made[f"{name.split('_')[0]}_ankle"]
+    shifts = symmetric_shifts(len(points), DETECTOR_SKELETON, config, generator)
+    stacked = torch.stack([made[name] for name in DETECTOR_SKELETON.joints], 2)
+    return stacked + shifts[:, None] @ axes
+
+
+def trunk_axes(points: Tensor) -> Tensor:
+    """Return the trunk's left, up and front axes (B, T, 3 axes, 3) of joints that begin with those of `H36M_17`."""
     joint = {name: points[:, :, i] for i, name in enumerate(H36M_17.joints)}
     normalize = torch.nn.functional.normalize
     up = normalize(joint["thorax"] - joint["pelvis"], dim=-1)
     side = joint["left_shoulder"] - joint["right_shoulder"] + joint["left_hip"] - joint["right_hip"]
     left = normalize(side - (side * up).sum(-1, keepdim=True) * up, dim=-1)
-    axes = torch.stack([left, up, torch.linalg.cross(left, up)], -2)  # (B, T, 3 axes, 3): left, up, front
+    return torch.stack([left, up, torch.linalg.cross(left, up)], -2)
+
+
+def made_up(points: Tensor, axes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+    """Return by name, each (B, T, 3), the joints of `H36M_17` with the face and the upper neck that they suggest.
+
+    Args:
+        points: (B, T, J, 3) metres, joints that begin with those of `H36M_17`.
+        axes: (B, T, 3 axes, 3) of the trunk.
+        generator: Source of randomness: the head looks somewhere ahead.
+    """
+    joint = {name: points[:, :, i] for i, name in enumerate(H36M_17.joints)}
     made = dict(joint) | _face(joint, axes, generator)
     made["upper_neck"] = 0.5 * (joint["thorax"] + joint["nose"])
-    for name in set(DETECTOR_SKELETON.joints) - set(made):
-        made[name] = made[f"{name.split('_')[0]}_ankle"]
-    shifts = _symmetric_shifts(len(points), config, generator)
-    stacked = torch.stack([made[name] for name in DETECTOR_SKELETON.joints], 2)
-    return stacked + shifts[:, None] @ axes
+    return made
 
 
 def _face(joint: dict[str, Tensor], axes: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -87,10 +105,10 @@ def _face(joint: dict[str, Tensor], axes: Tensor, generator: torch.Generator) ->
     return face
 
 
-def _symmetric_shifts(batch: int, config: NoiseConfig, generator: torch.Generator) -> Tensor:
+def symmetric_shifts(batch: int, skeleton: Skeleton, config: NoiseConfig, generator: torch.Generator) -> Tensor:
     """Draw displacements (B, J, 3) along left, up and front, in metres; those of left and right joints are mirrored."""
-    shifts = config.shift * _randn((batch, len(DETECTOR_SKELETON), 3), generator)
-    left, right = (indices(side, shifts.device) for side in zip(*DETECTOR_SKELETON.pairs, strict=True))
+    shifts = config.shift * _randn((batch, len(skeleton), 3), generator)
+    left, right = (indices(side, shifts.device) for side in zip(*skeleton.pairs, strict=True))
     other = torch.where(torch.arange(3, device=shifts.device) == 0, -1.0, 1.0) * shifts.index_select(1, left)
     return shifts.index_copy_(1, right, other)
 
@@ -156,7 +174,7 @@ def hide_faces(
 @cache
 def _difficulty(skeleton: Skeleton, device: torch.device) -> Tensor:
     """Return the factor (J,) by which each joint's errors are larger than those of most joints."""
-    harder = {"hip": 1.5, "ankle": 1.2, "wrist": 1.2, "pelvis": 1.3, "spine": 1.3}
+    harder = {"hip": 1.5, "ankle": 1.2, "wrist": 1.2, "pelvis": 1.3, "spine": 1.3, "toe": 1.3, "heel": 1.3}
     easier = {"eye": 0.5, "ear": 0.5, "nose": 0.5, "head": 0.8}
     factors = harder | easier
     names = (next((part for part in factors if part in name), "") for name in skeleton.joints)
@@ -190,7 +208,7 @@ def _swap_sides(
 ) -> tuple[Tensor, Tensor]:
     """Exchange left and right of the arms, the legs or both for an interval."""
     batch, frames = xy.shape[:2]
-    is_leg = named(skeleton, ("hip", "knee", "ankle"), xy.device)
+    is_leg = named(skeleton, ("hip", "knee", "ankle", "toe", "heel"), xy.device)
     which = torch.randint(0, 3, (batch, 1, 1), generator=generator, device=xy.device)
     member = (which == 2) | (is_leg == (which == 1))
     when = _interval((batch, 1), frames, generator, longest=0.4)

@@ -126,10 +126,10 @@ class PoseCLR(nn.Module):
         return self
 
     def trained(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Yield names and parameters that receive a gradient: the encoder's and the projector's, not the head's."""
+        """Yield names and parameters that receive a gradient: the encoder's and the projector's, not the heads'."""
         for part in ("lifter", "projector"):
             for name, parameter in getattr(self, part).named_parameters():
-                if not f"{part}.{name}".startswith("lifter.head."):
+                if not f"{part}.{name}".startswith(("lifter.head.", "lifter.extras.")):
                     yield f"{part}.{name}", parameter
 
     def embed(self, x: Tensor) -> Tensor:

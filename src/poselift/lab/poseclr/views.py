@@ -57,7 +57,7 @@ class MocapViews:
         """
         self._count = count
         self._windows = MocapWindows(
-            clips, in_frames=model.in_frames, out_frames=model.out_frames,
+            [clip.in_joints(model.skeleton) for clip in clips], in_frames=model.in_frames, out_frames=model.out_frames,
             in_channels=model.in_channels, fps=model.fps, config=config, device=device,
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from poselift.lab.run.optim import OptimConfig
 from poselift.lab.run.recipe import TrainRecipe
 from poselift.lab.windows.mocap import DataConfig
 from poselift.lab.windows.own import OwnConfig
+from poselift.skeleton import BODY_27
 
 
 def mocap() -> TrainRecipe:
@@ -87,6 +88,65 @@ def convformer_mocap() -> TrainRecipe:
     return _recipe("convformer.mocap-27", "convformer", {"in_frames": 27, "in_channels": 3} | still, lr=1e-3)
 
 
+def nanohtnet_mocap27_81() -> TrainRecipe:
+    """Train `nanohtnet.mocap27-81`: 27 joints, with feet and a head that turns.
+
+    Command: `poselift train nanohtnet_mocap27_81 --data mocap27.npz --out DIR`, with the archives of the other sources
+    beside it. `--data.sources main 1` trains on that archive alone.
+    """
+    return _body(_nanohtnet("nanohtnet.mocap27-81", 81))
+
+
+def nanohtnet_mocap27_243() -> TrainRecipe:
+    """Train `nanohtnet.mocap27-243`, for clips of a second or more; 27 joints.
+
+    Command: `poselift train nanohtnet_mocap27_243 --data mocap27.npz --out DIR --init
+    nanohtnet.mocap27-81.safetensors`.
+    """
+    return _body(_nanohtnet("nanohtnet.mocap27-243", 243, lr=1.2e-3, steps=15000))
+
+
+def nanohtnet_mocap27_27() -> TrainRecipe:
+    """Train `nanohtnet.mocap27-27`, for short clips and little delay; 27 joints.
+
+    Command: `poselift train nanohtnet_mocap27_27 --data mocap27.npz --out DIR --init nanohtnet.mocap27-81.safetensors`.
+    """
+    return _body(_nanohtnet("nanohtnet.mocap27-27", 27, lr=1e-3, steps=2500))
+
+
+def nanohtnet_mocap27_live() -> TrainRecipe:
+    """Train `nanohtnet.mocap27-live`, whose newest output frame is the newest input frame; 27 joints.
+
+    Command: `poselift train nanohtnet_mocap27_live --data mocap27.npz --out DIR --init
+    nanohtnet.mocap27-81.safetensors`.
+    """
+    return _body(_nanohtnet("nanohtnet.mocap27-live", 81, live=True, lr=1.2e-3, steps=4000))
+
+
+def posessm_mocap27() -> TrainRecipe:
+    """Train `posessm.mocap27`, for single frames; 27 joints.
+
+    Command: `poselift train posessm_mocap27 --data mocap27.npz --out DIR`.
+    """
+    return _body(replace(posessm_mocap(), name="posessm.mocap27"))
+
+
+def htnet_mocap27() -> TrainRecipe:
+    """Train `htnet.mocap27`, for single frames; 27 joints.
+
+    Command: `poselift train htnet_mocap27 --data mocap27.npz --out DIR`.
+    """
+    return _body(replace(htnet_mocap(), name="htnet.mocap27"))
+
+
+def convformer_mocap27() -> TrainRecipe:
+    """Train `convformer.mocap27-27`; 27 joints.
+
+    Command: `poselift train convformer_mocap27 --data mocap27.npz --out DIR`.
+    """
+    return _body(replace(convformer_mocap(), name="convformer.mocap27-27"))
+
+
 def own() -> TrainRecipe:
     """Train the default weights' network on recordings of your own, from existing weights; see docs/fine_tuning.md.
 
@@ -96,6 +156,17 @@ def own() -> TrainRecipe:
     return replace(
         nanohtnet_mocap(), name="nanohtnet.own", data=OwnConfig(), optim=short, steps=1500, evaluate_every=500
     )
+
+
+SHARES = {"main": 0.72, "rocketbox": 0.2, "mesh2motion": 0.03, "idle": 0.05}
+"""Shares of the windows that recipes of 27 joints draw from each source: hand-keyed and idle motion is little."""
+
+
+def _body(recipe: TrainRecipe) -> TrainRecipe:
+    """Return a recipe of 17 joints for 27, trained on all sources of motion, for a lifter that gives all it can."""
+    model = recipe.model | {"skeleton": BODY_27.name, "spread": True, "up": True, "contact": True}
+    data = DataConfig(exact=0.35, own_joints=0.1, sources=dict(SHARES))
+    return replace(recipe, model=model, data=data, precision="auto")  # bfloat16 is slow on CPUs that only emulate it
 
 
 def _nanohtnet(name: str, frames: int, *, live: bool = False, lr: float = 2e-3, steps: int = 30000) -> TrainRecipe:
@@ -128,6 +199,7 @@ def _recipe(
 
 ROWS: tuple[Callable[[], TrainRecipe], ...] = (
     mocap, nanohtnet_mocap, nanohtnet_mocap_243, nanohtnet_mocap_27, nanohtnet_mocap_live, posessm_mocap, htnet_mocap,
-    convformer_mocap, own,
+    convformer_mocap, own, nanohtnet_mocap27_81, nanohtnet_mocap27_243, nanohtnet_mocap27_27, nanohtnet_mocap27_live,
+    posessm_mocap27, htnet_mocap27, convformer_mocap27,
 )  # fmt: skip
 """Every recipe of this file."""

@@ -14,6 +14,13 @@ class Batch:
     targets: Tensor
     """(B, S, J, 3) metres, root-relative, in the axes of a camera that looks straight at the person, or of the
     benchmark's camera."""
+    known: Tensor | None = None
+    """(B, S, J) bool: the target is known; any number, also NaN, stands where it is not. None where all are known."""
+    up: Tensor | None = None
+    """(B, S, 3) of length 1: the direction away from the ground in the axes of the targets. None where unknown."""
+    contact: Tensor | None = None
+    """(B, S, 4) from 0 to 1: whether each of `poselift.sequence.CONTACTS` stands still on the ground; negative
+    or NaN where that is unknown. None where all is unknown."""
 
 
 @dataclass(frozen=True)

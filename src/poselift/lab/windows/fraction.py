@@ -1,7 +1,6 @@
 """Take a part of motion capture, for questions like "what if only a tenth had labels"."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import blake2s
 
 from poselift.datasets.clip import MocapClip
@@ -42,7 +41,7 @@ def part_of(clips: Sequence[MocapClip], fraction: float, seed: int = 0) -> list[
         wanted -= chosen[number]
         if not waiting[subject]:
             del waiting[subject]
-    return [replace(clips[number], xyz=clips[number].xyz[:frames]) for number, frames in sorted(chosen.items())]
+    return [clips[number].first(frames) for number, frames in sorted(chosen.items())]
 
 
 def _lot(seed: int, name: str) -> bytes:

@@ -6,91 +6,29 @@ inference (`poselift.prepare.feed`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from poselift.datasets.clip import MocapClip
-from poselift.errors import DatasetError, RecipeError
-from poselift.lab.observe.bodies import (  # fmt: skip
-    bend_trunk,
-    bones_of,
-    commonness,
-    indices,
-    joints_of,
-    mirror,
-    mix_parts,
-    named,
-    scale_bones,
-    turn_limbs,
-)
-from poselift.lab.observe.cameras import CameraConfig, project, view
-from poselift.lab.observe.detector import detect
-from poselift.lab.observe.noise import DETECTOR_SKELETON, NoiseConfig, corrupt
+from poselift.errors import DatasetError
+from poselift.lab.observe.bodies import commonness, named
+from poselift.lab.observe.cameras import project, view
+from poselift.lab.observe.detector import detect, detect_body
+from poselift.lab.observe.landmarks import SEEN, draw_detectors
+from poselift.lab.observe.noise import DETECTOR_SKELETON, corrupt
 from poselift.lab.windows.batch import WHOLE, Batch, Share
+from poselift.lab.windows.changes import Changes, Labels
+from poselift.lab.windows.config import DataConfig
 from poselift.lab.windows.fraction import part_of
 from poselift.prepare.convert import convert_arrays
 from poselift.prepare.feed import Feed
 from poselift.prepare.normalize import PERSON_SCALE, calibrate
-from poselift.skeleton import Skeleton
+from poselift.sequence import CONTACTS
+from poselift.skeleton import BODY_27, H36M_17, Skeleton
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataConfig:
-    """How windows are drawn from clips, and how they are observed."""
-
-    camera: CameraConfig = field(default_factory=CameraConfig)
-    """Positions of the cameras."""
-    noise: NoiseConfig = field(default_factory=NoiseConfig)
-    """Errors of the detector."""
-    exact: float = 0.3
-    """Share of windows with exact 2D joints of the lifter's own skeleton and full confidence."""
-    own_joints: float = 0.2
-    """Share of windows with detector errors on the lifter's own joints; the rest have converted detector joints."""
-    short: float = 0.35
-    """Share of windows in which the clip begins or ends."""
-    bone_scale: float = 0.1
-    """Standard deviation of the logarithm of each bone's length factor, equal on both sides."""
-    speed: tuple[float, float] = (0.7, 1.4)
-    """Least and greatest speed of the motion."""
-    mirror: bool = True
-    """Show half of the windows mirrored."""
-    mix: float = 0.5
-    """Share of windows with one or both legs of another window; the share with arms of another is the same."""
-    turn: float = 0.5
-    """Share of windows in which arms and legs are turned, by one angle for the whole window."""
-    turn_rad: float = 0.3
-    """Standard deviation of the turns of upper arms and forearms about each axis; thighs and shins have half."""
-    bend: float = 0.4
-    """Share of windows in which the trunk is bent, by one angle for the whole window."""
-    bend_rad: float = 0.3
-    """Standard deviation of that angle."""
-    balance: float = 0.5
-    """0 draws subjects by their recorded time; 1 gives every subject the same share."""
-    rare: float = 0.5
-    """0 draws poses as often as they were recorded; 1 gives every kind of pose the same share."""
-    fraction: float = 1.0
-    """Share of the recorded time that is trained on, spread over the subjects; see `poselift.lab.windows.fraction`."""
-    fraction_seed: int = 0
-    """Seed of the choice of these clips."""
-
-    def __post_init__(self) -> None:
-        """Check the shares and the speeds.
-
-        Raises:
-            RecipeError: A value is out of range; the message names it.
-        """
-        for name in ("exact", "own_joints", "short", "mix", "turn", "bend"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise RecipeError(f"data.{name}: wanted a share in [0, 1], got {getattr(self, name)}")
-        if self.exact + self.own_joints > 1:
-            raise RecipeError(f"data.own_joints: wanted at most 1 - data.exact, got {self.own_joints} and {self.exact}")
-        if not 0 < self.speed[0] <= self.speed[1]:
-            raise RecipeError(f"data.speed: wanted two positive speeds, the lower one first, got {self.speed}")
-        if not 0 < self.fraction <= 1:
-            raise RecipeError(f"data.fraction: wanted a share above 0 and up to 1, got {self.fraction}")
+__all__ = ["DataConfig", "MocapWindows"]
 
 
 class MocapWindows:
@@ -131,11 +69,12 @@ class MocapWindows:
         self.in_frames, self.config = in_frames, config
         self._feed = Feed(self.skeleton, in_channels, self.normalization)
         self.out_frames = torch.tensor(list(out_frames), device=device)
-        self._turned = torch.tensor([_mobility(name) for name in self.skeleton.joints], device=device)
         self.stride, self._clip_fps = clips[0].fps / fps, clips[0].fps
         lengths = torch.tensor([len(clip) for clip in clips], device=device)
         self._lengths, self._starts = lengths, lengths.cumsum(0) - lengths
-        self._frames = torch.cat([torch.from_numpy(clip.xyz) for clip in clips]).flatten(1).to(device)
+        self._frames = torch.cat([torch.from_numpy(_finite(clip)) for clip in clips]).flatten(1).to(device)
+        self._there, self._trusted = (torch.from_numpy(np.stack(known)).to(device) for known in _known(clips))
+        self._contact = torch.from_numpy(np.concatenate([_contact(clip) for clip in clips])).to(device)
         weights = torch.from_numpy(_frame_weights(clips, config))
         self._chance = (weights.cumsum(0) / weights.sum()).to(device)
 
@@ -146,8 +85,12 @@ class MocapWindows:
 
     def batch(self, size: int, generator: torch.Generator, step: int = 0, share: Share = WHOLE) -> Batch:
         """Draw a share of `size` windows; the same generator state gives the same ones, whatever the step."""
-        world, inside = self._draw(share.size(size), generator)
-        return self._see(self._reshape_bodies(world, generator), inside, generator)
+        size = share.size(size)
+        clip, time = self._choose(size, generator)
+        world, inside = self._at(clip, time)
+        inside = inside & self._short_clips(size, generator)
+        world, labels = self._reshape_bodies(world, self._labels(clip, time), generator)
+        return self._see(world, inside, generator, labels)
 
     def views(self, size: int, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw `size` windows, each seen by several independent cameras and detectors.
@@ -166,19 +109,20 @@ class MocapWindows:
         """
         clip, time = self._choose(size, generator)
         world, inside = self._at(clip, time)
-        world = self._reshape_bodies(world, generator)
+        world, labels = self._reshape_bodies(world, self._labels(clip, time), generator)
         seen = []
         for _ in range(count):
             order = torch.randperm(size, generator=generator, device=world.device)
             shown = inside & self._short_clips(size, generator)
-            seen.append(self._see(world[order], shown[order], generator).inputs[order.argsort()])
+            seen.append(self._see(world[order], shown[order], generator, labels.of(order)).inputs[order.argsort()])
         ends = time[:, [0, -1]].clip(min=0).minimum(self._lengths[clip, None] - 1)
         return torch.stack(seen, 1), clip, ends / self._clip_fps
 
-    def _see(self, world: Tensor, inside: Tensor, generator: torch.Generator) -> Batch:
+    def _see(self, world: Tensor, inside: Tensor, generator: torch.Generator, labels: Labels | None = None) -> Batch:
         """Make a batch of world joints (B, T, J, 3) seen by a camera and a detector; frames not `inside` are unseen."""
-        points, straight = view(world, self.skeleton.root, self.config.camera, generator)
-        seen = [convert_arrays(*part, self.skeleton) for part in self.detections(points, generator)]
+        points, straight, up = view(world, self.skeleton.root, self.config.camera, generator)
+        there = None if labels is None else labels.there
+        seen = [convert_arrays(*part, self.skeleton) for part in self.detections(points, generator, there)]
         xy, confidence = (torch.cat(parts) for parts in zip(*seen, strict=True))
         # A window is calibrated as the clip that it would be in use.
         clip = self._feed.join(xy, calibrate(confidence * inside[..., None]))
@@ -186,7 +130,12 @@ class MocapWindows:
         root = self.skeleton.root
         joints = points[:, self.out_frames]
         targets = (joints - joints[:, :, root : root + 1]) @ straight.transpose(1, 2)[:, None]
-        return Batch(inputs, targets)
+        up = up[:, None].expand(-1, len(self.out_frames), -1)
+        if labels is None:
+            return Batch(inputs, targets, up=up)
+        known = (labels.there & labels.trusted)[:, None].expand(-1, len(self.out_frames), -1)
+        contact = torch.where(inside[..., None], labels.contact, -1)[:, self.out_frames]
+        return Batch(inputs, targets, known, up, contact)
 
     def _draw(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Draw random windows: world joints (B, T, J, 3), and a mask (B, T) of the frames that are seen."""
@@ -220,6 +169,12 @@ class MocapWindows:
         share = (time - before).flatten()[:, None]
         return torch.lerp(start, end, share).view(*time.shape, -1, 3), inside
 
+    def _labels(self, clip: Tensor, time: Tensor) -> Labels:
+        """Return what is known of these clips (B,) at these frames (B, T) with fractions."""
+        nearest = time.round().long().clip(min=0).minimum(self._lengths[clip, None] - 1)
+        contact = self._contact[self._starts[clip, None] + nearest].float()
+        return Labels(self._there[clip], self._trusted[clip], contact)
+
     def _short_clips(self, size: int, generator: torch.Generator) -> Tensor:
         """Return a mask (B, T) of the frames seen: in some windows only a stretch around the yielded frames."""
         device = generator.device
@@ -228,35 +183,20 @@ class MocapWindows:
         keep = (time >= self.out_frames[0] - reach[0]) & (time <= self.out_frames[-1] + reach[1])
         return keep | (torch.rand((size, 1), generator=generator, device=device) >= self.config.short)
 
-    def _reshape_bodies(self, world: Tensor, generator: torch.Generator) -> Tensor:
-        """Change poses and limb lengths of world joints (B, T, J, 3), and mirror some windows."""
-        size, device, config = len(world), world.device, self.config
-        bones = bones_of(world, self.skeleton)
-        if config.mix and size > 1:
-            both, one = torch.rand((2, 2, size, 1), generator=generator, device=device)
-            sides = torch.rand((2, size, 2), generator=generator, device=device) < 0.5
-            legs, arms = (both < config.mix) & (sides | (one < 0.5))
-            bones = mix_parts(bones, legs, arms, self.skeleton)
-        if config.turn:
-            turned = torch.rand((size, 1, 1), generator=generator, device=device) < config.turn
-            turns = torch.randn((size, len(self.skeleton), 3), generator=generator, device=device)
-            bones = turn_limbs(bones, config.turn_rad * turned * self._turned[:, None] * turns, self.skeleton)
-        if config.bend:
-            bent = torch.rand(size, generator=generator, device=device) < config.bend
-            angle = bent * config.bend_rad * torch.randn(size, generator=generator, device=device)
-            heading = torch.pi * torch.rand(size, generator=generator, device=device)
-            tilted = torch.rand(size, generator=generator, device=device) < 0.5
-            bones = bend_trunk(bones, angle, heading, tilted, self.skeleton)
-        factors = torch.randn((size, len(self.skeleton)), generator=generator, device=device)
-        left, right = (indices(side, device) for side in zip(*self.skeleton.pairs, strict=True))
-        factors.index_copy_(1, right, factors.index_select(1, left))
-        world = joints_of(scale_bones(bones, (config.bone_scale * factors).exp(), self.skeleton), self.skeleton)
-        if config.mirror:
-            world = mirror(world, torch.rand(size, generator=generator, device=device) < 0.5, self.skeleton)
-        return world
+    def _reshape_bodies(self, world: Tensor, labels: Labels, generator: torch.Generator) -> tuple[Tensor, Labels]:
+        """Change poses and limb lengths of world joints (B, T, J, 3), and mirror some windows, labels alike."""
+        changes = Changes.draw(len(world), self.skeleton, self.config, generator)
+        return changes.bodies(world), changes.labels(labels)
 
-    def detections(self, points: Tensor, generator: torch.Generator) -> list[tuple[Tensor, Tensor, Skeleton]]:
-        """Simulate what detectors find of joints in camera axes (B, T, J, 3), in three parts of the batch.
+    def detections(
+        self, points: Tensor, generator: torch.Generator, there: Tensor | None = None
+    ) -> list[tuple[Tensor, Tensor, Skeleton]]:
+        """Simulate what detectors find of joints in camera axes, in three parts of the batch.
+
+        Args:
+            points: (B, T, J, 3) joints, metres, camera axes.
+            generator: Source of randomness.
+            there: (B, J) bool: the joint is known; all are when None.
 
         Returns:
             For the windows with exact 2D, those with errors on the lifter's own joints, and those seen as a detector's
@@ -267,23 +207,70 @@ class MocapWindows:
         metre = 1 / points[:, :, self.skeleton.root, 2].mean(1).clip(min=0.1)
         xy = project(points[: exact + own])
         sure = torch.ones(xy[:exact].shape[:3], device=xy.device)
-        noisy = corrupt(xy[exact:], metre[exact : exact + own], self.skeleton, config.noise, generator)
-        found, confidence = detect(points[exact + own :], config.noise, generator)
-        has_crown = torch.rand((len(found), 1, 1), generator=generator, device=xy.device) < 0.5  # else COCO's joints
-        confidence = confidence * (has_crown | ~named(DETECTOR_SKELETON, ("head_top", "upper_neck"), xy.device))
-        return [(xy[:exact], sure, self.skeleton), (*noisy, self.skeleton), (found, confidence, DETECTOR_SKELETON)]
+        places, scores = corrupt(xy[exact:], metre[exact : exact + own], self.skeleton, config.noise, generator)
+        if there is None:
+            there = torch.ones(points.shape[::2], dtype=torch.bool, device=points.device)
+        if self.skeleton == BODY_27:
+            shown = self._shown(there, generator)[:, None]
+            sure, scores = sure * shown[:exact], scores * shown[exact : exact + own]
+        found = self._detected(points[exact + own :], there[exact + own :], generator)
+        return [(xy[:exact], sure, self.skeleton), (places, scores, self.skeleton), found]
+
+    def _shown(self, there: Tensor, generator: torch.Generator) -> Tensor:
+        """Return (B, J) bool: the lifter's own joints that a window shows; in some, the 17 of the body alone."""
+        whole = torch.rand((len(there), 1), generator=generator, device=there.device) >= self.config.bodies_alone
+        body = torch.arange(len(self.skeleton), device=there.device) < len(H36M_17)
+        return there & (whole | body)
+
+    def _detected(self, points: Tensor, there: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Skeleton]:
+        """Return what detectors find of joints (B, T, J, 3): places and confidence, and their order."""
+        noise, device = self.config.noise, points.device
+        if self.skeleton == BODY_27:
+            kinds = draw_detectors(len(points), generator)
+            return *detect_body(points, there, kinds, noise, generator), SEEN
+        found, confidence = detect(points, noise, generator)
+        has_crown = torch.rand((len(found), 1, 1), generator=generator, device=device) < 0.5  # else COCO's joints
+        confidence = confidence * (has_crown | ~named(DETECTOR_SKELETON, ("head_top", "upper_neck"), device))
+        return found, confidence, DETECTOR_SKELETON
 
 
-def _mobility(joint: str) -> float:
-    """Return how far the bone that ends at a joint is turned, relative to an arm's bones."""
-    return 1.0 if "elbow" in joint or "wrist" in joint else 0.5 if "knee" in joint or "ankle" in joint else 0.0
+def _finite(clip: MocapClip) -> np.ndarray:
+    """Return the joints (T, J, 3) of a clip with those that it lacks at their parents' places."""
+    xyz = clip.xyz.copy()
+    for joint in clip.skeleton.topological:
+        if np.isnan(xyz[:, joint]).any():
+            xyz[:, joint] = xyz[:, clip.skeleton.parents[joint]]
+    return xyz
+
+
+def _known(clips: Sequence[MocapClip]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return for each clip the joints (J,) whose places are known, and those that may be trusted."""
+    there = [np.isfinite(clip.xyz).all((0, 2)) for clip in clips]
+    trusted = [np.ones(len(clip.skeleton), bool) if clip.trusted is None else clip.trusted for clip in clips]
+    return there, trusted
+
+
+def _contact(clip: MocapClip) -> np.ndarray:
+    """Return the contacts (T, 4) int8 of a clip, -1 where nothing is known."""
+    return np.full((len(clip), len(CONTACTS)), -1, np.int8) if clip.contact is None else clip.contact
 
 
 def _frame_weights(clips: Sequence[MocapClip], config: DataConfig) -> np.ndarray:
-    """Return each frame's chance to be the middle of a window, (N,) over all clips, float64, not normalised."""
-    frames = np.concatenate([clip.xyz for clip in clips])
+    """Return each frame's chance to be the middle of a window, (N,) over all clips, float64, not normalised.
+
+    Subjects and kinds of poses are balanced over everything; then each source gets its share.
+    """
     total: dict[str, int] = {}
     for clip in clips:
         total[clip.subject] = total.get(clip.subject, 0) + len(clip)
     weights = np.concatenate([np.full(len(clip), total[clip.subject] ** -config.balance) for clip in clips])
-    return weights * commonness(frames, clips[0].skeleton) ** -config.rare if config.rare else weights
+    if config.rare:
+        skeleton = H36M_17 if clips[0].skeleton == BODY_27 else clips[0].skeleton  # eyes and feet may be unknown
+        frames = np.concatenate([clip.xyz[:, : len(skeleton)] for clip in clips])
+        weights = weights * commonness(frames, skeleton) ** -config.rare
+    if config.sources:
+        names = np.concatenate([np.full(len(clip), clip.source) for clip in clips])
+        for name, share in config.sources.items():
+            chosen = names == name
+            weights[chosen] *= share / max(weights[chosen].sum(), 1e-300)
+    return weights

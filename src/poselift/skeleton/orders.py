@@ -1,144 +1,6 @@
-"""Skeletons: the names of the joints, their order in arrays, and the parent of each joint.
+"""Joint orders of data sets, detectors and lifters, each a `Skeleton`; no other file holds any."""
 
-Only this file holds joint orders. Everything else (left/right pairs, limbs, bones, hops, graphs) is derived from names
-and parents, so a new skeleton works wherever it has the joints that the code asks for.
-
-Joint names are shared between skeletons: `left_wrist` is the same point everywhere, and `poselift.prepare.convert`
-relies on that. `head_top` is the crown, `head` the middle of the head, `neck` the base of the neck between
-the shoulders, `thorax` the same height inside the body, `spine` half-way between pelvis and thorax.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-
-import numpy as np
-
-from poselift.errors import SkeletonError, did_you_mean
-
-_LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
-
-
-@dataclass(frozen=True)
-class Skeleton:
-    """A named joint order with its tree of bones.
-
-    Two skeletons are equal when all three fields are equal.
-    """
-
-    name: str
-    """Identifier, as in `poselift.skeleton.SKELETONS`."""
-    joints: tuple[str, ...]
-    """Joint names in array order."""
-    parents: tuple[int, ...]
-    """Index of each joint's parent; -1 for a root. Detector layouts without a pelvis have several roots."""
-
-    def __post_init__(self) -> None:
-        """Check that names are unique and that the parents form a forest."""
-        count = len(self.joints)
-        if len(set(self.joints)) != count:
-            raise SkeletonError(f"{self.name}: joint names repeat: {', '.join(self.joints)}")
-        if len(self.parents) != count or not all(-1 <= p < count for p in self.parents):
-            raise SkeletonError(f"{self.name}: wanted {count} parents in [-1, {count - 1}], got {self.parents}")
-        if any(self._depth(j) < 0 for j in range(count)):
-            raise SkeletonError(f"{self.name}: the parents hold a cycle; give each root the parent -1")
-
-    def _depth(self, joint: int) -> int:
-        for depth in range(len(self.joints)):
-            if self.parents[joint] < 0:
-                return depth
-            joint = self.parents[joint]
-        return -1
-
-    def __len__(self) -> int:
-        """Return the number of joints."""
-        return len(self.joints)
-
-    def __contains__(self, joint: str) -> bool:
-        """Return whether a joint of this name exists."""
-        return joint in self._index
-
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        return {name: i for i, name in enumerate(self.joints)}
-
-    def index(self, joint: str) -> int:
-        """Return the array index of a joint.
-
-        Raises:
-            SkeletonError: There is no joint of this name.
-        """
-        if joint not in self._index:
-            raise SkeletonError(f"{self.name} has no joint '{joint}'; {did_you_mean(joint, self.joints)}")
-        return self._index[joint]
-
-    def indices(self, joints: Sequence[str]) -> tuple[int, ...]:
-        """Return the array indices of several joints, in the order of `joints`.
-
-        Raises:
-            SkeletonError: One of them does not exist.
-        """
-        return tuple(self.index(name) for name in joints)
-
-    @cached_property
-    def root(self) -> int:
-        """Index of the first joint without a parent."""
-        return self.parents.index(-1)
-
-    @cached_property
-    def bones(self) -> tuple[tuple[int, int], ...]:
-        """(parent, child) indices of every bone, ordered by child."""
-        return tuple((p, j) for j, p in enumerate(self.parents) if p >= 0)
-
-    @cached_property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
-        """(left, right) indices of every joint that exists on both sides, ordered by the left index."""
-        return tuple(
-            (i, self._index["right" + name[4:]])
-            for i, name in enumerate(self.joints)
-            if name.startswith("left_") and "right" + name[4:] in self._index
-        )
-
-    @cached_property
-    def flipped(self) -> tuple[int, ...]:
-        """Joint order after a mirror: `array[..., flipped, :]` exchanges left and right."""
-        order = list(range(len(self)))
-        for left, right in self.pairs:
-            order[left], order[right] = right, left
-        return tuple(order)
-
-    @cached_property
-    def limbs(self) -> tuple[tuple[int, int, int], ...]:
-        """Arms and legs as (proximal, middle, distal) triples, ordered by their first joint.
-
-        For `H36M_17`: right leg, left leg, left arm, right arm.
-        """
-        found = []
-        for side in ("left", "right"):
-            for limb in _LIMBS:
-                names = [f"{side}_{joint}" for joint in limb]
-                if all(name in self._index for name in names):
-                    first, middle, last = self.indices(names)
-                    found.append((first, middle, last))
-        return tuple(sorted(found))
-
-    @cached_property
-    def hops(self) -> tuple[int, ...]:
-        """Number of bones between each joint and its root."""
-        return tuple(self._depth(j) for j in range(len(self)))
-
-    @cached_property
-    def topological(self) -> tuple[int, ...]:
-        """Joint indices with every parent before its children."""
-        return tuple(sorted(range(len(self)), key=lambda j: self.hops[j]))
-
-    @cached_property
-    def adjacency(self) -> np.ndarray:
-        """(J, J) float32 symmetric matrix: 1 where a bone connects two joints, else 0; the diagonal is 0."""
-        matrix = np.zeros((len(self), len(self)), np.float32)
-        for parent, child in self.bones:
-            matrix[parent, child] = matrix[child, parent] = 1
-        return matrix
+from poselift.skeleton.tree import Skeleton
 
 
 def _skeleton(name: str, tree: dict[str, str]) -> Skeleton:
@@ -187,6 +49,15 @@ H36M_17 = _skeleton(
     | _arm("right", "thorax"),
 )
 """Human3.6M's 17 joints in VideoPose3D's order; every lifter here uses this order. `nose` is its "Neck/Nose"."""
+
+BODY_27 = _skeleton(
+    "BODY_27",
+    dict(zip(H36M_17.joints, ("", *(H36M_17.joints[parent] for parent in H36M_17.parents[1:])), strict=True))
+    | {f"{side}_{part}": "nose" for part in ("eye", "ear") for side in _BOTH}
+    | _foot("left")
+    | _foot("right"),
+)
+"""The joints of `H36M_17` in their order, then eyes, ears and feet: the body of the lifters that know feet and head."""
 
 COCO_17 = _skeleton("COCO_17", _FACE | _COCO_BODY)
 """COCO's 17 keypoints, which most 2D detectors give."""
@@ -310,6 +181,22 @@ COCO_18 = _skeleton(
 )
 """OpenPose's COCO model: COCO with a neck, the right side first. Kinetics-Skeleton and AlphaPose write it too."""
 
+COCO_23 = _skeleton(
+    "COCO_23",
+    dict(zip(COCO_17.joints, (COCO_17.joints[p] if p >= 0 else "" for p in COCO_17.parents), strict=True))
+    | _foot("left")
+    | _foot("right"),
+)
+"""The body of COCO-WholeBody: COCO, then the feet. RTMW, DWPose and others give it with face and hands."""
+
+COCO_24 = _skeleton(
+    "COCO_24",
+    dict(zip(COCO_18.joints, (COCO_18.joints[p] if p >= 0 else "" for p in COCO_18.parents), strict=True))
+    | _foot("left")
+    | _foot("right"),
+)
+"""The body of COCO-WholeBody in OpenPose's order: OpenPose's COCO, then the feet."""
+
 PANOPTIC_19 = _skeleton(
     "PANOPTIC_19",
     {"neck": "pelvis", "nose": "neck", "pelvis": ""}
@@ -373,25 +260,7 @@ SKELETONS: dict[str, Skeleton] = {
     skeleton.name: skeleton
     for skeleton in (
         *(H36M_17, COCO_17, HALPE_26, BODY_25, BODY_25B, MEDIAPIPE_33, MPI_INF_3DHP_17, HUMANEVA_15),
-        *(COCO_18, MPII_16, MPI_15, JHMDB_15, PANOPTIC_19, KINECT_20, KINECT_25, KINECT_32),
+        *(BODY_27, COCO_18, COCO_23, COCO_24, MPII_16, MPI_15, JHMDB_15, PANOPTIC_19, KINECT_20, KINECT_25, KINECT_32),
     )
 }
 """Every skeleton by name."""
-
-
-def get_skeleton(name: Skeleton | str) -> Skeleton:
-    """Return the skeleton of this name, in upper or lower case, with `-` or `_`; return a `Skeleton` as it is.
-
-    Raises:
-        SkeletonError: No skeleton has this name, or `name` is neither a string nor a skeleton.
-    """
-    if isinstance(name, Skeleton):
-        return name
-    if not isinstance(name, str):
-        raise SkeletonError(f"wanted a skeleton or its name, got {type(name).__name__}; known: {', '.join(SKELETONS)}")
-    key = name.upper().replace("-", "_")
-    if key not in SKELETONS:
-        if len(near := [known for known in SKELETONS if known.startswith(key)]) > 1:
-            raise SkeletonError(f"unknown skeleton '{name}'; name one of {', '.join(near)}")
-        raise SkeletonError(f"unknown skeleton '{name}'; {did_you_mean(key, SKELETONS)}")
-    return SKELETONS[key]

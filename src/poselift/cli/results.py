@@ -1,0 +1,183 @@
+"""The files that `poselift lift` writes: their names, and that none replaces an input or another result."""
+
+import glob
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from poselift.cli.console import print_plain
+from poselift.errors import FormatError, OutputExistsError
+from poselift.files import FOLDER, check_free, check_no_input, found_at, result_name
+from poselift.formats import PEOPLE_ENDINGS, files_of, frame_files, save_poses, write_people
+from poselift.people import ALL
+from poselift.read import STANDARD_INPUT, is_video
+from poselift.sequence import CAMERA, TURNED_CAMERA, WORLD, Keypoints2D, Poses3D
+from poselift.viewer import SmallCopy, small_copy, write_viewer
+
+FORMATS = ("npz", "csv", "json", "bvh", "html")
+"""Endings of the results, all of them written by default."""
+_AXES = {CAMERA: "the camera", TURNED_CAMERA: "a camera turned to the person", WORLD: "the world"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """Where results are written."""
+
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
+    several people, their numbers are in the names."""
+    formats: tuple[str, ...] = FORMATS
+    """Formats to write."""
+    keypoints_out: Path | None = None
+    """File (npz) for the keypoints of everyone in one input; `poselift lift` reads it, so that a video is looked at
+    once. What was detected is written even when Ctrl-C or SIGTERM ends the work."""
+    force: bool = False
+    """Overwrite results that exist, and lift inputs in which the checks find errors.
+    Without it, such inputs are left out, and the status is 1."""
+
+
+def name_of(path: Path) -> str:
+    """Return the name, without ending, of the results of an input."""
+    return "stdin" if str(path) == STANDARD_INPUT else result_name(path)
+
+
+def person_name(path: Path, person: int | None) -> str:
+    """Return the name, without ending, of the results of a person; somebody who is alone has the input's name."""
+    return name_of(path) if person is None else f"{name_of(path)}_person{person}"
+
+
+def title_of(path: Path, person: int | None) -> str:
+    """Return what an input's person is called in messages and on pages."""
+    name = "standard input" if str(path) == STANDARD_INPUT else path.name
+    return name if person is None else f"{name}, person {person}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """The files that a call may write: no two inputs write the same one, and none replaces an input."""
+
+    output: OutputOptions
+    """Their folder, their formats, and whether results of an earlier call may be replaced."""
+    taken: dict[str, Path]
+    """Name of results, without ending: the input that they are made from. It holds all inputs from the start."""
+
+    def reserve(self, path: Path, people: str) -> None:
+        """Check, before any work is done, that the results of an input can be written.
+
+        Args:
+            path: The input.
+            people: Who is wanted, as `poselift.people.choose_people` takes it.
+
+        Raises:
+            FormatError: Another input of this call writes results of the same name.
+            OutputExistsError: Results exist and may not be replaced, or one of them is an input.
+        """
+        first = name_of(path)
+        self._check_keypoints_out()
+        self.claim(first, path)
+        if people.isdecimal():
+            self.claim(f"{first}_person{people}", path, keep=False)
+        elif people == ALL and not self.output.force:
+            for ending in self.output.formats:
+                for file in self.output.out.glob(f"{glob.escape(first)}_person*.{ending}"):
+                    if re.fullmatch(r"\d+", file.stem.removeprefix(f"{first}_person")):
+                        check_free(file)
+
+    def claim(self, name: str, path: Path, *, keep: bool = True) -> None:
+        """Take a name for the results of an input, or only look whether it could be taken.
+
+        The errors are those of `reserve`.
+        """
+        if (other := self.taken.get(name, path)) != path:
+            raise FormatError(
+                f"the results of a person in {path} and those of {other} would both be called {name}; "
+                "lift them one by one into different folders"
+            )
+        if keep:
+            self.taken[name] = path
+        for ending in self.output.formats:
+            for target in files_of(self.output.out / f"{name}.{ending}"):
+                check_no_input(target, self._input_files())
+                if self.output.keypoints_out is not None and target.resolve() == self.output.keypoints_out.resolve():
+                    raise OutputExistsError(f"{target} holds the poses; choose another file for --keypoints-out")
+                check_free(target, overwrite=self.output.force)
+
+    def _check_keypoints_out(self) -> None:
+        """Check that the keypoints can be written; raises what `reserve` raises."""
+        file = self.output.keypoints_out
+        if file is None:
+            return
+        if len(set(self.taken.values())) > 1:
+            raise FormatError("--keypoints-out takes the keypoints of one input; lift the inputs one by one")
+        if file.suffix.lower() not in PEOPLE_ENDINGS:
+            raise FormatError(f"wanted --keypoints-out as an .npz file, got {file}")
+        check_no_input(file, self._input_files())
+        check_free(file, overwrite=self.output.force)
+
+    def keep(self, people: tuple[Keypoints2D, ...], complete: bool) -> None:
+        """Write the keypoints of everyone in an input, if they are asked for."""
+        file = self.output.keypoints_out
+        if file is not None:
+            write_people(people, file, complete=complete, overwrite=self.output.force)
+            part = "" if complete else f" (of the first {len(people[0])} frames: the work was interrupted)"
+            print_plain(f"-> {file}, keypoints of {len(people)} people{part}")
+
+    def _input_files(self) -> Iterator[Path]:
+        """Yield every file that the call reads."""
+        for path in self.taken.values():
+            try:
+                yield from frame_files(path) if found_at(path) == FOLDER else [path]
+            except FormatError:  # it cannot be read, so that nothing can be lost
+                continue
+
+    def write(self, path: Path, keypoints: Keypoints2D, poses: Poses3D, copy: "Copy", *, cut: bool) -> None:
+        """Write one person in every format; with `cut`, each stretch between gaps into files of its own."""
+        name = person_name(path, keypoints.person)
+        parts = poses.without_gaps() if cut and poses.gaps else (poses,)
+        if not parts:
+            raise FormatError(f"{name}: all frames are gaps, so that nothing is left to write; use --gaps mark")
+        for number, part in enumerate(parts, 1):
+            own = name if len(parts) == 1 else f"{name}_part{number}"
+            self.claim(own, path)
+            shown = keypoints if len(part) == len(poses) else _during(keypoints, part)
+            for ending in self.output.formats:
+                target, force = self.output.out / f"{own}.{ending}", self.output.force
+                if ending == "html":
+                    title = title_of(path, keypoints.person)
+                    write_viewer(part, target, keypoints=shown, video=copy(part), title=title, overwrite=force)
+                else:
+                    save_poses(part, target, overwrite=force)
+            print_plain(
+                f"-> {self.output.out / own}.{{{','.join(self.output.formats)}}} (axes of {_AXES[poses.frame]})"
+            )
+
+
+Copy = Callable[[Poses3D], SmallCopy | None]
+"""Returns a small copy of the video that poses came from; None where there is none."""
+
+
+def copies(path: Path) -> Copy:
+    """Return a function that makes the small copies of a video's parts, each once for everybody in it."""
+    kept: dict[tuple[float, int, float], SmallCopy | None] = {}
+
+    def copy(poses: Poses3D) -> SmallCopy | None:
+        if not is_video(path) or str(path) == STANDARD_INPUT:
+            return None
+        part = (poses.start_s, len(poses), poses.fps)
+        if part not in kept:
+            kept[part] = small_copy(path, poses)
+        return kept[part]
+
+    return copy
+
+
+def _during(keypoints: Keypoints2D, part: Poses3D) -> Keypoints2D:
+    """Return the keypoints of a part's frames."""
+    first = round((part.start_s - keypoints.start_s) * part.fps)
+    kept = slice(first, first + len(part))
+    scores = keypoints.confidence
+    return keypoints.with_frames(keypoints.xy[kept], None if scores is None else scores[kept], keypoints.fps)

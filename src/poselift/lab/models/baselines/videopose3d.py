@@ -1,0 +1,151 @@
+"""VideoPose3D: keypoints of a clip to joints, by convolutions over time whose steps grow from layer to layer.
+
+Paper: Pavllo, Feichtenhofer, Grangier, Auli, "3D human pose estimation in video with temporal convolutions and
+semi-supervised training", CVPR 2019, arXiv 1811.11742 (Sec. 3, Fig. 2). Written from the paper. Licence: MIT.
+Differs: joints in meters; the window may be longer than the receptive field, and then every frame that sees a whole
+field is lifted, as the paper's form for whole clips does. With `same_frames` one window yields all its frames, the ends
+filled up with copies of the first and the last frame, as the paper does at the ends of a clip (Sec. 4.1).
+
+Glossary (paper, here): receptive field = 3 ** `num_levels` frames; W = 3, the width of every filter; B = `num_levels`
+- 1 blocks; C = `width`. Counts: 243 frames of 17 joints, C = 1024: 16.95 M weights; 27 frames: 8.56 M (Table 4).
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from poselift.errors import RecipeError
+from poselift.lab.models import checks, layers
+from poselift.lab.models.extras import OutputsConfig, extra_heads
+from poselift.lab.models.lifter import Lifter
+from poselift.skeleton import H36M_17, Skeleton
+
+_FILTER = 3
+_MOMENTUM = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VideoPose3DConfig(OutputsConfig):
+    """Shape and regularization of a VideoPose3D. The defaults are the paper's for 243 frames."""
+
+    in_frames: int = 243
+    """Frames in a window (T), the receptive field or more."""
+    in_channels: int = 2
+    """Numbers for each keypoint: 2 (x, y) or 3 (with confidence)."""
+    num_levels: int = 5
+    """Filters in a row whose steps are 1, 3, 9, ...: each frame is lifted from 3 ** `num_levels` frames."""
+    width: int = 1024
+    """Channels of every layer (C)."""
+    same_frames: bool = False
+    """Lift every frame of the window, also those near its ends."""
+    dropout: float = 0.25
+    """Dropout after every layer."""
+    fps: float = 50.0
+    """Frames per second the network is fed."""
+    skeleton: Skeleton = H36M_17
+    """Joints in and out."""
+    heads: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        """Check each field.
+
+        Raises:
+            RecipeError: A field is out of range; the message names it.
+        """
+        if self.num_levels < 1:
+            raise RecipeError(f"num_levels: wanted 1 or more, got {self.num_levels}")
+        if self.in_frames < self.field and not self.same_frames:
+            raise RecipeError(f"in_frames: wanted the {self.field} frames of the field or more, got {self.in_frames}")
+        checks.check_common(self, chunks=1)
+
+    @property
+    def field(self) -> int:
+        """Frames from which one is lifted, the receptive field."""
+        return _FILTER**self.num_levels
+
+
+class Level(nn.Module):
+    """A convolution, batch normalization, ReLU and dropout (the paper's "slice" of a block)."""
+
+    def __init__(self, channels: int, width: int, filter_width: int, step: int, dropout: float) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(channels, width, filter_width, dilation=step, bias=False)
+        self.norm = nn.BatchNorm1d(width, momentum=_MOMENTUM)
+        self.dropout = layers.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, channels, T) to (B, width, T - step * (filter_width - 1))."""
+        return self.dropout(F.relu(self.norm(self.conv(x))))
+
+    def folded(self) -> nn.Module:
+        """Return the level for inference, with its normalization in the convolution's weights."""
+        return nn.Sequential(nn.utils.fusion.fuse_conv_bn_eval(self.conv.eval(), self.norm.eval()), nn.ReLU())
+
+
+class Block(nn.Module):
+    """A residual block: a filter over frames that are `step` apart, and one over channels (Fig. 2)."""
+
+    def __init__(self, width: int, step: int, dropout: float) -> None:
+        super().__init__()
+        self.step = step
+        self.over_time = Level(width, width, _FILTER, step, dropout)
+        self.over_channels = Level(width, width, 1, 1, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, width, T) to (B, width, T - 2 * step)."""
+        return x[:, :, self.step : x.shape[2] - self.step] + self.over_channels(self.over_time(x))
+
+
+class FrameHead(nn.Module):
+    """Maps all channels of a frame to its joints; features are these channels, cut into as many parts as joints."""
+
+    def __init__(self, width: int, joints: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 3 * joints)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map features (B, S, J, D) to joints (B, S, J, 3), root-relative meters."""
+        flat = features.flatten(2)[..., : self.linear.in_features]
+        return self.linear(flat).unflatten(2, (-1, 3))
+
+
+class VideoPose3D(Lifter):
+    """Maps keypoints (B, T, J, C) on the normalized screen to joints (B, S, J, 3), root-relative camera meters."""
+
+    def __init__(self, config: VideoPose3DConfig | None = None) -> None:
+        config = config or VideoPose3DConfig()
+        half, frames = config.field // 2, config.in_frames
+        super().__init__(config, tuple(range(frames) if config.same_frames else range(half, frames - half)))
+        joints = len(config.skeleton)
+        self.padding = half if config.same_frames else 0
+        self.expand = Level(joints * config.in_channels, config.width, _FILTER, 1, config.dropout)
+        steps = [_FILTER**level for level in range(1, config.num_levels)]
+        self.blocks = nn.Sequential(*(Block(config.width, step, config.dropout) for step in steps))
+        self.head = FrameHead(config.width, joints)
+        self.part = -(-config.width // joints)
+        """Features of a joint (D); the last ones of the last joint are zero where the joints do not divide C."""
+        self.extras = extra_heads(config, self.part)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the channels of each frame, cut into as many parts as joints.
+
+        Args:
+            x: (B, T, J, C) normalized keypoints.
+
+        Returns:
+            (B, S, J, D) features.
+
+        Raises:
+            ShapeError: `x` has another shape.
+        """
+        checks.check_input(self, x)
+        frames = x.flatten(2)  # (B, T, J * C)
+        if self.padding:
+            ends = (frames[:, :1].expand(-1, self.padding, -1), frames[:, -1:].expand(-1, self.padding, -1))
+            frames = torch.cat([ends[0], frames, ends[1]], 1)
+        found = self.blocks(self.expand(frames.transpose(1, 2))).transpose(1, 2)  # (B, S, C)
+        joints = len(self.skeleton)
+        return F.pad(found, (0, joints * self.part - found.shape[2])).unflatten(2, (joints, self.part))

@@ -1,0 +1,151 @@
+"""A lifter's answer to a batch of windows: joints, and what else it gives.
+
+Whatever happens to joints between the network and the clip happens here, to all of the answer alike: mirrored, averaged
+with the mirror image's, turned into another frame, blended where windows meet, stitched.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from poselift.errors import ShapeError
+from poselift.lifters.contract import Lifter
+from poselift.prepare.flip import flip
+from poselift.prepare.window import Windows, blend_seams
+from poselift.sequence import CONTACTS, unit_vectors
+from poselift.skeleton import Skeleton
+
+_LEAST_SPREAD_M = 1e-6
+_OTHER_SIDE = tuple(
+    CONTACTS.index(name.replace("left", "*").replace("right", "left").replace("*", "right")) for name in CONTACTS
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a lifter says of S frames in each of B windows; a field that it does not give is None."""
+
+    joints: np.ndarray
+    """(B, S, J, 3) metres, root-relative."""
+    spread: np.ndarray | None = None
+    """(B, S, J) metres: expected distance of each joint from where it is lifted to."""
+    up: np.ndarray | None = None
+    """(B, S, 3) of length 1, in the axes of the joints."""
+    contact: np.ndarray | None = None
+    """(B, S, 4) probability that each of `CONTACTS` stands still on the ground."""
+
+    def mirrored(self, skeleton: Skeleton) -> "Answer":
+        """Return the answer to the mirror image: x changes sign, and left and right are exchanged."""
+        return Answer(
+            flip(self.joints, skeleton),
+            None if self.spread is None else self.spread[..., list(skeleton.flipped)],
+            None if self.up is None else self.up * np.array([-1, 1, 1], self.up.dtype),
+            None if self.contact is None else self.contact[..., list(_OTHER_SIDE)],
+        )
+
+    def averaged(self, other: "Answer") -> "Answer":
+        """Return the mean of two answers to the same windows.
+
+        The mean of two joints with errors a and b has the error (a + b) / 2, whose length is at most (|a| + |b|) / 2.
+        So its expected length is at most the mean of the two spreads, however much the errors have in common. The mean
+        is taken, which is exact where they have all in common; those of a picture and its mirror image nearly have.
+        """
+        means: dict[str, Any] = {}
+        for field in fields(self):
+            both = getattr(self, field.name), getattr(other, field.name)
+            means[field.name] = None if both[0] is None or both[1] is None else (both[0] + both[1]) / 2
+        return _with_unit_up(Answer(**means), self)
+
+    def turned(self, matrices: np.ndarray) -> "Answer":
+        """Return the answer in other axes, to which `joints @ matrix` leads, matrices (B, 1, 3, 3)."""
+        up = None if self.up is None else (self.up[:, :, None] @ matrices)[:, :, 0]
+        return replace(self, joints=self.joints @ matrices, up=up)
+
+    def from_root(self, root: int) -> "Answer":
+        """Return the answer with the root joint at 0."""
+        return replace(self, joints=self.joints - self.joints[:, :, root, None])
+
+    def stitched(self, windows: Windows) -> "Answer":
+        """Return the clip's answer, (T, ...) in place of (B, S, ...), with the jumps between windows removed.
+
+        Each part is blended as `poselift.prepare.window.blend_seams` blends joints: spreads by their logarithms, so
+        that they stay positive; directions get their length again; probabilities are cut at 0 and 1.
+        """
+
+        def blended(array: np.ndarray) -> np.ndarray:
+            return blend_seams(array, windows.num_frames)
+
+        made = replace(self, joints=blended(self.joints))
+        if self.spread is not None:
+            logs = blended(np.log(np.maximum(self.spread, _LEAST_SPREAD_M)))
+            made = replace(made, spread=np.where(self.spread > 0, np.exp(logs), np.float32(0)))
+        if self.up is not None:
+            made = _with_unit_up(replace(made, up=blended(self.up)), self)
+        if self.contact is not None:
+            made = replace(made, contact=blended(self.contact).clip(0, 1))
+        parts: dict[str, Any] = {field.name: getattr(made, field.name) for field in fields(made)}
+        stitched: dict[str, Any] = {
+            name: None if part is None else windows.stitch(part) for name, part in parts.items()
+        }
+        return Answer(**stitched)
+
+
+def _with_unit_up(answer: Answer, before: Answer) -> Answer:
+    """Return an answer whose directions have length 1; those of `before` where they have lost all length."""
+    if answer.up is None or before.up is None:
+        return answer
+    return replace(answer, up=unit_vectors(answer.up, before.up))
+
+
+def join(answers: Sequence[Answer]) -> Answer:
+    """Return the answers to successive batches of one lifter as one."""
+    parts = {field.name: [getattr(answer, field.name) for answer in answers] for field in fields(Answer)}
+    joined: dict[str, Any] = {
+        name: None if found[0] is None else np.concatenate(found) for name, found in parts.items()
+    }
+    return Answer(**joined)
+
+
+def ask(lifter: Lifter, inputs: np.ndarray) -> Answer:
+    """Return everything that a lifter says of windows (B, T, J, C).
+
+    Raises:
+        ShapeError: A part has another shape than `poselift.lifters.contract.Lifter` says, is not finite, or out of
+            range.
+    """
+    found = dict(lifter.answer(inputs)) if hasattr(lifter, "answer") else {"joints": lifter(inputs)}
+    name, shape = type(lifter).__name__, (len(inputs), len(lifter.out_frames))
+    wanted = {
+        "joints": (*shape, len(lifter.skeleton), 3),
+        "spread": (*shape, len(lifter.skeleton)),
+        "up": (*shape, 3),
+        "contact": (*shape, len(CONTACTS)),
+    }
+    if "joints" not in found:
+        raise ShapeError(f"wanted joints in the answer of {name}, got {', '.join(found) or 'nothing'}")
+    for part, array in found.items():
+        if part not in wanted:
+            raise ShapeError(f"{name} answers '{part}', which is not known; wanted {', '.join(wanted)}")
+        if array.shape != wanted[part] or not np.isfinite(array).all():
+            odd = " with NaN or infinite values" if array.shape == wanted[part] else ""
+            raise ShapeError(f"wanted finite {part} {wanted[part]} from {name}, got {array.shape}{odd}")
+    _check_ranges(found, name)
+    return Answer(**found)
+
+
+def _check_ranges(found: dict[str, np.ndarray], name: str) -> None:
+    """Raise a ShapeError that names the first part whose values are out of range, if there is one."""
+    for part, what, low, high in (
+        ("spread", "distances of 0 or more as", 0.0, np.inf),
+        ("contact", "probabilities from 0 to 1 as", 0.0, 1.0),
+        ("up", "directions of length 1 as", 0.99, 1.01),
+    ):
+        if part in found and found[part].size:
+            values = np.linalg.norm(found[part], axis=-1) if part == "up" else found[part]
+            if not (values.min() >= low and values.max() <= high):
+                raise ShapeError(
+                    f"wanted {what} {part} from {name}, got {values.min():.3g} to {values.max():.3g}; see "
+                    "poselift.lifters.contract.Lifter"
+                )
