@@ -256,8 +256,14 @@ def command(*arguments: object, **how: object) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": str(SOURCE), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, "-m", "poselift", *map(str, arguments)], env=environment, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, **how,
+        stderr=subprocess.PIPE, preexec_fn=usual_signals, **how,
     )  # fmt: skip
+
+
+def usual_signals() -> None:
+    """Undo what a shell has set, such as `nohup`."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.slow

@@ -151,7 +151,7 @@ def opened(source: Source, raw: RawVideo | None = None) -> Iterator[tuple[Any, A
     options = {"max_pixels": str(LARGEST_PICTURE)} | (raw.options if raw else {"format_whitelist": _CONTAINERS})
     file = _file(source) if isinstance(source, str | Path) else _Stream(source)
     try:
-        container = av.open(file, format="rawvideo" if raw else None, options=options, metadata_errors="ignore")
+        container = _open(av, file, format="rawvideo" if raw else None, options=options)
     except (av.FFmpegError, OSError) as error:
         hint = (
             "does a player open it?"
@@ -167,6 +167,14 @@ def opened(source: Source, raw: RawVideo | None = None) -> Iterator[tuple[Any, A
             raise DetectionError(f"{name} holds no video, only: {kinds}")
         _check_codec(name, streams[0])
         yield container, streams[0]
+
+
+def _open(av: ModuleType, file: Any, **how: Any) -> Any:
+    """Open a container, with titles in any encoding where this version of PyAV has that option."""
+    try:
+        return av.open(file, metadata_errors="ignore", **how)
+    except TypeError:
+        return av.open(file, **how)
 
 
 def _file(path: str | Path) -> str:
