@@ -166,7 +166,7 @@ def test_wrong_shapes_are_errors(trained):
 
 @pytest.mark.parametrize("skeleton", [HUMANEVA_15, HALPE_26], ids=lambda s: s.name)
 def test_other_skeletons_work(case, skeleton):
-    other = build(case[0], **case[1], skeleton=skeleton.name).eval()
+    other = build(case[0], **case[1] | {"skeleton": skeleton.name}).eval()
     assert other.skeleton == skeleton
     assert other(example(other, 2)).shape == (2, len(other.out_frames), len(skeleton), 3)
 
@@ -174,7 +174,7 @@ def test_other_skeletons_work(case, skeleton):
 def test_a_skeleton_lacking_joints_is_an_error_or_works(case):
     stick = Skeleton("STICK", ("pelvis", "neck", "head"), (-1, 0, 1))
     try:
-        lifter = build(case[0], **case[1], skeleton=stick).eval()
+        lifter = build(case[0], **case[1] | {"skeleton": stick}).eval()
     except SkeletonError as error:
         assert "STICK" in str(error) and ("limb" in str(error) or "lacks" in str(error) or "no joint" in str(error))
     else:
