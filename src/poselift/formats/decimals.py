@@ -40,7 +40,7 @@ def decimal_rows(values: np.ndarray, decimals: int, ends: Sequence[str], *, miss
 
 
 def _digits(values: np.ndarray, decimals: int, ends: Sequence[str], missing: str) -> str:
-    """Return the text of rows: every number takes the room of the longest in a table of bytes, and zeros are dropped."""
+    """Return the text of rows. Each number gets the room of the longest in a table of bytes; zero bytes are dropped."""
     absent = np.isnan(values)
     whole = np.rint(np.abs(np.where(absent, 0.0, values)) * 10**decimals).astype(np.int64)
     before = max(len(str(int(whole.max(initial=0)))) - decimals, 1)  # digits before the point

@@ -8,6 +8,7 @@ import numpy as np
 
 from poselift.errors import FormatError, ShapeError
 from poselift.files import read_json
+from poselift.formats.about import parse_about, written_by
 from poselift.formats.clip import Override, Source, finish
 from poselift.formats.fields import named_skeleton, numbers
 from poselift.geometry.camera import Camera
@@ -59,6 +60,7 @@ def write_poses_json(poses: Poses3D, path: Path) -> None:
     fields |= {"axes": f"{FRAMES[poses.frame]}; relative to the root joint", "start_s": poses.start_s}
     if poses.person is not None:
         fields |= {"person": poses.person, "may_continue": list(poses.may_continue)}
+    fields |= {"written_by": written_by(), "about": dict(poses.about)}
     if poses.gap is not None:
         fields["gaps"] = poses.gaps
     if poses.camera is not None:
@@ -93,6 +95,8 @@ def read_poses_json(path: Path) -> Poses3D:
     try:
         if "camera" in content:
             extras["camera"] = Camera.from_json(content["camera"])
+        if "about" in content:
+            extras["about"] = parse_about(content["about"], name)
         start_s = float(content.get("start_s", 0.0))
         if "person" in content:
             extras |= {"person": content["person"], "may_continue": tuple(content.get("may_continue", ()))}

@@ -15,7 +15,7 @@ from poselift.formats.json_file import read_poses_json, write_poses_json
 from poselift.formats.npz import read_poses_npz, write_poses_npz
 from poselift.sequence import EXTRAS, Poses3D
 
-_EVERYTHING = (*EXTRAS, "frame", "camera", "start_s", "person", "may_continue")
+_EVERYTHING = (*EXTRAS, "frame", "camera", "start_s", "person", "may_continue", "about")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +39,14 @@ class PoseFormat:
     notes: Callable[..., None] | None = None
     """Writes what the file itself has no place for to a file beside it, called `<name><ending>.json`; it takes what
     `write` takes."""
+    extra: str | None = None
+    """Optional part of poselift that it needs."""
     guards: bool = False
     """Whether `write` takes the final path, and `overwrite`, and guards the file itself."""
 
     def lost(self, poses: Poses3D) -> tuple[str, ...]:
         """Return the fields of poses that are filled in and that a file of this format does not hold."""
-        unset = {"start_s": 0.0, "may_continue": ()}
+        unset = {"start_s": 0.0, "may_continue": (), "about": {}}
         return tuple(
             name
             for name in _EVERYTHING
@@ -71,17 +73,28 @@ POSE_FORMATS: dict[str, PoseFormat] = {
             write=write_poses_npz, read=read_poses_npz, holds=_EVERYTHING,
         ),
         PoseFormat(
-            ending=".csv", what="a row for each frame, for spreadsheets and pandas",
-            write=write_poses_csv, read=read_poses_csv,
-            holds=("observed", "gap", "spread", "up", "contact", "frame", "start_s", "person"),
+            ending=".csv", what="a row for each frame and person, for spreadsheets and pandas",
+            write=write_poses_csv, read=read_poses_csv, several=True, options=("columns",),
+            holds=("observed", "gap", "path", "spread", "up", "contact", "frame", "start_s", "person"),
         ),
         PoseFormat(
             ending=".json", what="everything, as text",
             write=write_poses_json, read=read_poses_json, holds=_EVERYTHING,
         ),
         PoseFormat(
+            ending=".parquet", what="the same rows for pandas, polars and DuckDB",
+            write=in_module("formats.parquet", "write_poses_parquet"),
+            read=in_module("formats.parquet", "read_poses_parquet"),
+            several=True, options=("columns",), holds=_EVERYTHING, extra="parquet",
+        ),
+        PoseFormat(
             ending=".bvh", what="animation",
             write=in_module("formats.bvh", "write_bvh"), notes=in_module("formats.bvh", "write_bvh_notes"),
+        ),
+        PoseFormat(
+            ending=".trc", what="markers for OpenSim",
+            write=in_module("formats.trc", "write_trc"), read=in_module("formats.trc", "read_poses_trc"),
+            notes=in_module("formats.trc", "write_trc_notes"), holds=("path", "start_s"),
         ),
         PoseFormat(
             ending=".html", what="a page that shows them", write=in_module("viewer", "write_viewer"), guards=True
