@@ -230,6 +230,17 @@ class Poses3D:
         return tuple(self.part(first, last) for first, last in spans(~self.gap))
 
 
+def from_y_up(points: np.ndarray, frame: str) -> np.ndarray:
+    """Return points or directions (*, 3) with y up in the axes of a frame of `FRAMES`: what `Poses3D.y_up` undoes.
+
+    Raises:
+        ShapeError: There is no frame of this name.
+    """
+    if frame not in FRAMES:
+        raise ShapeError(f"wanted the frame of poses as one of {', '.join(FRAMES)}, got {frame!r}")
+    return points @ _Y_UP[frame]
+
+
 def spans(chosen: np.ndarray) -> list[tuple[int, int]]:
     """Return the first and last index, both included, of each run of True in (T,) bool."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))

@@ -56,9 +56,12 @@ def test_what_a_row_says_comes_back_does_so_and_the_rest_not(tmp_path: Path, end
             assert value is None or value in (0.0, ()) or name == "frame", name
         elif name == "camera":
             np.testing.assert_allclose(value.K, wanted.K)
+        elif name in EXTRAS:
+            kept = slice(0, 2) if ending == ".c3d" else slice(None)  # there gaps are missing, and residuals whole mm
+            off = 6e-4 if (ending, name) == (".c3d", "spread") else 1e-4
+            np.testing.assert_allclose(value[kept], wanted[kept], atol=off, err_msg=name)
         else:
-            np.testing.assert_allclose(value, wanted, atol=1e-4) if name in EXTRAS else None
-            assert name in EXTRAS or value == wanted, name
+            assert value == wanted, name
 
 
 def test_a_file_of_one_person_takes_no_more(tmp_path: Path, all_known: Poses3D) -> None:

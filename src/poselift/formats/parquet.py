@@ -78,15 +78,15 @@ def read_poses_parquet(path: Path) -> tuple[Poses3D, ...]:
     check_readable(path, ARRAY)
     try:
         found = parquet.read_table(path, memory_map=False)
-        columns = {name: found.column(name).to_numpy() for name in found.column_names}
+        columns = {name: _cells(arrow, found.column(name)) for name in found.column_names}
     except (arrow.ArrowException, OSError) as error:
         raise FormatError(f"{path} is a broken Parquet file ({reason_of(error)}); write it again") from error
     name = str(path)
     if _KEY not in (found.schema.metadata or {}):
         raise FormatError(f"{name} holds no poses that poselift wrote; its columns are {', '.join(list(columns)[:8])}")
-    for column in columns:
-        if columns[column].dtype.kind not in "biufOU":
-            raise FormatError(f"{name}, column {column}: wanted numbers, got {columns[column].dtype}")
+    for column, cells in columns.items():
+        if column != "axes" and cells.dtype.kind not in "iuf":
+            raise FormatError(f"{name}, column {column}: wanted numbers, got {found.schema.field(column).type}")
     notes = parse_json(found.schema.metadata[_KEY].decode("utf-8", "replace"), f"{name}, metadata")
     try:
         skeleton = named_skeleton(notes["skeleton"], notes["joints"], notes["parents"], name)
@@ -98,6 +98,13 @@ def read_poses_parquet(path: Path) -> tuple[Poses3D, ...]:
         raise FormatError(f"{name}: its metadata are not those of poses ({error}); write it again") from error
     table = Table(name, columns, [f"row {row}" for row in range(found.num_rows)])
     return poses_of(table, skeleton=skeleton, fps=fps, more=people)
+
+
+def _cells(arrow: Any, column: Any) -> np.ndarray:
+    """Return the cells (N,) of a column; what is null becomes NaN."""
+    if arrow.types.is_boolean(column.type):
+        column = column.cast(arrow.int8())
+    return column.to_numpy()
 
 
 def _more(person: dict[str, Any], name: str) -> dict[str, Any]:

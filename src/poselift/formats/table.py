@@ -97,6 +97,11 @@ POSE_FORMATS: dict[str, PoseFormat] = {
             notes=in_module("formats.trc", "write_trc_notes"), holds=("path", "start_s"),
         ),
         PoseFormat(
+            ending=".c3d", what="points with residuals and events, for motion capture laboratories",
+            write=in_module("formats.c3d", "write_c3d"), read=in_module("formats.c3d", "read_c3d"),
+            holds=_EVERYTHING, extra="c3d",
+        ),
+        PoseFormat(
             ending=".html", what="a page that shows them", write=in_module("viewer", "write_viewer"), guards=True
         ),
     )
