@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 FURTHEST_MM = 50.0
-"""Mean distance of the model's markers from the file's; a wrong axis or unit gives hundreds. The model's own markers stand
-elsewhere in the body than the joints of a skeleton: a walk of motion capture has 40."""
+"""Mean distance of the model's markers from the file's; a wrong axis or unit gives hundreds. The model's own markers
+stand elsewhere in the body than the joints of a skeleton: a walk of motion capture has 40."""
 
 
 def main() -> int:
@@ -59,7 +59,8 @@ def main() -> int:
     knee = values[:, header.index("knee_angle_r")]
     print(
         f"inverse kinematics: {len(errors)} frames, markers {1000 * errors[:, 0].mean():.1f} mm off (mean of the root "
-        f"mean squares), {1000 * errors[:, 1].max():.1f} mm at most; right knee {knee.min():.0f} to {knee.max():.0f} deg"
+        f"mean squares), {1000 * errors[:, 1].max():.1f} mm at most; right knee {knee.min():.0f} to {knee.max():.0f} "
+        "degrees"
     )
     return 1 if 1000 * errors[:, 0].mean() > FURTHEST_MM else 0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poselift.errors import FormatError
+from poselift.errors import FormatError, MissingExtraError
 from poselift.formats import files_of, read_all_poses, read_poses, save_poses
 from poselift.formats.table import POSE_FORMATS, PoseFormat, in_module, pose_format
 from poselift.geometry.camera import Camera
@@ -39,6 +39,8 @@ def all_known() -> Poses3D:
 def test_lost_fields_are_those_not_held(all_known: Poses3D) -> None:
     row = PoseFormat(ending=".x", what="", holds=("observed", "frame", "start_s", "person", "camera"))
     assert row.lost(all_known) == ("gap", "path", "spread", "up", "contact", "may_continue")
+    noted = replace(row, noted=("gap", "up"))
+    assert noted.lost(all_known) == ("path", "spread", "contact", "may_continue")
     bare = Poses3D(all_known.xyz, "H36M_17", 25.0)
     assert PoseFormat(ending=".x", what="").lost(bare) == ("frame",)
 
@@ -46,8 +48,8 @@ def test_lost_fields_are_those_not_held(all_known: Poses3D) -> None:
 @pytest.mark.parametrize("ending", [ending for ending, row in POSE_FORMATS.items() if row.read])
 def test_what_a_row_says_comes_back_does_so_and_the_rest_not(tmp_path: Path, ending: str, all_known: Poses3D) -> None:
     known = all_known
-    if POSE_FORMATS[ending].extra:
-        pytest.importorskip({"parquet": "pyarrow", "c3d": "ezc3d"}[POSE_FORMATS[ending].extra])
+    if (extra := POSE_FORMATS[ending].extra) is not None:
+        pytest.importorskip(extra[1])
     save_poses(known, tmp_path / f"clip{ending}")
     got = read_poses(tmp_path / f"clip{ending}")
     for name in (*EXTRAS, "frame", "camera", "start_s", "person", "may_continue"):
@@ -96,3 +98,14 @@ def test_functions_are_imported_when_they_are_called() -> None:
 def test_notes_lie_beside() -> None:
     for ending, row in POSE_FORMATS.items():
         assert len(files_of(f"a/clip{ending.upper()}")) == 1 + (row.notes is not None)
+
+
+def test_a_library_that_is_not_there_is_named_before_anything_is_written(
+    tmp_path: Path, all_known: Poses3D, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = replace(POSE_FORMATS[".c3d"], extra=("c3d", "no_such_library"))
+    monkeypatch.setitem(POSE_FORMATS, ".c3d", row)
+    for use in (lambda path: save_poses(all_known, path), read_poses):
+        with pytest.raises(MissingExtraError, match=r"\.c3d files need no_such_library; run: pip install .*\[c3d\]"):
+            use(tmp_path / "clip.c3d")
+    assert not list(tmp_path.iterdir())

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import FormatError, MissingExtraError, PoseliftError, ShapeError, install_hint
+from poselift.errors import FormatError, PoseliftError, ShapeError
 from poselift.files import opened, parse_json, reason_of
 from poselift.files.limits import ARRAY
 from poselift.formats.about import parse_about, written_by
@@ -50,9 +50,9 @@ def write_c3d(poses: Poses3D, path: Path) -> None:
 
     Raises:
         FormatError: There are more frames than C3D can number, or all of them are gaps.
-        MissingExtraError: ezc3d is not installed.
     """
-    ezc3d = _ezc3d()
+    import ezc3d
+
     if len(poses) > _MOST_FRAMES:
         raise FormatError(f"C3D holds up to {_MOST_FRAMES:,} frames, got {len(poses):,}; write .parquet, or parts")
     gap = np.zeros(len(poses), bool) if poses.gap is None else poses.gap
@@ -156,9 +156,10 @@ def read_c3d(path: Path) -> Poses3D:
 
     Raises:
         FormatError: The file is missing, broken, holds no points, or a point that is never there.
-        MissingExtraError: ezc3d is not installed.
     """
-    ezc3d, name = _ezc3d(), str(path)
+    import ezc3d
+
+    name = str(path)
     with opened(path, ARRAY) as file:
         start = file.read(10)
         file.seek(512 * (max(start[0], 1) - 1) + 3 if start else 0)
@@ -252,11 +253,3 @@ def _filled(points: np.ndarray) -> np.ndarray:
     times, flat = np.arange(len(points)), points.reshape(len(points), -1)
     filled = np.stack([np.interp(times, times[there], column[there]) for column in flat.T], -1)
     return filled.reshape(points.shape)
-
-
-def _ezc3d() -> Any:
-    try:
-        import ezc3d
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"C3D files need ezc3d; run: {install_hint('c3d')}") from error
-    return ezc3d

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import FormatError, MissingExtraError, PoseliftError, install_hint
+from poselift.errors import FormatError, PoseliftError
 from poselift.files import check_readable, parse_json, reason_of
 from poselift.files.limits import ARRAY
 from poselift.formats.about import parse_about, written_by
@@ -36,9 +36,10 @@ def write_poses_parquet(
 
     Raises:
         ShapeError: People or columns do not fit; `poselift.formats.tidy.number_columns` says how.
-        MissingExtraError: pyarrow is not installed.
     """
-    arrow, parquet = _pyarrow()
+    import pyarrow as arrow
+    from pyarrow import parquet
+
     names, numbers = number_columns(people, columns)
     values = np.concatenate(numbers).astype(np.float32)
     frames = [np.arange(len(poses)) + first for poses, first in zip(people, first_frames(people), strict=True)]
@@ -72,9 +73,10 @@ def read_poses_parquet(path: Path) -> tuple[Poses3D, ...]:
     Raises:
         FormatError: The file is missing, broken, or has another layout.
         SkeletonError: The skeleton is unknown and not described.
-        MissingExtraError: pyarrow is not installed.
     """
-    arrow, parquet = _pyarrow()
+    import pyarrow as arrow
+    from pyarrow import parquet
+
     check_readable(path, ARRAY)
     try:
         found = parquet.read_table(path, memory_map=False)
@@ -115,12 +117,3 @@ def _more(person: dict[str, Any], name: str) -> dict[str, Any]:
         "about": parse_about(person["about"], name),
         "camera": None if camera is None else Camera.from_json(camera),
     }
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ModuleNotFoundError as error:
-        raise MissingExtraError(f"Parquet files need pyarrow; run: {install_hint('parquet')}") from error
-    return pyarrow, parquet

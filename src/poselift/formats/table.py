@@ -4,17 +4,19 @@ Modules that import heavy libraries are named by `in_module`, which imports them
 """
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poselift.errors import FormatError
+from poselift.errors import FormatError, MissingExtraError, install_hint
 from poselift.formats.csv import read_poses_csv, write_poses_csv
 from poselift.formats.json_file import read_poses_json, write_poses_json
 from poselift.formats.npz import read_poses_npz, write_poses_npz
 from poselift.sequence import EXTRAS, Poses3D
 
+_NOTED = ("observed", "gap", "frame", "start_s", "person", "may_continue")
 _EVERYTHING = (*EXTRAS, "frame", "camera", "start_s", "person", "may_continue", "about")
 
 
@@ -39,18 +41,20 @@ class PoseFormat:
     notes: Callable[..., None] | None = None
     """Writes what the file itself has no place for to a file beside it, called `<name><ending>.json`; it takes what
     `write` takes."""
-    extra: str | None = None
-    """Optional part of poselift that it needs."""
+    noted: tuple[str, ...] = ()
+    """Fields of `Poses3D` that are in that file, in which frames joints were not seen as those of `observed`."""
+    extra: tuple[str, str] | None = None
+    """Optional part of poselift that it needs, and the library in it."""
     guards: bool = False
     """Whether `write` takes the final path, and `overwrite`, and guards the file itself."""
 
     def lost(self, poses: Poses3D) -> tuple[str, ...]:
-        """Return the fields of poses that are filled in and that a file of this format does not hold."""
+        """Return the fields of poses that are filled in, and are neither in a file of this format nor beside it."""
         unset = {"start_s": 0.0, "may_continue": (), "about": {}}
         return tuple(
             name
             for name in _EVERYTHING
-            if name not in self.holds and (value := getattr(poses, name)) is not None
+            if name not in (*self.holds, *self.noted) and (value := getattr(poses, name)) is not None
             if name not in unset or value != unset[name]
         )
 
@@ -85,21 +89,23 @@ POSE_FORMATS: dict[str, PoseFormat] = {
             ending=".parquet", what="the same rows for pandas, polars and DuckDB",
             write=in_module("formats.parquet", "write_poses_parquet"),
             read=in_module("formats.parquet", "read_poses_parquet"),
-            several=True, options=("columns",), holds=_EVERYTHING, extra="parquet",
+            several=True, options=("columns",), holds=_EVERYTHING, extra=("parquet", "pyarrow"),
         ),
         PoseFormat(
             ending=".bvh", what="animation",
             write=in_module("formats.bvh", "write_bvh"), notes=in_module("formats.bvh", "write_bvh_notes"),
+            noted=_NOTED,
         ),
         PoseFormat(
             ending=".trc", what="markers for OpenSim",
             write=in_module("formats.trc", "write_trc"), read=in_module("formats.trc", "read_poses_trc"),
-            notes=in_module("formats.trc", "write_trc_notes"), holds=("path", "start_s"),
+            notes=in_module("formats.trc", "write_trc_notes"), noted=(*_NOTED, "camera", "about"),
+            holds=("path", "start_s"),
         ),
         PoseFormat(
             ending=".c3d", what="points with residuals and events, for motion capture laboratories",
             write=in_module("formats.c3d", "write_c3d"), read=in_module("formats.c3d", "read_c3d"),
-            holds=_EVERYTHING, extra="c3d",
+            holds=_EVERYTHING, extra=("c3d", "ezc3d"),
         ),
         PoseFormat(
             ending=".html", what="a page that shows them", write=in_module("viewer", "write_viewer"), guards=True
@@ -118,12 +124,16 @@ def pose_format(path: Path, *, to: str) -> PoseFormat:
 
     Raises:
         FormatError: No format has this ending, or this one is only written.
+        MissingExtraError: The library that it needs is not installed.
     """
     known = [row.ending for row in POSE_FORMATS.values() if getattr(row, to) is not None]
     if (ending := path.suffix.lower()) not in known:
         only = "; this format is only written" if ending in POSE_FORMATS else ""
         raise FormatError(f"{path}: unknown ending '{path.suffix}'{only}; known: {', '.join(known)}")
-    return POSE_FORMATS[ending]
+    row = POSE_FORMATS[ending]
+    if row.extra is not None and importlib.util.find_spec(row.extra[1]) is None:
+        raise MissingExtraError(f"{row.ending} files need {row.extra[1]}; run: {install_hint(row.extra[0])}")
+    return row
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:
