@@ -17,7 +17,7 @@ from poselift.doctor import diagnose
 from poselift.formats import write_keypoints
 
 SOURCE = Path(poselift.__file__).parent
-HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow")
+HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "ezc3d")
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
@@ -55,6 +55,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli": {"rich", "tyro"},
     "cli.cards": {"rich", "tyro"},
     "cli.console": {"rich", "tyro"},
+    "cli.converting": {"tyro"},
     "cli.lifting": {"tyro"},
     "cli.measuring": {"tyro"},
     "cli.results": {"tyro"},
@@ -78,6 +79,8 @@ OUTSIDE_IN_FUNCTIONS = {
     "track.match": {"scipy"},
     "detect.container": {"av"},
     "detect.network": {"onnxruntime"},
+    "formats.c3d": {"ezc3d"},
+    "formats.parquet": {"pyarrow"},
 }
 
 
@@ -290,6 +293,7 @@ def test_exported_names():
         "mpjve",
         "n_mpjpe",
         "p_mpjpe",
+        "read_all_poses",
         "read_keypoints",
         "read_poses",
         "save_poses",

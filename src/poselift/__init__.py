@@ -10,7 +10,7 @@
 """
 
 from poselift.errors import PoseliftError
-from poselift.formats import read_poses, save_poses
+from poselift.formats import read_all_poses, read_poses, save_poses
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.lifting import lift
@@ -58,6 +58,7 @@ __all__ = [
     "mpjve",
     "n_mpjpe",
     "p_mpjpe",
+    "read_all_poses",
     "read_keypoints",
     "read_poses",
     "save_poses",

@@ -14,7 +14,7 @@ import pytest
 
 from poselift import __version__
 from poselift.cli import LAB_VERBS, VERBS, lifting, main
-from poselift.cli.lifting import FORMATS
+from poselift.cli.results import FORMATS
 from poselift.datasets.clip import MocapClip
 from poselift.errors import install_hint
 from poselift.formats import files_of, read_poses, write_keypoints
@@ -233,7 +233,7 @@ def test_a_broken_file_does_not_stop_the_others(clip, tmp_path, capsys):
         (["missing.npz"], ["missing.npz is not there"]),
         (["missing.mp4"], ["missing.mp4"]),
         (["keypoints.xyz"], ["unknown ending '.xyz'", "known: .npz, .npy, .csv"]),
-        (["missing.npz", "--formats", "fbx", "npz"], ["unknown formats fbx", "known: npz, csv, json, bvh, html"]),
+        (["missing.npz", "--formats", "fbx", "npz"], ["unknown formats fbx", "known: npz, csv, json, parquet, bvh, "]),
         (["missing.npz", "--formats"], ["formats"]),
         ([], ["nothing to lift"]),
         (["a/clip.npz", "b/clip.json"], ["several inputs are called clip", "different folders"]),
@@ -387,8 +387,7 @@ def test_interrupting_leaves_whole_files_only(clip, tmp_path, capsys, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("json.dump", interrupt)
-        patch.setattr("json.dumps", interrupt)
+        patch.setattr("poselift.formats.json_file.decimal_rows", interrupt)
         assert run("lift", clip, "-o", tmp_path / "out") == 130
     captured = capsys.readouterr()
     assert "interrupted" in captured.err
@@ -441,7 +440,7 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "lifters", "check-card"]
+    assert list(VERBS) == ["lift", "convert", "doctor", "evaluate", "table", "lifters", "check-card"]
     assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
 
 

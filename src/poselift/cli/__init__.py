@@ -11,6 +11,7 @@ from rich.logging import RichHandler
 from poselift import __version__
 from poselift.cli.cards import check_card, lifters
 from poselift.cli.console import err, lab_verb, print_plain, say_error
+from poselift.cli.converting import convert
 from poselift.cli.lifting import lift
 from poselift.cli.measuring import doctor, evaluate, table
 from poselift.cli.process import Interrupted, signals_raised, streams_kept
@@ -18,6 +19,7 @@ from poselift.errors import PoseliftError
 
 VERBS: dict[str, Callable[..., int]] = {
     "lift": lift,
+    "convert": convert,
     "doctor": doctor,
     "evaluate": evaluate,
     "table": table,

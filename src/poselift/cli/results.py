@@ -13,13 +13,16 @@ from poselift.cli.console import print_plain
 from poselift.errors import FormatError, OutputExistsError
 from poselift.files import FOLDER, check_free, check_no_input, found_at, result_name
 from poselift.formats import PEOPLE_ENDINGS, files_of, frame_files, save_poses, write_people
+from poselift.formats.table import POSE_FORMATS
 from poselift.people import ALL
 from poselift.read import STANDARD_INPUT, is_video
 from poselift.sequence import CAMERA, TURNED_CAMERA, WORLD, Keypoints2D, Poses3D
 from poselift.viewer import SmallCopy, small_copy, write_viewer
 
 FORMATS = ("npz", "csv", "json", "bvh", "html")
-"""Endings of the results, all of them written by default."""
+"""Endings of the results that are written by default."""
+KNOWN_FORMATS = tuple(ending.removeprefix(".") for ending in POSE_FORMATS)
+"""Endings of the results that can be written."""
 _AXES = {CAMERA: "the camera", TURNED_CAMERA: "a camera turned to the person", WORLD: "the world"}
 
 
@@ -31,7 +34,7 @@ class OutputOptions:
     """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
     several people, their numbers are in the names."""
     formats: tuple[str, ...] = FORMATS
-    """Formats to write."""
+    """Formats to write: also parquet, trc and c3d (docs/formats.md)."""
     keypoints_out: Path | None = None
     """File (npz) for the keypoints of everyone in one input; `poselift lift` reads it, so that a video is looked at
     once. What was detected is written even when Ctrl-C or SIGTERM ends the work."""
