@@ -5,6 +5,7 @@ on how uncertain the joint is, and on how abruptly the limb moves: at a punch li
 smoother weighs the two against each other, frame by frame.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -25,8 +26,10 @@ LOOK_S = 0.1
 """Time in seconds around a frame, a standard deviation, over which the abruptness is averaged."""
 SLOWEST_HZ, FASTEST_HZ = 1.0, 12.0
 """The second pass halves movements of a frequency between these two; of resting and of the fastest limbs."""
-_DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
-"""Third difference in time: jerk, when divided by the cube of the time between frames."""
+_DIFFERENCES = {1: (-1.0, 1.0), 2: (1.0, -2.0, 1.0), 3: (-1.0, 3.0, -3.0, 1.0)}
+"""Differences in time by order. The third is the jerk, when divided by the cube of the time between frames."""
+_SHORTEST = 4
+"""Frames that a third difference needs."""
 _STIFFEST = 1e10
 """Greatest weight of a squared third difference against a frame; beyond it, equations of many frames get inexact."""
 
@@ -51,7 +54,7 @@ def smooth_joints(poses: Poses3D) -> tuple[Poses3D, StepReport]:
         are not kept: `poselift.refine.bones.constant_bones` comes after. Clips of fewer than five frames stay.
     """
     xyz = poses.xyz.astype(np.float64)
-    if len(xyz) > len(_DIFFERENCE):
+    if len(xyz) > _SHORTEST:
         variance = (SHAKING * _uncertainty(poses)) ** 2
         for joint in range(xyz.shape[1]):
             if xyz[:, joint].any():  # the root rests at 0
@@ -76,7 +79,7 @@ def jitter(xyz: np.ndarray, fps: float) -> float:
 
     Source: GVHMR's evaluation, `compute_jitter`, which gives it in units of 10 m/s3.
     """
-    if len(xyz) < len(_DIFFERENCE):
+    if len(xyz) < _SHORTEST:
         return 0.0
     return float(np.linalg.norm(np.diff(xyz.astype(np.float64), 3, axis=0), axis=-1).mean() * fps**3)
 
@@ -99,13 +102,13 @@ def _smooth_path(places: np.ndarray, variance: np.ndarray, fps: float) -> np.nda
     from scipy.ndimage import gaussian_filter1d  # slow to import
 
     weights = np.median(variance) / variance
-    first = _solve(places, weights, np.full(len(places) - 3, _stiffness(FIRST_HZ, fps)))
+    first = banded_path(places, weights, {3: np.full(len(places) - 3, _stiffness(FIRST_HZ, fps))})
     jerk = (np.diff(first, 3, axis=0) ** 2).mean(1)
     own = gaussian_filter1d(jerk, LOOK_S * fps, mode="nearest")
     shaking = (variance[1:-2] + variance[2:-1]) / 2
     least, most = _stiffness(FASTEST_HZ, fps), _stiffness(SLOWEST_HZ, fps)
     stiff = np.clip(shaking / np.maximum(own, 1e-30), least, most) * np.median(variance) / shaking
-    return _solve(places, weights, stiff)
+    return banded_path(places, weights, {3: stiff})
 
 
 def _stiffness(hertz: float, fps: float) -> float:
@@ -117,15 +120,24 @@ def _stiffness(hertz: float, fps: float) -> float:
     return float(min((2 * np.pi * hertz / fps) ** -6.0, _STIFFEST))
 
 
-def _solve(places: np.ndarray, weights: np.ndarray, stiff: np.ndarray) -> np.ndarray:
-    """Return the path (T, 3) that minimizes weights |x - places|^2 + stiff |third difference of x|^2."""
+def banded_path(places: np.ndarray, weights: np.ndarray, stiff: Mapping[int, np.ndarray]) -> np.ndarray:
+    """Return the path (T, k) that minimizes weights |x - places|^2 + stiff |difference of x|^2, summed over frames.
+
+    Args:
+        places: (T, k) any unit.
+        weights: (T,) positive.
+        stiff: (T - n,) weights of the differences in time of order n, which is 1, 2 or 3, for one order or several; the
+            clip has more frames than that.
+    """
     from scipy.linalg import solveh_banded  # takes 0.1 s to import
 
-    frames, order = len(places), len(_DIFFERENCE) - 1
-    matrix = np.zeros((order + 1, frames))  # the lower diagonals
+    frames = len(places)
+    matrix = np.zeros((max(stiff) + 1, frames))  # the lower diagonals
     matrix[0] = weights
-    for row in range(order + 1):
-        for column in range(row + 1):
-            part = slice(column, column + frames - order)
-            matrix[row - column, part] += _DIFFERENCE[row] * _DIFFERENCE[column] * stiff
+    for order, weight in stiff.items():
+        difference = _DIFFERENCES[order]
+        for row in range(order + 1):
+            for column in range(row + 1):
+                part = slice(column, column + frames - order)
+                matrix[row - column, part] += difference[row] * difference[column] * weight
     return np.asarray(solveh_banded(matrix, weights[:, None] * places, lower=True))
