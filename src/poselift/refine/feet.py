@@ -10,10 +10,10 @@ import numpy as np
 
 from poselift.errors import FormatError, SkeletonError
 from poselift.geometry.two_bones import LEFT_BENT, excess, put_end
-from poselift.refine.contacts import SOLE_M, find_stands, planted_by
+from poselift.refine.contacts import SOLE_M, find_stands, firmness, planted_by, believable
 from poselift.refine.report import StepReport
 from poselift.refine.smooth import banded_path
-from poselift.sequence import WORLD, Poses3D, spread_quantile
+from poselift.sequence import CONTACTS, WORLD, Poses3D, spread_quantile
 from poselift.skeleton import Skeleton
 
 SIDES = ("left", "right")
@@ -21,7 +21,7 @@ SOLE = ("heel", "big_toe", "small_toe")
 """Points of a foot, of which `poselift.sequence.CONTACTS` has the first two; the third stands when the second does."""
 LET_GO_S = 0.08
 """Seconds, of an exponential, in which a foot returns to its own movement before and after it stands."""
-BELIEVED = 0.9
+BELIEVED = 0.95
 """Probability of the radius within which a joint is moved (`Poses3D.radius`); beyond it, a contact is not believed."""
 USUAL_REACH_M = 0.1
 """The radius where poses have no spread."""
@@ -67,6 +67,8 @@ def plant_feet(poses: Poses3D) -> tuple[Poses3D, StepReport]:
     contact, refused, planted = poses.contact, 0, None
     if _has_feet(skeleton):
         if contact is not None:
+            points = after[:, list(skeleton.indices(CONTACTS))]
+            contact = believable(contact, points, poses.fps)
             planted = planted_by(contact, poses.fps)
         targets, planted, refused = _feet_targets(after, planted, poses)
     else:
@@ -126,7 +128,7 @@ def _feet_targets(xyz: np.ndarray, planted: np.ndarray | None, poses: Poses3D) -
         foot = _foot(skeleton, SIDES[number])
         sole, own = xyz[:, foot[1:]], planted[:, [2 * number, 2 * number + 1, 2 * number + 1]]
         weights = reach[:, foot[1:]] ** -2.0
-        found = find_stands(sole, own, weights, reach[:, foot[1:]])
+        found = find_stands(sole, own, weights, reach[:, foot[1:]], poses.fps)
         stands[:, 2 * number : 2 * number + 2] = found.planted[:, :2]
         refused += int((own[:, :2] & ~found.planted[:, :2]).sum())
         targets[number] = _move_foot(xyz[:, foot], found.planted, found.place, poses.fps)
@@ -139,17 +141,17 @@ def _move_foot(foot: np.ndarray, planted: np.ndarray, place: np.ndarray, fps: fl
     The shift of the foot is the smooth curve through what its standing points need; each point's own part on top of it,
     which turns the foot, is another.
     """
-    sole, held = foot[:, 1:], planted.astype(np.float64)
-    wanted = (place - sole) * held[..., None]
+    sole, held = foot[:, 1:], firmness(planted, fps)
+    wanted = (place - sole) * planted[..., None]
     count = held.sum(1)
-    mean = wanted.sum(1) / np.maximum(count, 1)[:, None]
+    mean = (held[..., None] * wanted).sum(1) / np.maximum(count, 1e-9)[:, None]
     deep, weight = np.zeros(len(foot)), np.zeros(len(foot))
     for _ in range(_ROUNDS):
         shift = _let_go(mean, count, fps)
         # what is still under the floor, raises it there
         z, z_weight = mean[:, 2] * count + deep * weight, count + weight
         shift[:, 2] = _let_go((z / np.maximum(z_weight, 1e-9))[:, None], z_weight, fps)[:, 0]
-        own = np.stack([_let_go(wanted[:, p] - shift * held[:, p, None], held[:, p], fps) for p in range(3)], 1)
+        own = np.stack([_let_go(wanted[:, p] - shift * planted[:, p, None], held[:, p], fps) for p in range(3)], 1)
         moved = _as_rigid(foot, sole + shift[:, None] + own, held)
         lowest = moved[..., 2].min(1)
         under = (lowest < -1e-3) & (count == 0)
