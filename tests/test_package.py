@@ -74,6 +74,8 @@ OUTSIDE_IN_FUNCTIONS = {
     "prepare.normalize": {"torch"},
     "lifters.onnx": {"onnxruntime"},
     "datasets.own": {"pyarrow"},
+    "refine.curves": {"scipy"},
+    "refine.smooth": {"scipy"},
     "track.body": {"scipy"},
     "track.match": {"scipy"},
     "detect.container": {"av"},

@@ -72,9 +72,7 @@ def _steps(points: np.ndarray) -> np.ndarray:
     return np.linalg.norm(np.gradient(points, axis=0) if len(points) > 1 else np.zeros_like(points), axis=-1)
 
 
-def find_stands(
-    points: np.ndarray, planted: np.ndarray, weights: np.ndarray, reach: np.ndarray, fps: float
-) -> Stands:
+def find_stands(points: np.ndarray, planted: np.ndarray, weights: np.ndarray, reach: np.ndarray, fps: float) -> Stands:
     """Return where points stand: for each stretch one place, on the floor unless it is clearly higher.
 
     A stretch in which the point is farther than `reach` from the mean place is split at its fastest frame, and so on;
@@ -118,7 +116,7 @@ def firmness(planted: np.ndarray, fps: float) -> np.ndarray:
     for point in range(planted.shape[1]):
         for first, last in spans(planted[:, point]):
             frames = np.arange(first, last + 1)
-            from_start = np.full(len(frames), edge) if first == 0 else frames - first + 1
-            from_end = np.full(len(frames), edge) if last == len(planted) - 1 else last - frames + 1
+            from_start = np.full(len(frames), edge + 1) if first == 0 else frames - first + 1
+            from_end = np.full(len(frames), edge + 1) if last == len(planted) - 1 else last - frames + 1
             firm[first : last + 1, point] = np.minimum(np.minimum(from_start, from_end) / (edge + 1), 1) ** 4
     return firm

@@ -9,28 +9,24 @@ from dataclasses import replace
 import numpy as np
 
 from poselift.errors import FormatError, SkeletonError
-from poselift.geometry.two_bones import LEFT_BENT, excess, put_end
-from poselift.refine.contacts import SOLE_M, find_stands, firmness, planted_by, believable
+from poselift.geometry.two_bones import excess, put_end
+from poselift.refine.contacts import believable, find_stands, firmness, planted_by
+from poselift.refine.curves import above_all, let_go
 from poselift.refine.report import StepReport
-from poselift.refine.smooth import banded_path
-from poselift.sequence import CONTACTS, WORLD, Poses3D, spread_quantile
+from poselift.sequence import CONTACTS, WORLD, Poses3D
 from poselift.skeleton import Skeleton
 
 SIDES = ("left", "right")
 SOLE = ("heel", "big_toe", "small_toe")
 """Points of a foot, of which `poselift.sequence.CONTACTS` has the first two; the third stands when the second does."""
-LET_GO_S = 0.08
-"""Seconds, of an exponential, in which a foot returns to its own movement before and after it stands."""
 BELIEVED = 0.95
 """Probability of the radius within which a joint is moved (`Poses3D.radius`); beyond it, a contact is not believed."""
 USUAL_REACH_M = 0.1
 """The radius where poses have no spread."""
-ROUND_S = 0.05
-"""Seconds over which the corners of such shifts are rounded."""
 HIPS_S = 0.25
 """Seconds in which hips that had to move return; longer than feet, so that the body does not bob."""
-_HARD = 1e3
-"""Weight of a standing point against the smoothness of its shift."""
+MOVING = 0.2
+"""Share of contacts that move from which a treadmill is suspected."""
 _ROUNDS = 3
 """Rounds in which feet under the floor are found and raised."""
 
@@ -99,7 +95,9 @@ def _check(poses: Poses3D) -> None:
             f"feet are put on the floor in the frame {WORLD!r}, with a path; these poses are in {poses.frame!r}"
             f"{'' if poses.path is not None else ' and have no path'}; place them in a scene first"
         )
-    if missing := [f"{s}_{part}" for s in SIDES for part in ("hip", "knee", "ankle") if f"{s}_{part}" not in poses.skeleton]:
+    if missing := [
+        f"{s}_{part}" for s in SIDES for part in ("hip", "knee", "ankle") if f"{s}_{part}" not in poses.skeleton
+    ]:
         raise SkeletonError(f"{poses.skeleton.name} has no {', '.join(missing)}, and so no legs to put on the floor")
 
 
@@ -147,11 +145,11 @@ def _move_foot(foot: np.ndarray, planted: np.ndarray, place: np.ndarray, fps: fl
     mean = (held[..., None] * wanted).sum(1) / np.maximum(count, 1e-9)[:, None]
     deep, weight = np.zeros(len(foot)), np.zeros(len(foot))
     for _ in range(_ROUNDS):
-        shift = _let_go(mean, count, fps)
+        shift = let_go(mean, count, fps)
         # what is still under the floor, raises it there
         z, z_weight = mean[:, 2] * count + deep * weight, count + weight
-        shift[:, 2] = _let_go((z / np.maximum(z_weight, 1e-9))[:, None], z_weight, fps)[:, 0]
-        own = np.stack([_let_go(wanted[:, p] - shift * planted[:, p, None], held[:, p], fps) for p in range(3)], 1)
+        shift[:, 2] = let_go((z / np.maximum(z_weight, 1e-9))[:, None], z_weight, fps)[:, 0]
+        own = np.stack([let_go(wanted[:, p] - shift * planted[:, p, None], held[:, p], fps) for p in range(3)], 1)
         moved = _as_rigid(foot, sole + shift[:, None] + own, held)
         lowest = moved[..., 2].min(1)
         under = (lowest < -1e-3) & (count == 0)
@@ -160,21 +158,6 @@ def _move_foot(foot: np.ndarray, planted: np.ndarray, place: np.ndarray, fps: fl
         deep = np.where(under, shift[:, 2] - lowest, deep)
         weight = np.where(under, 1.0, weight)
     return moved
-
-
-def _let_go(wanted: np.ndarray, weight: np.ndarray, fps: float, seconds: float | None = None) -> np.ndarray:
-    """Return the smooth shift (T, k) that is as wanted where there is a weight (T,), and goes to 0 elsewhere.
-
-    It minimizes weight |x - wanted|^2 + |x|^2 + n^2 |difference of x|^2, so that it returns to 0 as exp(-t / n frames)
-    without swinging over, whatever the speed it begins with; its corners are then rounded.
-    """
-    if not weight.any() or len(wanted) < 3:
-        return np.where(weight[:, None] > 0, wanted, 0.0)
-    frames, square = len(wanted), max((LET_GO_S if seconds is None else seconds) * fps, 1.0) ** 2
-    hard = _HARD * square * weight
-    shift = banded_path((hard / (hard + 1))[:, None] * wanted, hard + 1, {1: np.full(frames - 1, square)})
-    corner = (ROUND_S * fps) ** 4
-    return banded_path(shift, 1 + _HARD * corner * weight, {2: np.full(frames - 2, corner)})
 
 
 def _as_rigid(foot: np.ndarray, sole: np.ndarray, held: np.ndarray) -> np.ndarray:
@@ -192,7 +175,7 @@ def _ankles_above(xyz: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray
     """Return the ankles (2, T, 1, 3) of a skeleton without feet, raised where they are under the floor."""
     ankles = xyz[:, [_leg(skeleton, side)[2] for side in SIDES]].copy()
     for number in range(2):
-        ankles[:, number, 2] += _above(under_floor(ankles)[:, number], fps)
+        ankles[:, number, 2] += above_all(under_floor(ankles)[:, number], fps)
     return ankles.swapaxes(0, 1)[:, :, None]
 
 
@@ -210,7 +193,7 @@ def _hips_shift(xyz: np.ndarray, targets: np.ndarray, skeleton: Skeleton, fps: f
         if not (size > 1e-4).any():
             break
         direction = need / np.maximum(size, 1e-9)[:, None]
-        shift += _let_go(2 * size[:, None] * direction, (size > 1e-4).astype(float), fps, HIPS_S)
+        shift += let_go(2 * size[:, None] * direction, (size > 1e-4).astype(float), fps, HIPS_S)
     return shift
 
 
@@ -237,18 +220,7 @@ def _raise_body(xyz: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:
     """Return by how much (T,) the body is raised so that all but hands and feet are above the floor."""
     ends = ("wrist", "ankle", "heel", "toe", "foot", "hand")
     body = [j for j, name in enumerate(skeleton.joints) if not any(end in name for end in ends)]
-    return _above(under_floor(xyz[:, body]).max(1), fps)
-
-
-def _above(need: np.ndarray, fps: float) -> np.ndarray:
-    """Return a smooth curve (T,) that is at least (T,) `need`, and 0 far from where there is any."""
-    from scipy.ndimage import maximum_filter1d, uniform_filter1d  # slow to import
-
-    if not need.any():
-        return np.zeros(len(need))
-    width = 2 * max(round(LET_GO_S * fps / 2), 1) + 1
-    # the mean of maxima over a window is at least what is in its middle
-    return np.asarray(uniform_filter1d(maximum_filter1d(need, width, mode="nearest"), width, mode="nearest"))
+    return above_all(under_floor(xyz[:, body]).max(1), fps)
 
 
 def _raise_wrists(xyz: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:
@@ -260,7 +232,7 @@ def _raise_wrists(xyz: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray
         arm = list(skeleton.indices(names))
         need = under_floor(xyz[:, arm[2]])
         if need.any():
-            target = xyz[:, arm[2]] + _above(need, fps)[:, None] * [0, 0, 1.0]
+            target = xyz[:, arm[2]] + above_all(need, fps)[:, None] * [0, 0, 1.0]
             moved = put_end(xyz[:, arm], target, np.zeros_like(target))
             below = [j for j, parent in enumerate(skeleton.parents) if parent == arm[2]]
             found[:, below] += (moved[:, 2] - xyz[:, arm[2]])[:, None]
@@ -288,13 +260,14 @@ def _report(
     }
     said = (
         f"a foot stands in {100 * standing:.0f} % of the frames; feet moved by {values['feet_moved_mm']:.0f} mm, "
-        f"{values['feet_moved_most_mm']:.0f} mm at most, the path by {values['path_moved_mm']:.0f} mm; the lowest joint "
-        f"was {deep[0]:.0f} mm under the floor (95 % of the frames less) and is {deep[1]:.0f} mm."
+        f"{values['feet_moved_most_mm']:.0f} mm at most, the path by {values['path_moved_mm']:.0f} mm; the lowest "
+        f"joint was {deep[0]:.0f} mm under the floor (95 % of the frames less) and is {deep[1]:.0f} mm."
     )
-    warnings: tuple[str, ...] = ()
-    if planted is not None and refused > 0.2 * max(int(planted.sum()) + refused, 1):
-        warnings = (
-            "Many feet that should stand still move: the person slides or walks on a treadmill, or the camera moves; "
-            "--no-contacts leaves the feet as they are.",
+    warnings = []
+    share = 0.0 if planted is None else refused / max(int(planted.sum()) + refused, 1)
+    if share > MOVING:
+        warnings.append(
+            f"Of the contacts {100 * share:.0f} % move: the person slides or is on a treadmill, or the camera moves; "
+            "--no-contacts leaves the feet as they are."
         )
-    return StepReport(name="feet", says=said, values=values, warnings=warnings)
+    return StepReport(name="feet", says=said, values=values, warnings=tuple(warnings))

@@ -5,11 +5,11 @@ on how uncertain the joint is, and on how abruptly the limb moves: at a punch li
 smoother weighs the two against each other, frame by frame.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from poselift.refine.curves import banded_path
 from poselift.refine.report import StepReport
 from poselift.sequence import Poses3D
 
@@ -26,8 +26,6 @@ LOOK_S = 0.1
 """Time in seconds around a frame, a standard deviation, over which the abruptness is averaged."""
 SLOWEST_HZ, FASTEST_HZ = 1.0, 12.0
 """The second pass halves movements of a frequency between these two; of resting and of the fastest limbs."""
-_DIFFERENCES = {1: (-1.0, 1.0), 2: (1.0, -2.0, 1.0), 3: (-1.0, 3.0, -3.0, 1.0)}
-"""Differences in time by order. The third is the jerk, when divided by the cube of the time between frames."""
 _SHORTEST = 4
 """Frames that a third difference needs."""
 _STIFFEST = 1e10
@@ -118,26 +116,3 @@ def _stiffness(hertz: float, fps: float) -> float:
     rate, where the sine is smaller than its angle, this weight halves less than it says: slow clips stay as they are.
     """
     return float(min((2 * np.pi * hertz / fps) ** -6.0, _STIFFEST))
-
-
-def banded_path(places: np.ndarray, weights: np.ndarray, stiff: Mapping[int, np.ndarray]) -> np.ndarray:
-    """Return the path (T, k) that minimizes weights |x - places|^2 + stiff |difference of x|^2, summed over frames.
-
-    Args:
-        places: (T, k) any unit.
-        weights: (T,) positive.
-        stiff: (T - n,) weights of the differences in time of order n, which is 1, 2 or 3, for one order or several; the
-            clip has more frames than that.
-    """
-    from scipy.linalg import solveh_banded  # takes 0.1 s to import
-
-    frames = len(places)
-    matrix = np.zeros((max(stiff) + 1, frames))  # the lower diagonals
-    matrix[0] = weights
-    for order, weight in stiff.items():
-        difference = _DIFFERENCES[order]
-        for row in range(order + 1):
-            for column in range(row + 1):
-                part = slice(column, column + frames - order)
-                matrix[row - column, part] += difference[row] * difference[column] * weight
-    return np.asarray(solveh_banded(matrix, weights[:, None] * places, lower=True))
