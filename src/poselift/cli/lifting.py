@@ -218,9 +218,6 @@ def _describe(title: str, keypoints: Keypoints2D, poses: Poses3D, *, cut: bool) 
     print_plain(
         f"{title}: {len(poses)} frames at {poses.fps:g} fps, {keypoints.skeleton.name}, {seen:.0f} % of the joints seen"
     )
-    if poses.may_continue:
-        numbers = " or ".join(f"person {number}" for number in poses.may_continue)
-        print_plain(f"{title}: may be the continuation of {numbers}; the tracker lost them and could not decide")
     if (doubtful := doubtful_pelvis(poses)).any():
         print_plain(f"{title}: frames {_spans(spans(doubtful))}: {DOUBTFUL}")
     if poses.unseen:
