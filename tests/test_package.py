@@ -26,7 +26,7 @@ LAYERS = (
     "geometry",
     "sequence",
     "people",
-    "prepare detect",
+    "prepare detect refine",
     "lifters viewer",
     "formats",
     "checks",
