@@ -1,6 +1,7 @@
 """The focal length of the scene's camera: given, or a stated guess. It decides how far away people are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,20 @@ takes a video (28 to 30 mm in terms of 35 mm film). The real recording of our te
 cameras at the edge of a sports field 2 and more."""
 SHORTEST_FOCAL, LONGEST_FOCAL = 0.2, 20.0
 """Focal lengths that are believed, as shares of the longer side: a fisheye's, and a long telephoto lens's."""
+
+
+ASSUMED = "assumed focal length"
+"""Name of a camera whose focal length is a guess; files keep it."""
+
+
+def assumed_camera(image_size: tuple[int, int]) -> Camera:
+    """Return a camera with a usual focal length, for people of whose camera nothing is known."""
+    return replace(Camera.from_focal(usual_focal(image_size), image_size), name=ASSUMED)
+
+
+def usual_focal(image_size: tuple[int, int]) -> float:
+    """Return the focal length in pixels that is assumed where nothing is known."""
+    return USUAL_FOCAL * max(image_size)
 
 
 def focal_of_fov(fov_deg: float, image_size: tuple[int, int]) -> float:
@@ -52,37 +67,39 @@ def scene_camera(
     if len(sizes) > 1:
         raise FormatError(f"wanted people of one clip, got pictures of several sizes: {', '.join(map(str, sizes))}")
     if focal_px is None and cameras:
-        return _at_rest(cameras[0]), _said(cameras[0], "given with the poses", guessed=False)
+        return _at_rest(cameras[0]), _said(cameras[0])
     size = next(iter(sizes), None)
     if size is None:
         raise FormatError(
             "to place people in the world, the picture's size must be known, and the keypoints come without it; give "
             "image_size (--image-size WIDTH HEIGHT)"
         )
-    focal = USUAL_FOCAL * max(size) if focal_px is None else float(focal_px)
-    if not SHORTEST_FOCAL <= focal / max(size) <= LONGEST_FOCAL:
+    if focal_px is None:
+        return assumed_camera(size), _said(assumed_camera(size))
+    shares = SHORTEST_FOCAL, LONGEST_FOCAL
+    low, high = (share * max(size) for share in shares)
+    if not low <= focal_px <= high:
         raise ShapeError(
-            f"wanted a focal length in pixels from {SHORTEST_FOCAL * max(size):.0f} to {LONGEST_FOCAL * max(size):.0f} "
-            f"for a picture of {size[0]} x {size[1]} (focal_px, --focal), got {focal:g}"
+            f"wanted a focal length in pixels from {low:.0f} to {high:.0f} for a picture of {size[0]} x {size[1]} "
+            f"(focal_px, --focal), got {focal_px:g}"
         )
-    camera = Camera.from_focal(focal, size)
-    source = "a usual one, as none was given" if focal_px is None else "given"
-    return camera, _said(camera, source, guessed=focal_px is None)
+    camera = Camera.from_focal(float(focal_px), size)
+    return camera, _said(camera)
 
 
 def _at_rest(camera: Camera) -> Camera:
     return Camera(np.eye(3), np.zeros(3), camera.K, camera.dist, camera.name, camera.image_size)
 
 
-def _said(camera: Camera, source: str, *, guessed: bool) -> StepReport:
+def _said(camera: Camera) -> StepReport:
     assert camera.K is not None
-    focal = float(camera.K[0, 0])
+    focal, guessed = float(camera.K[0, 0]), camera.name == ASSUMED
     view = "" if camera.image_size is None else f", {fov_of_focal(focal, camera.image_size):.0f} degrees across"
     effect = "10 % more of it puts people 10 % farther away, and makes the way they go in depth as much longer"
     warnings = (f"The focal length is a guess ({focal:.0f} px); --focal or --fov says what it is.",) if guessed else ()
     return StepReport(
         name="camera",
-        says=f"focal length {focal:.0f} px ({source}{view}); {effect}.",
-        values={"focal_px": focal, "guessed_share": float(guessed)},
+        says=f"focal length {focal:.0f} px ({'a usual one' if guessed else 'given'}{view}); {effect}.",
+        values={"focal_px": focal, "guessed": float(guessed)},
         warnings=warnings,
     )
