@@ -1,6 +1,6 @@
 """Refinement: people of one clip placed in one world, metric, upright, travelling, on the floor.
 
-place: camera -> poses in its axes -> bones -> paths -> floor (and paths on it) -> world
+place: camera -> poses in its axes -> smooth -> bones -> paths -> floor (and paths on it) -> world
 
 Each step returns what it changed, and all of it is the scene's report. Each file is one step; this one is the chain.
 """
@@ -18,6 +18,7 @@ from poselift.refine.path import find_path
 from poselift.refine.report import StepReport
 from poselift.refine.say import say_ground, say_path
 from poselift.refine.scale import heights_of, sized
+from poselift.refine.smooth import smooth_joints
 from poselift.refine.scene import Report, Scene, world_camera
 from poselift.refine.view import View
 from poselift.sequence import WORLD, Keypoints2D, Poses3D
@@ -63,9 +64,10 @@ def place(
     camera, said = scene_camera(people, focal_px)
     steps, views, heights = [said], [View.of(*pair, camera) for pair in people], heights_of(height_m, len(people))
     for number, (view, height) in enumerate(zip(views, heights, strict=True)):
-        poses, report = sized(view.poses, height)
+        poses, smoothed = smooth_joints(view.poses)
+        poses, report = sized(poses, height)
         views[number] = replace(view, poses=poses)
-        steps.append(report)
+        steps += [smoothed, report]
     feet = [feet_of(view.poses, view.poses.xyz.astype(np.float64)) for view in views]
     paths, ground = _on_one_floor(views, feet if contacts else None, camera, (pitch_deg, roll_deg))
     steps.append(say_ground(ground, feet, paths, contacts=contacts))

@@ -96,12 +96,14 @@ def find_up(people: Sequence[tuple[Poses3D, np.ndarray]]) -> Ground:
     Args:
         people: Poses, and their joints (T, J, 3) in camera axes. `up` of the poses is in the same axes.
     """
-    told = [poses.up[_there(poses)].astype(np.float64) for poses, _ in people if poses.up is not None]
+    told = [(poses.up[there], _trust(poses)[there]) for poses, _ in people if poses.up is not None
+            for there in (_there(poses),)]  # fmt: skip
     if told:
-        return Ground(_median(np.concatenate(told)), np.nan, UP_ERROR_DEG, "the network's directions")
+        ups, trust = (np.concatenate(parts).astype(np.float64) for parts in zip(*told, strict=True))
+        return Ground(_median(ups, trust), np.nan, UP_ERROR_DEG, "the network's directions")
     standing = np.concatenate([_standing(poses, xyz)[_there(poses)] for poses, xyz in people])
     # cameras are level more often than not: it counts as much as everybody together
-    up = unit_vectors(_median(standing) + np.array([0.0, -1.0, 0.0]), np.array([0.0, -1.0, 0.0]))
+    up = unit_vectors(_median(standing, np.ones(len(standing))) + np.array([0.0, -1.0, 0.0]), np.array([0.0, -1.0, 0.0]))
     return Ground(up, np.nan, GUESSED_UP_ERROR_DEG, "how people stand, and a camera that is nearly level")
 
 
@@ -200,12 +202,20 @@ def _standing(poses: Poses3D, xyz: np.ndarray) -> np.ndarray:
     return unit_vectors(xyz[:, shoulders].mean(1) - xyz[:, ankles].mean(1), np.array([0.0, -1.0, 0.0]))
 
 
-def _median(directions: np.ndarray) -> np.ndarray:
-    """Return the direction (3,) with the least sum of distances from (N, 3) others."""
-    found = unit_vectors(directions.mean(0), np.array([0.0, -1.0, 0.0]))
+def _trust(poses: Poses3D) -> np.ndarray:
+    """Return the weights (T,) of the directions in each frame: more where both feet stand and the pose is certain."""
+    trust = np.ones(len(poses))
+    if poses.contact is not None:
+        trust *= 0.02 + np.minimum(poses.contact[:, :2].max(1), poses.contact[:, 2:].max(1))
+    return trust if poses.spread is None else trust / np.maximum(poses.spread.mean(1), 1e-3) ** 2
+
+
+def _median(directions: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    """Return the direction (3,) with the least sum of distances from (N, 3) others, weighted by (N,)."""
+    found = unit_vectors((directions * trust[:, None]).sum(0) / trust.sum(), np.array([0.0, -1.0, 0.0]))
     for _ in range(_STEPS):
-        weight = 1 / np.maximum(np.linalg.norm(directions - found, axis=1), _NARROWEST_RAD)
-        found = unit_vectors((directions * weight[:, None]).sum(0), found)
+        weight = trust / np.maximum(np.linalg.norm(directions - found, axis=1), _NARROWEST_RAD)
+        found = unit_vectors((directions * weight[:, None]).sum(0) / weight.sum(), found)
     return found
 
 
