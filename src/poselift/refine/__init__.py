@@ -14,7 +14,8 @@ from poselift.errors import ShapeError
 from poselift.geometry.camera import Camera
 from poselift.refine.focal import scene_camera
 from poselift.refine.gravity import Feet, Ground, feet_of, find_ground, find_up, with_angles
-from poselift.refine.path import find_path
+from poselift.refine.moving import carried, say_carried
+from poselift.refine.path import Seen, find_path
 from poselift.refine.report import StepReport
 from poselift.refine.say import say_ground, say_path
 from poselift.refine.scale import heights_of, sized
@@ -69,7 +70,14 @@ def place(
         views[number] = replace(view, poses=poses)
         steps += [smoothed, report]
     feet = [feet_of(view.poses, view.poses.xyz.astype(np.float64)) for view in views]
-    paths, ground = _on_one_floor(views, feet if contacts else None, camera, (pitch_deg, roll_deg))
+    seen = [view.seen(camera) for view in views]
+    paths = [find_path(person) for person in seen]
+    if contacts and (velocity := carried(_walked(feet, paths, seen))) is not None:
+        contacts = False
+        steps.append(say_carried(velocity))
+    if not contacts:
+        feet = [each.unused() for each in feet]
+    paths, ground = _on_one_floor([view.poses for view in views], seen, feet, paths, (pitch_deg, roll_deg))
     steps.append(say_ground(ground, feet, paths, contacts=contacts))
     placed = world_camera(ground, paths[0][_first_frame(views[0].poses)], camera)
     steps += [say_path(view, path, camera) for view, path in zip(views, paths, strict=True)]
@@ -78,27 +86,36 @@ def place(
 
 
 def _on_one_floor(
-    views: Sequence[View], feet: Sequence[Feet] | None, camera: Camera, given: tuple[float | None, float | None]
+    people: Sequence[Poses3D],
+    seen: Sequence[Seen],
+    feet: Sequence[Feet],
+    paths: list[np.ndarray],
+    given: tuple[float | None, float | None],
 ) -> tuple[list[np.ndarray], Ground]:
-    """Return everybody's path (T, 3) in camera axes, and the floor that their feet stand on."""
-    seen = [view.seen(camera) for view in views]
-    stands: Sequence[Feet | None] = [None] * len(views) if feet is None else feet
-    paths = [find_path(person, foot) for person, foot in zip(seen, stands, strict=True)]
-    up = with_angles(find_up([(view.poses, person.joints) for view, person in zip(views, seen, strict=True)]), *given)
-    ground = up
+    """Return everybody's path (T, 3) in camera axes, and the floor that their feet stand on.
+
+    Args:
+        people: Poses in camera axes.
+        seen: The same people, as the camera sees them.
+        feet: Their feet.
+        paths: Paths that were found without contacts.
+        given: Pitch and roll of the camera in degrees; None where they are to be found.
+    """
+    told = find_up([(poses, person.joints) for poses, person in zip(people, seen, strict=True)])
+    up = with_angles(told, *given)
+    ground = find_ground(up, _walked(feet, paths, seen), fixed=None not in given)
     for _ in range(ROUNDS):
-        walked = [
-            (foot if feet is not None else replace(foot, contact=0 * foot.contact), path, person.fps)
-            for foot, path, person in zip(
-                feet or [feet_of(view.poses, view.poses.xyz.astype(np.float64)) for view in views], paths, seen,
-                strict=True,
-            )
-        ]  # fmt: skip
-        ground = with_angles(find_ground(up, walked, fixed=None not in given), *given)
-        paths = [
-            find_path(person, foot, ground, path) for person, foot, path in zip(seen, stands, paths, strict=True)
-        ]
-    return paths, ground
+        ground = with_angles(ground, *given)
+        paths = [find_path(*person, ground, path) for *person, path in zip(seen, feet, paths, strict=True)]
+        ground = find_ground(up, _walked(feet, paths, seen), fixed=None not in given)
+    return paths, with_angles(ground, *given)
+
+
+def _walked(
+    feet: Sequence[Feet], paths: Sequence[np.ndarray], seen: Sequence[Seen]
+) -> list[tuple[Feet, np.ndarray, float]]:
+    """Return feet, path and frame rate of each person."""
+    return [(each, path, person.fps) for each, path, person in zip(feet, paths, seen, strict=True)]
 
 
 def _first_frame(poses: Poses3D) -> int:

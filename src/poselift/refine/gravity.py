@@ -6,7 +6,7 @@ tilt along the way that people walk. Both are weighed against each other, robust
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,10 @@ class Feet:
     """(P,) metres: height above the floor of each point when it stands."""
     known: bool
     """Whether contacts are known."""
+
+    def unused(self) -> "Feet":
+        """Return the same feet, of whose contacts nothing is known."""
+        return replace(self, contact=np.zeros_like(self.contact))
 
 
 def feet_of(poses: Poses3D, xyz: np.ndarray) -> Feet:
