@@ -17,6 +17,7 @@ from poselift.lifting import lift
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.prepare.convert import convert_poses
 from poselift.read import read_keypoints
+from poselift.refine import Scene, place
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (
     BODY_25,
@@ -49,6 +50,7 @@ __all__ = [
     "Lifter",
     "Poses3D",
     "PoseliftError",
+    "Scene",
     "Skeleton",
     "convert_poses",
     "get_skeleton",
@@ -58,6 +60,7 @@ __all__ = [
     "mpjve",
     "n_mpjpe",
     "p_mpjpe",
+    "place",
     "read_all_poses",
     "read_keypoints",
     "read_poses",

@@ -216,6 +216,19 @@ class Poses3D:
         """
         return (self.xyz if points is None else points).astype(np.float64) @ _Y_UP[self.frame].T
 
+    def absolute(self) -> np.ndarray:
+        """Return the joints where they are: (T, J, 3) float32 metres in the axes of `frame`, the root on its path.
+
+        Raises:
+            ShapeError: The poses have no path, as nothing has placed them.
+        """
+        if self.path is None:
+            raise ShapeError(
+                "these poses are relative to the root and have no path; place them first: "
+                "poselift.place([(keypoints, poses)]), or poselift lift --world"
+            )
+        return self.xyz + self.path[:, None]
+
     def part(self, first: int, last: int) -> "Poses3D":
         """Return the frames from `first` to `last`, both included."""
         kept = slice(first, last + 1)
