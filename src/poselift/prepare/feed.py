@@ -58,14 +58,30 @@ class Feed:
             FormatError: The lifter needs the picture's size, which the keypoints do not have.
         """
         xy, scores = keypoints.filled()
+        return self.frames(xy, calibrate(scores), keypoints.image_size)
+
+    def frames(self, xy: np.ndarray, confidence: np.ndarray, image_size: tuple[int, int] | None) -> np.ndarray:
+        """Return coordinates and confidence of frames whose scores are calibrated already; a stream calls it by itself.
+
+        Args:
+            xy: (T, J, 2) pixels, finite.
+            confidence: (T, J) calibrated, 0 where unseen.
+            image_size: (width, height) of the picture in pixels.
+
+        Returns:
+            (T, J, 3) as `clip` returns it.
+
+        Raises:
+            FormatError: As for `clip`.
+        """
         if self.normalization == SCREEN:
-            if keypoints.image_size is None:
+            if image_size is None:
                 raise FormatError(
                     "these weights want to know where in the picture the person is, and the keypoints come without the "
                     "picture's size; give image_size (--image-size WIDTH HEIGHT)"
                 )
-            xy = normalize_screen(xy, keypoints.image_size)
-        return self.join(xy, calibrate(scores))
+            xy = normalize_screen(xy, image_size)
+        return self.join(xy, confidence)
 
     @staticmethod
     def join(xy: Array, confidence: Array) -> Array:
