@@ -3,7 +3,7 @@
 Both are frozen and checked when made; the arrays inside are plain numpy.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -168,6 +168,13 @@ class Poses3D:
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _extra(value, name, shape, kind))
 
+    @classmethod
+    def trusted(cls, xyz: np.ndarray, skeleton: Skeleton, fps: float, frame: str, **others: Any) -> "Poses3D":
+        """Return poses without checks, for streams: of arrays that were checked already, in the types of the fields."""
+        made = object.__new__(cls)
+        made.__dict__.update(_DEFAULTS, xyz=xyz, skeleton=skeleton, fps=fps, frame=frame, **others)
+        return made
+
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.xyz)
@@ -224,6 +231,9 @@ class Poses3D:
         if self.gap is None:
             return (self,)
         return tuple(self.part(first, last) for first, last in spans(~self.gap))
+
+
+_DEFAULTS = {field.name: field.default for field in fields(Poses3D) if field.default is not MISSING}
 
 
 def spans(chosen: np.ndarray) -> list[tuple[int, int]]:

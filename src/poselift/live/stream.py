@@ -8,7 +8,7 @@ offline               here
 ===================== ================================================================================================
 scores divided by the by the median over the latest 500 frames (`RunningMedian`); a window is always divided by one number
 clip's median
-rate changed, windows the window is read from the memory of raw frames when it is due (`History.at`), by the same rule
+rate changed, windows the window is read from the memory of frames when it is due (`History.at`), by the same rule
 cut
 seams blended         the same, one window later (`Plan.blocks`); not needed where each push has a window of its own
 resampled back        the same, between the two lifted frames around the time that is due
@@ -18,6 +18,8 @@ sides put back        not done: it needs the frames after
 ===================== ================================================================================================
 """
 
+import math
+import operator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +30,7 @@ from poselift.lifters.contract import Lifter, frame_of
 from poselift.lifting import FASTEST_TURN_RAD, FEWEST_JOINTS, HIPS, NARROWEST_HIPS
 from poselift.live.history import History, RunningMedian
 from poselift.prepare.feed import Feed
+from poselift.prepare.normalize import SCREEN
 from poselift.prepare.window import Windows, frames_after, stream_delay
 from poselift.sequence import Poses3D
 
@@ -67,7 +70,8 @@ class PersonStream:
         self._feed, self._frame, self._root = Feed.of(lifter), frame_of(lifter), lifter.skeleton.root
         self._hips = list(lifter.skeleton.indices(HIPS))
         frames = lifter.in_frames + plan.lag + 1
-        self._history = History(len(lifter.skeleton), frames * _FASTEST_INPUT)
+        self._history = History(len(lifter.skeleton), frames * _FASTEST_INPUT, 1 / lifter.fps)
+        self._whole = np.ones((1, lifter.in_frames), bool)
         self._longest_pause_s = lifter.in_frames / lifter.fps
         self._back_s = (np.arange(lifter.in_frames) - (lifter.in_frames - 1)) / lifter.fps
         self._scale, self._hip_width = RunningMedian(len(lifter.skeleton)), RunningMedian(1)
@@ -88,7 +92,7 @@ class PersonStream:
         self._answers: list[Answer] = []
         self._lifted: Answer | None = None
         self._blocks = 0
-        self._across: tuple[float, np.ndarray] | None = None
+        self._across: tuple[float, list[float]] | None = None
 
     def push(self, frame: np.ndarray, time_s: float, **who: Any) -> Poses3D | None:
         """Take the keypoints of the next frame.
@@ -110,7 +114,10 @@ class PersonStream:
                 return None  # nobody yet
             self._begin(time_s)
             self._begun = True
-        self._scale.add(frame[:, 2])
+        if self._feed.normalization == SCREEN:
+            frame = self._feed.frames(frame[:, :2], frame[:, 2], self._image_size)
+        if self._scale.add(frame[:, 2]):
+            self._history.scale = self._scale.value
         self._history.add(frame, time_s, np.count_nonzero(frame[:, 2]) >= FEWEST_JOINTS)
         found = self._of_blocks(time_s) if self._plan.blocks else self._of_push(time_s)
         return None if found is None else self._pose(*found, who)
@@ -120,10 +127,14 @@ class PersonStream:
         output_s = time_s - self.lag / self._lifter.fps
         if output_s < self._start_s - _ROUNDING / self._lifter.fps:
             return None
-        answer, clip = self._lift(time_s + self._back_s)
-        last = len(self._lifter.out_frames) - 1
-        parts = {name: None if part is None else part[0, last, None] for name, part in answer.parts.items()}
-        return Answer(**parts), clip[self._lifter.out_frames[-1], :, 2], output_s
+        clip = self._history.latest(self._lifter.in_frames)
+        if clip is not None:
+            answer = self._lift(clip, self._whole)
+        else:
+            clip, inside = self._window(time_s + self._back_s)
+            answer = self._lift(clip, inside)
+        newest = {name: None if part is None else part[0, -1:] for name, part in answer.parts.items()}
+        return Answer(**newest), clip[self._lifter.out_frames[-1], :, 2], output_s
 
     def _of_blocks(self, time_s: float) -> tuple[Answer, np.ndarray, float] | None:
         """Lift the windows that have become complete; return as `_of_push` does."""
@@ -132,7 +143,7 @@ class PersonStream:
         places = np.arange(self._lifter.in_frames) - first
         while self._blocks * yielded + places[-1] <= position + _ROUNDING:
             wanted = self._start_s + (self._blocks * yielded + places) / fps
-            self._answers = [*self._answers[-2:], self._lift(wanted)[0]]
+            self._answers = [*self._answers[-2:], self._lift(*self._window(wanted))]
             count = len(self._answers)
             nothing = np.empty((count, 0))
             self._lifted = join(self._answers).stitched(Windows(nothing, nothing, count * yielded))
@@ -147,40 +158,39 @@ class PersonStream:
         share = float(share) if share > _ROUNDING else 0.0
         output_s = self._start_s + (frame + share) / fps
         oldest = (self._blocks - len(self._answers)) * yielded
-        observed = np.minimum(self._history.at(np.array([output_s]))[0, :, 2] / np.float32(self._scale.value), 1)
+        observed = self._history.at(np.array([output_s]))[0, :, 2]
         return self._lifted.between(frame - oldest, share), observed, output_s
 
-    def _lift(self, times_s: np.ndarray) -> tuple[Answer, np.ndarray]:
-        """Lift the window at some times; return the answer (1, S, ...) and the feed's clip (T, J, 3)."""
-        shown = self._history.at(times_s)
+    def _window(self, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the feed's clip (T, J, 3) at some times, and (1, T) bool: the stream had begun by then."""
         inside = times_s >= self._history.times_s[0] - _ROUNDING / self._lifter.fps
-        confidence = np.minimum(shown[..., 2] / np.float32(self._scale.value), 1)
-        clip = self._feed.frames(shown[..., :2], confidence, self._image_size)
+        return self._history.at(times_s), inside[None]
+
+    def _lift(self, clip: np.ndarray, inside: np.ndarray) -> Answer:
+        """Lift a window."""
         self.windows += 1
-        answer = ask(self._lifter, self._feed.windows(clip[None], inside[None]))
-        return answer.from_root(self._root), clip
+        return ask(self._lifter, self._feed.windows(clip[None], inside))
 
     def _pose(self, answer: Answer, observed: np.ndarray, time_s: float, who: dict[str, Any]) -> Poses3D:
         """Return a pose with what is known about it."""
-        if self._doubtful(answer.joints[0], time_s) and observed.any():
-            observed = observed.copy()
+        observed = observed.copy()  # of the memory
+        if self._doubtful(answer.joints[0, self._hips].tolist(), time_s):
             observed[self._hips] = 0
-        gap = np.array([self._history.far_from_sightings(time_s)])
-        return Poses3D(
-            answer.joints, self._lifter.skeleton, self._lifter.fps, self._frame, observed=observed[None], gap=gap,
-            spread=answer.spread, up=answer.up, contact=answer.contact, start_s=time_s, **who,
+        return Poses3D.trusted(
+            answer.joints - answer.joints[:, self._root, None], self._lifter.skeleton, self._lifter.fps, self._frame,
+            observed=observed[None], gap=np.array([self._history.far_from_sightings(time_s)]), spread=answer.spread,
+            up=answer.up, contact=answer.contact, start_s=time_s, **who,
         )  # fmt: skip
 
-    def _doubtful(self, joints: np.ndarray, time_s: float) -> bool:
-        """Return whether the pelvis cannot be right; see `poselift.lifting.doubtful_pelvis`."""
-        left, right = self._hips
-        across = joints[left].astype(np.float64) - joints[right]
-        width = float(np.sqrt(across @ across))
+    def _doubtful(self, hips: list[list[float]], time_s: float) -> bool:
+        """Return whether the pelvis cannot be right; see `poselift.lifting.doubtful_pelvis`. Hips are left and right."""
+        across = [one - other for one, other in zip(*hips, strict=True)]
+        width = math.hypot(*across)
         self._hip_width.add(width)
-        across /= max(width, 1e-9)
+        across = [part / max(width, 1e-9) for part in across]
         before, self._across = self._across, (time_s, across)
         narrow = width < NARROWEST_HIPS * self._hip_width.value
         if before is None or time_s <= before[0]:
             return narrow
-        turn = float(np.arccos(np.clip(across @ before[1], -1, 1)))
+        turn = math.acos(min(max(sum(map(operator.mul, across, before[1])), -1.0), 1.0))
         return narrow or turn > FASTEST_TURN_RAD * (time_s - before[0])

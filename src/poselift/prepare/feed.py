@@ -19,6 +19,7 @@ from poselift.prepare.normalize import (
     fill_gaps,
     normalize_screen,
     person_scale,
+    person_scale_whole,
     pixels_from_screen,
     window_places,
 )
@@ -102,6 +103,8 @@ class Feed:
         Returns:
             (B, T, J, C) float32.
         """
+        if self.normalization == PERSON_SCALE and self.channels == clip.shape[-1] and _whole(clip, inside):
+            return person_scale_whole(clip, self.skeleton)
         xy, confidence = _filled(clip, inside)
         if self.normalization == PERSON_SCALE:
             xy = person_scale(xy, confidence, self.skeleton)
@@ -113,6 +116,11 @@ class Feed:
         if self.normalization == SCREEN and image_size is not None:
             places = pixels_from_screen(places, image_size)
         return places
+
+
+def _whole(clip: Array, inside: Array) -> bool:
+    """Return whether a single window of numpy, as of a stream, shows every joint in every frame."""
+    return isinstance(clip, np.ndarray) and len(clip) == 1 and bool(inside.all()) and bool((clip[..., 2] > 0).all())
 
 
 def _filled(clip: Array, inside: Array) -> tuple[Array, Array]:
