@@ -104,7 +104,7 @@ class Feed:
             (B, T, J, C) float32.
         """
         if self.normalization == PERSON_SCALE and self.channels == clip.shape[-1] and _whole(clip, inside):
-            return person_scale_whole(clip, self.skeleton)
+            return person_scale_whole(clip[0], self.skeleton)[None]
         xy, confidence = _filled(clip, inside)
         if self.normalization == PERSON_SCALE:
             xy = person_scale(xy, confidence, self.skeleton)
@@ -120,7 +120,7 @@ class Feed:
 
 def _whole(clip: Array, inside: Array) -> bool:
     """Return whether a single window of numpy, as of a stream, shows every joint in every frame."""
-    return isinstance(clip, np.ndarray) and len(clip) == 1 and bool(inside.all()) and bool((clip[..., 2] > 0).all())
+    return isinstance(clip, np.ndarray) and len(clip) == 1 and bool(inside.all()) and bool(clip[..., 2].min() > 0)
 
 
 def _filled(clip: Array, inside: Array) -> tuple[Array, Array]:

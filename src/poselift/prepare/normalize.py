@@ -101,23 +101,30 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
 
 
 def person_scale_whole(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Return what `person_scale` does of windows in which every joint is seen, with the confidence beside it.
+    """Return what `person_scale` does of one window in which every joint is seen, with the confidence beside it.
 
-    It takes a third of the time for a single window, as streams lift it for each frame.
+    It takes a fifth of the time, for streams that lift a window for each frame. Each coordinate is a plane (T, J) of its
+    own, because numpy is slow on axes of length 2.
 
     Args:
-        clip: (B, T, J, 3) float32 coordinates and confidence, which is positive.
+        clip: (T, J, 3) float32 coordinates and confidence, which is positive.
         skeleton: Joint order, for the root.
 
     Returns:
-        (B, T, J, 3) float32.
+        (T, J, 3) float32.
     """
-    made = clip.copy()
-    xy, root = made[..., :2], clip[:, :, skeleton.root, :2]
-    xy -= root[:, :, None]
-    spread = np.einsum("btjc,btjc->b", xy, xy) / np.float32(clip[0, ..., 2].size)
-    xy[:, :, skeleton.root] = root - root.mean(1, keepdims=True)
-    xy /= np.sqrt(np.maximum(spread, np.float32(1e-12)))[:, None, None, None]
+    made, root = np.empty_like(clip), skeleton.root
+    planes, squares = [], 0.0
+    for axis in (0, 1):
+        path = clip[:, root, axis]
+        offsets = clip[..., axis] - path[:, None]
+        squares += float(np.vdot(offsets, offsets))
+        offsets[:, root] = path - path.mean()
+        planes.append(offsets)
+    size = np.float32(max(squares / planes[0].size, 1e-12) ** 0.5)
+    for axis, offsets in enumerate(planes):
+        np.divide(offsets, size, out=made[..., axis])
+    made[..., 2] = clip[..., 2]
     return made
 
 
