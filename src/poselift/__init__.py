@@ -14,6 +14,7 @@ from poselift.formats import read_all_poses, read_poses, save_poses
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.lifting import lift
+from poselift.live import LiveLifter
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.prepare.convert import convert_poses
 from poselift.read import read_keypoints
@@ -48,6 +49,7 @@ __all__ = [
     "MPI_INF_3DHP_17",
     "Keypoints2D",
     "Lifter",
+    "LiveLifter",
     "Poses3D",
     "PoseliftError",
     "Scene",

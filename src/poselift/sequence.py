@@ -4,7 +4,7 @@ Both are frozen and checked when made; the arrays inside are plain numpy.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -172,6 +172,13 @@ class Poses3D:
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _extra(value, name, shape, kind))
 
+    @classmethod
+    def trusted(cls, xyz: np.ndarray, skeleton: Skeleton, fps: float, frame: str, **others: Any) -> "Poses3D":
+        """Return poses without checks, for streams: of arrays that were checked already, in the types of the fields."""
+        made = object.__new__(cls)
+        made.__dict__.update(_DEFAULTS, xyz=xyz, skeleton=skeleton, fps=fps, frame=frame, **others)
+        return made
+
     def __len__(self) -> int:
         """Number of frames."""
         return len(self.xyz)
@@ -252,6 +259,9 @@ def from_y_up(points: np.ndarray, frame: str) -> np.ndarray:
     if frame not in FRAMES:
         raise ShapeError(f"wanted the frame of poses as one of {', '.join(FRAMES)}, got {frame!r}")
     return points @ _Y_UP[frame]
+
+
+_DEFAULTS = {one.name: one.default for one in fields(Poses3D) if one.default is not MISSING} | {"about": {}}
 
 
 def spans(chosen: np.ndarray) -> list[tuple[int, int]]:

@@ -8,6 +8,7 @@ from poselift.errors import CheckpointError
 from poselift.lifters.card import Card
 from poselift.prepare.convert import missing_joints
 from poselift.prepare.normalize import PERSON_SCALE
+from poselift.prepare.window import stream_delay
 from poselift.skeleton import H36M_17, Skeleton, get_skeleton
 
 LEAST_CLIP: tuple[tuple[float, float], ...] = ((27, 0.0), (math.inf, 0.25))
@@ -36,11 +37,13 @@ def choose(
     fps: float | None = None,
     length: int | None = None,
     live: bool = False,
+    delay_s: float = 0.0,
     skeleton: Skeleton | str = H36M_17,
 ) -> Choice:
     """Choose the weights that suit a clip, or a stream.
 
-    For a stream, take the longest window among weights without delay. For a clip, take the longest window that the clip
+    For a stream, take the longest window among weights without delay; if it may wait, the best weights that give poses
+    within that time with windows blended as in a clip (`poselift.prepare.window.stream_delay`). For a clip, take the longest window that the clip
     is long enough for (`LEAST_CLIP`), or the shortest if it is too short for all, among weights that also look at later
     frames or at one frame only. Of equal windows, take that with the lower P-MPJPE with detector errors on the card.
     Weights that cannot give the joints asked for are left out, and those with more joints than need be.
@@ -49,7 +52,8 @@ def choose(
         cards: Cards to choose among. Weights that need the picture's size are left out.
         fps: Frames per second of the clip.
         length: Frames of the clip.
-        live: Choose for a stream that must not wait; its length does not matter.
+        live: Choose for a stream; its length does not matter.
+        delay_s: Seconds that a stream may wait.
         skeleton: Joints that the results must have, or its name.
 
     Raises:
@@ -62,6 +66,13 @@ def choose(
         raise CheckpointError("there are no weights to choose among; name the path of an .onnx file")
     usable = _with_joints(usable, get_skeleton(skeleton))
     if live:
+        patient = [
+            card for card in usable if 0 < stream_delay(card.in_frames, card.out_frames) <= delay_s * card.fps + 1e-6
+        ]
+        if patient:
+            best = min(patient, key=_preference)
+            late_s = stream_delay(best.in_frames, best.out_frames) / best.fps
+            return Choice(best, f"{late_s:.2f} s late, window of {best.in_frames}")
         prompt = [card for card in usable if card.delay == 0]
         if not prompt:
             least = min(usable, key=lambda card: card.delay / card.fps)
