@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -19,7 +19,7 @@ from poselift.sequence import CAMERA, TURNED_CAMERA, WORLD, Keypoints2D, Poses3D
 from poselift.viewer import SmallCopy, small_copy, write_viewer
 
 FORMATS = ("npz", "csv", "json", "bvh", "html")
-"""Endings of the results, all of them written by default."""
+"""Endings of the results that are written by default. All that can be written: `poselift.formats.POSE_ENDINGS`."""
 _AXES = {CAMERA: "the camera", TURNED_CAMERA: "a camera turned to the person", WORLD: "the world"}
 
 
@@ -31,7 +31,11 @@ class OutputOptions:
     """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
     several people, their numbers are in the names."""
     formats: tuple[str, ...] = FORMATS
-    """Formats to write."""
+    """Formats to write: npz, csv, json, bvh and glb (animations), vrma (an animation for VRM figures), html (a page)."""
+    rig: Literal["poselift", "mixamo", "vrm", "unity", "unreal", "cmu", "rokoko"] = "poselift"
+    """Names, chain and rest pose of the figure in BVH and GLB files (docs/animation.md)."""
+    unit: Literal["cm", "m", "mm", "in"] = "cm"
+    """Unit of length in BVH files. Blender takes the numbers for metres, so that m spares setting its Scale."""
     keypoints_out: Path | None = None
     """File (npz) for the keypoints of everyone in one input; `poselift lift` reads it, so that a video is looked at
     once. What was detected is written even when Ctrl-C or SIGTERM ends the work."""
@@ -134,8 +138,17 @@ class Results:
             except FormatError:  # it cannot be read, so that nothing can be lost
                 continue
 
-    def write(self, path: Path, keypoints: Keypoints2D, poses: Poses3D, copy: "Copy", *, cut: bool) -> None:
-        """Write one person in every format; with `cut`, each stretch between gaps into files of its own."""
+    def write(self, path: Path, keypoints: Keypoints2D, poses: Poses3D, copy: "Copy", *, weights: str, cut: bool) -> None:
+        """Write one person in every format; with `cut`, each stretch between gaps into files of its own.
+
+        Args:
+            path: The input.
+            keypoints: The person's keypoints.
+            poses: The person's poses.
+            copy: Returns a small copy of the video, for the page.
+            weights: Name of the weights that lifted the poses.
+            cut: Whether gaps are cut out.
+        """
         name = person_name(path, keypoints.person)
         parts = poses.without_gaps() if cut and poses.gaps else (poses,)
         if not parts:
@@ -150,7 +163,8 @@ class Results:
                     title = title_of(path, keypoints.person)
                     write_viewer(part, target, keypoints=shown, video=copy(part), title=title, overwrite=force)
                 else:
-                    save_poses(part, target, overwrite=force)
+                    rig, unit = self.output.rig, self.output.unit
+                    save_poses(part, target, overwrite=force, rig=rig, unit=unit, weights=weights)
             print_plain(
                 f"-> {self.output.out / own}.{{{','.join(self.output.formats)}}} (axes of {_AXES[poses.frame]})"
             )

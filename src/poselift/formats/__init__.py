@@ -21,6 +21,7 @@ from poselift.formats.npz import (
     write_poses_npz,
 )
 from poselift.formats.openpose import read_openpose
+from poselift.formats.options import FileOptions
 from poselift.formats.trc import read_trc
 from poselift.formats.ultralytics import is_label, label_files, read_labels
 from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses
@@ -30,8 +31,6 @@ KEYPOINT_ENDINGS = (".npz", ".csv", ".json")
 """Endings of the keypoint files that are written, and read again. Many others are read: docs/keypoint_files.md."""
 PEOPLE_ENDINGS = (".npz",)
 """Endings of the files that hold the keypoints of several people."""
-POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html")
-"""Endings of the files that poses are saved as. Those of `KEYPOINT_ENDINGS` can be read back."""
 
 
 def read_keypoints_file(
@@ -114,37 +113,43 @@ def write_people(
         write_people_npz(people, file, complete=complete)
 
 
-def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write poses in the format of the ending: .npz, .csv, .json, .bvh (animation) or .html (viewer).
+def save_poses(
+    poses: Poses3D,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    rig: str = "poselift",
+    unit: str = "cm",
+    weights: str | None = None,
+) -> None:
+    """Write poses in the format of the ending.
 
-    Lengths are metres in the axes of `poses.frame`, except where a format has its own conventions, which its module
-    names. Each format holds how far each joint was observed and which frames are gaps; BVH has no place for these, so
-    they are in a file beside it called `<name>.bvh.json`.
+    The endings are .npz, .csv, .json, .bvh and .glb (animations), .vrma (an animation for VRM figures), and .html (a
+    page that shows them). Lengths are metres in the axes of `poses.frame`, except where a format has its own
+    conventions, which its module names. Each format holds how far each joint was observed and which frames are gaps;
+    BVH has no place for these, so they are in a file beside it called `<name>.bvh.json`.
+
+    Args:
+        poses: The poses.
+        path: The file.
+        overwrite: Replace an existing file.
+        rig: Figure of a BVH or GLB file: its names, chain and rest pose, one of `poselift.formats.rigs.RIGS`.
+        unit: Unit of length of a BVH file: cm, m, mm or in. Blender takes its numbers for metres.
+        weights: Name of the weights that lifted the poses; GLB files hold it.
 
     Raises:
         KindError: `poses` is no `Poses3D`.
-        FormatError: `path` has another ending.
+        FormatError: `path` has another ending, or there is no such rig or unit.
+        SkeletonError: The file holds a figure, and the skeleton has not all joints of arms and legs.
         OutputExistsError: `path` exists and `overwrite` is off.
         OutputError: The file cannot be written; no part of it is left.
     """
     expect_poses(poses)
-    path = Path(path)
-    ending = _known(path, POSE_ENDINGS)
-    if ending == ".html":
-        from poselift.viewer import write_viewer  # only imported when needed, as BVH is
-
-        write_viewer(poses, path, overwrite=overwrite)  # guards the file itself, and titles the page by its name
-        return
-    write = _pose_writer(ending)
+    path, options = Path(path), FileOptions(rig=rig, unit=unit, weights=weights)
+    write = _POSE_WRITERS[_known(path, POSE_ENDINGS)]
     for file in files_of(path):
         check_free(file, overwrite=overwrite)
-    with written_whole(path, overwrite=overwrite) as file:
-        write(poses, file)
-    for beside in files_of(path)[1:]:
-        from poselift.formats.bvh import write_bvh_notes  # only imported when needed
-
-        with written_whole(beside, overwrite=overwrite) as file:
-            write_bvh_notes(poses, file)
+    write(poses, path, options, overwrite)
 
 
 def files_of(path: str | Path) -> tuple[Path, ...]:
@@ -166,13 +171,58 @@ def read_poses(path: str | Path) -> Poses3D:
     return readers[_ending(path, KEYPOINT_ENDINGS)](path)
 
 
-def _pose_writer(ending: str) -> Callable[[Poses3D, Path], None]:
-    """Return the writer of a format; the BVH writer is only imported when needed."""
-    if ending == ".bvh":
-        from poselift.formats.bvh import write_bvh
+_Writer = Callable[[Poses3D, Path, FileOptions, bool], None]
+"""Writes poses to a path, and whether it may replace what is there."""
 
-        return write_bvh
-    return {".npz": write_poses_npz, ".csv": write_poses_csv, ".json": write_poses_json}[ending]
+
+def _plain(write: Callable[[Poses3D, Path], None]) -> _Writer:
+    """Return the writer of a format without options."""
+
+    def written(poses: Poses3D, path: Path, options: FileOptions, overwrite: bool) -> None:
+        with written_whole(path, overwrite=overwrite) as file:
+            write(poses, file)
+
+    return written
+
+
+def _write_bvh(poses: Poses3D, path: Path, options: FileOptions, overwrite: bool) -> None:
+    from poselift.formats.bvh import write_figure  # only imported when needed, as the others below are
+    from poselift.formats.notes import write_bvh_notes
+    from poselift.formats.rigs import get_rig
+    from poselift.formats.rigs.figure import pose_rig
+
+    figure = pose_rig(poses, get_rig(options.rig))
+    beside = files_of(path)[1]
+    with written_whole(path, overwrite=overwrite) as file:
+        write_figure(figure, file, options)
+    with written_whole(beside, overwrite=overwrite) as file:
+        write_bvh_notes(figure, file, options)
+
+
+def _write_glb(poses: Poses3D, path: Path, options: FileOptions, overwrite: bool) -> None:
+    from poselift.formats.glb import write_glb, write_vrma
+
+    with written_whole(path, overwrite=overwrite) as file:
+        (write_vrma if path.suffix.lower() == ".vrma" else write_glb)(poses, file, options)
+
+
+def _write_html(poses: Poses3D, path: Path, options: FileOptions, overwrite: bool) -> None:
+    from poselift.viewer import write_viewer
+
+    write_viewer(poses, path, overwrite=overwrite)  # guards the file itself, and titles the page by its name
+
+
+_POSE_WRITERS: dict[str, _Writer] = {
+    ".npz": _plain(write_poses_npz),
+    ".csv": _plain(write_poses_csv),
+    ".json": _plain(write_poses_json),
+    ".bvh": _write_bvh,
+    ".glb": _write_glb,
+    ".vrma": _write_glb,
+    ".html": _write_html,
+}
+POSE_ENDINGS = tuple(_POSE_WRITERS)
+"""Endings of the files that poses are saved as. Those of `KEYPOINT_ENDINGS` can be read back."""
 
 
 def _read_json(path: Path, override: Override) -> tuple[Keypoints2D, ...]:
