@@ -138,7 +138,9 @@ class Results:
             except FormatError:  # it cannot be read, so that nothing can be lost
                 continue
 
-    def write(self, path: Path, keypoints: Keypoints2D, poses: Poses3D, copy: "Copy", *, weights: str, cut: bool) -> None:
+    def write(
+        self, path: Path, keypoints: Keypoints2D, poses: Poses3D, copy: "Copy", *, weights: str, cut: bool
+    ) -> None:
         """Write one person in every format; with `cut`, each stretch between gaps into files of its own.
 
         Args:

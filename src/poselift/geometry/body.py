@@ -181,7 +181,9 @@ class _Finder:
 
     def _arm(self, side: str) -> None:
         out = SIDES[side] * LEFT
-        bones = np.stack([self._bone(f"{side}_shoulder", f"{side}_elbow"), self._bone(f"{side}_elbow", f"{side}_wrist")])
+        bones = np.stack(
+            [self._bone(f"{side}_shoulder", f"{side}_elbow"), self._bone(f"{side}_elbow", f"{side}_wrist")]
+        )
         upper = hinge_twist(self.frames["chest"], out, -SIDES[side] * UP, bones.swapaxes(0, 1))
         self.frames[f"{side}_upper_arm"] = upper
         self.frames[f"{side}_lower_arm"] = shortest_arc(upper @ out, bones[1]) @ upper
@@ -193,9 +195,7 @@ class _Finder:
         self.frames[f"{side}_upper_leg"] = upper
         lower = self.frames[f"{side}_lower_leg"] = shortest_arc(upper @ -UP, bones[1]) @ upper
         ankle, shin = self.places[f"{side}_ankle"], np.median(np.linalg.norm(bones[1], axis=-1))
-        toes = next(
-            (group for group in _TOES if all(f"{side}_{part}" in self.skeleton for part in group)), None
-        )
+        toes = next((group for group in _TOES if all(f"{side}_{part}" in self.skeleton for part in group)), None)
         if toes is None:
             self.frames[f"{side}_foot"] = lower
             self.assumed.append(f"{side}_foot")
@@ -313,8 +313,7 @@ def _local(frames: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 def _carried(frames: np.ndarray, exists: np.ndarray) -> np.ndarray:
     """Return frames (T, 3, 3) with those that do not exist replaced by the nearest before, else after; or unturned."""
     known = np.flatnonzero(exists)
-    if len(known) in (0, len(frames)):
-        return frames
+    if len(known) == 0:
+        return np.broadcast_to(np.eye(3), frames.shape)
     before = np.maximum(np.searchsorted(known, np.arange(len(frames)), side="right") - 1, 0)
     return np.asarray(frames[known[before]])
-

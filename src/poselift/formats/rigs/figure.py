@@ -247,9 +247,7 @@ class _Builder:
             self.index[f"{side}_{part}"] = last
         if rig.toes is not None:
             ball = rest["ankle"] + (rest["toes"] - rest["ankle"]) * (1, 1, _TOES)
-            self._add(
-                name(rig.toes), last, ball, body.frames[f"{side}_foot"], part="toes", end=rest["toes"] - ball
-            )
+            self._add(name(rig.toes), last, ball, body.frames[f"{side}_foot"], part="toes", end=rest["toes"] - ball)
 
     def _points(self) -> None:
         """Add the joints of the poses that only move with a segment."""

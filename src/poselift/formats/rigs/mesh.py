@@ -11,11 +11,11 @@ from poselift.geometry.rotation import frame_from_axes
 _AROUND, _CAP = 12, 4
 _RADII = {
     # (at its start, at its end, across from front to back by that from side to side), by the width of the shoulders
-    "hips": (0.30, 0.31, 0.72),
-    "trunk": (0.31, 0.36, 0.66),
+    "hips": (0.37, 0.35, 0.72),
+    "trunk": (0.34, 0.40, 0.62),
     "neck": (0.17, 0.16, 1.0),
-    "head": (0.22, 0.25, 1.15),
-    "clavicle": (0.17, 0.18, 1.0),
+    "head": (0.22, 0.29, 1.15),
+    "clavicle": (0.16, 0.16, 1.0),
     "upper_arm": (0.15, 0.115, 1.0),
     "lower_arm": (0.115, 0.08, 1.0),
     "hand": (0.085, 0.06, 0.6),
@@ -69,7 +69,9 @@ def body_mesh(figure: Figure) -> Mesh:
         count += len(points)
     kinds = {"points": np.float32, "normals": np.float32, "joints": np.uint8, "weights": np.float32}
     arrays = {name: np.concatenate(found).astype(kinds[name]) for name, found in parts.items()}
-    return Mesh(**arrays, triangles={name: np.concatenate(found).astype(np.uint16) for name, found in triangles.items()})
+    return Mesh(
+        **arrays, triangles={name: np.concatenate(found).astype(np.uint16) for name, found in triangles.items()}
+    )
 
 
 def _ends(joint: Joint, figure: Figure) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +85,7 @@ def _ends(joint: Joint, figure: Figure) -> tuple[np.ndarray, np.ndarray]:
     if joint.part == "hips":
         return joint.rest - 0.1 * joint.end, joint.rest + joint.end
     if joint.part == "head":
-        return joint.rest + 0.25 * joint.end, joint.rest + 0.65 * joint.end
+        return joint.rest + 0.2 * joint.end, joint.rest + 0.6 * joint.end
     return joint.rest, joint.rest + joint.end
 
 
