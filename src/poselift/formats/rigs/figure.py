@@ -42,6 +42,8 @@ class Joint:
     """The joint of the poses that it stands for."""
     part: str = ""
     """What it is: `hips`, `trunk`, `neck`, `head`, `clavicle`, `upper_arm`, ..., or `point`."""
+    side: str = ""
+    """`left`, `right`, or nothing for a joint in the middle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,15 +127,17 @@ class _Builder:
     def __init__(self, body: Body, rig: Rig) -> None:
         self.body, self.rig = body, rig
         self.joints: list[Joint] = []
+        self.side = ""  # of the joints that are being added
         self.index: dict[str, int] = {}  # by place of the body, or segment
         rest = body.rest
         feet = [rest[f"{side}_{part}"][1] for side in SIDES for part in ("heel", "toes")]
         self.floor = min(*feet, -0.1)  # below the pelvis
         self.lift = -self.floor * UP
         self._trunk()
-        for side in SIDES:
-            self._arm(side)
-            self._leg(side)
+        for self.side in SIDES:
+            self._arm(self.side)
+            self._leg(self.side)
+        self.side = ""
         if rig.points:
             self._points()
         for joint in self.joints:
@@ -164,9 +168,8 @@ class _Builder:
             way = aim[0] - rest
             frame = shortest_arc(frame @ way, aim[1] - place) @ frame
             end = way if end is None else end
-        self.joints.append(
-            Joint(name, parent, rest, frame, place, np.zeros(3) if end is None else end, source=source, part=part)
-        )
+        end = np.zeros(3) if end is None else end
+        self.joints.append(Joint(name, parent, rest, frame, place, end, source=source, part=part, side=self.side))
         above.children.append(len(self.joints) - 1)
         return len(self.joints) - 1
 

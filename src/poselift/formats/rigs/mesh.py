@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poselift.formats.rigs.figure import Figure, Joint
-from poselift.geometry.body import LEFT, SIDES, UP
+from poselift.geometry.body import LEFT, UP
 from poselift.geometry.rotation import frame_from_axes
 
 _AROUND, _CAP = 12, 4
@@ -55,7 +55,7 @@ def body_mesh(figure: Figure) -> Mesh:
     for index, joint in enumerate(figure.joints):
         if joint.part not in _RADII:
             continue
-        start, end = _ends(joint, figure)
+        start, end = _ends(joint, figure, width)
         radii = [width * radius for radius in _RADII[joint.part][:2]]
         points, normals, share = _limb(start, end, radii, _RADII[joint.part][2])
         soft = joint.part in ("trunk", "neck") and joint.parent >= 0
@@ -64,8 +64,7 @@ def body_mesh(figure: Figure) -> Mesh:
         parts["normals"].append(normals)
         parts["joints"].append(np.tile([index, max(joint.parent, 0) if soft else 0, 0, 0], (len(points), 1)))
         parts["weights"].append(np.stack([1 - above, above, 0 * above, 0 * above], axis=1))
-        group = "middle" if abs(joint.rest[0]) < 1e-6 else "left" if joint.rest[0] > 0 else "right"
-        triangles[group].append(_grid(len(points) // _AROUND) + count)
+        triangles[joint.side or "middle"].append(_grid(len(points) // _AROUND) + count)
         count += len(points)
     kinds = {"points": np.float32, "normals": np.float32, "joints": np.uint8, "weights": np.float32}
     arrays = {name: np.concatenate(found).astype(kinds[name]) for name, found in parts.items()}
@@ -74,14 +73,15 @@ def body_mesh(figure: Figure) -> Mesh:
     )
 
 
-def _ends(joint: Joint, figure: Figure) -> tuple[np.ndarray, np.ndarray]:
+def _ends(joint: Joint, figure: Figure, width: float) -> tuple[np.ndarray, np.ndarray]:
     """Return where the limb around a joint's bone starts and ends at rest, (3,) each."""
+    sole = _RADII["foot"][0] * width * UP
     if joint.part == "foot":
-        side = next(side for side, sign in SIDES.items() if sign * joint.rest[0] > 0)
         rest = figure.body.rest
-        low = joint.rest - rest[f"{side}_ankle"]  # the foot's joint is the ankle
-        sole = 0.02 * UP
-        return rest[f"{side}_heel"] + low + sole, joint.rest + joint.end * (1, 1, 0.8) + sole
+        heel = joint.rest + rest[f"{joint.side}_heel"] - rest[f"{joint.side}_ankle"]
+        return heel + sole, joint.rest + joint.end * (1, 1, 0.8) + sole
+    if joint.part == "toes":
+        return joint.rest + sole, joint.rest + joint.end + sole
     if joint.part == "hips":
         return joint.rest - 0.1 * joint.end, joint.rest + joint.end
     if joint.part == "head":
