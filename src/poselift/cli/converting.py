@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from poselift.cli.console import print_plain, say_error
 from poselift.cli.motion import describe_readings
+from poselift.cli.results import FigureOptions
 from poselift.datasets.mocap import load_mocap
 from poselift.datasets.motion_file import MOTION_ENDINGS
 from poselift.errors import FormatError, PoseliftError
@@ -38,6 +39,10 @@ class ConvertOptions:
     holds one person."""
     skeleton_out: str | None = None
     """Joints of the results, such as HALPE_26, BODY_25 or COCO_17; those of the file when not given."""
+    rig: Literal["poselift", "mixamo", "vrm", "unity", "unreal", "cmu", "rokoko"] = "poselift"
+    """Names, chain and rest pose of the figure in BVH and GLB files (docs/animation.md)."""
+    unit_out: Literal["cm", "m", "mm", "in"] = "cm"
+    """Unit of length in BVH files. Blender takes the numbers for metres, so that m spares setting its Scale."""
     force: bool = False
     """Overwrite results that exist."""
 
@@ -63,7 +68,7 @@ def convert(
     options: Annotated[ConvertOptions, tyro.conf.OmitArgPrefixes],
     motion: Annotated[MotionReading, tyro.conf.OmitArgPrefixes],
 ) -> int:
-    """Convert poses between formats: npz, csv, json, parquet, trc and c3d, and BVH and AMC to any of them.
+    """Convert poses between formats: npz, csv, json, parquet, trc and c3d, and BVH and AMC, to any that lift writes.
 
     Args:
         source: File of poses or motion, or a folder of such files. A folder's files that cannot be read are left out
@@ -138,8 +143,9 @@ def _convert_file(source: Path, target: Path, options: ConvertOptions, motion: M
         for file in files_of(path):
             check_no_input(file, [source])
             check_free(file, overwrite=options.force)
+    figure = FigureOptions(rig=options.rig, unit=options.unit_out).of(row.ending.removeprefix("."))
     for path, content in results:
-        save_poses(content, path, overwrite=options.force)
+        save_poses(content, path, overwrite=options.force, **figure)
         frames = max(map(len, content))
         who = f"{len(content)} people, {frames} frames" if len(content) > 1 else f"{frames} frames"
         lost = list(dict.fromkeys(name for poses in content for name in row.lost(poses)))

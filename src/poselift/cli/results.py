@@ -3,9 +3,9 @@
 import glob
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -27,6 +27,20 @@ _AXES = {CAMERA: "the camera", TURNED_CAMERA: "a camera turned to the person", W
 
 
 @dataclass(frozen=True, kw_only=True)
+class FigureOptions:
+    """The figure in files of animations."""
+
+    rig: Literal["poselift", "mixamo", "vrm", "unity", "unreal", "cmu", "rokoko"] = "poselift"
+    """Names, chain and rest pose of the figure in BVH and GLB files (docs/animation.md)."""
+    unit: Literal["cm", "m", "mm", "in"] = "cm"
+    """Unit of length in BVH files. Blender takes the numbers for metres, so that m spares setting its Scale."""
+
+    def of(self, ending: str) -> dict[str, str]:
+        """Return the options that a format has, for `save_poses`; its ending is without a point."""
+        return {name: value for name, value in vars(self).items() if name in POSE_FORMATS[f".{ending}"].options}
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputOptions:
     """Where results are written."""
 
@@ -34,7 +48,9 @@ class OutputOptions:
     """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
     several people, their numbers are in the names."""
     formats: tuple[str, ...] = FORMATS
-    """Formats to write: also parquet, trc and c3d (docs/formats.md)."""
+    """Formats to write: also glb and vrma (animations), trc, c3d and parquet (docs/formats.md)."""
+    figure: tyro.conf.OmitArgPrefixes[FigureOptions] = field(default_factory=FigureOptions)
+    """The figure in BVH and GLB files."""
     keypoints_out: Path | None = None
     """File (npz) for the keypoints of everyone in one input; `poselift lift` reads it, so that a video is looked at
     once. What was detected is written even when Ctrl-C or SIGTERM ends the work."""
@@ -138,7 +154,15 @@ class Results:
                 continue
 
     def write(self, path: Path, keypoints: Keypoints2D, poses: Poses3D, copy: "Copy", *, cut: bool) -> None:
-        """Write one person in every format; with `cut`, each stretch between gaps into files of its own."""
+        """Write one person in every format; with `cut`, each stretch between gaps into files of its own.
+
+        Args:
+            path: The input.
+            keypoints: The person's keypoints.
+            poses: The person's poses.
+            copy: Returns a small copy of the video, for the page.
+            cut: Whether gaps are cut out.
+        """
         name = person_name(path, keypoints.person)
         parts = poses.without_gaps() if cut and poses.gaps else (poses,)
         if not parts:
@@ -153,7 +177,7 @@ class Results:
                     title = title_of(path, keypoints.person)
                     write_viewer(part, target, keypoints=shown, video=copy(part), title=title, overwrite=force)
                 else:
-                    save_poses(part, target, overwrite=force)
+                    save_poses(part, target, overwrite=force, **self.output.figure.of(ending))
             print_plain(
                 f"-> {self.output.out / own}.{{{','.join(self.output.formats)}}} (axes of {_AXES[poses.frame]})"
             )

@@ -147,11 +147,11 @@ def save_poses(
     for file in files_of(path):
         check_free(file, overwrite=overwrite)
     with written_whole(path, overwrite=overwrite) as file:
-        row.write(content, file, **options)
+        made = row.write(content, file, **options)
     for beside in files_of(path)[1:]:
         assert row.notes is not None
         with written_whole(beside, overwrite=overwrite) as file:
-            row.notes(content, file, **options)
+            row.notes(content, file, made=made, **options)
 
 
 def read_poses(path: str | Path, *, person: int | None = None) -> Poses3D:

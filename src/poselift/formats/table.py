@@ -28,7 +28,7 @@ class PoseFormat:
     """Ending of its files, such as ".npz"."""
     what: str
     """What it is for, in a few words."""
-    write: Callable[..., None] | None = None
+    write: Callable[..., Any] | None = None
     """Writes poses to a path, which is a temporary one unless `guards` is set; takes `options` as keywords."""
     read: Callable[[Path], Any] | None = None
     """Reads what `write` wrote."""
@@ -40,7 +40,7 @@ class PoseFormat:
     """Keywords of `write`, which `save_poses` passes on."""
     notes: Callable[..., None] | None = None
     """Writes what the file itself has no place for to a file beside it, called `<name><ending>.json`; it takes what
-    `write` takes."""
+    `write` takes, and as `made` what `write` returned."""
     noted: tuple[str, ...] = ()
     """Fields of `Poses3D` that are in that file, in which frames joints were not seen as those of `observed`."""
     extra: tuple[str, str] | None = None
@@ -94,7 +94,14 @@ POSE_FORMATS: dict[str, PoseFormat] = {
         PoseFormat(
             ending=".bvh", what="animation",
             write=in_module("formats.bvh", "write_bvh"), notes=in_module("formats.bvh", "write_bvh_notes"),
-            noted=_NOTED,
+            noted=(*_NOTED, "camera", "about"), options=("rig", "unit"),
+        ),
+        PoseFormat(
+            ending=".glb", what="animation with a body to look at, for Blender, three.js and engines",
+            write=in_module("formats.glb", "write_glb"), options=("rig",),
+        ),
+        PoseFormat(
+            ending=".vrma", what="animation for VRM figures", write=in_module("formats.glb", "write_vrma")
         ),
         PoseFormat(
             ending=".trc", what="markers for OpenSim",

@@ -20,7 +20,7 @@ from poselift.formats.columns import Rows, clips_of
 from poselift.formats.decimals import decimal_rows
 from poselift.formats.joint_names import joint_name
 from poselift.formats.markers import poses_of_markers
-from poselift.formats.notes import write_notes
+from poselift.formats.notes import knowledge, write_notes
 from poselift.prepare.convert import convert_poses, missing_joints
 from poselift.sequence import WORLD, Keypoints2D, Poses3D
 from poselift.skeleton import HALPE_26
@@ -119,9 +119,9 @@ def write_trc(poses: Poses3D, path: Path) -> None:
         )
 
 
-def write_trc_notes(poses: Poses3D, path: Path) -> None:
+def write_trc_notes(poses: Poses3D, path: Path, *, made: None = None) -> None:
     """Write what a TRC file has no place for beside it: `poselift.formats.notes`."""
-    write_notes(_as_markers(poses), path, kind="trc", unit="m", axes="y up", first_frame=1)
+    write_notes(path, kind="trc", unit="m", known={"axes": "y up"} | knowledge(_as_markers(poses), first_frame=1))
 
 
 def _as_markers(poses: Poses3D) -> Poses3D:
