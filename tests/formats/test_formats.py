@@ -157,7 +157,7 @@ def test_unknown_endings_list_the_known(tmp_path: Path, poses: Poses3D, keypoint
     for use in (read_poses, lambda p: write_keypoints(keypoints, p)):
         with pytest.raises(FormatError, match=r"known: \.npz, \.csv, \.json$"):
             use(tmp_path / name)
-    with pytest.raises(FormatError, match=r"known: \.npz, \.csv, \.json, \.bvh, \.html$"):
+    with pytest.raises(FormatError, match=r"known: \.npz, \.csv, \.json, \.bvh, \.glb, \.vrma, \.html$"):
         save_poses(poses, tmp_path / name)
     assert not list(tmp_path.iterdir())
 

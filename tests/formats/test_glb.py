@@ -16,8 +16,8 @@ from poselift.sequence import Poses3D
 from poselift.skeleton import BODY_27, COCO_17
 
 REQUIRED = (
-    "hips spine head leftUpperArm leftLowerArm leftHand rightUpperArm rightLowerArm rightHand leftUpperLeg leftLowerLeg "
-    "leftFoot rightUpperLeg rightLowerLeg rightFoot"
+    "hips spine head leftUpperArm leftLowerArm leftHand rightUpperArm rightLowerArm rightHand leftUpperLeg "
+    "leftLowerLeg leftFoot rightUpperLeg rightLowerLeg rightFoot"
 ).split()
 """The bones that a VRM humanoid must have."""
 

@@ -31,7 +31,7 @@ class OutputOptions:
     """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
     several people, their numbers are in the names."""
     formats: tuple[str, ...] = FORMATS
-    """Formats to write: npz, csv, json, bvh and glb (animations), vrma (an animation for VRM figures), html (a page)."""
+    """Formats to write: npz, csv, json, bvh, glb, vrma (animations, the last for VRM figures), html (a page)."""
     rig: Literal["poselift", "mixamo", "vrm", "unity", "unreal", "cmu", "rokoko"] = "poselift"
     """Names, chain and rest pose of the figure in BVH and GLB files (docs/animation.md)."""
     unit: Literal["cm", "m", "mm", "in"] = "cm"
