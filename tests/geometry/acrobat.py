@@ -31,7 +31,10 @@ def acrobat(
     rng = np.random.default_rng(seed)
     at, frame = {"pelvis": np.zeros((frames, 3))}, {"pelvis": turns(rng, frames, 60)}
     size = rng.uniform(0.9, 1.1)
-    put = lambda name, start, segment, offset: at.update({name: at[start] + frame[segment] @ (size * np.array(offset))})
+
+    def put(name: str, start: str, segment: str, offset: tuple[float, ...] | np.ndarray) -> None:
+        at[name] = at[start] + frame[segment] @ (size * np.array(offset))
+
     put("spine", "pelvis", "pelvis", (0, 0.22, 0))
     frame["chest"] = frame["pelvis"] @ turns(rng, frames, 30)
     put("thorax", "spine", "chest", (0, 0.25, 0))

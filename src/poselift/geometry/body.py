@@ -29,6 +29,9 @@ _NOSE_FORWARD_M = 0.036
 """How far that joint is in front of the line from the thorax to the top of the head, in the same data."""
 _NOSE = 0.1
 """Weight of the direction that it shows: the head's turn follows it within about 3 frames."""
+_ROLL, _TOES_APART = 0.5, 0.12
+"""Weight of the line from toe to toe, which shows how a foot rolls, and its length for a shin of length 1. It is short:
+where joints are a centimetre off, it leans by 15 degrees. The foot's roll follows it within 1 or 2 frames."""
 _HEAD_ABOVE_EARS_M = -0.02
 """Height of the joint between neck and skull against the ears."""
 
@@ -206,12 +209,10 @@ class _Finder:
         self.places[f"{side}_toes"] = sum(tips) / len(tips)  # type: ignore[assignment]
         if f"{side}_heel" in self.skeleton:
             self._take(f"{side}_heel", f"{side}_heel")
-            forward = self._bone(f"{side}_heel", f"{side}_toes")
-            leftwards = SIDES[side] * (tips[-1] - tips[0]) if len(tips) == 2 else lower @ LEFT
-            # z is exactly along the foot, and x as near as possible to the line of the toes
-            along, exists = frame_from_axes(forward, leftwards)
-            foot = np.stack([along[:, :, 1], along[:, :, 2], along[:, :, 0]], axis=-1)
-            self.frames[f"{side}_foot"] = _carried(foot, exists)
+            across = SIDES[side] * (tips[-1] - tips[0]) if len(tips) == 2 else lower @ LEFT
+            weight = _ROLL * np.minimum(np.linalg.norm(across, axis=-1) / (_TOES_APART * shin + 1e-9), 1) ** 2
+            both = np.stack([self._bone(f"{side}_heel", f"{side}_toes"), across], axis=1)
+            self.frames[f"{side}_foot"] = seen_twist(lower, FORWARD, UP, both, weight)
         else:
             rest = _TOE_BY_SHIN / np.linalg.norm(_TOE_BY_SHIN)
             foot = shortest_arc(lower @ rest, self._bone(f"{side}_ankle", f"{side}_toes")) @ lower

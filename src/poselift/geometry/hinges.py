@@ -78,7 +78,7 @@ def _lower_bone(before: np.ndarray, rest: np.ndarray, axis: np.ndarray, bones: n
 def _twisted(
     before: np.ndarray, rest: np.ndarray, axis: np.ndarray, upper: np.ndarray, across: np.ndarray, weight: np.ndarray
 ) -> np.ndarray:
-    """Return the world rotations (T, 3, 3) of an upper bone, twisted towards `across` as far as the weights (T,) say."""
+    """Return world rotations (T, 3, 3) of an upper bone, twisted towards `across` as far as the weights (T,) say."""
     local = shortest_arc(rest, np.einsum("tji,tj->ti", before, upper))
     shown = np.where(np.abs(across) > 0, across / np.maximum(np.abs(across), 1e-12), 1.0)
     held = 0.5 * (1 + (local @ rest) @ rest)

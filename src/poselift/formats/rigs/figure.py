@@ -103,8 +103,9 @@ def pose_rig(poses: Poses3D, rig: Rig) -> Figure:
     """Turn a rig so that its joints are where those of the poses are.
 
     Bones have constant lengths: medians over the frames, left and right averaged. Bones of arms and legs point as in
-    the poses; those of trunk, neck and clavicles at the joint above. The figure goes along the path of the root; where
-    that is not known, the root stays in place, as high as it is at rest, so that the figure stands on y = 0.
+    the poses; those of trunk, neck and clavicles at the joint above. The figure goes along the path of the root. Where
+    that is not known and the root is always at the origin, it stays as high as it is at rest, so that the figure stands
+    on y = 0.
 
     Raises:
         SkeletonError: The skeleton has several roots, its hips do not hang from the root, or a limb lacks a joint.
@@ -114,7 +115,7 @@ def pose_rig(poses: Poses3D, rig: Rig) -> Figure:
         target = target + poses.y_up(poses.path)[:, None]
     body = body_of(target, poses.skeleton)
     builder = _Builder(body, rig)
-    if poses.path is None:
+    if poses.path is None and not poses.xyz[:, poses.skeleton.root].any():
         target = target + builder.lift
         for joint in builder.joints:
             joint.place = joint.place + builder.lift
