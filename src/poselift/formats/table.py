@@ -110,6 +110,9 @@ POSE_FORMATS: dict[str, PoseFormat] = {
             holds=("path", "start_s"),
         ),
         PoseFormat(
+            ending=".mot", what="joint angles for OpenSim", write=in_module("formats.mot", "write_mot")
+        ),
+        PoseFormat(
             ending=".c3d", what="points with residuals and events, for motion capture laboratories",
             write=in_module("formats.c3d", "write_c3d"), read=in_module("formats.c3d", "read_c3d"),
             holds=_EVERYTHING, extra=("c3d", "ezc3d"),
