@@ -17,7 +17,7 @@ from poselift.doctor import diagnose
 from poselift.formats import write_keypoints
 
 SOURCE = Path(poselift.__file__).parent
-HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "ezc3d")
+HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "ezc3d", "PIL")
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
@@ -27,7 +27,7 @@ LAYERS = (
     "sequence",
     "people",
     "prepare detect",
-    "lifters viewer",
+    "lifters viewer render",
     "formats",
     "checks",
     "lifting",
@@ -58,6 +58,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli.converting": {"tyro"},
     "cli.lifting": {"tyro"},
     "cli.measuring": {"tyro"},
+    "cli.rendering": {"tyro"},
     "cli.results": {"tyro"},
     "datasets.mocap_joints": {"scipy"},
     "doctor": {"rich"},
@@ -81,6 +82,7 @@ OUTSIDE_IN_FUNCTIONS = {
     "detect.network": {"onnxruntime"},
     "formats.c3d": {"ezc3d"},
     "formats.parquet": {"pyarrow"},
+    "render.page": {"PIL"},
 }
 
 
