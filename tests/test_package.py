@@ -17,7 +17,7 @@ from poselift.doctor import diagnose
 from poselift.formats import write_keypoints
 
 SOURCE = Path(poselift.__file__).parent
-HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "ezc3d")
+HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "ezc3d", "PIL")
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
@@ -28,7 +28,7 @@ LAYERS = (
     "people",
     "prepare detect",
     "refine",
-    "lifters viewer",
+    "lifters viewer render",
     "formats",
     "checks",
     "lifting",
@@ -59,6 +59,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli.converting": {"tyro"},
     "cli.lifting": {"tyro"},
     "cli.measuring": {"tyro"},
+    "cli.rendering": {"tyro"},
     "cli.results": {"tyro"},
     "datasets.mocap_joints": {"scipy"},
     "doctor": {"rich"},
@@ -87,6 +88,7 @@ OUTSIDE_IN_FUNCTIONS = {
     "detect.network": {"onnxruntime"},
     "formats.c3d": {"ezc3d"},
     "formats.parquet": {"pyarrow"},
+    "render.page": {"PIL"},
 }
 
 

@@ -82,3 +82,13 @@ def test_a_column_without_a_unit_is_not_understood(tmp_path: Path, three: tuple[
     (tmp_path / "b.csv").write_text(text.replace("knee_deg", "knee"))
     with pytest.raises(FormatError, match="unknown column 'knee'"):
         read_poses(tmp_path / "b.csv")
+
+
+def test_pandas_reads_it(tmp_path: Path, three: tuple[Poses3D, ...]) -> None:
+    pandas = pytest.importorskip("pandas")
+    save_poses(three, tmp_path / "all.csv")
+    table = pandas.read_csv(tmp_path / "all.csv")
+    assert table.groupby("person")["frame"].agg(["min", "max"]).to_numpy().tolist() == [[0, 8], [0, 8], [5, 5]]
+    wrist = table.loc[table.person == 2, [f"left_wrist_{axis}_m" for axis in "xyz"]].to_numpy()
+    np.testing.assert_allclose(wrist, three[1].xyz[:, 13], atol=5.1e-5)
+    assert table.gap.isna().sum() == 10 and table.gap.sum() == 1

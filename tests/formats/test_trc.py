@@ -8,6 +8,7 @@ import pytest
 
 from poselift.errors import FormatError
 from poselift.formats import read_keypoints_file, read_poses, save_poses
+from poselift.formats.trc import marker_name
 from poselift.prepare.convert import convert_poses
 from poselift.sequence import Poses3D
 from poselift.skeleton import BODY_27, H36M_17, HALPE_26
@@ -142,3 +143,16 @@ def test_a_file_of_pose2sim_without_eyes_and_ears_is_read(tmp_path: Path, moving
 def test_markers_in_the_picture_are_no_poses(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="holds 2D keypoints .*lift it"):
         read_poses(write(tmp_path / "a.trc"))
+
+
+def test_pandas_reads_it(tmp_path: Path, moving: Poses3D) -> None:
+    pandas = pytest.importorskip("pandas")
+    save_poses(moving, tmp_path / "a.trc")
+    names = [
+        name for name in pandas.read_csv(tmp_path / "a.trc", sep="\t", skiprows=3, nrows=0) if "Unnamed" not in name
+    ]
+    table = pandas.read_csv(tmp_path / "a.trc", sep="\t", skiprows=5, header=None)
+    wanted = convert_poses(moving, HALPE_26)
+    places = moving.y_up(wanted.xyz + wanted.path[:, None]).reshape(8, -1)
+    np.testing.assert_allclose(table.to_numpy()[:, 2:], places, atol=5.1e-5)
+    assert names[2:] == [marker_name(joint) for joint in HALPE_26.joints]

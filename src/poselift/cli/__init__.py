@@ -15,11 +15,13 @@ from poselift.cli.converting import convert
 from poselift.cli.lifting import lift
 from poselift.cli.measuring import doctor, evaluate, table
 from poselift.cli.process import Interrupted, signals_raised, streams_kept
+from poselift.cli.rendering import render
 from poselift.errors import PoseliftError
 
 VERBS: dict[str, Callable[..., int]] = {
     "lift": lift,
     "convert": convert,
+    "render": render,
     "doctor": doctor,
     "evaluate": evaluate,
     "table": table,

@@ -7,10 +7,10 @@ from urllib.parse import quote, unquote
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from poselift.formats.decimals import decimal_rows
+from poselift.formats.beside import write_notes
+from poselift.formats.digits import decimal_rows
 from poselift.formats.lines import Lines
 from poselift.formats.motion import MOST_JOINTS, Motion, check_size
-from poselift.formats.notes import write_notes
 from poselift.formats.options import FileOptions
 from poselift.formats.rigs import get_rig
 from poselift.formats.rigs.figure import Figure, pose_rig

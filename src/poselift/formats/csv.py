@@ -16,8 +16,8 @@ import numpy as np
 from poselift.errors import FormatError
 from poselift.formats.clip import Override
 from poselift.formats.columns import read_columns
-from poselift.formats.decimals import decimal_rows
 from poselift.formats.deeplabcut import is_deeplabcut, read_deeplabcut
+from poselift.formats.digits import decimal_rows
 from poselift.formats.table_file import JOINT_AXES, KEYPOINT_AXES, read_cells, read_table
 from poselift.formats.tidy import Columns, first_frames, number_columns, poses_of
 from poselift.sequence import Keypoints2D, Poses3D

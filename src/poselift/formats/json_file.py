@@ -11,7 +11,7 @@ from poselift.errors import FormatError, ShapeError
 from poselift.files import read_json
 from poselift.formats.about import parse_about, written_by
 from poselift.formats.clip import Override, Source, finish
-from poselift.formats.decimals import decimal_rows
+from poselift.formats.digits import decimal_rows
 from poselift.formats.fields import named_skeleton, numbers
 from poselift.geometry.camera import Camera
 from poselift.sequence import EXTRAS, FRAMES, Keypoints2D, Poses3D

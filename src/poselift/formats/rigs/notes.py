@@ -3,14 +3,14 @@
 import logging
 from typing import Any
 
-from poselift.formats.notes import knowledge
+from poselift.formats.beside import knowledge
 from poselift.formats.rigs.figure import Figure
 
 _log = logging.getLogger("poselift")
 
 
 def knowledge_of(figure: Figure) -> dict[str, Any]:
-    """Return `poselift.formats.notes.knowledge` of poses that a figure shows, and what the figure is and costs.
+    """Return `poselift.formats.beside.knowledge` of poses that a figure shows, and what the figure is and costs.
 
     `constant_bones` says how far the figure's joints are from the poses (`Figure.cost`), which is logged, too.
     `assumed` names the parts whose turn no joint shows: a head without ears, feet without toes.

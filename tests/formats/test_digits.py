@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poselift.formats.decimals import decimal_rows
+from poselift.formats.digits import decimal_rows
 
 numbers = st.floats(-1e16, 1e16) | st.floats(-2, 2) | st.just(float("nan")) | st.integers(-9, 9).map(lambda n: n / 8)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(numbers, numbers, numbers), min_size=1, max_size=5), st.integers(1, 6))
 def test_numbers_are_those_that_python_writes(rows: list[tuple[float, ...]], decimals: int) -> None:
     text = "".join(decimal_rows(np.array(rows), decimals, [", ", "],[", "\n"], missing="null"))
