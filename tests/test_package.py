@@ -17,7 +17,7 @@ from poselift.doctor import diagnose
 from poselift.formats import write_keypoints
 
 SOURCE = Path(poselift.__file__).parent
-HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow")
+HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "pythonosc", "websockets")
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
@@ -31,7 +31,7 @@ LAYERS = (
     "formats",
     "checks",
     "lifting",
-    "datasets read",
+    "datasets read live",
     "measure doctor",
     "poselift",
     "lab",
@@ -56,6 +56,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli.cards": {"rich", "tyro"},
     "cli.console": {"rich", "tyro"},
     "cli.lifting": {"tyro"},
+    "cli.live": {"tyro"},
     "cli.measuring": {"tyro"},
     "cli.results": {"tyro"},
     "datasets.mocap_joints": {"scipy"},
@@ -73,6 +74,8 @@ OUTSIDE_IN_FUNCTIONS = {
     "prepare.feed": {"torch"},
     "prepare.normalize": {"torch"},
     "lifters.onnx": {"onnxruntime"},
+    "live.vmc": {"pythonosc", "scipy"},
+    "live.web": {"websockets"},
     "datasets.own": {"pyarrow"},
     "track.body": {"scipy"},
     "track.match": {"scipy"},
@@ -279,6 +282,7 @@ def test_exported_names():
         "MPI_INF_3DHP_17",
         "Keypoints2D",
         "Lifter",
+        "LiveLifter",
         "Poses3D",
         "PoseliftError",
         "Skeleton",

@@ -30,10 +30,11 @@ def lines():
 
 
 def started(*arguments):
+    paths = [str(SOURCE), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return subprocess.Popen(
         [sys.executable, "-m", "poselift", "live", *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE), os.environ.get("PYTHONPATH", "")]), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
 
 
@@ -43,7 +44,10 @@ def test_keypoints_on_standard_input_come_out_as_poses(lines):
     assert process.returncode == 0, said
     frames = [json.loads(line) for line in out.splitlines()]
     assert len(frames) == 5 + 2 + 10  # two come again, late
-    assert "live: 15 frames lifted, 0 dropped because they came too fast, 1 late and 1 repeated ones ignored; 1 people" in said
+    assert (
+        "live: 15 frames lifted, 0 dropped because they came too fast, 1 late and 1 repeated ones ignored; 1 people"
+        in said
+    )
     shown = [frame for frame in frames if frame["people"]]
     assert len(shown) == 15
     assert np.array(shown[-1]["people"][0]["xyz_m"]).shape == (17, 3)

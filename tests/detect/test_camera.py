@@ -24,6 +24,8 @@ def test_a_camera_that_is_not_there_is_refused_with_what_to_do():
         next(camera_pictures("97"))
 
 
-@pytest.mark.parametrize(("name", "camera"), [("0", True), ("/dev/video2", True), ("video=Webcam", True), ("clip.mp4", False), ("-", False)])
+@pytest.mark.parametrize(
+    ("name", "camera"), [("0", True), ("/dev/video2", True), ("video=Webcam", True), ("clip.mp4", False), ("-", False)]
+)
 def test_names_of_cameras(name, camera):
     assert is_camera(name) == camera

@@ -54,6 +54,15 @@ class Newest:
         return self._lifter(windows)[:, -1:]
 
 
+class Screen:
+    """A lifter of the benchmarks' coordinates."""
+
+    skeleton, in_frames, out_frames, fps, in_channels, normalization = pl.H36M_17, 1, (0,), 50.0, 2, "screen"
+
+    def __call__(self, windows):
+        return np.concatenate([windows, np.zeros_like(windows[..., :1])], -1)
+
+
 @pytest.mark.parametrize("missing", [0.0, MISSING])
 def test_without_delay_each_pose_is_that_of_a_window_which_ends_there(weights, walk, missing):
     keypoints = walk(120, missing=missing)
@@ -142,7 +151,9 @@ def test_what_is_far_from_any_sighting_is_a_gap(weights, walk):
         gaps = {round(pose.start_s * 50): bool(pose.gap[0]) for pose in poses if pose is not None}
         unseen = {round(pose.start_s * 50) for pose in poses if pose is not None and not pose.observed.any()}
         assert unseen == set(range(60, 90))
-        assert {frame for frame, gap in gaps.items() if gap} == (set(range(72, 90)) if delay_s == 0 else set(range(72, 78)))
+        assert {frame for frame, gap in gaps.items() if gap} == (
+            set(range(72, 90)) if delay_s == 0 else set(range(72, 78))
+        )
 
 
 def test_frames_between_two_that_are_far_apart_are_not_seen(weights, walk):
@@ -192,7 +203,13 @@ def test_weights_that_look_ahead_need_the_delay_for_it(weights):
 
 @pytest.mark.parametrize(
     ("delay_s", "name", "real_s"),
-    [(0.0, "mocap-live", 0.0), (0.1, "mocap-live", 0.0), (0.3, "mocap-live", 0.24), (1.0, "mocap-81", 0.96), (3, "mocap-243", 2.58)],
+    [
+        (0.0, "mocap-live", 0.0),
+        (0.1, "mocap-live", 0.0),
+        (0.3, "mocap-live", 0.24),
+        (1.0, "mocap-81", 0.96),
+        (3, "mocap-243", 2.58),
+    ],
 )
 def test_the_weights_follow_from_the_delay(delay_s, name, real_s):
     live = pl.LiveLifter(delay_s=delay_s)
@@ -214,8 +231,7 @@ def test_wrong_arguments_say_what_to_do(weights, walk):
         live.push(np.zeros((25, 3)), pl.BODY_25, 2.0)
     with pytest.raises(ShapeError, match="wanted people of shape"):
         live.push_people(frame, skeleton, 2.0)
-    screen = type("Screen", (), {"skeleton": pl.H36M_17, "in_frames": 1, "out_frames": (0,), "fps": 50.0, "in_channels": 2,
-                                 "normalization": "screen", "__call__": lambda self, x: np.zeros((len(x), 1, 17, 3), np.float32)})()  # fmt: skip
+    screen = Screen()
     with pytest.raises(FormatError, match="give image_size"):
         pl.LiveLifter(screen)
     assert pl.LiveLifter(screen, image_size=(640, 480)).push(frame, skeleton, 0.0) is not None

@@ -53,7 +53,8 @@ def test_a_line_says_everything_of_the_poses():
     xyz = np.random.default_rng(0).normal(size=(1, 17, 3)).astype(np.float32)
     pose = pl.Poses3D(
         xyz, "H36M_17", 50.0, "turned_camera", observed=np.full((1, 17), 0.5), gap=np.array([True]), start_s=1.25,
-        spread=np.full((1, 17), 0.04), up=np.array([[0, -1, 0]]), contact=np.full((1, 4), 0.25), person=3, may_continue=(1,),
+        spread=np.full((1, 17), 0.04), up=np.array([[0, -1, 0]]), contact=np.full((1, 4), 0.25), person=3,
+        may_continue=(1,),
     )  # fmt: skip
     line = json.loads(poses_line([pose], 1.5))
     (person,) = line.pop("people")

@@ -47,7 +47,12 @@ def test_the_live_lifter_states_it(stroll):
     person = stroll(frames=80, fps=50.0).keypoints
     frames = np.concatenate([person.xy, np.ones((*person.xy.shape[:2], 1))], -1)
     rough, smooth = pl.LiveLifter(), pl.LiveLifter(smooth=True)
-    pairs = [(rough.push(f, person.skeleton, i / 50), smooth.push(f, person.skeleton, i / 50)) for i, f in enumerate(frames)]
-    jitter = [np.linalg.norm(np.diff(np.concatenate([pair[k].xyz for pair in pairs[20:]]), 2, axis=0), axis=-1).mean() for k in (0, 1)]
+    pairs = [
+        (rough.push(f, person.skeleton, i / 50), smooth.push(f, person.skeleton, i / 50)) for i, f in enumerate(frames)
+    ]
+    jitter = [
+        np.linalg.norm(np.diff(np.concatenate([pair[k].xyz for pair in pairs[20:]]), 2, axis=0), axis=-1).mean()
+        for k in (0, 1)
+    ]
     assert jitter[1] < jitter[0]
     assert rough.smoothing_delay_s == 0 < smooth.smoothing_delay_s < 0.15

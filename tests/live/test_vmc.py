@@ -18,7 +18,13 @@ from scipy.spatial.transform import Rotation
 
 UNITY = np.diag([-1.0, 1.0, 1.0])
 """From right-handed axes with y up, x to the left of a figure that looks along z, to Unity's."""
-REST = {"UpperArm": (1, 0, 0), "LowerArm": (1, 0, 0), "UpperLeg": (0, -1, 0), "LowerLeg": (0, -1, 0), "Spine": (0, 1, 0)}
+REST = {
+    "UpperArm": (1, 0, 0),
+    "LowerArm": (1, 0, 0),
+    "UpperLeg": (0, -1, 0),
+    "LowerLeg": (0, -1, 0),
+    "Spine": (0, 1, 0),
+}
 """Where bones of the right side point on an avatar that stands like a T, in Unity's axes: the right hand is at +x."""
 ENDS = {
     "UpperArm": ("shoulder", "elbow"),
@@ -60,7 +66,7 @@ def read_bundle(data):
 
 
 def pose_of(xyz, **others):
-    """A pose from joints with z up, as the fixtures make them, who look along +y: in camera axes, towards the camera."""
+    """A pose in camera axes, facing the camera, of joints with z up that look along +y, as the fixtures do."""
     camera = np.stack([-xyz[:, 0], -xyz[:, 2], -xyz[:, 1]], -1)
     return pl.Poses3D((camera - camera[0])[None], "H36M_17", 50.0, "turned_camera", **others)
 
@@ -131,7 +137,9 @@ def test_a_server_of_python_osc_reads_every_message(waving):
         sender.close()
     assert done.is_set()
     count = sum(bone.joint in pl.H36M_17 for bone in BONES)
-    assert [where for where, _ in found] == ["/VMC/Ext/OK", "/VMC/Ext/T", "/VMC/Ext/Root/Pos"] + count * ["/VMC/Ext/Bone/Pos"]
+    assert [where for where, _ in found] == ["/VMC/Ext/OK", "/VMC/Ext/T", "/VMC/Ext/Root/Pos"] + count * [
+        "/VMC/Ext/Bone/Pos"
+    ]
     assert all(len(values) == 8 for where, values in found if where == "/VMC/Ext/Bone/Pos")
 
 
@@ -173,7 +181,12 @@ def test_up_sets_the_avatar_upright(body):
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("127.0.0.1:39540", ("127.0.0.1", 39540)), ("39540", ("127.0.0.1", 39540)), ("studio", ("studio", 39539)), (":1", ("127.0.0.1", 1))],
+    [
+        ("127.0.0.1:39540", ("127.0.0.1", 39540)),
+        ("39540", ("127.0.0.1", 39540)),
+        ("studio", ("studio", 39539)),
+        (":1", ("127.0.0.1", 1)),
+    ],
 )
 def test_addresses(text, wanted):
     assert address(text) == wanted

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from poselift.errors import FormatError
 from poselift.prepare.feed import Feed
-from poselift.prepare.normalize import PERSON_SCALE, SCREEN, fill_gaps, normalize_screen, person_scale, person_scale_whole
+from poselift.prepare.normalize import (
+    PERSON_SCALE,
+    SCREEN,
+    fill_gaps,
+    normalize_screen,
+    person_scale,
+    person_scale_whole,
+)
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, Skeleton
 

@@ -209,7 +209,8 @@ def _report(lifter: LiveLifter, pipeline: Pipeline, times: dict[str, deque[float
     late = f", and {1000 * lifter.smoothing_delay_s:.0f} ms by smoothing" if lifter.smoothing_delay_s else ""
     print_plain(
         f"live: {counts.frames} frames lifted, {dropped} dropped because they came too fast, {counts.late} late and "
-        f"{counts.repeated} repeated ones ignored; {counts.people} people; poses {1000 * lifter.delay_s:.0f} ms late{late}",
+        f"{counts.repeated} repeated ones ignored; {counts.people} people; poses {1000 * lifter.delay_s:.0f} ms late"
+        + late,
         err,
     )
     spent = [

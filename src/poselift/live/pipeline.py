@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 _LOOK_UP_S = 0.1
@@ -92,7 +93,7 @@ class Pipeline:
         """
         pool = ThreadPoolExecutor(len(self._links), "poselift-live")
         running = [pool.submit(_give, self._source, None, self._links[0])]
-        for step, before, after in zip(self._steps, self._links, self._links[1:], strict=False):
+        for step, (before, after) in zip(self._steps, pairwise(self._links), strict=True):
             running.append(pool.submit(_give, before, step, after))
         try:
             yield from self._links[-1]
@@ -118,7 +119,9 @@ def _give(items: Iterable[Any], step: Callable[[Any], Any] | None, link: Link) -
             items.close(empty=True)
 
 
-def paced(frames: Iterable[tuple[float, Any]], clock: Callable[[], float] = time.monotonic) -> Iterator[tuple[float, Any]]:
+def paced(
+    frames: Iterable[tuple[float, Any]], clock: Callable[[], float] = time.monotonic
+) -> Iterator[tuple[float, Any]]:
     """Yield (time_s, item) when its time has come, as a camera would: the first at once."""
     start: float | None = None
     for time_s, item in frames:

@@ -6,6 +6,7 @@ up are right-handed with x to the figure's left, so that x changes its sign.
 Source: VMC protocol specification 2.7, https://protocol.vmc.info/english. Names of bones: Unity's `HumanBodyBones`.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ BONES = (
     *_limbs("Left"),
     *_limbs("Right"),
 )
-"""Every bone that is sent, parents first. Those whose joint a skeleton lacks are left out: hands, and feet without toes."""
+"""Every bone that is sent, parents first; those whose joint a skeleton lacks are left out, such as feet without toes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,9 +149,8 @@ class VmcSender:
             self._remembered.append(_upright(pose))
             figure = humanoid(np.stack(self._remembered), pose.skeleton)
         try:
-            self._client.send(packet(figure, time_s))
-        except ConnectionRefusedError:
-            pass  # nobody listens yet, which UDP may say or not
+            with contextlib.suppress(ConnectionRefusedError):  # nobody listens yet, which UDP may say or not
+                self._client.send(packet(figure, time_s))
         except OSError as error:
             raise OutputError(f"cannot send to the avatar ({error.strerror})") from error
 
