@@ -17,7 +17,10 @@ from poselift.doctor import diagnose
 from poselift.formats import write_keypoints
 
 SOURCE = Path(poselift.__file__).parent
-HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "ezc3d", "PIL")
+HEAVY = (
+    "torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "ezc3d", "PIL", "pythonosc",
+    "websockets",
+)  # fmt: skip
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
@@ -58,6 +61,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli.console": {"rich", "tyro"},
     "cli.converting": {"tyro"},
     "cli.lifting": {"tyro"},
+    "cli.live": {"tyro"},
     "cli.measuring": {"tyro"},
     "cli.rendering": {"tyro"},
     "cli.results": {"tyro"},
@@ -77,6 +81,8 @@ OUTSIDE_IN_FUNCTIONS = {
     "prepare.feed": {"torch"},
     "prepare.normalize": {"torch"},
     "lifters.onnx": {"onnxruntime"},
+    "live.vmc": {"pythonosc", "scipy"},
+    "live.web": {"websockets"},
     "datasets.own": {"pyarrow"},
     "refine.curves": {"scipy"},
     "refine.smooth": {"scipy"},

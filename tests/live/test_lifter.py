@@ -54,6 +54,15 @@ class Newest:
         return self._lifter(windows)[:, -1:]
 
 
+class Screen:
+    """A lifter of the benchmarks' coordinates."""
+
+    skeleton, in_frames, out_frames, fps, in_channels, normalization = pl.H36M_17, 1, (0,), 50.0, 2, "screen"
+
+    def __call__(self, windows):
+        return np.concatenate([windows, np.zeros_like(windows[..., :1])], -1)
+
+
 @pytest.mark.parametrize("missing", [0.0, MISSING])
 def test_without_delay_each_pose_is_that_of_a_window_which_ends_there(weights, walk, missing):
     keypoints = walk(120, missing=missing)
@@ -222,8 +231,7 @@ def test_wrong_arguments_say_what_to_do(weights, walk):
         live.push(np.zeros((25, 3)), pl.BODY_25, 2.0)
     with pytest.raises(ShapeError, match="wanted people of shape"):
         live.push_people(frame, skeleton, 2.0)
-    screen = type("Screen", (), {"skeleton": pl.H36M_17, "in_frames": 1, "out_frames": (0,), "fps": 50.0, "in_channels": 2,
-                                 "normalization": "screen", "__call__": lambda self, x: np.zeros((len(x), 1, 17, 3), np.float32)})()  # fmt: skip
+    screen = Screen()
     with pytest.raises(FormatError, match="give image_size"):
         pl.LiveLifter(screen)
     assert pl.LiveLifter(screen, image_size=(640, 480)).push(frame, skeleton, 0.0) is not None

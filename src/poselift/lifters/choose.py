@@ -43,10 +43,11 @@ def choose(
     """Choose the weights that suit a clip, or a stream.
 
     For a stream, take the longest window among weights without delay; if it may wait, the best weights that give poses
-    within that time with windows blended as in a clip (`poselift.prepare.window.stream_delay`). For a clip, take the longest window that the clip
-    is long enough for (`LEAST_CLIP`), or the shortest if it is too short for all, among weights that also look at later
-    frames or at one frame only. Of equal windows, take that with the lower P-MPJPE with detector errors on the card.
-    Weights that cannot give the joints asked for are left out, and those with more joints than need be.
+    within that time with windows blended as in a clip (`poselift.prepare.window.stream_delay`). For a clip, take the
+    longest window that the clip is long enough for (`LEAST_CLIP`), or the shortest if it is too short for all, among
+    weights that also look at later frames or at one frame only. Of equal windows, take that with the lower P-MPJPE with
+    detector errors on the card. Weights that cannot give the joints asked for are left out, and those with more joints
+    than need be.
 
     Args:
         cards: Cards to choose among. Weights that need the picture's size are left out.
@@ -66,22 +67,7 @@ def choose(
         raise CheckpointError("there are no weights to choose among; name the path of an .onnx file")
     usable = _with_joints(usable, get_skeleton(skeleton))
     if live:
-        patient = [
-            card for card in usable if 0 < stream_delay(card.in_frames, card.out_frames) <= delay_s * card.fps + 1e-6
-        ]
-        if patient:
-            best = min(patient, key=_preference)
-            late_s = stream_delay(best.in_frames, best.out_frames) / best.fps
-            return Choice(best, f"{late_s:.2f} s late, window of {best.in_frames}")
-        prompt = [card for card in usable if card.delay == 0]
-        if not prompt:
-            least = min(usable, key=lambda card: card.delay / card.fps)
-            raise CheckpointError(
-                f"no weights here are without delay; those with the least are {least.name}, "
-                f"{least.delay / least.fps:.2f} s behind: name them to use them"
-            )
-        best = min(prompt, key=lambda card: (-card.in_frames, *_preference(card)))
-        return Choice(best, f"no delay, window of {best.in_frames}")
+        return _for_stream(usable, delay_s)
     if fps is None or length is None or not (length >= 1 and 0 < fps < math.inf):
         raise CheckpointError(
             f"to choose weights, wanted fps and length of the clip, got fps={fps} and length={length}"
@@ -93,6 +79,26 @@ def choose(
     frames = frames_at(best, fps, length)
     why = "the longest that is good" if fitting else "the shortest there is,"
     return Choice(best, f"window of {window}, {why} for a clip of {frames} frames at {best.fps:g} fps")
+
+
+def _for_stream(usable: list[Card], delay_s: float) -> Choice:
+    """Choose the weights for a stream that may wait for some seconds; see `choose`."""
+    patient = [
+        card for card in usable if 0 < stream_delay(card.in_frames, card.out_frames) <= delay_s * card.fps + 1e-6
+    ]
+    if patient:
+        best = min(patient, key=_preference)
+        late_s = stream_delay(best.in_frames, best.out_frames) / best.fps
+        return Choice(best, f"{late_s:.2f} s late, window of {best.in_frames}")
+    prompt = [card for card in usable if card.delay == 0]
+    if not prompt:
+        least = min(usable, key=lambda card: card.delay / card.fps)
+        raise CheckpointError(
+            f"no weights here are without delay; those with the least are {least.name}, "
+            f"{least.delay / least.fps:.2f} s behind: name them to use them"
+        )
+    best = min(prompt, key=lambda card: (-card.in_frames, *_preference(card)))
+    return Choice(best, f"no delay, window of {best.in_frames}")
 
 
 def _with_joints(cards: list[Card], skeleton: Skeleton) -> list[Card]:

@@ -1,4 +1,4 @@
-"""Lifting as the frames come: `LiveLifter` takes keypoints, and the rest of the room brings them in and sends poses out."""
+"""Lifting while the frames come: `LiveLifter` takes keypoints, and the rest of the room sends poses on."""
 
 from poselift.live.lifter import Counts, LiveLifter
 

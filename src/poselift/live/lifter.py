@@ -124,7 +124,7 @@ class LiveLifter:
 
     @property
     def smoothing_delay_s(self) -> float:
-        """Seconds by which smoothing delayed the last pose: what a joint in steady motion lags, the mean over joints."""
+        """Seconds by which smoothing delayed the last pose: the lag of joints in steady motion, their mean."""
         return self._smoothing_s
 
     def push(self, keypoints_xyc: np.ndarray, skeleton: Skeleton | str, time_s: float) -> Poses3D | None:

@@ -6,7 +6,7 @@ clip there has an online form here:
 ===================== ================================================================================================
 offline               here
 ===================== ================================================================================================
-scores divided by the by the median over the latest 500 frames (`RunningMedian`); a window is always divided by one number
+scores divided by the by the median over the latest 500 frames (`RunningMedian`), all of a window alike
 clip's median
 rate changed, windows the window is read from the memory of frames when it is due (`History.at`), by the same rule
 cut
@@ -118,7 +118,7 @@ class PersonStream:
             frame = self._feed.frames(frame[:, :2], frame[:, 2], self._image_size)
         if self._scale.add(frame[:, 2]):
             self._history.scale = self._scale.value
-        self._history.add(frame, time_s, np.count_nonzero(frame[:, 2]) >= FEWEST_JOINTS)
+        self._history.add(frame, time_s, bool(np.count_nonzero(frame[:, 2]) >= FEWEST_JOINTS))
         found = self._of_blocks(time_s) if self._plan.blocks else self._of_push(time_s)
         return None if found is None else self._pose(*found, who)
 
@@ -133,8 +133,7 @@ class PersonStream:
         else:
             clip, inside = self._window(time_s + self._back_s)
             answer = self._lift(clip, inside)
-        newest = {name: None if part is None else part[0, -1:] for name, part in answer.parts.items()}
-        return Answer(**newest), clip[self._lifter.out_frames[-1], :, 2], output_s
+        return answer.each(lambda part: part[0, -1:]), clip[self._lifter.out_frames[-1], :, 2], output_s
 
     def _of_blocks(self, time_s: float) -> tuple[Answer, np.ndarray, float] | None:
         """Lift the windows that have become complete; return as `_of_push` does."""
@@ -183,7 +182,7 @@ class PersonStream:
         )  # fmt: skip
 
     def _doubtful(self, hips: list[list[float]], time_s: float) -> bool:
-        """Return whether the pelvis cannot be right; see `poselift.lifting.doubtful_pelvis`. Hips are left and right."""
+        """Return whether a pelvis (left hip, right hip) cannot be right; see `poselift.lifting.doubtful_pelvis`."""
         across = [one - other for one, other in zip(*hips, strict=True)]
         width = math.hypot(*across)
         self._hip_width.add(width)

@@ -179,15 +179,15 @@ class FrameConverter:
             SkeletonError: The target's joints cannot be made from the source's.
         """
         self._same = source == target
-        if not self._same:
-            check_convertible(source, target)
-        options = [((joint, 1.0),) for joint in range(len(target))] if self._same else _mixtures(source, target)
-        mixtures = [(found,) for found in options] if self._same else options
-        self._shape = (max(len(found) for found in mixtures), len(target))
+        if self._same:
+            return
+        check_convertible(source, target)
+        mixtures = _mixtures(source, target)
+        self._shape = (max(map(len, mixtures)), len(target))
         self._weights = np.zeros((*self._shape, len(source)), np.float32)
         self._needs = np.zeros(self._weights.shape, bool)
-        for joint, found in enumerate(mixtures):
-            for rank, mixture in enumerate(found):
+        for joint, options in enumerate(mixtures):
+            for rank, mixture in enumerate(options):
                 for place, weight in mixture:
                     self._weights[rank, joint, place], self._needs[rank, joint, place] = weight, True
         self._any = self._needs.any(-1)

@@ -103,8 +103,8 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
 def person_scale_whole(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Return what `person_scale` does of one window in which every joint is seen, with the confidence beside it.
 
-    It takes a fifth of the time, for streams that lift a window for each frame. Each coordinate is a plane (T, J) of its
-    own, because numpy is slow on axes of length 2.
+    It takes a third of the time, for streams that lift a window for each frame. Each coordinate is a plane (T, J) of
+    its own, because numpy is slow on axes of length 2.
 
     Args:
         clip: (T, J, 3) float32 coordinates and confidence, which is positive.
