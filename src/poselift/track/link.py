@@ -25,6 +25,8 @@ _MOTION, _SHAPE, _SIZE, _PROPORTION, _GAP = 0.5, 0.3, 0.8, 0.9, 1.6
 _NEW, _DOUBT, _MAY = 8.0, 0.6, 4.0
 """Nats: cost of a piece that continues none; what another choice must cost more (the true choice is rarely the second);
 a piece that continues none may continue those that cost up to so much more than this."""
+_VAGUE = 1.5
+"""Nats: what giving an unclear piece to somebody else must cost more; else it belongs to nobody surely."""
 _CLEAR_S = 0.1
 """Seconds from which on a piece shows who somebody is."""
 _TAIL = 3.0
@@ -64,6 +66,8 @@ class _Rule:
     """A piece that continues none may continue those at this cost or less."""
     clear_s: float
     """Seconds from which on a piece shows who somebody is."""
+    vague: float = 0.0
+    """A choice of an unclear piece's person is doubtful if another one costs less than this more."""
 
 
 @dataclass
@@ -88,7 +92,7 @@ def link(pieces: list[Piece], weights: np.ndarray) -> Chains:
         return link_cost(before.last, after.first, float(after.times_s[0] - before.times_s[-1]), weights)
 
     table = _table(pieces, cost, 0.0, LONGEST_GAP_S)
-    return _chained(pieces, table, _Rule(_NEW, _DOUBT, _NEW + _MAY, _CLEAR_S))
+    return _chained(pieces, table, _Rule(_NEW, _DOUBT, _NEW + _MAY, _CLEAR_S, _VAGUE))
 
 
 def returned(pieces: list[Piece], weights: np.ndarray) -> Chains:
@@ -119,7 +123,7 @@ def _table(
 def _chained(pieces: list[Piece], cost: np.ndarray, rule: _Rule) -> Chains:
     """Choose who follows whom, and name what is doubtful."""
     clear = np.array([not piece.unclear and piece.seconds >= rule.clear_s for piece in pieces], bool)
-    choice = choose(cost, rule.new, rule.doubt, clear)
+    choice = choose(cost, rule.new, rule.doubt, clear, rule.vague)
     followers = set(choice.following.values())
     chains = []
     for start in sorted(set(range(len(pieces))) - followers, key=lambda i: pieces[i].frames[0]):
