@@ -25,7 +25,7 @@ from poselift.measure.tally import Cell, Tally
 from poselift.prepare.swaps import without_log
 from poselift.refine import Scene, place
 from poselift.refine.bones import bone_lengths, stature
-from poselift.refine.focal import USUAL_FOCAL
+from poselift.refine.focal import assumed_camera
 from poselift.refine.gravity import foot_joints
 from poselift.sequence import CAMERA, Keypoints2D, Poses3D
 from poselift.skeleton import BODY_27, H36M_17
@@ -199,10 +199,10 @@ def _placed(
     """Return the scene of one person, lifted in the axes of the camera that is assumed."""
     size = keypoints.image_size or (1000, 1000)
     assert camera.K is not None
-    focal = float(camera.K[0, 0]) if protocol.focal == GIVEN else USUAL_FOCAL * max(size)
+    seen_by = Camera.from_focal(float(camera.K[0, 0]), size) if protocol.focal == GIVEN else assumed_camera(size)
     with without_log():
         poses = lift(
-            keypoints, lifter, frame=CAMERA, camera=Camera.from_focal(focal, size), check=False,
+            keypoints, lifter, frame=CAMERA, camera=seen_by, check=False,
             flip_average=protocol.views.flip_average,
         )  # fmt: skip
     return place([(keypoints, poses)], height_m=true_height(body) if protocol.height == GIVEN else None)

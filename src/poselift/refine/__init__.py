@@ -1,6 +1,6 @@
 """Refinement: people of one clip placed in one world, metric, upright, travelling, on the floor.
 
-place: camera -> poses in its axes -> smooth -> bones -> paths -> floor (and paths on it) -> world
+place: camera -> poses in its axes -> smooth -> bones -> (focal length) -> paths -> floor and paths on it -> world
 
 Each step returns what it changed, and all of it is the scene's report. Each file is one step; this one is the chain.
 """
@@ -21,6 +21,7 @@ from poselift.refine.say import say_ground, say_path
 from poselift.refine.scale import heights_of, sized
 from poselift.refine.smooth import smooth_joints
 from poselift.refine.scene import Report, Scene, world_camera
+from poselift.refine.steps import with_focal_of_steps
 from poselift.refine.view import View
 from poselift.sequence import WORLD, Keypoints2D, Poses3D
 
@@ -69,6 +70,8 @@ def place(
         poses, report = sized(poses, height)
         views[number] = replace(view, poses=poses)
         steps += [smoothed, report]
+    views, camera, said_by_steps = with_focal_of_steps(views, camera) if contacts else (views, camera, None)
+    steps += [said_by_steps] if said_by_steps else []
     feet = [feet_of(view.poses, view.poses.xyz.astype(np.float64)) for view in views]
     seen = [view.seen(camera) for view in views]
     paths = [find_path(person) for person in seen]
