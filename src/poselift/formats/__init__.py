@@ -30,7 +30,7 @@ KEYPOINT_ENDINGS = (".npz", ".csv", ".json")
 """Endings of the keypoint files that are written, and read again. Many others are read: docs/keypoint_files.md."""
 PEOPLE_ENDINGS = (".npz",)
 """Endings of the files that hold the keypoints of several people."""
-POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html")
+POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html", ".mot")
 """Endings of the files that poses are saved as. Those of `KEYPOINT_ENDINGS` can be read back."""
 
 
@@ -115,7 +115,7 @@ def write_people(
 
 
 def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write poses in the format of the ending: .npz, .csv, .json, .bvh (animation) or .html (viewer).
+    """Write poses in the format of the ending: .npz, .csv, .json, .bvh (animation), .html (viewer) or .mot (OpenSim).
 
     Lengths are metres in the axes of `poses.frame`, except where a format has its own conventions, which its module
     names. Each format holds how far each joint was observed and which frames are gaps; BVH has no place for these, so
@@ -172,6 +172,10 @@ def _pose_writer(ending: str) -> Callable[[Poses3D, Path], None]:
         from poselift.formats.bvh import write_bvh
 
         return write_bvh
+    if ending == ".mot":
+        from poselift.formats.mot import write_mot
+
+        return write_mot
     return {".npz": write_poses_npz, ".csv": write_poses_csv, ".json": write_poses_json}[ending]
 
 

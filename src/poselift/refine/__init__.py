@@ -1,6 +1,6 @@
 """Refinement: people of one clip placed in one world, metric, upright, travelling, on the floor.
 
-place: camera -> poses in its axes -> smooth -> bones -> (focal length) -> paths -> floor and paths on it -> world
+place: camera -> poses in its axes -> smooth -> bones -> (focal length) -> paths -> floor and paths on it -> world -> feet
 
 Each step returns what it changed, and all of it is the scene's report. Each file is one step; this one is the chain.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from poselift.errors import ShapeError
 from poselift.geometry.camera import Camera
+from poselift.refine.feet import feet_on_floor
 from poselift.refine.focal import scene_camera
 from poselift.refine.gravity import Feet, Ground, feet_of, find_ground, find_up, with_angles
 from poselift.refine.moving import carried, say_carried
@@ -84,8 +85,12 @@ def place(
     steps.append(say_ground(ground, feet, paths, contacts=contacts))
     placed = world_camera(ground, paths[0][_first_frame(views[0].poses)], camera)
     steps += [say_path(view, path, camera) for view, path in zip(views, paths, strict=True)]
-    everyone = tuple(_in_world(view.poses, path, placed) for view, path in zip(views, paths, strict=True))
-    return Scene(placed, everyone, Report(tuple(steps)))
+    everyone = []
+    for view, path in zip(views, paths, strict=True):
+        poses, report = feet_on_floor(_in_world(view.poses, path, placed), contacts=contacts)
+        everyone.append(poses)
+        steps += report
+    return Scene(placed, tuple(everyone), Report(tuple(steps)))
 
 
 def _on_one_floor(

@@ -14,8 +14,8 @@ from poselift.sequence import Poses3D
 from poselift.skeleton import Skeleton
 
 STATURE_OF_FIGURE = 1.081
-"""Height from sole to crown over the figure's height: one thigh, one shank, and pelvis to spine to thorax to crown. What
-is left are the ankle's height (3.9 % of stature, Winter, Biomechanics and Motor Control of Human Movement) and the
+"""Height from sole to crown over the figure's: one thigh, one shank, and pelvis to spine to thorax to crown. What is
+left are the ankle's height (3.9 % of stature, Winter, Biomechanics and Motor Control of Human Movement) and the
 pelvis, which lies above the hips. It was fitted on the 35 bodies of CMU's motion capture."""
 STATURE_ERROR = 0.008
 """Standard deviation of that relation over those bodies, as a share; 0.018 at most. Lifted bones add their own."""
@@ -215,11 +215,10 @@ def _rebuilt(fitted: np.ndarray, xyz: np.ndarray, skeleton: Skeleton, lengths: n
 def _chain(skeleton: Skeleton) -> list[int]:
     """Return the joints from above the pelvis up to the crown; empty when the crown does not hang from the pelvis."""
     joint, chain = skeleton.index(_MIDDLE[-1]), []
-    names = [name for name in _MIDDLE[1:-1]]
     while (parent := skeleton.parents[joint]) >= 0:
         chain.append(joint)
         joint = parent
-    there = skeleton.joints[joint] == _MIDDLE[0] and set(names) <= {skeleton.joints[link] for link in chain}
+    there = skeleton.joints[joint] == _MIDDLE[0] and set(_MIDDLE[1:-1]) <= {skeleton.joints[link] for link in chain}
     return chain if there else []
 
 
@@ -240,9 +239,7 @@ def _scaled(poses: Poses3D, scale: float) -> Poses3D:
     def times(array: np.ndarray | None) -> np.ndarray | None:
         return None if array is None else array * np.float32(scale)
 
-    return replace(
-        poses, xyz=poses.xyz * np.float32(scale), spread=times(poses.spread), path=times(poses.path)
-    )
+    return replace(poses, xyz=poses.xyz * np.float32(scale), spread=times(poses.spread), path=times(poses.path))
 
 
 def _checked_height(height_m: float) -> float:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from poselift.refine.curves import banded_path
 from poselift.refine.report import StepReport
 from poselift.sequence import Poses3D
 
@@ -25,8 +26,8 @@ LOOK_S = 0.1
 """Time in seconds around a frame, a standard deviation, over which the abruptness is averaged."""
 SLOWEST_HZ, FASTEST_HZ = 1.0, 12.0
 """The second pass halves movements of a frequency between these two; of resting and of the fastest limbs."""
-_DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
-"""Third difference in time: jerk, when divided by the cube of the time between frames."""
+_SHORTEST = 4
+"""Frames that a third difference needs."""
 _STIFFEST = 1e10
 """Greatest weight of a squared third difference against a frame; beyond it, equations of many frames get inexact."""
 
@@ -51,7 +52,7 @@ def smooth_joints(poses: Poses3D) -> tuple[Poses3D, StepReport]:
         are not kept: `poselift.refine.bones.constant_bones` comes after. Clips of fewer than five frames stay.
     """
     xyz = poses.xyz.astype(np.float64)
-    if len(xyz) > len(_DIFFERENCE):
+    if len(xyz) > _SHORTEST:
         variance = (SHAKING * _uncertainty(poses)) ** 2
         for joint in range(xyz.shape[1]):
             if xyz[:, joint].any():  # the root rests at 0
@@ -76,7 +77,7 @@ def jitter(xyz: np.ndarray, fps: float) -> float:
 
     Source: GVHMR's evaluation, `compute_jitter`, which gives it in units of 10 m/s3.
     """
-    if len(xyz) < len(_DIFFERENCE):
+    if len(xyz) < _SHORTEST:
         return 0.0
     return float(np.linalg.norm(np.diff(xyz.astype(np.float64), 3, axis=0), axis=-1).mean() * fps**3)
 
@@ -99,13 +100,13 @@ def _smooth_path(places: np.ndarray, variance: np.ndarray, fps: float) -> np.nda
     from scipy.ndimage import gaussian_filter1d  # slow to import
 
     weights = np.median(variance) / variance
-    first = _solve(places, weights, np.full(len(places) - 3, _stiffness(FIRST_HZ, fps)))
+    first = banded_path(places, weights, {3: np.full(len(places) - 3, _stiffness(FIRST_HZ, fps))})
     jerk = (np.diff(first, 3, axis=0) ** 2).mean(1)
     own = gaussian_filter1d(jerk, LOOK_S * fps, mode="nearest")
     shaking = (variance[1:-2] + variance[2:-1]) / 2
     least, most = _stiffness(FASTEST_HZ, fps), _stiffness(SLOWEST_HZ, fps)
     stiff = np.clip(shaking / np.maximum(own, 1e-30), least, most) * np.median(variance) / shaking
-    return _solve(places, weights, stiff)
+    return banded_path(places, weights, {3: stiff})
 
 
 def _stiffness(hertz: float, fps: float) -> float:
@@ -115,17 +116,3 @@ def _stiffness(hertz: float, fps: float) -> float:
     rate, where the sine is smaller than its angle, this weight halves less than it says: slow clips stay as they are.
     """
     return float(min((2 * np.pi * hertz / fps) ** -6.0, _STIFFEST))
-
-
-def _solve(places: np.ndarray, weights: np.ndarray, stiff: np.ndarray) -> np.ndarray:
-    """Return the path (T, 3) that minimizes weights |x - places|^2 + stiff |third difference of x|^2."""
-    from scipy.linalg import solveh_banded  # takes 0.1 s to import
-
-    frames, order = len(places), len(_DIFFERENCE) - 1
-    matrix = np.zeros((order + 1, frames))  # the lower diagonals
-    matrix[0] = weights
-    for row in range(order + 1):
-        for column in range(row + 1):
-            part = slice(column, column + frames - order)
-            matrix[row - column, part] += _DIFFERENCE[row] * _DIFFERENCE[column] * stiff
-    return np.asarray(solveh_banded(matrix, weights[:, None] * places, lower=True))
