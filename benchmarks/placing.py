@@ -42,7 +42,9 @@ def recording(lifter: pl.Lifter, path: Path) -> None:
     good = truth[:, :1] * np.nan_to_num(valid[..., None] * 0 + 1)
     hips = valid[:, [H36M_17.index("left_hip"), H36M_17.index("right_hip")]].all(1)
     ankles = truth[:, H36M_17.indices(("left_ankle", "right_ankle")), 2]
-    floor = np.nanpercentile(np.where(valid[:, H36M_17.indices(("left_ankle", "right_ankle"))], ankles, np.nan), 5) - 0.08
+    floor = (
+        np.nanpercentile(np.where(valid[:, H36M_17.indices(("left_ankle", "right_ankle"))], ankles, np.nan), 5) - 0.08
+    )
     for number, name in enumerate(np.asarray(data["cameras"]).tolist()):
         K, R, t, dist = (np.asarray(data[key][number], np.float64) for key in ("K", "R", "t", "dist"))
         seen = np.asarray(data["kp2d_body25b"][number])
@@ -66,7 +68,7 @@ def pair(lifter: pl.Lifter, clips: list[MocapClip], detector: object) -> None:
     """Place two clips of different people in one built scene, and compare the distance of their pelvises."""
     long = [clip for clip in clips if len(clip) >= 300]
     errors, signed = [], []
-    for index in range(0, len(long) - 1):
+    for index in range(len(long) - 1):
         first, second = long[index].first(300), long[-1 - index].first(300)
         if first.name == second.name:
             continue

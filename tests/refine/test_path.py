@@ -1,4 +1,3 @@
-
 import numpy as np
 import pytest
 
@@ -139,5 +138,3 @@ def test_clips_of_very_few_frames(frames):
     seen, path, feet = walker(frames, noise_px=1)
     ground = Ground(np.array([0, -1.0, 0]), -0.9, 1.0, "known")
     assert np.abs(find_path(seen, feet, ground) - path)[:, 2].max() < 0.5
-
-

@@ -99,7 +99,7 @@ def evaluate_world(
     if not clips or any(clip.skeleton not in known for clip in clips) or lifter.skeleton not in known:
         raise DatasetError("wanted motion capture, and a lifter, of H36M_17 or BODY_27 to measure in the world")
     clips = clips[:: protocol.views.every]
-    tally, ups, frames = Tally({name: ("all",) for name in _TALLIED}, "frames"), [], 0
+    tally, ups, frames = Tally(dict.fromkeys(_TALLIED, ("all",)), "frames"), [], 0
     for done, clip in enumerate(clips):
         body = clip.in_joints(H36M_17) if clip.skeleton == BODY_27 else clip
         for number, camera in enumerate(clip_cameras(body, protocol.views)):
@@ -150,9 +150,9 @@ def placing_errors(scene: Scene, clip: MocapClip, camera: Camera) -> dict[str, n
         "wa_mpjpe": 1000 * world.wa_mpjpe(pred[:, body], truth[:, body]).mean(1),
         "rte": 100 * world.rte(pred[:, 0], truth[:, 0]),
         "jitter": world.jitter(pred[:, body]).mean(1),
-        "acceleration_error": world.acceleration_error(
-            pred[:, body] - pred[:, :1], truth[:, body] - truth[:, :1]
-        ).mean(1),
+        "acceleration_error": world.acceleration_error(pred[:, body] - pred[:, :1], truth[:, body] - truth[:, :1]).mean(
+            1
+        ),
         "p_mpjpe": 1000 * p_mpjpe(found[:, body], true[:, body]).mean(1),
         "root_across": 1000 * across,
         "root_along": 1000 * np.abs(along),
@@ -193,9 +193,7 @@ def _observed(
     return replace(exact, xy=exact.xy + noise.astype(np.float32))
 
 
-def _placed(
-    lifter: Lifter, keypoints: Keypoints2D, body: MocapClip, protocol: WorldProtocol, camera: Camera
-) -> Scene:
+def _placed(lifter: Lifter, keypoints: Keypoints2D, body: MocapClip, protocol: WorldProtocol, camera: Camera) -> Scene:
     """Return the scene of one person, lifted in the axes of the camera that is assumed."""
     size = keypoints.image_size or (1000, 1000)
     assert camera.K is not None

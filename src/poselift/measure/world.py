@@ -137,9 +137,7 @@ def along_and_across(pred: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, n
     return along, np.linalg.norm(pred - truth - along[:, None] * ray, axis=-1)
 
 
-def similarity(
-    source: np.ndarray, target: np.ndarray, *, scaled: bool = True
-) -> tuple[float, np.ndarray, np.ndarray]:
+def similarity(source: np.ndarray, target: np.ndarray, *, scaled: bool = True) -> tuple[float, np.ndarray, np.ndarray]:
     """Return the similarity `scale * points @ turn + shift` that brings (N, 3) points closest to others.
 
     Args:

@@ -20,10 +20,10 @@ from poselift.refine.path import Seen, find_path
 from poselift.refine.report import StepReport
 from poselift.refine.say import say_ground, say_path
 from poselift.refine.scale import heights_of, sized
-from poselift.refine.smooth import smooth_joints
 from poselift.refine.scene import Report, Scene, world_camera
+from poselift.refine.smooth import smooth_joints
 from poselift.refine.steps import with_focal_of_steps
-from poselift.refine.view import View
+from poselift.refine.view import View, check_pair
 from poselift.sequence import WORLD, Keypoints2D, Poses3D
 
 __all__ = ["Report", "Scene", "StepReport", "place"]
@@ -64,6 +64,8 @@ def place(
     """
     if not people:
         raise ShapeError("nobody to place: wanted a sequence of (keypoints, poses), one pair for each person")
+    for keypoints, poses in people:
+        check_pair(keypoints, poses)
     camera, said = scene_camera(people, focal_px)
     steps, views, heights = [said], [View.of(*pair, camera) for pair in people], heights_of(height_m, len(people))
     for number, (view, height) in enumerate(zip(views, heights, strict=True)):

@@ -107,13 +107,13 @@ def find_up(people: Sequence[tuple[Poses3D, np.ndarray]]) -> Ground:
         return Ground(_median(ups, trust), np.nan, UP_ERROR_DEG, "the network's directions")
     standing = np.concatenate([_standing(poses, xyz)[_there(poses)] for poses, xyz in people])
     # cameras are level more often than not: it counts as much as everybody together
-    up = unit_vectors(_median(standing, np.ones(len(standing))) + np.array([0.0, -1.0, 0.0]), np.array([0.0, -1.0, 0.0]))
+    up = unit_vectors(
+        _median(standing, np.ones(len(standing))) + np.array([0.0, -1.0, 0.0]), np.array([0.0, -1.0, 0.0])
+    )
     return Ground(up, np.nan, GUESSED_UP_ERROR_DEG, "how people stand, and a camera that is nearly level")
 
 
-def find_ground(
-    before: Ground, feet: Sequence[tuple[Feet, np.ndarray, float]], *, fixed: bool = False
-) -> Ground:
+def find_ground(before: Ground, feet: Sequence[tuple[Feet, np.ndarray, float]], *, fixed: bool = False) -> Ground:
     """Return the floor under planted feet.
 
     The tilt and the height minimize, over the planted points q of the feet,
@@ -170,7 +170,9 @@ def with_angles(ground: Ground, pitch_deg: float | None, roll_deg: float | None)
     roll = np.arctan2(-ground.up[0], -ground.up[1]) if roll_deg is None else np.deg2rad(roll_deg)
     up = np.array([-np.sin(roll) * np.cos(pitch), -np.cos(roll) * np.cos(pitch), -np.sin(pitch)])
     both = pitch_deg is not None and roll_deg is not None
-    said = "the pitch and roll given" if both else f"the {'pitch' if roll_deg is None else 'roll'} given, {ground.source}"
+    said = (
+        "the pitch and roll given" if both else f"the {'pitch' if roll_deg is None else 'roll'} given, {ground.source}"
+    )
     return Ground(up, ground.height, 0.0 if both else ground.error_deg, said)
 
 

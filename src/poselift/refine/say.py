@@ -10,9 +10,7 @@ from poselift.refine.report import StepReport
 from poselift.refine.view import View
 
 
-def say_ground(
-    ground: Ground, feet: Sequence[Feet], paths: Sequence[np.ndarray], *, contacts: bool
-) -> StepReport:
+def say_ground(ground: Ground, feet: Sequence[Feet], paths: Sequence[np.ndarray], *, contacts: bool) -> StepReport:
     """Return the report on the floor: the camera's pitch, roll and height, and how well the feet lie in one plane."""
     pitch, roll = angles(ground.up)
     values = {"pitch_deg": pitch, "roll_deg": roll, "camera_height_m": -ground.height, "up_error_deg": ground.error_deg}

@@ -101,9 +101,7 @@ def with_focal_of_steps(views: Sequence[View], camera: Camera) -> tuple[list[Vie
         if not 1 / FARTHEST < focal / assumed < FARTHEST:
             return [*views], camera, None
         now = replace(Camera.from_focal(focal, size), name=ESTIMATED)
-        turned = [
-            replace(view, poses=in_camera_axes(view.poses, view.keypoints, now)) for view in turned
-        ]
+        turned = [replace(view, poses=in_camera_axes(view.poses, view.keypoints, now)) for view in turned]
     assert now.K is not None and found is not None
     focal, error = float(now.K[0, 0]), (found.error**-2 + ASSUMED_ERROR**-2) ** -0.5
     report = StepReport(

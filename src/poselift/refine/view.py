@@ -31,8 +31,7 @@ class View:
 
     @staticmethod
     def of(keypoints: Keypoints2D, poses: Poses3D, camera: Camera) -> "View":
-        """Return a person as a camera sees them; raises what `check_pair` and the conversion of keypoints raise."""
-        check_pair(keypoints, poses)
+        """Return a person as a camera sees them; raises what the conversion of keypoints raises."""
         own = convert(keypoints, poses.skeleton)
         own = put_back(own, find_swaps(own))
         return View(own, in_camera_axes(poses, own, camera))
@@ -104,7 +103,9 @@ def _places(keypoints: Keypoints2D) -> np.ndarray:
     root = keypoints.skeleton.root
     seen = keypoints.seen
     there = seen[:, root] if seen[:, root].any() else seen.any(1)
-    xy = keypoints.xy[:, root] if seen[:, root].any() else np.nanmean(np.where(seen[..., None], keypoints.xy, np.nan), 1)
+    xy = (
+        keypoints.xy[:, root] if seen[:, root].any() else np.nanmean(np.where(seen[..., None], keypoints.xy, np.nan), 1)
+    )
     frames = np.arange(len(keypoints))
     places = np.stack([np.interp(frames, frames[there], xy[there, axis].astype(np.float64)) for axis in (0, 1)], 1)
     half = round(WINDOW_S * keypoints.fps / 2)
