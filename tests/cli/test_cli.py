@@ -70,7 +70,8 @@ def test_lift_writes_every_format_and_says_so(clip, tmp_path, capsys):
     assert names(out) == written("clip")
     assert len(read_poses(out / "clip.npz")) == 6
     assert re.fullmatch(
-        r"clip\.npz: nanohtnet\.mocap27.*\nclip\.npz: camera: focal length .*--focal or --fov.*\n(clip\.npz: \w+: .*\n)+"
+        r"clip\.npz: nanohtnet\.mocap27.*\nclip\.npz: camera: focal length .*--focal or --fov.*\n"
+        r"(clip\.npz: \w+: .*\n)+"
         r"clip\.npz: 6 frames at 30 fps, MEDIAPIPE_33, \d+ % of the joints seen\n"
         r"-> .*clip\.\{npz,csv,json,bvh,html\} \(axes of the world\)\n", capsys.readouterr().out,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Refinement: people of one clip placed in one world, metric, upright, travelling, on the floor.
 
-place: camera -> poses in its axes -> smooth -> bones -> (focal length) -> paths -> floor and paths on it -> world -> feet
+place: camera -> poses in its axes -> smooth -> bones -> (focal length) -> paths -> floor and paths on it -> world ->
+feet
 
 Each step returns what it changed, and all of it is the scene's report. Each file is one step; this one is the chain.
 """
