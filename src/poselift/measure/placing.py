@@ -107,7 +107,8 @@ def evaluate_world(
     if not clips or any(clip.skeleton not in known for clip in clips) or lifter.skeleton not in known:
         raise DatasetError("wanted motion capture, and a lifter, of H36M_17 or BODY_27 to measure in the world")
     clips = clips[:: protocol.views.every]
-    tally, ups, frames = Tally(dict.fromkeys(_TALLIED, ("all",)), "frames"), [], 0
+    tally, frames = Tally(dict.fromkeys(_TALLIED, ("all",)), "frames"), 0
+    ups, depths, contacts = [], [], {"contact_f1": np.zeros(3), "contact_f1_lifted": np.zeros(3)}
     for done, clip in enumerate(clips):
         body = clip.in_joints(H36M_17) if clip.skeleton == BODY_27 else clip
         for number, camera in enumerate(clip_cameras(body, protocol.views)):
