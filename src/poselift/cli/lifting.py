@@ -14,7 +14,7 @@ from poselift.cli.console import err, print_plain, progress, say_error
 from poselift.cli.placing import WorldOptions
 from poselift.cli.results import KNOWN_FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
 from poselift.doctor.report import report
-from poselift.errors import FormatError, PoseliftError
+from poselift.errors import CheckpointError, FormatError, PoseliftError
 from poselift.formats.table import pose_format
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
@@ -233,8 +233,14 @@ def _choose(keypoints: Keypoints2D, title: str, lifting: LiftOptions, *, placed:
     People who are placed in the world are lifted with the weights that know feet, contacts and the direction up.
     """
     skeleton = lifting.skeleton_out or H36M_17
-    wanted = BODY_27 if placed and not missing_joints(BODY_27, get_skeleton(skeleton)) else skeleton
-    choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=wanted)
+    better = [BODY_27] if placed and not missing_joints(BODY_27, get_skeleton(skeleton)) else []
+    for wanted in (*better, skeleton):
+        try:
+            choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=wanted)
+            break
+        except CheckpointError:  # no weights here know feet
+            if wanted == skeleton:
+                raise
     print_plain(f"{title}: {choice.card.name} ({choice.reason})")
     return choice.card.name
 

@@ -7,7 +7,7 @@ from poselift.cli.console import print_plain
 from poselift.errors import FormatError, ShapeError
 from poselift.geometry.camera import Camera
 from poselift.refine import place
-from poselift.refine.focal import assumed_camera, focal_of_fov
+from poselift.refine.focal import assumed_camera, camera_of, focal_of_fov
 from poselift.sequence import Keypoints2D, Poses3D
 
 
@@ -51,13 +51,16 @@ class WorldOptions:
         Args:
             focal: Focal length in pixels; None where it is not given.
             people: Everybody in a file.
+
+        Raises:
+            ShapeError: The focal length is out of range.
         """
         size = people[0].image_size
         if size is None:
             return None
         if self.fov is not None:
             focal = focal_of_fov(self.fov, size)
-        return assumed_camera(size) if focal is None else Camera.from_focal(focal, size)
+        return assumed_camera(size) if focal is None else camera_of(focal, size)
 
     def place(self, title: str, people: Sequence[tuple[Keypoints2D, Poses3D]]) -> tuple[Poses3D, ...]:
         """Place the people of a file, print what was found and assumed, and return their poses in the world.

@@ -25,7 +25,7 @@ from poselift.measure.tally import Cell, Tally
 from poselift.prepare.swaps import without_log
 from poselift.refine import Scene, place
 from poselift.refine.bones import bone_lengths, stature
-from poselift.refine.focal import USUAL_FOCAL
+from poselift.refine.focal import assumed_camera
 from poselift.refine.gravity import foot_joints
 from poselift.sequence import CAMERA, Keypoints2D, Poses3D
 from poselift.skeleton import BODY_27, H36M_17
@@ -47,10 +47,18 @@ UNITS = {
     "root_across": "mm",
     "root_along": "mm",
     "root_bias": "%",
+    "under_floor_95": "mm",
+    "contact_f1": "",
+    "contact_f1_lifted": "",
+    "p_mpjpe_lifted": "mm",
+    "jitter_lifted": "10 m/s³",
+    "acceleration_error_lifted": "m/s²",
 }
 """Metrics by name with their units; at 30 frames a second. `root_bias` is signed: positive for people placed too far
-away, as a share of the distance."""
-_TALLIED = tuple(name for name in UNITS if name not in ("up_error_median", "up_error_95"))
+away, as a share of the distance. What ends in `lifted` is of the poses before they were placed, relative to the root.
+`under_floor_95` is the depth of the lowest joint under the floor that was found, which 5 % of the frames exceed."""
+_OVER_ALL = ("up_error_median", "up_error_95", "under_floor_95", "contact_f1", "contact_f1_lifted")
+_TALLIED = tuple(name for name in UNITS if name not in _OVER_ALL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,21 +107,27 @@ def evaluate_world(
     if not clips or any(clip.skeleton not in known for clip in clips) or lifter.skeleton not in known:
         raise DatasetError("wanted motion capture, and a lifter, of H36M_17 or BODY_27 to measure in the world")
     clips = clips[:: protocol.views.every]
-    tally, ups, frames = Tally(dict.fromkeys(_TALLIED, ("all",)), "frames"), [], 0
+    tally, frames = Tally(dict.fromkeys(_TALLIED, ("all",)), "frames"), 0
+    ups, depths, contacts = [], [], {"contact_f1": np.zeros(3), "contact_f1_lifted": np.zeros(3)}
     for done, clip in enumerate(clips):
         body = clip.in_joints(H36M_17) if clip.skeleton == BODY_27 else clip
         for number, camera in enumerate(clip_cameras(body, protocol.views)):
             keypoints = _observed(clip, camera, number, protocol, observe)
-            scene = _placed(lifter, keypoints, body, protocol, camera)
-            found = placing_errors(scene, clip, camera)
+            scene, lifted = _placed(lifter, keypoints, body, protocol, camera)
+            found = placing_errors(scene, clip, camera) | _lifted_errors(lifted, clip, camera)
+            depths.append(-scene.people[0].absolute()[..., 2].min(1))
+            contacts["contact_f1"] += _contact_counts(scene.people[0], clip)
+            contacts["contact_f1_lifted"] += _contact_counts(lifted, clip)
             for name, errors in found.items():
                 tally.add(Cell(clip.subject, "", clip.name), name, errors.reshape(-1, 1))
             ups.append(found["up_error"].mean())
             frames += len(clip)
         if progress:
             progress(done + 1, len(clips))
-    means = {name: value for name, value in tally.means().items()}
+    means = tally.means()
     means |= {"up_error_median": float(np.median(ups)), "up_error_95": float(np.percentile(ups, 95))}
+    means["under_floor_95"] = 1000 * max(float(np.percentile(np.concatenate(depths), 95)), 0.0)
+    means |= {name: 2 * hit / (2 * hit + wrong + missed) for name, (hit, wrong, missed) in contacts.items() if hit}
     detector = getattr(observe, "description", "simulated") if observe else f"exact 2D, {protocol.noise_px:g} px noise"
     choices: dict[str, Any] = {**asdict(protocol.views), "height": protocol.height, "focal": protocol.focal}
     choices |= {"keypoints": detector, "errors": getattr(observe, "errors", None), "fps": world.FPS}
@@ -170,6 +184,26 @@ def placing_errors(scene: Scene, clip: MocapClip, camera: Camera) -> dict[str, n
     return errors
 
 
+def _lifted_errors(poses: Poses3D, clip: MocapClip, camera: Camera) -> dict[str, np.ndarray]:
+    """Return the errors of poses in camera axes that were not placed."""
+    body = [*range(len(H36M_17))]
+    true = camera.to_camera(clip.xyz[:, body].astype(np.float64))
+    pred, truth = (world.at_30_fps(xyz - xyz[:, :1], clip.fps) for xyz in (poses.xyz[:, body], true))
+    return {
+        "p_mpjpe_lifted": 1000 * p_mpjpe(poses.xyz[:, body].astype(np.float64), true).mean(1),
+        "jitter_lifted": world.jitter(pred).mean(1),
+        "acceleration_error_lifted": world.acceleration_error(pred, truth).mean(1),
+    }
+
+
+def _contact_counts(poses: Poses3D, clip: MocapClip) -> np.ndarray:
+    """Return how many contacts are found, wrongly found, and missed, of those that are known."""
+    if poses.contact is None or clip.contact is None:
+        return np.zeros(3)
+    found, true, known = poses.contact >= 0.5, clip.contact == 1, clip.contact >= 0
+    return np.array([(pair & known).sum() for pair in (found & true, found & ~true, ~found & true)], np.float64)
+
+
 def true_height(clip: MocapClip) -> float:
     """Return the height of a clip's body in metres, by `poselift.refine.bones.stature`."""
     xyz = clip.xyz[:, : len(H36M_17)]
@@ -193,14 +227,16 @@ def _observed(
     return replace(exact, xy=exact.xy + noise.astype(np.float32))
 
 
-def _placed(lifter: Lifter, keypoints: Keypoints2D, body: MocapClip, protocol: WorldProtocol, camera: Camera) -> Scene:
-    """Return the scene of one person, lifted in the axes of the camera that is assumed."""
+def _placed(
+    lifter: Lifter, keypoints: Keypoints2D, body: MocapClip, protocol: WorldProtocol, camera: Camera
+) -> tuple[Scene, Poses3D]:
+    """Return the scene of one person, and the poses in the axes of the camera that is assumed."""
     size = keypoints.image_size or (1000, 1000)
     assert camera.K is not None
-    focal = float(camera.K[0, 0]) if protocol.focal == GIVEN else USUAL_FOCAL * max(size)
+    seen_by = Camera.from_focal(float(camera.K[0, 0]), size) if protocol.focal == GIVEN else assumed_camera(size)
     with without_log():
         poses = lift(
-            keypoints, lifter, frame=CAMERA, camera=Camera.from_focal(focal, size), check=False,
+            keypoints, lifter, frame=CAMERA, camera=seen_by, check=False,
             flip_average=protocol.views.flip_average,
         )  # fmt: skip
-    return place([(keypoints, poses)], height_m=true_height(body) if protocol.height == GIVEN else None)
+    return place([(keypoints, poses)], height_m=true_height(body) if protocol.height == GIVEN else None), poses

@@ -1,6 +1,7 @@
 """Refinement: people of one clip placed in one world, metric, upright, travelling, on the floor.
 
-place: camera -> poses in its axes -> smooth -> bones -> paths -> floor (and paths on it) -> world
+place: camera -> poses in its axes -> smooth -> bones -> (focal length) -> paths -> floor and paths on it -> world ->
+feet
 
 Each step returns what it changed, and all of it is the scene's report. Each file is one step; this one is the chain.
 """
@@ -12,6 +13,7 @@ import numpy as np
 
 from poselift.errors import ShapeError
 from poselift.geometry.camera import Camera
+from poselift.refine.feet import feet_on_floor
 from poselift.refine.focal import scene_camera
 from poselift.refine.gravity import Feet, Ground, feet_of, find_ground, find_up, with_angles
 from poselift.refine.moving import carried, say_carried
@@ -21,7 +23,8 @@ from poselift.refine.say import say_ground, say_path
 from poselift.refine.scale import heights_of, sized
 from poselift.refine.scene import Report, Scene, world_camera
 from poselift.refine.smooth import smooth_joints
-from poselift.refine.view import View
+from poselift.refine.steps import with_focal_of_steps
+from poselift.refine.view import View, check_pair
 from poselift.sequence import WORLD, Keypoints2D, Poses3D
 
 __all__ = ["Report", "Scene", "StepReport", "place"]
@@ -62,6 +65,8 @@ def place(
     """
     if not people:
         raise ShapeError("nobody to place: wanted a sequence of (keypoints, poses), one pair for each person")
+    for keypoints, poses in people:
+        check_pair(keypoints, poses)
     camera, said = scene_camera(people, focal_px)
     steps, views, heights = [said], [View.of(*pair, camera) for pair in people], heights_of(height_m, len(people))
     for number, (view, height) in enumerate(zip(views, heights, strict=True)):
@@ -69,6 +74,8 @@ def place(
         poses, report = sized(poses, height)
         views[number] = replace(view, poses=poses)
         steps += [smoothed, report]
+    views, camera, said_by_steps = with_focal_of_steps(views, camera) if contacts else (views, camera, None)
+    steps += [said_by_steps] if said_by_steps else []
     feet = [feet_of(view.poses, view.poses.xyz.astype(np.float64)) for view in views]
     seen = [view.seen(camera) for view in views]
     paths = [find_path(person) for person in seen]
@@ -81,8 +88,12 @@ def place(
     steps.append(say_ground(ground, feet, paths, contacts=contacts))
     placed = world_camera(ground, paths[0][_first_frame(views[0].poses)], camera)
     steps += [say_path(view, path, camera) for view, path in zip(views, paths, strict=True)]
-    everyone = tuple(_in_world(view.poses, path, placed) for view, path in zip(views, paths, strict=True))
-    return Scene(placed, everyone, Report(tuple(steps)))
+    everyone = []
+    for view, path in zip(views, paths, strict=True):
+        poses, report = feet_on_floor(_in_world(view.poses, path, placed), contacts=contacts)
+        everyone.append(poses)
+        steps += report
+    return Scene(placed, tuple(everyone), Report(tuple(steps)))
 
 
 def _on_one_floor(

@@ -48,6 +48,21 @@ def fov_of_focal(focal_px: float, image_size: tuple[int, int]) -> float:
     return float(2 * np.rad2deg(np.arctan(image_size[0] / 2 / focal_px)))
 
 
+def camera_of(focal_px: float, image_size: tuple[int, int]) -> Camera:
+    """Return a camera of this focal length in pixels, at the origin, that looks through the middle of the picture.
+
+    Raises:
+        ShapeError: The focal length is out of range.
+    """
+    low, high = (share * max(image_size) for share in (SHORTEST_FOCAL, LONGEST_FOCAL))
+    if not low <= focal_px <= high:
+        raise ShapeError(
+            f"wanted a focal length in pixels from {low:.0f} to {high:.0f} for a picture of {image_size[0]} x "
+            f"{image_size[1]} (focal_px, --focal), got {focal_px:g}"
+        )
+    return Camera.from_focal(float(focal_px), image_size)
+
+
 def scene_camera(people: Sequence[tuple[Keypoints2D, Poses3D]], focal_px: float | None) -> tuple[Camera, StepReport]:
     """Return the scene's camera, at the origin, and where its focal length is from.
 
@@ -74,14 +89,7 @@ def scene_camera(people: Sequence[tuple[Keypoints2D, Poses3D]], focal_px: float 
         )
     if focal_px is None:
         return assumed_camera(size), _said(assumed_camera(size))
-    shares = SHORTEST_FOCAL, LONGEST_FOCAL
-    low, high = (share * max(size) for share in shares)
-    if not low <= focal_px <= high:
-        raise ShapeError(
-            f"wanted a focal length in pixels from {low:.0f} to {high:.0f} for a picture of {size[0]} x {size[1]} "
-            f"(focal_px, --focal), got {focal_px:g}"
-        )
-    camera = Camera.from_focal(float(focal_px), size)
+    camera = camera_of(focal_px, size)
     return camera, _said(camera)
 
 

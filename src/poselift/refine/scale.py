@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from poselift.errors import ShapeError
-from poselift.refine.bones import constant_bones, is_upright
+from poselift.refine.bones import bone_lengths, constant_bones, is_upright, stature
 from poselift.refine.report import StepReport
 from poselift.sequence import Poses3D
 
@@ -12,6 +12,8 @@ ADULT_M = 1.70
 """Mean height of adults, women and men, in metres."""
 ADULT_SHARE = 0.06
 """Standard deviation of adults' heights as a share of the mean: about 0.10 m over both sexes and many countries."""
+LEAST_M = 0.01
+"""Height in metres below which what a lifter gives is no body."""
 
 
 def heights_of(height_m: float | Sequence[float | None] | None, people: int) -> list[float | None]:
@@ -30,7 +32,16 @@ def heights_of(height_m: float | Sequence[float | None] | None, people: int) -> 
 
 
 def sized(poses: Poses3D, height_m: float | None) -> tuple[Poses3D, StepReport]:
-    """Return a person with bones of constant length, of a height in metres or else of `ADULT_M`, and what changed."""
+    """Return a person with bones of constant length, of a height in metres or else of `ADULT_M`, and what changed.
+
+    Raises:
+        ShapeError: The height is out of range, or what was lifted is no body.
+    """
+    if is_upright(poses.skeleton) and stature(bone_lengths(poses), poses.skeleton) < LEAST_M:
+        raise ShapeError(
+            "the body that was lifted has no size, so that it cannot be placed; check the lifter, or leave the world out "
+            "(--no-world)"
+        )
     guessed = height_m is None and is_upright(poses.skeleton)
     poses, report = constant_bones(poses, height_m=ADULT_M if guessed else height_m)
     who = "" if poses.person is None else f" of person {poses.person}"

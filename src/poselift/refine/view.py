@@ -15,8 +15,8 @@ from poselift.refine.path import Seen
 from poselift.sequence import CAMERA, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints, expect_poses
 
 WINDOW_S = 1.62
-"""Seconds over which the person's place is averaged, to turn poses out of the axes of a camera turned to the person: the
-window of the weights with 81 frames at 50 per second, which are the ones with feet."""
+"""Seconds over which the person's place is averaged, to turn poses out of the axes of a camera turned to the person:
+the window of the weights with 81 frames at 50 per second, which are the ones with feet."""
 _SAME = 1e-6
 
 
@@ -31,8 +31,7 @@ class View:
 
     @staticmethod
     def of(keypoints: Keypoints2D, poses: Poses3D, camera: Camera) -> "View":
-        """Return a person as a camera sees them; raises what `check_pair` and the conversion of keypoints raise."""
-        check_pair(keypoints, poses)
+        """Return a person as a camera sees them; raises what the conversion of keypoints raises."""
         own = convert(keypoints, poses.skeleton)
         own = put_back(own, find_swaps(own))
         return View(own, in_camera_axes(poses, own, camera))
@@ -64,8 +63,8 @@ def check_pair(keypoints: Keypoints2D, poses: Poses3D) -> None:
     expect_poses(poses)
     if len(keypoints) != len(poses) or abs(keypoints.fps - poses.fps) > 0.01 * poses.fps:
         raise ShapeError(
-            f"wanted keypoints and the poses lifted from them, got {len(keypoints)} frames at {keypoints.fps:g} fps and "
-            f"{len(poses)} at {poses.fps:g}"
+            f"wanted keypoints and the poses lifted from them, got {len(keypoints)} frames at {keypoints.fps:g} fps "
+            f"and {len(poses)} at {poses.fps:g}"
         )
     if poses.frame not in (CAMERA, TURNED_CAMERA):
         raise FormatError(f"wanted poses in camera axes, got the frame {poses.frame!r}: they are placed already")
