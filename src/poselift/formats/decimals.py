@@ -1,4 +1,4 @@
-"""Numbers as text, many at once: ten times as fast as formatting them one by one."""
+"""Numbers as text, many at once, in two thirds of the time that formatting them row by row takes."""
 
 import numpy as np
 
