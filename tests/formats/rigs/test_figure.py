@@ -52,7 +52,8 @@ def test_the_figure_is_where_the_joints_are(acrobat, rig):
     poses, _ = acrobat(4, 40, BODY_27, path=np.linspace((0, 1, 2), (3, 4, 5), 40))
     figure = pose_rig(poses, rig)
     for name, off in figure.off_m.items():
-        assert off.max() < (5e-3 if name in HEAD else 2e-4), name  # the neck is not as long in every frame
+        # the neck is not as long in every frame, and the roll of the feet is smooth in time
+        assert off.max() < (5e-3 if name in HEAD or name.endswith(("toe", "heel")) else 2e-4), name
     assert len(figure.off_m) >= 14
     cost = figure.cost()
     assert (cost["mean_mm"], cost["far"], cost["collapsed"]) == (pytest.approx(0.0, abs=1), [], [])
@@ -91,9 +92,9 @@ def test_the_rest_pose_stands_on_the_ground(acrobat, rig):
     leg = rest["upper_leg", True].rest - rest["foot", True].rest
     np.testing.assert_allclose(leg[[0, 2]], 0, atol=1e-9)
     lowest = min(joint.rest[1] for joint in figure.joints if joint.part in ("toes", "point", "foot", "root"))
-    assert 0 <= lowest + 1e-9 < 0.1
+    assert -1e-4 < lowest < 0.1
     for joint in figure.joints:
-        assert joint.part in ("root", "point") or joint.rest[1] >= 0
+        assert joint.rest[1] > -1e-4
         if joint.part == "toes":
             assert joint.rest[2] > 0.05  # forward
 
