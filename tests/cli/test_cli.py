@@ -112,7 +112,7 @@ def test_rig_unit_and_weights_are_passed_on(clip, tmp_path, capsys):
     assert bvh.joints[0] == "mixamorig:Hips"
     assert 0.3 < bvh.xyz[0, 0, 1] < 3  # metres, of a lifter without a network
     assert (notes["rig"], notes["unit"]) == ("mixamo", "m")
-    assert b'"about":{"weights":"nanohtnet.mocap' in (out / "clip.glb").read_bytes()
+    assert b'"about":{"weights":"' in (out / "clip.glb").read_bytes()
     with pytest.raises(SystemExit):
         run("lift", clip, "-o", out, "--rig", "maya")
     assert "mixamo" in capsys.readouterr().err
