@@ -11,9 +11,10 @@ import tyro
 
 from poselift.checks import check, number_people, worst
 from poselift.cli.console import err, print_plain, progress, say_error
-from poselift.cli.results import FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
+from poselift.cli.results import OutputOptions, Results, copies, name_of, person_name, title_of
 from poselift.doctor.report import report
 from poselift.errors import FormatError, PoseliftError
+from poselift.formats import POSE_ENDINGS
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
@@ -105,9 +106,10 @@ def lift(
     """
     if not inputs:
         raise FormatError("nothing to lift: name at least one video or keypoint file")
-    unknown = set(output.formats) - set(FORMATS)
+    known = [ending[1:] for ending in POSE_ENDINGS]
+    unknown = set(output.formats) - set(known)
     if unknown or not output.formats:
-        raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(FORMATS)}")
+        raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     check_choice(source.people)
     names = [name_of(path) for path in inputs]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
