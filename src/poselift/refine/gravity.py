@@ -120,9 +120,10 @@ def find_ground(before: Ground, feet: Sequence[tuple[Feet, np.ndarray, float]], 
 
     The tilt and the height minimize, over the planted points q of the feet,
 
-        |up - before|² / UP_ERROR² + sum_q w_q cauchy((up . q - height - h_q) / FOOT_ERROR)
+        |up - before|² / UP_ERROR² + sum_q w_q rho((up . q - height - h_q) / FOOT_ERROR)
 
-    where the weights w of all points add up to the number of seconds with planted feet times `STANDS_A_SECOND`. Without
+    where rho(e) = e² / (1 + e²/4) (Geman and McClure), so that what stands on another level counts for nothing, and the
+    weights w of all points add up to the number of seconds with planted feet times `STANDS_A_SECOND`. Without
     contacts, the floor lies under the lowest foot of each frame, in the median.
 
     Args:
@@ -142,7 +143,7 @@ def find_ground(before: Ground, feet: Sequence[tuple[Feet, np.ndarray, float]], 
     for _ in range(_STEPS):
         axes = _across(up)
         error = (points @ up - heights - height) / FOOT_ERROR_M
-        robust = weights / (1 + error**2 / 4)
+        robust = weights / (1 + error**2 / 4) ** 2
         rows = np.concatenate([points @ axes.T, -np.ones((len(points), 1))], 1) / FOOT_ERROR_M  # by tilt and height
         matrix, slope = (rows * robust[:, None]).T @ rows, (rows * robust[:, None]).T @ error
         if fixed:
