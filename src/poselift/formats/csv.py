@@ -23,7 +23,11 @@ from poselift.sequence import CONTACTS, Keypoints2D, Poses3D
 _COLUMNS = ("frame", "time_s", "fps", "image_width", "image_height")
 _JOINT_EXTRAS = {"observed": "observed", "spread_m": "spread"}
 """Endings of columns of poses: fields of `Poses3D`."""
-_FRAME_EXTRAS = {"up": ("up_x", "up_y", "up_z"), "contact": tuple(f"{name}_contact" for name in CONTACTS)}
+_FRAME_EXTRAS = {
+    "path": ("path_x", "path_y", "path_z"),
+    "up": ("up_x", "up_y", "up_z"),
+    "contact": tuple(f"{name}_contact" for name in CONTACTS),
+}
 """Fields of `Poses3D`, and their columns."""
 
 
@@ -100,9 +104,10 @@ def write_keypoints_csv(keypoints: Keypoints2D, path: Path) -> None:
 def write_poses_csv(poses: Poses3D, path: Path) -> None:
     """Write metres, to 0.1 mm, in the axes that the column `axes` names, and how far each joint was observed.
 
-    The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1), ``<joint>_spread_m``, `up_x`, `up_y`, `up_z` and
-    `left_heel_contact` and the like (0 to 1) are written where the values are known, and `person` where there are
-    several; path and camera are in .npz and .json only.
+    The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1), ``<joint>_spread_m``, `path_x`, `path_y`, `path_z`, `up_x`,
+    `up_y`, `up_z` and `left_heel_contact` and the like (0 to 1) are written where the values are known, and `person`
+    where there are several. Joints are relative to the root; with the path added, they are where they are. The camera
+    is in .npz and .json only.
     """
     values, axes = [poses.xyz.astype(np.float64).round(4)], list(JOINT_AXES)
     for end, name in _JOINT_EXTRAS.items():
