@@ -58,6 +58,8 @@ class _Parser:
         self.lines = lines
         self._rows = self._words()
         self.joints: list[str] = []
+        self._names: set[str] = set()
+        self._same: dict[str, int] = {}  # by a joint's name, the last number that was given to another one of that name
         self.parents: list[int] = []
         self.offsets: list[np.ndarray] = []
         self.channels: list[tuple[str, ...]] = []  # of each joint, in file order, lower case
@@ -167,10 +169,12 @@ class _Parser:
         self._add(f"{self.joints[parent]}_end", parent, offset, ())
 
     def _add(self, joint: str, parent: int, offset: np.ndarray, channels: tuple[str, ...]) -> None:
-        name, number = joint, 0
-        while name in self.joints:
+        name, number = joint, self._same.get(joint, 0)
+        while name in self._names:
             number += 1
             name = f"{joint}.{number:03}"
+        self._same[joint] = number
+        self._names.add(name)
         if len(self.joints) == MOST_JOINTS:
             raise self.lines.error(f"up to {MOST_JOINTS} joints", "more")
         self.joints.append(name)
