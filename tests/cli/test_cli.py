@@ -14,10 +14,11 @@ import pytest
 
 from poselift import __version__
 from poselift.cli import LAB_VERBS, VERBS, lifting, main
-from poselift.cli.lifting import FORMATS
+from poselift.cli.results import FORMATS
 from poselift.datasets.clip import MocapClip
 from poselift.errors import install_hint
 from poselift.formats import files_of, read_poses, write_keypoints
+from poselift.formats.angle_table import read_angles
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.people import numbered
 from poselift.prepare.swaps import put_back
@@ -101,6 +102,18 @@ def test_shares_of_a_picture_and_numbers_of_every_fifth_frame(clip, tmp_path, ca
 def test_formats_can_be_chosen(clip, tmp_path):
     assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz", "json") == 0
     assert names(tmp_path / "out") == ["clip.json", "clip.npz"]
+
+
+def test_joint_angles_are_written_beside_the_poses(clip, tmp_path):
+    chosen = ("-o", tmp_path / "out", "--formats", "npz", "mot", "--angles")
+    assert run("lift", clip, *chosen) == 0
+    assert names(tmp_path / "out") == ["clip.mot", "clip.npz", "clip_angles.csv"]
+    angles = read_angles(tmp_path / "out" / "clip_angles.csv")
+    assert len(angles) == len(read_poses(tmp_path / "out" / "clip.npz"))
+    (tmp_path / "out" / "clip.npz").unlink()
+    (tmp_path / "out" / "clip.mot").unlink()
+    assert run("lift", clip, *chosen) == 1  # the angles are there
+    assert run("lift", clip, *chosen, "--force") == 0
 
 
 def test_flip_and_lifter_are_passed_on(clip, tmp_path, monkeypatch, fake_lifter):

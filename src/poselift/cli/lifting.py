@@ -12,9 +12,10 @@ import tyro
 from poselift.checks import check, number_people, worst
 from poselift.cli.console import err, print_plain, progress, say_error
 from poselift.cli.placing import WorldOptions
-from poselift.cli.results import FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
+from poselift.cli.results import OutputOptions, Results, copies, name_of, person_name, title_of
 from poselift.doctor.report import report
 from poselift.errors import CheckpointError, FormatError, PoseliftError
+from poselift.formats import POSE_ENDINGS
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
@@ -113,9 +114,10 @@ def lift(
     """
     if not inputs:
         raise FormatError("nothing to lift: name at least one video or keypoint file")
-    unknown = set(output.formats) - set(FORMATS)
+    known = [ending[1:] for ending in POSE_ENDINGS]
+    unknown = set(output.formats) - set(known)
     if unknown or not output.formats:
-        raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(FORMATS)}")
+        raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     check_choice(source.people)
     world.check(lifting.focal)
     names = [name_of(path) for path in inputs]

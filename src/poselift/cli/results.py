@@ -13,8 +13,10 @@ from poselift.cli.console import print_plain
 from poselift.errors import FormatError, OutputExistsError
 from poselift.files import FOLDER, check_free, check_no_input, found_at, result_name
 from poselift.formats import PEOPLE_ENDINGS, files_of, frame_files, save_poses, write_people
+from poselift.formats.angle_table import ANGLES_END, save_angles
 from poselift.people import ALL
 from poselift.read import STANDARD_INPUT, is_video
+from poselift.refine.angles import joint_angles
 from poselift.sequence import CAMERA, TURNED_CAMERA, WORLD, Keypoints2D, Poses3D
 from poselift.viewer import SmallCopy, small_copy, write_viewer
 
@@ -31,7 +33,9 @@ class OutputOptions:
     """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
     several people, their numbers are in the names."""
     formats: tuple[str, ...] = FORMATS
-    """Formats to write."""
+    """Formats to write; mot is a motion file of joint angles for OpenSim."""
+    angles: bool = False
+    """Write the joint angles too, as a table called NAME_angles.csv (docs/angles.md)."""
     keypoints_out: Path | None = None
     """File (npz) for the keypoints of everyone in one input; `poselift lift` reads it, so that a video is looked at
     once. What was detected is written even when Ctrl-C or SIGTERM ends the work."""
@@ -99,8 +103,9 @@ class Results:
             )
         if keep:
             self.taken[name] = path
-        for ending in self.output.formats:
-            for target in files_of(self.output.out / f"{name}.{ending}"):
+        endings = [f".{ending}" for ending in self.output.formats] + [ANGLES_END] * self.output.angles
+        for ending in endings:
+            for target in files_of(self.output.out / f"{name}{ending}"):
                 check_no_input(target, self._input_files())
                 if self.output.keypoints_out is not None and target.resolve() == self.output.keypoints_out.resolve():
                     raise OutputExistsError(f"{target} holds the poses; choose another file for --keypoints-out")
@@ -151,6 +156,9 @@ class Results:
                     write_viewer(part, target, keypoints=shown, video=copy(part), title=title, overwrite=force)
                 else:
                     save_poses(part, target, overwrite=force)
+            if self.output.angles:
+                save_angles(joint_angles(part), self.output.out / f"{own}{ANGLES_END}", overwrite=self.output.force)
+                print_plain(f"-> {self.output.out / own}{ANGLES_END}")
             print_plain(
                 f"-> {self.output.out / own}.{{{','.join(self.output.formats)}}} (axes of {_AXES[poses.frame]})"
             )

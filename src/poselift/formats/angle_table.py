@@ -1,6 +1,6 @@
 """Read and write joint angles as a table with one row for each frame, for spreadsheets and statistics.
 
-The columns are ``frame,time_s``, then for each angle ``hip_flexion_r_deg,hip_flexion_r_observed,hip_flexion_r_plausible``
+The columns are ``frame,time_s``, then for each angle ``knee_angle_r_deg,knee_angle_r_observed,knee_angle_r_plausible``
 and so on. An empty cell is an angle that is not defined.
 """
 

@@ -15,8 +15,8 @@ from poselift.refine.angles import JointAngles, cardan_zxy, joint_angles, to_gro
 from poselift.sequence import Poses3D, spans
 
 PELVIS = ("pelvis_tilt", "pelvis_list", "pelvis_rotation")
-"""OpenSim's turns of the pelvis, about Z, X and Y in this order. Our own, which do not depend on where the person faces,
-are left out."""
+"""OpenSim's turns of the pelvis, about Z, X and Y in this order. Our own, whose tilt does not depend on where the
+person faces, are left out."""
 PLACE = ("pelvis_tx", "pelvis_ty", "pelvis_tz")
 """Place of the pelvis in metres, of poses with a path."""
 _OWN_PELVIS = ("pelvis_anterior_tilt", "pelvis_obliquity", "pelvis_heading")
@@ -73,7 +73,7 @@ def write_mot(poses: Poses3D, path: Path) -> None:
         notes.append(f"rows {first} to {last} are invented: the person was not seen")
     times = poses.start_s + np.arange(len(poses)) / poses.fps
     rows = np.column_stack([times, *filled.values()])
-    header = [path.name.split(".")[0], "version=1", f"nRows={len(rows)}", f"nColumns={rows.shape[1]}", "inDegrees=yes"]
+    header = ["Coordinates", "version=1", f"nRows={len(rows)}", f"nColumns={rows.shape[1]}", "inDegrees=yes"]
     header += ["", "Angles by poselift, as in the Rajagopal model; left and right are the person's.", *notes, _END]
     lines = ["\t".join(f"{value:.6f}" for value in row) for row in rows]
     text = "\n".join([*header, "\t".join(["time", *filled]), *lines, ""])

@@ -57,7 +57,7 @@ class JointAngles:
 
 
 def joint_angles(poses: Poses3D) -> JointAngles:
-    """Return the joint angles of poses: those of `poselift.refine.angle_names.FORMULAS` for which the skeleton has the joints.
+    """Return the joint angles of poses: those of `angle_names.FORMULAS` for which the skeleton has the joints.
 
     Positions do not show how a straight limb twists: rotations of hips and shoulders are NaN where the knee or elbow is
     bent by less than 20 degrees. Flexion and rotation are NaN where the limb points along the axis of flexion, and all

@@ -10,7 +10,7 @@ import numpy as np
 
 from poselift.sequence import spans
 
-ON, OFF = 0.45, 0.2
+ON, OFF = 0.45, 0.15
 """Probabilities from which a stretch begins, and below which it ends."""
 FAST_M_S = 1.0
 """Speed in m/s of a heel or toe, as lifted and smoothed, that halves the probability that it stands. It was chosen on
