@@ -116,3 +116,13 @@ def test_ankles_stand_in_for_feet():
     np.testing.assert_allclose(found.contact, np.tile([1, 0.4], (5, 1)), rtol=1e-6)
     assert found.heights.min() > 0.05
     assert len(foot_joints(COCO_17)) == 2
+
+
+def test_the_floor_is_the_lowest_level_on_which_people_stand():
+    """Somebody stands on a wall for two thirds of the time, and then walks on the floor."""
+    feet, path, fps = on_floor(noise=0.03)
+    raised = path.copy()
+    raised[:200] += 1.2 * UP
+    found = find_ground(Ground(UP, np.nan, 4.0, "known"), [(feet, raised, fps)])
+    assert abs(found.above(path[200:]).mean()) < 0.05
+    assert degrees(found.up, UP) < 2

@@ -25,6 +25,8 @@ PLANTED = 0.5
 """Probability of contact from which a point counts as planted."""
 ANKLE_HEIGHT_M = 0.08
 """Height of the ankle joint above the floor, for bodies without feet (of 35 bodies of motion capture, 0.07 to 0.09)."""
+LEVEL_M, LEVEL_SHARE = 0.4, 0.25
+"""Heights in metres that are one level, seen from the camera, and the share of planted moments that the floor has."""
 _NARROWEST_RAD = 0.02
 """Angle from which on the weight of a direction falls, in the median of directions."""
 _STEPS = 20
@@ -118,9 +120,10 @@ def find_ground(before: Ground, feet: Sequence[tuple[Feet, np.ndarray, float]], 
 
     The tilt and the height minimize, over the planted points q of the feet,
 
-        |up - before|² / UP_ERROR² + sum_q w_q cauchy((up . q - height - h_q) / FOOT_ERROR)
+        |up - before|² / UP_ERROR² + sum_q w_q rho((up . q - height - h_q) / FOOT_ERROR)
 
-    where the weights w of all points add up to the number of seconds with planted feet times `STANDS_A_SECOND`. Without
+    where rho(e) = e² / (1 + e²/4) (Geman and McClure), so that what stands on another level counts for nothing, and the
+    weights w of all points add up to the number of seconds with planted feet times `STANDS_A_SECOND`. Without
     contacts, the floor lies under the lowest foot of each frame, in the median.
 
     Args:
@@ -135,25 +138,41 @@ def find_ground(before: Ground, feet: Sequence[tuple[Feet, np.ndarray, float]], 
         )
         return Ground(before.up, float(np.median(lowest)), before.error_deg, before.source + ", and the lowest feet")
     up, weights = before.up, weights / weights.sum() * max(seconds * STANDS_A_SECOND, 1e-3)
-    prior = np.deg2rad(before.error_deg)
-    information = np.zeros((2, 2))
-    for _ in range(0 if fixed else _STEPS):
+    height = _lowest_level(points @ up - heights, weights)
+    information = np.eye(2) / np.deg2rad(max(before.error_deg, 0.01)) ** 2
+    for _ in range(_STEPS):
         axes = _across(up)
-        above = points @ up - heights
-        error = (above - np.average(above, weights=weights)) / FOOT_ERROR_M
-        robust = weights / (1 + error**2 / 4)
+        error = (points @ up - heights - height) / FOOT_ERROR_M
+        robust = weights / (1 + error**2 / 4) ** 2
         rows = np.concatenate([points @ axes.T, -np.ones((len(points), 1))], 1) / FOOT_ERROR_M  # by tilt and height
         matrix, slope = (rows * robust[:, None]).T @ rows, (rows * robust[:, None]).T @ error
-        matrix[:2, :2] += np.eye(2) / prior**2
-        slope[:2] += axes @ (up - before.up) / prior**2
-        information = matrix[:2, :2] - np.outer(matrix[:2, 2], matrix[2, :2]) / matrix[2, 2]
+        if fixed:
+            matrix[:2], matrix[:, :2], slope[:2] = 0, 0, 0
+            matrix[:2, :2] = np.eye(2)
+        else:
+            prior = 1 / np.deg2rad(before.error_deg) ** 2
+            matrix[:2, :2] += np.eye(2) * prior
+            slope[:2] += axes @ (up - before.up) * prior
+            information = matrix[:2, :2] - np.outer(matrix[:2, 2], matrix[2, :2]) / matrix[2, 2]
         step = np.linalg.solve(matrix, -slope)
-        up = unit_vectors(up + step[:2] @ axes, up)
-        if np.abs(step[:2]).max() < 1e-6:
+        up, height = unit_vectors(up + step[:2] @ axes, up), height + step[2]
+        if np.abs(step).max() < 1e-6:
             break
-    spread = before.error_deg if fixed else float(np.rad2deg(np.sqrt(np.trace(np.linalg.inv(information)) / 2)))
-    height = _weighted_median(points @ up - heights, weights)
-    return Ground(up, height, spread, before.source + ", and planted feet")
+    error_deg = before.error_deg if fixed else float(np.rad2deg(np.sqrt(np.trace(np.linalg.inv(information)) / 2)))
+    return Ground(up, float(height), error_deg, before.source + ", and planted feet")
+
+
+def _lowest_level(above: np.ndarray, weights: np.ndarray) -> float:
+    """Return the height of the lowest level on which people stand for some time, of planted points (N,).
+
+    Somebody may stand on a wall or a chair for longer than on the floor, but nobody stands below it.
+    """
+    order = np.argsort(above)
+    above, total = above[order], np.cumsum(weights[order])
+    within = total[np.searchsorted(above, above + LEVEL_M, side="right") - 1] - total + weights[order]
+    first = int(np.argmax(within >= min(LEVEL_SHARE * total[-1], within.max())))
+    inside = (above >= above[first]) & (above <= above[first] + LEVEL_M)
+    return _weighted_median(above[inside], weights[order][inside])
 
 
 def with_angles(ground: Ground, pitch_deg: float | None, roll_deg: float | None) -> Ground:
