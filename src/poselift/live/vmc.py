@@ -62,7 +62,7 @@ BONES = (
     *_limbs("Left"),
     *_limbs("Right"),
 )
-"""Every bone that is sent, parents first; those whose joint a skeleton lacks are left out, such as feet without toes."""
+"""Every bone that is sent, parents first. Those whose joint a skeleton lacks are left out: feet without toes."""
 
 
 @dataclass(frozen=True, eq=False)
