@@ -73,6 +73,7 @@ def pushes(name: str, delay_s: float, fps: float, frames: int, people: int = 1) 
         one = result["window"][clock]["median"]
         cost = np.array(getattr(push, clock)[100:]) / one
         result[f"{clock}: push / window"] = float(np.median(cost))
+        result[f"{clock}: p5 of push / p5 of window"] = result["push"][clock]["p5"] / result["window"][clock]["p5"]
         result[f"{clock}: mean push / window"] = float(np.mean(cost))
         result[f"{clock}: p99 of push / median of push"] = float(np.percentile(cost, 99) / np.median(cost))
         result[f"{clock}: p99 of push / window"] = float(np.percentile(cost, 99))

@@ -105,6 +105,13 @@ class History:
         found[..., 2] = np.minimum(found[..., 2] / self._scale, 1)
         return found
 
+    def observed(self, time_s: float) -> np.ndarray:
+        """Return the calibrated confidence (J,) at a time, as `at` does."""
+        after = self._start + int(np.searchsorted(self.times_s, time_s - _ROUNDING_S))
+        if after < self._end and self._times_s[after] - time_s <= _ROUNDING_S:
+            return np.asarray(self._calibrated[after, :, 2])
+        return np.asarray(self.at(np.array([time_s]))[0, :, 2])
+
     def far_from_sightings(self, time_s: float) -> bool:
         """Return whether the person was not seen within `LONGEST_STEP_S` of a time."""
         if abs(time_s - self._sighted_s) <= LONGEST_STEP_S + _ROUNDING_S:

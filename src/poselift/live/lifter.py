@@ -148,15 +148,14 @@ class LiveLifter:
         """
         if not self._takes(skeleton, time_s):
             return None
-        keypoints = np.asarray(keypoints_xyc)
-        if keypoints.shape != (len(self._known), 3):
+        frame = np.array(keypoints_xyc, np.float32)
+        if frame.shape != self._shape:
             raise ShapeError(
-                f"wanted keypoints of shape ({len(self._known)}, 3), x, y and confidence of {self._known.name}, got "
-                f"{keypoints.shape}"
+                f"wanted keypoints of shape {self._shape}, x, y and confidence of {get_skeleton(skeleton).name}, got {frame.shape}"
             )
         if self._alone is None:
             self._alone = self._follow(time_s, {})
-        return self._advance(self._alone, keypoints, time_s)
+        return self._advance(self._alone, frame, time_s)
 
     def push_people(self, people_xyc: np.ndarray, skeleton: Skeleton | str, time_s: float) -> tuple[Poses3D, ...]:
         """Take the next frame of everybody.
@@ -178,12 +177,12 @@ class LiveLifter:
         """
         if not self._takes(skeleton, time_s):
             return ()
-        people = np.asarray(people_xyc)
-        people = people.reshape(0, len(self._known), 3) if people.size == 0 else people
-        if people.shape[1:] != (len(self._known), 3):
+        people = np.array(people_xyc, np.float32)
+        people = people.reshape(0, *self._shape) if people.size == 0 else people
+        if people.shape[1:] != self._shape:
             raise ShapeError(
-                f"wanted people of shape (P, {len(self._known)}, 3), x, y and confidence of {self._known.name}, got "
-                f"{people.shape}"
+                f"wanted people of shape (P, {self._shape[0]}, 3), x, y and confidence of "
+                f"{get_skeleton(skeleton).name}, got {people.shape}"
             )
         here: dict[int, np.ndarray] = {}
         for number, pose in zip(self._tracker.step(people, time_s), people, strict=True):
@@ -194,7 +193,7 @@ class LiveLifter:
                     self._followed[number] = self._follow(time_s, {"person": number + 1, "may_continue": earlier})
                 self._followed[number].seen_s = time_s
         self._forget(time_s)
-        nobody = np.zeros((len(self._known), 3), np.float32)
+        nobody = np.zeros(self._shape, np.float32)
         found = []
         for number, follower in sorted(self._followed.items()):
             if number in here or time_s - follower.seen_s <= LONGEST_STEP_S + self.delay_s:
@@ -209,7 +208,7 @@ class LiveLifter:
             skeleton = get_skeleton(skeleton)
             if self._skeleton is None:
                 self._converter = FrameConverter(skeleton, self.lifter.skeleton)
-                self._skeleton = skeleton
+                self._skeleton, self._shape = skeleton, (len(skeleton), 3)
             elif skeleton != self._skeleton:
                 raise SkeletonError(
                     f"the stream began with {self._skeleton.name}, got {skeleton.name}; make a LiveLifter for each"
@@ -224,11 +223,6 @@ class LiveLifter:
         self.counts.frames += 1
         return True
 
-    @property
-    def _known(self) -> Skeleton:
-        assert self._skeleton is not None
-        return self._skeleton
-
     def _follow(self, time_s: float, who: dict[str, Any]) -> _Follower:
         """Begin the stream of a person."""
         self.counts.people += 1
@@ -242,11 +236,10 @@ class LiveLifter:
             del self._followed[number]
             self._tracker.may_continue.pop(number, None)
 
-    def _advance(self, follower: _Follower, keypoints: np.ndarray, time_s: float) -> Poses3D | None:
-        """Push a frame (J, 3) of the source's joints to a person's stream."""
-        frame = np.array(keypoints, np.float32)
-        if not (frame[:, 2].min() > 0 and math.isfinite(frame.sum())):  # quicker than to look at each
-            frame[~(np.isfinite(frame).all(-1) & (frame[:, 2] > 0))] = 0
+    def _advance(self, follower: _Follower, frame: np.ndarray, time_s: float) -> Poses3D | None:
+        """Push a frame (J, 3) of the source's joints, which may be changed, to a person's stream."""
+        if not math.isfinite(np.vdot(frame, frame)):  # quicker than to look at each number
+            frame[~np.isfinite(frame).all(-1)] = 0
         before = follower.stream.windows
         pose = follower.stream.push(self._converter(frame), time_s, **follower.who)
         self.counts.windows += follower.stream.windows - before

@@ -157,8 +157,7 @@ class PersonStream:
         share = float(share) if share > _ROUNDING else 0.0
         output_s = self._start_s + (frame + share) / fps
         oldest = (self._blocks - len(self._answers)) * yielded
-        observed = self._history.at(np.array([output_s]))[0, :, 2]
-        return self._lifted.between(frame - oldest, share), observed, output_s
+        return self._lifted.between(frame - oldest, share), self._history.observed(output_s), output_s
 
     def _window(self, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the feed's clip (T, J, 3) at some times, and (1, T) bool: the stream had begun by then."""
@@ -173,7 +172,8 @@ class PersonStream:
     def _pose(self, answer: Answer, observed: np.ndarray, time_s: float, who: dict[str, Any]) -> Poses3D:
         """Return a pose with what is known about it."""
         observed = observed.copy()  # of the memory
-        if self._doubtful(answer.joints[0, self._hips].tolist(), time_s):
+        left, right = self._hips
+        if self._doubtful(answer.joints[0, left].tolist(), answer.joints[0, right].tolist(), time_s):
             observed[self._hips] = 0
         return Poses3D.trusted(
             answer.joints - answer.joints[:, self._root, None], self._lifter.skeleton, self._lifter.fps, self._frame,
@@ -181,9 +181,9 @@ class PersonStream:
             up=answer.up, contact=answer.contact, start_s=time_s, **who,
         )  # fmt: skip
 
-    def _doubtful(self, hips: list[list[float]], time_s: float) -> bool:
-        """Return whether a pelvis (left hip, right hip) cannot be right; see `poselift.lifting.doubtful_pelvis`."""
-        across = [one - other for one, other in zip(*hips, strict=True)]
+    def _doubtful(self, left: list[float], right: list[float], time_s: float) -> bool:
+        """Return whether the hips, in metres, cannot be right; see `poselift.lifting.doubtful_pelvis`."""
+        across = [one - other for one, other in zip(left, right, strict=True)]
         width = math.hypot(*across)
         self._hip_width.add(width)
         across = [part / max(width, 1e-9) for part in across]

@@ -201,13 +201,15 @@ class FrameConverter:
         """Convert one frame.
 
         Args:
-            frame: (J_source, 3) float32 x, y, confidence; finite, all 0 where a joint was not seen.
+            frame: (J_source, 3) float32 x, y, confidence; finite, and not positive confidence where unseen.
 
         Returns:
             (J_target, 3) float32, all 0 where a joint was not seen.
         """
         if self._same:
-            return frame
+            found = frame.copy()
+            found[found[:, 2] <= 0] = 0
+            return found
         if self._complete:
             scores = np.minimum.reduceat(frame[self._sources, 2], self._starts)
             if scores.min() > 0:  # every joint is its first mixture, as is usual
