@@ -29,46 +29,6 @@ _REMEMBERED = 10
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
-<<<<<<< HEAD
-=======
-@dataclass(frozen=True)
-class Bone:
-    """A bone of a humanoid avatar."""
-
-    name: str
-    """Unity's name."""
-    parent: str | None
-    """The bone that it hangs from; None for the hips."""
-    joint: str
-    """The joint of ours whose rotation it takes."""
-    branching: bool = False
-    """Whether that is the rotation of the joint, from which limbs branch off; else that of the bone that ends in it."""
-
-
-def _limbs(side: str) -> tuple[Bone, ...]:
-    left = side.lower()
-    return (
-        Bone(f"{side}UpperArm", "Chest", f"{left}_elbow"),
-        Bone(f"{side}LowerArm", f"{side}UpperArm", f"{left}_wrist"),
-        Bone(f"{side}UpperLeg", "Hips", f"{left}_knee"),
-        Bone(f"{side}LowerLeg", f"{side}UpperLeg", f"{left}_ankle"),
-        Bone(f"{side}Foot", f"{side}LowerLeg", f"{left}_big_toe"),
-    )
-
-
-BONES = (
-    Bone("Hips", None, "pelvis", branching=True),
-    Bone("Spine", "Hips", "spine"),
-    Bone("Chest", "Spine", "thorax", branching=True),
-    Bone("Neck", "Chest", "nose"),
-    Bone("Head", "Neck", "head_top"),
-    *_limbs("Left"),
-    *_limbs("Right"),
-)
-"""Every bone that is sent, parents first. Those whose joint a skeleton lacks are left out: feet without toes."""
-
-
->>>>>>> live
 @dataclass(frozen=True, eq=False)
 class Humanoid:
     """An avatar's pose, in Unity's axes."""
