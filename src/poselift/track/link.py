@@ -5,7 +5,7 @@ motion, pose, size and proportions on both sides of a gap are known, and decide 
 
 Costs are negative logarithms of ratios of probabilities (nats): that of what is seen if both pieces show one person, to
 that if they show two. The weights of the parts were fitted on the scenes of benchmarks/tracking.py, seeds 0 to 29, and
-`_VAGUE` and `_LATE` on seeds 1000 to 1089.
+`_VAGUE` and `_LATE` on seeds 1025 to 1089.
 """
 
 from collections.abc import Callable
