@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from poselift.errors import DatasetError, RecipeError
 from poselift.datasets.clip import MocapClip
+from poselift.errors import DatasetError, RecipeError
 from poselift.geometry.camera import Camera
 from poselift.measure.mocap import MocapProtocol, clip_cameras
 from poselift.measure.placing import (
