@@ -105,9 +105,9 @@ def write_poses_csv(poses: Poses3D, path: Path) -> None:
     """Write metres, to 0.1 mm, in the axes that the column `axes` names, and how far each joint was observed.
 
     The columns `gap` (0 or 1), ``<joint>_observed`` (0 to 1), ``<joint>_spread_m``, `path_x`, `path_y`, `path_z`,
-    `up_x`, `up_y`, `up_z` and `left_heel_contact` and the like (0 to 1) are written where the values are known, and `person`
-    where there are several. Joints are relative to the root; with the path added, they are where they are. The camera
-    is in .npz and .json only.
+    `up_x`, `up_y`, `up_z` and `left_heel_contact` and the like (0 to 1) are written where the values are known, and
+    `person` where there are several. Joints are relative to the root; with the path added, they are where they are.
+    The camera is in .npz and .json only.
     """
     values, axes = [poses.xyz.astype(np.float64).round(4)], list(JOINT_AXES)
     for end, name in _JOINT_EXTRAS.items():

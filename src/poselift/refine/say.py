@@ -18,8 +18,8 @@ def say_ground(ground: Ground, feet: Sequence[Feet], paths: Sequence[np.ndarray]
     stands = [each.contact > PLANTED for each in feet]
     if not all(each.known for each in feet):
         warnings.append(
-            "These weights do not say when feet touch the ground, so that feet may slide and the floor is less certain; weights "
-            "of BODY_27 do (--skeleton-out BODY_27)."
+            "These weights do not say when feet touch the ground, so that feet may slide and the floor is uncertain; "
+            "weights of BODY_27 do (--skeleton-out BODY_27)."
         )
     elif not contacts:
         warnings.append("Contacts are not used (--no-contacts): the floor lies under the lowest feet.")
