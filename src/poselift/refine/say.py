@@ -18,7 +18,7 @@ def say_ground(ground: Ground, feet: Sequence[Feet], paths: Sequence[np.ndarray]
     stands = [each.contact > PLANTED for each in feet]
     if not all(each.known for each in feet):
         warnings.append(
-            "These weights do not say when feet touch the ground, so that feet may slide and the floor is less certain; "
+            "These weights do not say when feet touch the ground, so that feet may slide and the floor is uncertain; "
             "weights of BODY_27 do (--skeleton-out BODY_27)."
         )
     elif not contacts:
@@ -36,8 +36,8 @@ def say_ground(ground: Ground, feet: Sequence[Feet], paths: Sequence[np.ndarray]
     if pitch > 70:
         warnings.append("The camera looks nearly straight down, where up and depth are uncertain.")
     says = (
-        f"the camera looks down by {pitch:.1f} degrees, is turned by {roll:.1f}, and is {-ground.height:.2f} m above the "
-        f"floor (from {ground.source}; up to about {ground.error_deg:.0f} degrees)."
+        f"the camera looks down by {pitch:.1f} degrees, is turned by {roll:.1f}, and is {-ground.height:.2f} m above "
+        f"the floor (from {ground.source}; up to about {ground.error_deg:.0f} degrees)."
     )
     return StepReport(name="floor", says=says, values=values, warnings=tuple(warnings))
 

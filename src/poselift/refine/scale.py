@@ -39,8 +39,8 @@ def sized(poses: Poses3D, height_m: float | None) -> tuple[Poses3D, StepReport]:
     """
     if is_upright(poses.skeleton) and stature(bone_lengths(poses), poses.skeleton) < LEAST_M:
         raise ShapeError(
-            "the body that was lifted has no size, so that it cannot be placed; check the lifter, or leave the world out "
-            "(--no-world)"
+            "the body that was lifted has no size, so that it cannot be placed; check the lifter, or leave the world "
+            "out (--no-world)"
         )
     guessed = height_m is None and is_upright(poses.skeleton)
     poses, report = constant_bones(poses, height_m=ADULT_M if guessed else height_m)
