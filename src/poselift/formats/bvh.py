@@ -192,12 +192,12 @@ def write_bvh(poses: Poses3D, path: Path, options: FileOptions = DEFAULTS) -> No
     how far joints were observed: `poselift.formats.notes` writes that into a file beside it.
 
     Args:
-        poses: Joints of a skeleton whose hips hang from its only root.
+        poses: Joints of a skeleton with all joints of arms and legs.
         path: Path of the file; an existing file is overwritten.
         options: The rig, and the unit of length.
 
     Raises:
-        SkeletonError: The skeleton has no single root that both hips hang from, or a limb lacks a joint.
+        SkeletonError: A limb of the skeleton lacks a joint.
         OSError: The file cannot be written.
     """
     write_figure(pose_rig(poses, get_rig(options.rig)), path, options)
