@@ -23,7 +23,7 @@ def decimal_rows(values: np.ndarray, decimals: int) -> list[bytes]:
     if not (np.abs(units) < 10.0**_MOST_DIGITS).all():
         raise ValueError(f"wanted finite numbers below 1e{_MOST_DIGITS - decimals}")
     small = np.abs(units).max(initial=0) < np.iinfo(np.uint32).max  # these are divided twice as fast
-    rest = np.abs(units).astype(np.uint32 if small else np.uint64).ravel()
+    rest: np.ndarray = np.abs(units).astype(np.uint32 if small else np.uint64).ravel()
     negative = units.ravel() < 0
     width = max(len(str(int(rest.max(initial=0)))), decimals + 1)  # digits of the longest number
     text = np.empty((len(rest), width + 3), np.uint8)  # a sign, digits, a point, a space

@@ -89,14 +89,14 @@ class Figure:
         `far` holds the spans of frames in which a joint is more than 5 cm off, `collapsed` those in which a bone of the
         poses is shorter than half its usual length; both ends are included.
         """
-        off_mm = 1000 * np.stack(list(self.off_m.values()), axis=1)
+        off_mm: np.ndarray = 1000 * np.stack(list(self.off_m.values()), axis=1)
         frame, worst = np.unravel_index(off_mm.argmax(), off_mm.shape)
-        parents, children = np.array(self.poses.skeleton.bones).T
+        parents, children = np.array(self.poses.skeleton.bones, int).reshape(-1, 2).T
         lengths = np.linalg.norm(self.target[:, children] - self.target[:, parents], axis=-1)
         return {
             "mean_mm": round(float(off_mm.mean()), 1), "max_mm": round(float(off_mm.max()), 1),
             "joint": list(self.off_m)[worst], "frame": int(frame),
-            "far": spans((off_mm > 1000 * _FAR_M).any(1)),
+            "far": spans(np.any(off_mm > 1000 * _FAR_M, axis=1)),
             "collapsed": spans((lengths < _COLLAPSED * np.median(lengths, axis=0)).any(1)),
         }  # fmt: skip
 
