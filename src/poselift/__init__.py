@@ -31,9 +31,8 @@ from poselift.skeleton import (
     Skeleton,
     get_skeleton,
 )
+from poselift.version import __version__ as __version__
 from poselift.viewer import write_viewer
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BODY_25",

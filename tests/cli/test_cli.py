@@ -18,6 +18,7 @@ from poselift.cli.results import FORMATS
 from poselift.datasets.clip import MocapClip
 from poselift.errors import install_hint
 from poselift.formats import files_of, read_poses, write_keypoints
+from poselift.formats.bvh import read_bvh
 from poselift.lifters.load import shipped_lifters
 from poselift.people import numbered
 from poselift.prepare.swaps import put_back
@@ -99,6 +100,20 @@ def test_shares_of_a_picture_and_numbers_of_every_fifth_frame(clip, tmp_path, ca
 def test_formats_can_be_chosen(clip, tmp_path):
     assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz", "json") == 0
     assert names(tmp_path / "out") == ["clip.json", "clip.npz"]
+
+
+def test_rig_unit_and_weights_are_passed_on(clip, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run("lift", clip, "-o", out, "--formats", "bvh", "glb", "vrma", "--rig", "mixamo", "--unit", "m") == 0
+    assert names(out) == ["clip.bvh", "clip.bvh.json", "clip.glb", "clip.vrma"]
+    bvh, notes = read_bvh(out / "clip.bvh"), json.loads((out / "clip.bvh.json").read_text())
+    assert bvh.joints[0] == "mixamorig:Hips"
+    assert 0.3 < bvh.xyz[0, 0, 1] < 3  # metres, of a lifter without a network
+    assert (notes["rig"], notes["unit"]) == ("mixamo", "m")
+    assert b'"weights":"nanohtnet.mocap' in (out / "clip.glb").read_bytes()
+    with pytest.raises(SystemExit):
+        run("lift", clip, "-o", out, "--rig", "maya")
+    assert "mixamo" in capsys.readouterr().err
 
 
 def test_flip_and_lifter_are_passed_on(clip, tmp_path, monkeypatch, fake_lifter):

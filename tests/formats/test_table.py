@@ -21,6 +21,7 @@ def test_rows_are_complete(row: PoseFormat) -> None:
     assert row.what
     assert row.read or row.write
     assert not row.holds or row.read, "what comes back needs a reader"
+    assert row.beside or not (row.notes or row.noted)
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_functions_are_imported_when_they_are_called() -> None:
 
 def test_notes_lie_beside() -> None:
     for ending, row in POSE_FORMATS.items():
-        assert len(files_of(f"a/clip{ending.upper()}")) == 1 + (row.notes is not None)
+        assert len(files_of(f"a/clip{ending.upper()}")) == 1 + row.beside
 
 
 def test_a_library_that_is_not_there_is_named_before_anything_is_written(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -150,13 +150,16 @@ def _lift_input(
     copy = copies(path)
     for person in people:
         title = title_of(path, person.person)
-        lifter = open_lifter(_choose(person, title, lifting) if lifting.lifter == AUTO else lifting.lifter)
+        weights = _choose(person, title, lifting) if lifting.lifter == AUTO else lifting.lifter
+        lifter = open_lifter(weights)
         camera = None if lifting.focal is None else _camera(lifting.focal, person)
         with progress(f"lifting {title}") as tick:
             poses = lift_keypoints(
                 person, lifter, flip_average=lifting.flip, frame=lifting.frame, camera=camera,
                 gaps="fill" if lifting.gaps == "fill" else "mark", check=False, progress=tick,
             )  # fmt: skip
+        if not hasattr(lifter, "card"):  # else it has named itself
+            poses = replace(poses, about=poses.about | {"weights": weights})
         shown = as_lifted(person, lifter.skeleton)
         if lifting.skeleton_out is not None:
             poses = convert_poses(poses, lifting.skeleton_out)

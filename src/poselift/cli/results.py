@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -34,7 +34,11 @@ class OutputOptions:
     """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
     several people, their numbers are in the names."""
     formats: tuple[str, ...] = FORMATS
-    """Formats to write: also parquet, trc and c3d (docs/formats.md)."""
+    """Formats to write: also parquet, trc, c3d (docs/formats.md), and glb and vrma, animations (docs/animation.md)."""
+    rig: Literal["poselift", "mixamo", "vrm", "unity", "unreal", "cmu", "rokoko"] = "poselift"
+    """Names, chain and rest pose of the figure in BVH and GLB files (docs/animation.md)."""
+    unit: Literal["cm", "m", "mm", "in"] = "cm"
+    """Unit of length in BVH files. Blender takes the numbers for metres, so that m spares setting its Scale."""
     keypoints_out: Path | None = None
     """File (npz) for the keypoints of everyone in one input; `poselift lift` reads it, so that a video is looked at
     once. What was detected is written even when Ctrl-C or SIGTERM ends the work."""
@@ -153,7 +157,9 @@ class Results:
                     title = title_of(path, keypoints.person)
                     write_viewer(part, target, keypoints=shown, video=copy(part), title=title, overwrite=force)
                 else:
-                    save_poses(part, target, overwrite=force)
+                    choices = {"rig": self.output.rig, "unit": self.output.unit}
+                    taken = {name: choices[name] for name in POSE_FORMATS[f".{ending}"].options if name in choices}
+                    save_poses(part, target, overwrite=force, **taken)
             print_plain(
                 f"-> {self.output.out / own}.{{{','.join(self.output.formats)}}} (axes of {_AXES[poses.frame]})"
             )

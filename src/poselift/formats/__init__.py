@@ -122,11 +122,14 @@ def save_poses(
         poses: One person, or several where the format holds several.
         path: The file.
         overwrite: Replace an existing file.
-        **options: What the format's writer takes besides, such as `rig` for BVH.
+        **options: What the format takes besides: `rig` (BVH, GLB: names, chain and rest pose of the figure, one of
+            `poselift.formats.rigs.RIGS`), `unit` (BVH: cm, m, mm or in), `columns` (CSV, Parquet).
 
     Raises:
         KindError: `poses` is no `Poses3D`.
-        FormatError: `path` has another ending, or the format takes no such option, or not several people.
+        FormatError: `path` has another ending, or the format takes no such option, or not several people, or there is
+            no such rig or unit.
+        SkeletonError: The file holds a figure, and the skeleton has not all joints of arms and legs.
         OutputExistsError: `path` exists and `overwrite` is off.
         OutputError: The file cannot be written; no part of it is left.
     """
@@ -141,11 +144,11 @@ def save_poses(
         )
     content = for_format(row, people, path)
     assert row.write is not None
+    for file in files_of(path):
+        check_free(file, overwrite=overwrite)
     if row.guards:
         row.write(content, path, overwrite=overwrite, **options)
         return
-    for file in files_of(path):
-        check_free(file, overwrite=overwrite)
     with written_whole(path, overwrite=overwrite) as file:
         row.write(content, file, **options)
     for beside in files_of(path)[1:]:

@@ -1,13 +1,12 @@
 """What files say about where they come from: which version wrote them, and what made the poses."""
 
-import importlib
-
 from poselift.errors import FormatError
+from poselift.version import __version__
 
 
 def written_by() -> str:
     """Return the name and version of this program."""
-    return f"poselift {importlib.import_module('poselift').__version__}"
+    return f"poselift {__version__}"
 
 
 def parse_about(content: object, name: str) -> dict[str, str]:

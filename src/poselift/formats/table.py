@@ -38,15 +38,16 @@ class PoseFormat:
     """Fields of `Poses3D` besides joints and frame rate that come back from a file."""
     options: tuple[str, ...] = ()
     """Keywords of `write`, which `save_poses` passes on."""
+    beside: bool = False
+    """Whether what the file has no place for is in a file beside it, called `<name><ending>.json`."""
     notes: Callable[..., None] | None = None
-    """Writes what the file itself has no place for to a file beside it, called `<name><ending>.json`; it takes what
-    `write` takes."""
+    """Writes the file beside it; it takes what `write` takes."""
     noted: tuple[str, ...] = ()
     """Fields of `Poses3D` that are in that file, in which frames joints were not seen as those of `observed`."""
     extra: tuple[str, str] | None = None
     """Optional part of poselift that it needs, and the library in it."""
     guards: bool = False
-    """Whether `write` takes the final path, and `overwrite`, and guards the file itself."""
+    """Whether `write` takes the final path, and `overwrite`, and writes all files whole itself."""
 
     def lost(self, poses: Poses3D) -> tuple[str, ...]:
         """Return the fields of poses that are filled in, and are neither in a file of this format nor beside it."""
@@ -93,13 +94,20 @@ POSE_FORMATS: dict[str, PoseFormat] = {
         ),
         PoseFormat(
             ending=".bvh", what="animation",
-            write=in_module("formats.bvh", "write_bvh"), notes=in_module("formats.bvh", "write_bvh_notes"),
-            noted=_NOTED,
+            write=in_module("formats.figures", "save_bvh"), options=("rig", "unit"), guards=True,
+            beside=True, noted=_NOTED,
+        ),
+        PoseFormat(
+            ending=".glb", what="animation of a figure with a body",
+            write=in_module("formats.figures", "write_glb_file"), options=("rig",),
+        ),
+        PoseFormat(
+            ending=".vrma", what="animation for VRM figures", write=in_module("formats.figures", "write_vrma_file")
         ),
         PoseFormat(
             ending=".trc", what="markers for OpenSim",
             write=in_module("formats.trc", "write_trc"), read=in_module("formats.trc", "read_poses_trc"),
-            notes=in_module("formats.trc", "write_trc_notes"), noted=(*_NOTED, "camera", "about"),
+            notes=in_module("formats.trc", "write_trc_notes"), beside=True, noted=(*_NOTED, "camera", "about"),
             holds=("path", "start_s"),
         ),
         PoseFormat(
@@ -140,7 +148,7 @@ def files_of(path: str | Path) -> tuple[Path, ...]:
     """Return the files that `save_poses` writes for this path: the file itself, and notes beside it if it has any."""
     path = Path(path)
     row = POSE_FORMATS.get(path.suffix.lower())
-    return (path, path.with_name(f"{path.name}.json")) if row is not None and row.notes is not None else (path,)
+    return (path, path.with_name(f"{path.name}.json")) if row is not None and row.beside else (path,)
 
 
 def read_file(row: PoseFormat, path: Path) -> tuple[Poses3D, ...]:
