@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -38,6 +38,10 @@ class ConvertOptions:
     holds one person."""
     skeleton_out: str | None = None
     """Joints of the results, such as HALPE_26, BODY_25 or COCO_17; those of the file when not given."""
+    rig: Literal["poselift", "mixamo", "vrm", "unity", "unreal", "cmu", "rokoko"] = "poselift"
+    """Names, chain and rest pose of the figure in BVH and GLB files (docs/animation.md)."""
+    unit_out: Literal["cm", "m", "mm", "in"] = "cm"
+    """Unit of length in BVH files that are written."""
     force: bool = False
     """Overwrite results that exist."""
 
@@ -63,7 +67,7 @@ def convert(
     options: Annotated[ConvertOptions, tyro.conf.OmitArgPrefixes],
     motion: Annotated[MotionReading, tyro.conf.OmitArgPrefixes],
 ) -> int:
-    """Convert poses between formats: npz, csv, json, parquet, trc and c3d, and BVH and AMC to any of them.
+    """Convert poses between formats: npz, csv, json, parquet, trc, c3d, BVH and AMC to these, bvh, glb and html.
 
     Args:
         source: File of poses or motion, or a folder of such files. A folder's files that cannot be read are left out
@@ -139,7 +143,9 @@ def _convert_file(source: Path, target: Path, options: ConvertOptions, motion: M
             check_no_input(file, [source])
             check_free(file, overwrite=options.force)
     for path, content in results:
-        save_poses(content, path, overwrite=options.force)
+        choices: dict[str, Any] = {"rig": options.rig, "unit": options.unit_out}
+        taken = {name: choices[name] for name in row.options if name in choices}
+        save_poses(content, path, overwrite=options.force, **taken)
         frames = max(map(len, content))
         who = f"{len(content)} people, {frames} frames" if len(content) > 1 else f"{frames} frames"
         lost = list(dict.fromkeys(name for poses in content for name in row.lost(poses)))
