@@ -26,7 +26,7 @@ LAYERS = (
     "geometry",
     "sequence",
     "people",
-    "prepare detect",
+    "prepare detect refine",
     "lifters viewer render",
     "formats",
     "checks",
@@ -77,6 +77,8 @@ OUTSIDE_IN_FUNCTIONS = {
     "prepare.normalize": {"torch"},
     "lifters.onnx": {"onnxruntime"},
     "datasets.own": {"pyarrow"},
+    "refine.curves": {"scipy"},
+    "refine.smooth": {"scipy"},
     "track.body": {"scipy"},
     "track.match": {"scipy"},
     "detect.container": {"av"},
@@ -261,14 +263,14 @@ class Flat:
 (person,) = pl.read_keypoints(str(resources.files("poselift") / "data" / "demo.npz"))
 lifter = pl.load_lifter(threads=1) if pl.shipped_lifters() else Flat()
 poses = pl.lift(person, lifter, flip_average=True)
-for ending in ("npz", "json", "csv", "bvh", "html"):
+for ending in ("npz", "json", "csv", "bvh", "html", "mot"):
     pl.save_poses(poses, f"clip.{ending}")
 pl.write_viewer(poses, "clip.html", keypoints=person, overwrite=True)
 result = [len(person), *pl.read_poses("clip.npz").xyz.shape, float(np.abs(pl.mpjpe(poses.xyz, poses.xyz)).max())]
 """
     assert python(code, blocked=HEAVY, cwd=tmp_path) == [58, 58, 17, 3, 0.0]
     assert sorted(file.name for file in tmp_path.iterdir()) == [
-        f"clip.{ending}" for ending in ("bvh", "bvh.json", "csv", "html", "json", "npz")
+        f"clip.{ending}" for ending in ("bvh", "bvh.json", "csv", "html", "json", "mot", "npz")
     ]
 
 
@@ -283,6 +285,7 @@ def test_exported_names():
         "HUMANEVA_15",
         "MEDIAPIPE_33",
         "MPI_INF_3DHP_17",
+        "JointAngles",
         "Keypoints2D",
         "Lifter",
         "Poses3D",
@@ -290,6 +293,7 @@ def test_exported_names():
         "Skeleton",
         "convert_poses",
         "get_skeleton",
+        "joint_angles",
         "lift",
         "load_lifter",
         "mpjpe",
@@ -297,8 +301,10 @@ def test_exported_names():
         "n_mpjpe",
         "p_mpjpe",
         "read_all_poses",
+        "read_angles",
         "read_keypoints",
         "read_poses",
+        "save_angles",
         "save_poses",
         "shipped_lifters",
         "write_viewer",

@@ -18,6 +18,7 @@ from poselift.cli.results import FORMATS
 from poselift.datasets.clip import MocapClip
 from poselift.errors import install_hint
 from poselift.formats import files_of, read_poses, write_keypoints
+from poselift.formats.angle_table import read_angles
 from poselift.formats.bvh import read_bvh
 from poselift.lifters.load import shipped_lifters
 from poselift.people import numbered
@@ -114,6 +115,18 @@ def test_rig_unit_and_weights_are_passed_on(clip, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("lift", clip, "-o", out, "--rig", "maya")
     assert "mixamo" in capsys.readouterr().err
+
+
+def test_joint_angles_are_written_beside_the_poses(clip, tmp_path):
+    chosen = ("-o", tmp_path / "out", "--formats", "npz", "mot", "--angles")
+    assert run("lift", clip, *chosen) == 0
+    assert names(tmp_path / "out") == ["clip.mot", "clip.npz", "clip_angles.csv"]
+    angles = read_angles(tmp_path / "out" / "clip_angles.csv")
+    assert len(angles) == len(read_poses(tmp_path / "out" / "clip.npz"))
+    (tmp_path / "out" / "clip.npz").unlink()
+    (tmp_path / "out" / "clip.mot").unlink()
+    assert run("lift", clip, *chosen) == 1  # the angles are there
+    assert run("lift", clip, *chosen, "--force") == 0
 
 
 def test_flip_and_lifter_are_passed_on(clip, tmp_path, monkeypatch, fake_lifter):

@@ -13,9 +13,11 @@ from poselift.cli.console import print_plain
 from poselift.errors import FormatError, OutputExistsError
 from poselift.files import FOLDER, check_free, check_no_input, found_at, result_name
 from poselift.formats import PEOPLE_ENDINGS, files_of, frame_files, save_poses, write_people
+from poselift.formats.angle_table import ANGLES_END, save_angles
 from poselift.formats.table import POSE_FORMATS
 from poselift.people import ALL
 from poselift.read import STANDARD_INPUT, is_video
+from poselift.refine.angles import joint_angles
 from poselift.sequence import CAMERA, TURNED_CAMERA, WORLD, Keypoints2D, Poses3D
 from poselift.viewer import SmallCopy, small_copy, write_viewer
 
@@ -34,7 +36,10 @@ class OutputOptions:
     """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
     several people, their numbers are in the names."""
     formats: tuple[str, ...] = FORMATS
-    """Formats to write: also parquet, trc, c3d (docs/formats.md), and glb and vrma, animations (docs/animation.md)."""
+    """Formats to write: also parquet, trc and c3d (docs/formats.md), glb and vrma, animations (docs/animation.md), and
+    mot, joint angles for OpenSim."""
+    angles: bool = False
+    """Write the joint angles too, as a table called NAME_angles.csv (docs/angles.md)."""
     rig: Literal["poselift", "mixamo", "vrm", "unity", "unreal", "cmu", "rokoko"] = "poselift"
     """Names, chain and rest pose of the figure in BVH and GLB files (docs/animation.md)."""
     unit: Literal["cm", "m", "mm", "in"] = "cm"
@@ -106,8 +111,9 @@ class Results:
             )
         if keep:
             self.taken[name] = path
-        for ending in self.output.formats:
-            for target in files_of(self.output.out / f"{name}.{ending}"):
+        endings = [f".{ending}" for ending in self.output.formats] + [ANGLES_END] * self.output.angles
+        for ending in endings:
+            for target in files_of(self.output.out / f"{name}{ending}"):
                 check_no_input(target, self._input_files())
                 if self.output.keypoints_out is not None and target.resolve() == self.output.keypoints_out.resolve():
                     raise OutputExistsError(f"{target} holds the poses; choose another file for --keypoints-out")
@@ -160,6 +166,9 @@ class Results:
                     choices = {"rig": self.output.rig, "unit": self.output.unit}
                     taken = {name: choices[name] for name in POSE_FORMATS[f".{ending}"].options if name in choices}
                     save_poses(part, target, overwrite=force, **taken)
+            if self.output.angles:
+                save_angles(joint_angles(part), self.output.out / f"{own}{ANGLES_END}", overwrite=self.output.force)
+                print_plain(f"-> {self.output.out / own}{ANGLES_END}")
             print_plain(
                 f"-> {self.output.out / own}.{{{','.join(self.output.formats)}}} (axes of {_AXES[poses.frame]})"
             )

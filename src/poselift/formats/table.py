@@ -116,6 +116,9 @@ POSE_FORMATS: dict[str, PoseFormat] = {
             holds=_EVERYTHING, extra=("c3d", "ezc3d"),
         ),
         PoseFormat(
+            ending=".mot", what="joint angles for OpenSim", write=in_module("formats.mot", "write_mot")
+        ),
+        PoseFormat(
             ending=".html", what="a page that shows them", write=in_module("viewer", "write_viewer"), guards=True
         ),
     )
