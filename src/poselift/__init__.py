@@ -10,13 +10,17 @@
 """
 
 from poselift.errors import PoseliftError
-from poselift.formats import read_poses, save_poses
+from poselift.formats import read_all_poses, read_poses, save_poses
+from poselift.formats.angle_table import read_angles, save_angles
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.lifting import lift
+from poselift.live import LiveLifter
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.prepare.convert import convert_poses
 from poselift.read import read_keypoints
+from poselift.refine import Scene, place
+from poselift.refine.angles import JointAngles, joint_angles
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (
     BODY_25,
@@ -44,21 +48,29 @@ __all__ = [
     "HUMANEVA_15",
     "MEDIAPIPE_33",
     "MPI_INF_3DHP_17",
+    "JointAngles",
     "Keypoints2D",
     "Lifter",
+    "LiveLifter",
     "Poses3D",
     "PoseliftError",
+    "Scene",
     "Skeleton",
     "convert_poses",
     "get_skeleton",
+    "joint_angles",
     "lift",
     "load_lifter",
     "mpjpe",
     "mpjve",
     "n_mpjpe",
     "p_mpjpe",
+    "place",
+    "read_all_poses",
+    "read_angles",
     "read_keypoints",
     "read_poses",
+    "save_angles",
     "save_poses",
     "shipped_lifters",
     "write_viewer",

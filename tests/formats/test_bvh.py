@@ -13,7 +13,7 @@ from poselift.errors import FormatError, SkeletonError
 from poselift.formats import save_poses
 from poselift.formats.bvh import read_bvh, write_bvh
 from poselift.formats.motion import Motion
-from poselift.formats.options import UNITS, FileOptions
+from poselift.formats.options import UNITS
 from poselift.formats.rigs import RIGS
 from poselift.formats.rigs.figure import pose_rig
 from poselift.sequence import Poses3D
@@ -196,7 +196,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_figures_come_back_exactly(acrobat, tmp_path_factory, seed, frames, skeleton, rig, unit):
     poses, _ = acrobat(seed, frames, skeleton, path=np.random.default_rng(seed).normal(size=(frames, 3)))
     path = tmp_path_factory.mktemp("bvh") / "poses.bvh"
-    write_bvh(poses, path, FileOptions(rig=rig, unit=unit))
+    write_bvh(poses, path, rig=rig, unit=unit)
     again, figure = read_bvh(path, scale=1 / UNITS[unit]), pose_rig(poses, RIGS[rig])
     assert again.fps == poses.fps
     for joint in figure.joints:
@@ -242,7 +242,7 @@ def test_axes_unit_and_path_pinned(acrobat, tmp_path):
 
 def test_without_a_path_the_figure_stands_on_the_ground(acrobat, tmp_path):
     poses, _ = acrobat(0, 3, BODY_27)
-    write_bvh(poses, tmp_path / "poses.bvh", FileOptions(unit="m"))
+    write_bvh(poses, tmp_path / "poses.bvh", unit="m")
     motion = read_bvh(tmp_path / "poses.bvh")
     height = motion.xyz[0, 0, 1]
     for place in ("left_heel", "left_big_toe", "right_heel"):
@@ -325,7 +325,7 @@ def test_another_program_reads_the_same_positions(acrobat, tmp_path, rig):
     bvh = pytest.importorskip("pymotion.io.bvh", reason="upc-pymotion is not installed")
     fk = pytest.importorskip("pymotion.ops.skeleton").fk
     poses, _ = acrobat(7, 20, BODY_27, path=np.linspace((0, 0, 4), (1, 0, 4), 20))
-    write_bvh(poses, tmp_path / "poses.bvh", FileOptions(rig=rig))
+    write_bvh(poses, tmp_path / "poses.bvh", rig=rig)
     theirs = bvh.BVH()
     theirs.load(str(tmp_path / "poses.bvh"))
     rotations, local, parents, offsets, _, _ = theirs.get_data()
@@ -339,7 +339,7 @@ def test_another_program_reads_the_same_positions(acrobat, tmp_path, rig):
 def test_pybvh_reads_the_same_positions(acrobat, tmp_path, rig):
     pybvh = pytest.importorskip("pybvh", reason="pybvh is not installed")
     poses, _ = acrobat(7, 20, BODY_27, path=np.linspace((0, 0, 4), (1, 0, 4), 20))
-    write_bvh(poses, tmp_path / "poses.bvh", FileOptions(rig=rig))
+    write_bvh(poses, tmp_path / "poses.bvh", rig=rig)
     theirs = pybvh.read_bvh_file(tmp_path / "poses.bvh")
     xyz, names = theirs.joint_positions(), list(theirs.joint_names)
     for joint in pose_rig(poses, RIGS[rig]).joints:

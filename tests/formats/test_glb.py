@@ -102,10 +102,12 @@ def test_what_is_known_of_the_poses_is_inside(acrobat, tmp_path):
     observed = np.ones((6, 17), np.float32)
     observed[2:4, 3] = 0
     poses = replace(poses, observed=observed, gap=np.arange(6) == 5, person=2, start_s=1.5)
-    save_poses(poses, tmp_path / "clip.glb", rig="mixamo", weights="nanohtnet.mocap-81")
+    poses = replace(poses, about={"weights": "nanohtnet.mocap-81"})
+    save_poses(poses, tmp_path / "clip.glb", rig="mixamo")
     content, _ = chunks(tmp_path / "clip.glb")
     known = content["asset"]["extras"]["poselift"]
-    assert (known["version"], known["weights"], known["unit"]) == (__version__, "nanohtnet.mocap-81", "m")
+    assert (known["written_by"], known["unit"]) == (f"poselift {__version__}", "m")
+    assert known["about"] == {"weights": "nanohtnet.mocap-81"}
     assert (known["fps"], known["frames"], known["frame"], known["rig"]) == (50.0, 6, "camera", "mixamo")
     assert (known["person"], known["start_s"], known["gaps"]) == (2, 1.5, [[5, 5]])
     assert known["unseen"] == {"right_ankle": [[2, 3]]}

@@ -2,26 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from poselift.errors import FormatError
+from poselift.errors import FormatError, did_you_mean
 from poselift.files import FOLDER, check_free, files_in, found_at, read_text, written_whole
 from poselift.files.arrays import read_npy
 from poselift.formats.clip import Override
-from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
+from poselift.formats.csv import read_keypoints_csv, write_keypoints_csv
 from poselift.formats.deeplabcut import refuse_h5
-from poselift.formats.json_file import read_poses_json, write_keypoints_json, write_poses_json
+from poselift.formats.json_file import write_keypoints_json
 from poselift.formats.json_lines import LINES, read_json_or_lines
 from poselift.formats.layouts import read_layout
-from poselift.formats.npz import (
-    read_keypoint_arrays,
-    read_keypoints_npz,
-    read_poses_npz,
-    write_keypoints_npz,
-    write_people_npz,
-    write_poses_npz,
-)
+from poselift.formats.npz import read_keypoint_arrays, read_keypoints_npz, write_keypoints_npz, write_people_npz
 from poselift.formats.openpose import read_openpose
-from poselift.formats.options import FileOptions
+from poselift.formats.table import POSE_FORMATS, files_of, for_format, pose_format, read_file
 from poselift.formats.trc import read_trc
 from poselift.formats.ultralytics import is_label, label_files, read_labels
 from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses
@@ -31,6 +25,8 @@ KEYPOINT_ENDINGS = (".npz", ".csv", ".json")
 """Endings of the keypoint files that are written, and read again. Many others are read: docs/keypoint_files.md."""
 PEOPLE_ENDINGS = (".npz",)
 """Endings of the files that hold the keypoints of several people."""
+POSE_ENDINGS = tuple(POSE_FORMATS)
+"""Endings of the files that poses are saved as."""
 
 
 def read_keypoints_file(
@@ -114,115 +110,80 @@ def write_people(
 
 
 def save_poses(
-    poses: Poses3D,
-    path: str | Path,
-    *,
-    overwrite: bool = False,
-    rig: str = "poselift",
-    unit: str = "cm",
-    weights: str | None = None,
+    poses: Poses3D | Sequence[Poses3D], path: str | Path, *, overwrite: bool = False, **options: Any
 ) -> None:
-    """Write poses in the format of the ending.
+    """Write poses in the format of the ending, one of `poselift.formats.table.POSE_FORMATS`.
 
-    The endings are .npz, .csv, .json, .bvh and .glb (animations), .vrma (an animation for VRM figures), and .html (a
-    page that shows them). Lengths are metres in the axes of `poses.frame`, except where a format has its own
-    conventions, which its module names. Each format holds how far each joint was observed and which frames are gaps;
-    BVH has no place for these, so they are in a file beside it called `<name>.bvh.json`.
+    Lengths are metres in the axes of `poses.frame`, except where a format has its own conventions, which its module
+    and docs/formats.md name. What the file itself has no place for, such as gaps in BVH, is in a file beside it called
+    `<name>.bvh.json`.
 
     Args:
-        poses: The poses.
+        poses: One person, or several where the format holds several.
         path: The file.
         overwrite: Replace an existing file.
-        rig: Figure of a BVH or GLB file: its names, chain and rest pose, one of `poselift.formats.rigs.RIGS`.
-        unit: Unit of length of a BVH file: cm, m, mm or in. Blender takes its numbers for metres.
-        weights: Name of the weights that lifted the poses; GLB files hold it.
+        **options: What the format's writer takes besides, such as `rig` for BVH.
 
     Raises:
         KindError: `poses` is no `Poses3D`.
-        FormatError: `path` has another ending, or there is no such rig or unit.
-        SkeletonError: The file holds a figure, and the skeleton has not all joints of arms and legs.
+        FormatError: `path` has another ending, or the format takes no such option, or not several people.
         OutputExistsError: `path` exists and `overwrite` is off.
         OutputError: The file cannot be written; no part of it is left.
     """
-    expect_poses(poses)
-    path, options = Path(path), FileOptions(rig=rig, unit=unit, weights=weights)
-    write = _POSE_WRITERS[_known(path, POSE_ENDINGS)]
+    people = tuple(poses) if isinstance(poses, list | tuple) and poses else (poses,)
+    for person in people:
+        expect_poses(person)
+    path = Path(path)
+    row = pose_format(path, to="write")
+    if unknown := sorted(set(options) - set(row.options)):
+        raise FormatError(
+            f"{path}: {row.ending} takes no {', '.join(unknown)}; {did_you_mean(unknown[0], row.options)}"
+        )
+    content = for_format(row, people, path)
+    assert row.write is not None
+    if row.guards:
+        row.write(content, path, overwrite=overwrite, **options)
+        return
     for file in files_of(path):
         check_free(file, overwrite=overwrite)
-    write(poses, path, options, overwrite)
+    with written_whole(path, overwrite=overwrite) as file:
+        made = row.write(content, file, **options)
+    for beside in files_of(path)[1:]:
+        assert row.notes is not None
+        with written_whole(beside, overwrite=overwrite) as file:
+            row.notes(content, file, made=made, **options)
 
 
-def files_of(path: str | Path) -> tuple[Path, ...]:
-    """Return the files that `save_poses` writes for this path: the file itself, and the notes beside a BVH file."""
-    path = Path(path)
-    return (path, path.with_name(f"{path.name}.json")) if path.suffix.lower() == ".bvh" else (path,)
+def read_poses(path: str | Path, *, person: int | None = None) -> Poses3D:
+    """Read one person's poses from a file that `save_poses` wrote, of a format that can be read back.
 
-
-def read_poses(path: str | Path) -> Poses3D:
-    """Read poses from a file that `save_poses` wrote: .npz, .csv or .json.
+    Args:
+        path: The file.
+        person: Number of the person wanted (`Poses3D.person`), where the file holds several.
 
     Raises:
-        FormatError: The file is missing, broken, or in another format.
+        FormatError: The file is missing, broken, in another format, or holds several people or not the one wanted.
         UntrustedPickle: An npz file holds Python objects.
         SkeletonError: The file's skeleton is unknown.
     """
+    people = read_all_poses(path)
+    chosen = people if person is None else tuple(poses for poses in people if poses.person == person)
+    if len(chosen) != 1:
+        numbers = ", ".join(str(poses.person) for poses in people)
+        raise FormatError(
+            f"{path} holds {len(people)} people, with the numbers {numbers}; name one of them (person=), or read all "
+            "of them with read_all_poses"
+        )
+    return chosen[0]
+
+
+def read_all_poses(path: str | Path) -> tuple[Poses3D, ...]:
+    """Read the poses of everyone in a file that `save_poses` wrote; the errors are those of `read_poses`."""
     path = Path(path)
-    readers = {".npz": read_poses_npz, ".csv": read_poses_csv, ".json": read_poses_json}
-    return readers[_ending(path, KEYPOINT_ENDINGS)](path)
-
-
-_Writer = Callable[[Poses3D, Path, FileOptions, bool], None]
-"""Writes poses to a path, and whether it may replace what is there."""
-
-
-def _plain(write: Callable[[Poses3D, Path], None]) -> _Writer:
-    """Return the writer of a format without options."""
-
-    def written(poses: Poses3D, path: Path, options: FileOptions, overwrite: bool) -> None:
-        with written_whole(path, overwrite=overwrite) as file:
-            write(poses, file)
-
-    return written
-
-
-def _write_bvh(poses: Poses3D, path: Path, options: FileOptions, overwrite: bool) -> None:
-    from poselift.formats.bvh import write_figure  # only imported when needed, as the others below are
-    from poselift.formats.notes import write_bvh_notes
-    from poselift.formats.rigs import get_rig
-    from poselift.formats.rigs.figure import pose_rig
-
-    figure = pose_rig(poses, get_rig(options.rig))
-    beside = files_of(path)[1]
-    with written_whole(path, overwrite=overwrite) as file:
-        write_figure(figure, file, options)
-    with written_whole(beside, overwrite=overwrite) as file:
-        write_bvh_notes(figure, file, options)
-
-
-def _write_glb(poses: Poses3D, path: Path, options: FileOptions, overwrite: bool) -> None:
-    from poselift.formats.glb import write_glb, write_vrma
-
-    with written_whole(path, overwrite=overwrite) as file:
-        (write_vrma if path.suffix.lower() == ".vrma" else write_glb)(poses, file, options)
-
-
-def _write_html(poses: Poses3D, path: Path, options: FileOptions, overwrite: bool) -> None:
-    from poselift.viewer import write_viewer
-
-    write_viewer(poses, path, overwrite=overwrite)  # guards the file itself, and titles the page by its name
-
-
-_POSE_WRITERS: dict[str, _Writer] = {
-    ".npz": _plain(write_poses_npz),
-    ".csv": _plain(write_poses_csv),
-    ".json": _plain(write_poses_json),
-    ".bvh": _write_bvh,
-    ".glb": _write_glb,
-    ".vrma": _write_glb,
-    ".html": _write_html,
-}
-POSE_ENDINGS = tuple(_POSE_WRITERS)
-"""Endings of the files that poses are saved as. Those of `KEYPOINT_ENDINGS` can be read back."""
+    row = pose_format(path, to="read")
+    if not found_at(path):
+        raise FormatError(f"{path} is not there; check the name")
+    return read_file(row, path)
 
 
 def _read_json(path: Path, override: Override) -> tuple[Keypoints2D, ...]:

@@ -7,12 +7,14 @@ from urllib.parse import quote, unquote
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from poselift.formats.decimals import decimal_rows
+from poselift.formats.beside import write_notes
+from poselift.formats.digits import decimal_rows
 from poselift.formats.lines import Lines
 from poselift.formats.motion import MOST_JOINTS, Motion, check_size
-from poselift.formats.options import DEFAULTS, FileOptions
+from poselift.formats.options import FileOptions
 from poselift.formats.rigs import get_rig
 from poselift.formats.rigs.figure import Figure, pose_rig
+from poselift.formats.rigs.notes import knowledge_of
 from poselift.geometry.kinematics import forward_kinematics
 from poselift.geometry.rotation import euler_degrees, unwrap_euler
 from poselift.sequence import Poses3D
@@ -183,24 +185,45 @@ def _fps(frame_time: float) -> float:
     return float(whole) if whole and abs(1 / whole - frame_time) < 1e-6 else 1 / frame_time
 
 
-def write_bvh(poses: Poses3D, path: Path, options: FileOptions = DEFAULTS) -> None:
+def write_bvh(poses: Poses3D, path: Path, *, rig: str = "poselift", unit: str = "cm") -> Figure:
     """Write poses as a BVH figure with y up; the figure faces +z when the person faces the camera.
 
-    The figure is `options.rig`, with bones of constant length (`poselift.formats.rigs.figure.pose_rig`); its root goes
+    The figure is a rig with bones of constant length (`poselift.formats.rigs.figure.pose_rig`); its root goes
     along `poses.path` where that is known, and else is where the poses have it. Euler angles do not jump, and the axis
     that turns least is the middle one, away from gimbal lock: legs ZYX, arms ZXY, the others YZX. BVH has no place for
-    how far joints were observed: `poselift.formats.notes` writes that into a file beside it.
+    how far joints were observed: `write_bvh_notes` writes that into a file beside it.
 
     Args:
         poses: Joints of a skeleton with all joints of arms and legs.
         path: Path of the file; an existing file is overwritten.
-        options: The rig, and the unit of length.
+        rig: Name of the figure, one of `poselift.formats.rigs.RIGS`.
+        unit: Unit of length: cm, m, mm or in. Blender takes the numbers for metres.
+
+    Returns:
+        The figure that was written.
 
     Raises:
+        FormatError: There is no such rig or unit.
         SkeletonError: A limb of the skeleton lacks a joint.
         OSError: The file cannot be written.
     """
-    write_figure(pose_rig(poses, get_rig(options.rig)), path, options)
+    options = FileOptions(rig=rig, unit=unit)
+    figure = pose_rig(poses, get_rig(rig))
+    write_figure(figure, path, options)
+    return figure
+
+
+def write_bvh_notes(poses: Poses3D, path: Path, *, made: Figure, rig: str = "poselift", unit: str = "cm") -> None:
+    """Write what a BVH file cannot hold: its unit, and `poselift.formats.rigs.notes.knowledge_of` its figure.
+
+    Args:
+        poses: The poses.
+        path: Path of the notes.
+        made: The figure that `write_bvh` returned for these poses and options.
+        rig: Name of the figure.
+        unit: Unit of length in the BVH file.
+    """
+    write_notes(path, kind="bvh", unit=unit, known=knowledge_of(made))
 
 
 def write_figure(figure: Figure, path: Path, options: FileOptions) -> None:
@@ -212,10 +235,12 @@ def write_figure(figure: Figure, path: Path, options: FileOptions) -> None:
     lines = ["HIERARCHY", *_hierarchy(figure, 0, 0, scale, decimals)]
     lines += ["MOTION", f"Frames: {len(angles)}", f"Frame Time: {1 / figure.poses.fps:.8f}", ""]
     # positions need more decimals in metres than in centimetres, angles always the same
-    root = decimal_rows(figure.joints[0].place * scale, decimals)
-    turns = decimal_rows(angles.reshape(len(angles), -1), _ANGLE_DECIMALS)
-    rows = b"".join([b"%s %s\n" % row for row in zip(root, turns, strict=True)])
-    path.write_bytes("\n".join(lines).encode("ascii") + rows)
+    root = _rows(figure.joints[0].place * scale, decimals)
+    turns = _rows(angles.reshape(len(angles), -1), _ANGLE_DECIMALS)
+    rows = [f"{place} {turned}\n" for place, turned in zip(root, turns, strict=True)]
+    with path.open("w", encoding="ascii", newline="\n") as file:
+        file.write("\n".join(lines))
+        file.writelines(rows)
 
 
 def _depth_first(figure: Figure, index: int) -> Iterator[int]:
@@ -250,5 +275,11 @@ def _hierarchy(figure: Figure, index: int, depth: int, scale: float, decimals: i
 
 
 def _numbers(values: np.ndarray, decimals: int) -> str:
-    (row,) = decimal_rows(values[None], decimals)
-    return row.decode("ascii")
+    (row,) = _rows(values[None], decimals)
+    return row
+
+
+def _rows(values: np.ndarray, decimals: int) -> list[str]:
+    """Return rows of numbers (N, M) as text with spaces between two numbers."""
+    ends = [*[" "] * (values.shape[1] - 1), "\n"]
+    return "".join(decimal_rows(values, decimals, ends)).splitlines()

@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from poselift.formats.notes import knowledge_of
-from poselift.formats.options import DEFAULTS, FileOptions
 from poselift.formats.rigs import get_rig
 from poselift.formats.rigs.figure import Figure, pose_rig
 from poselift.formats.rigs.mesh import body_mesh
+from poselift.formats.rigs.notes import knowledge_of
 from poselift.geometry.rotation import xyzw_path
 from poselift.sequence import Poses3D
 from poselift.version import __version__
@@ -29,40 +28,39 @@ _STILL = 1e-6
 _VRMA = "VRMC_vrm_animation"
 
 
-def write_glb(poses: Poses3D, path: Path, options: FileOptions = DEFAULTS) -> None:
-    """Write poses as an animated figure (`options.rig`) with a simple body, in metres.
+def write_glb(poses: Poses3D, path: Path, *, rig: str = "poselift") -> None:
+    """Write poses as an animated figure with a simple body, in metres.
 
     A figure of the rig `vrm` is a VRM animation as well.
 
     Args:
         poses: Joints of a skeleton with all joints of arms and legs.
         path: Path of the file; an existing file is overwritten.
-        options: The rig.
+        rig: Name of the figure, one of `poselift.formats.rigs.RIGS`.
 
     Raises:
+        FormatError: There is no such rig.
         SkeletonError: A limb of the skeleton lacks a joint.
         OSError: The file cannot be written.
     """
-    _write(_Document(pose_rig(poses, get_rig(options.rig)), options), path)
+    _write(_Document(pose_rig(poses, get_rig(rig))), path)
 
 
-def write_vrma(poses: Poses3D, path: Path, options: FileOptions = DEFAULTS) -> None:
+def write_vrma(poses: Poses3D, path: Path) -> None:
     """Write poses as a VRM animation (VRMA 1.0): the humanoid bones of VRM and their motion, without a body.
 
     The errors are those of `write_glb`; the rig is always `vrm`.
     """
-    _write(_Document(pose_rig(poses, get_rig("vrm")), options, body=False), path)
+    _write(_Document(pose_rig(poses, get_rig("vrm")), body=False), path)
 
 
 class _Document:
     """The JSON of a file, and the numbers that it refers to."""
 
-    def __init__(self, figure: Figure, options: FileOptions, *, body: bool = True) -> None:
+    def __init__(self, figure: Figure, *, body: bool = True) -> None:
         self.figure = figure
         self.binary = bytearray()
-        known = {"version": __version__, "unit": "m", **knowledge_of(figure)}
-        if options.weights is not None:
-            known["weights"] = options.weights
+        known = {"unit": "m", **knowledge_of(figure)}
         self.json: dict[str, Any] = {
             "asset": {"version": "2.0", "generator": f"poselift {__version__}", "extras": {"poselift": known}},
             "scene": 0,

@@ -19,9 +19,6 @@ class FileOptions:
     unit: str = "cm"
     """Unit of length in BVH files, one of `UNITS`. GLB files are always in metres."""
 
-    weights: str | None = None
-    """Name of the weights that lifted the poses, for the files that have a place for it."""
-
     def __post_init__(self) -> None:
         """Check the choices."""
         get_rig(self.rig)
@@ -37,6 +34,3 @@ class FileOptions:
     def decimals(self) -> int:
         """Decimals that show a micrometre or less of a length."""
         return _DECIMALS[self.unit]
-
-
-DEFAULTS = FileOptions()
