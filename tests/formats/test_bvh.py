@@ -304,7 +304,7 @@ def test_a_still_point_is_written(tmp_path):
 
 def test_a_skeleton_without_a_pelvis_is_written(acrobat, tmp_path):
     poses, _ = acrobat(3, 10, COCO_17)
-    write_bvh(poses, tmp_path / "coco.bvh", unit="m")
+    save_poses(poses, tmp_path / "coco.bvh", unit="m")
     motion = read_bvh(tmp_path / "coco.bvh")
     assert motion.joints[0] == "pelvis"
     height = motion.xyz[0, 0]
