@@ -10,14 +10,16 @@
 """
 
 from poselift.errors import PoseliftError
-from poselift.formats import read_poses, save_poses
+from poselift.formats import read_all_poses, read_poses, save_poses
 from poselift.formats.angle_table import read_angles, save_angles
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.lifting import lift
+from poselift.live import LiveLifter
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.prepare.convert import convert_poses
 from poselift.read import read_keypoints
+from poselift.refine import Scene, place
 from poselift.refine.angles import JointAngles, joint_angles
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (
@@ -33,9 +35,8 @@ from poselift.skeleton import (
     Skeleton,
     get_skeleton,
 )
+from poselift.version import __version__ as __version__
 from poselift.viewer import write_viewer
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BODY_25",
@@ -50,8 +51,10 @@ __all__ = [
     "JointAngles",
     "Keypoints2D",
     "Lifter",
+    "LiveLifter",
     "Poses3D",
     "PoseliftError",
+    "Scene",
     "Skeleton",
     "convert_poses",
     "get_skeleton",
@@ -62,6 +65,8 @@ __all__ = [
     "mpjve",
     "n_mpjpe",
     "p_mpjpe",
+    "place",
+    "read_all_poses",
     "read_angles",
     "read_keypoints",
     "read_poses",

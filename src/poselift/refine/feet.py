@@ -85,6 +85,19 @@ def plant_feet(poses: Poses3D) -> tuple[Poses3D, StepReport]:
     return found, _report(before, after, skeleton, planted, refused)
 
 
+def feet_on_floor(poses: Poses3D, *, contacts: bool) -> tuple[Poses3D, list[StepReport]]:
+    """Return what `plant_feet` makes of a person in a scene; somebody without legs stays as they are, without a report.
+
+    Args:
+        poses: One person in the frame "world", with a path.
+        contacts: Whether points that touch the ground are at rest; without it, only the floor counts.
+    """
+    if any(f"{side}_{part}" not in poses.skeleton for side in SIDES for part in ("hip", "knee", "ankle")):
+        return poses, []
+    planted, report = plant_feet(poses if contacts else replace(poses, contact=None))
+    return replace(planted, contact=planted.contact if contacts else poses.contact), [report]
+
+
 def under_floor(xyz: np.ndarray) -> np.ndarray:
     """Return how deep (*, J) in metres joints (*, J, 3) of a world with the floor at z = 0 are under it, or 0."""
     return np.asarray(np.maximum(-xyz[..., 2], 0))
