@@ -10,11 +10,12 @@
 """
 
 from poselift.errors import PoseliftError
-from poselift.formats import read_poses, save_poses
+from poselift.formats import read_all_poses, read_poses, save_poses
 from poselift.formats.angle_table import read_angles, save_angles
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.lifting import lift
+from poselift.live import LiveLifter
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.prepare.convert import convert_poses
 from poselift.read import read_keypoints
@@ -34,9 +35,8 @@ from poselift.skeleton import (
     Skeleton,
     get_skeleton,
 )
+from poselift.version import __version__ as __version__
 from poselift.viewer import write_viewer
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BODY_25",
@@ -51,6 +51,7 @@ __all__ = [
     "JointAngles",
     "Keypoints2D",
     "Lifter",
+    "LiveLifter",
     "Poses3D",
     "PoseliftError",
     "Scene",
@@ -65,6 +66,7 @@ __all__ = [
     "n_mpjpe",
     "p_mpjpe",
     "place",
+    "read_all_poses",
     "read_angles",
     "read_keypoints",
     "read_poses",

@@ -3,7 +3,8 @@
 Both are frozen and checked when made; the arrays inside are plain numpy.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,8 @@ class Poses3D:
     """`Keypoints2D.person` of the keypoints."""
     may_continue: tuple[int, ...] = ()
     """`Keypoints2D.may_continue` of the keypoints."""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What made the poses, texts by name: the weights and the options that `poselift.lifting.lift` was given."""
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
@@ -154,6 +157,7 @@ class Poses3D:
         if not np.isfinite(xyz).all():
             raise ShapeError(f"poses hold {int((~np.isfinite(xyz)).sum())} NaN or infinite values")
         object.__setattr__(self, "xyz", xyz)
+        object.__setattr__(self, "about", {str(name): str(text) for name, text in self.about.items()})
         check_fps(self.fps)
         if self.frame not in FRAMES:
             raise ShapeError(f"wanted the frame of poses as one of {', '.join(FRAMES)}, got {self.frame!r}")
@@ -167,6 +171,13 @@ class Poses3D:
         ):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _extra(value, name, shape, kind))
+
+    @classmethod
+    def trusted(cls, xyz: np.ndarray, skeleton: Skeleton, fps: float, frame: str, **others: Any) -> "Poses3D":
+        """Return poses without checks, for streams: of arrays that were checked already, in the types of the fields."""
+        made = object.__new__(cls)
+        made.__dict__.update(_DEFAULTS, xyz=xyz, skeleton=skeleton, fps=fps, frame=frame, **others)
+        return made
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -237,6 +248,20 @@ class Poses3D:
         if self.gap is None:
             return (self,)
         return tuple(self.part(first, last) for first, last in spans(~self.gap))
+
+
+def from_y_up(points: np.ndarray, frame: str) -> np.ndarray:
+    """Return points or directions (*, 3) with y up in the axes of a frame of `FRAMES`: what `Poses3D.y_up` undoes.
+
+    Raises:
+        ShapeError: There is no frame of this name.
+    """
+    if frame not in FRAMES:
+        raise ShapeError(f"wanted the frame of poses as one of {', '.join(FRAMES)}, got {frame!r}")
+    return points @ _Y_UP[frame]
+
+
+_DEFAULTS = {one.name: one.default for one in fields(Poses3D) if one.default is not MISSING} | {"about": {}}
 
 
 def spans(chosen: np.ndarray) -> list[tuple[int, int]]:

@@ -19,6 +19,7 @@ from poselift.datasets.clip import MocapClip
 from poselift.errors import install_hint
 from poselift.formats import files_of, read_poses, write_keypoints
 from poselift.formats.angle_table import read_angles
+from poselift.formats.bvh import read_bvh
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.people import numbered
 from poselift.prepare.swaps import put_back
@@ -102,6 +103,20 @@ def test_shares_of_a_picture_and_numbers_of_every_fifth_frame(clip, tmp_path, ca
 def test_formats_can_be_chosen(clip, tmp_path):
     assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz", "json") == 0
     assert names(tmp_path / "out") == ["clip.json", "clip.npz"]
+
+
+def test_rig_unit_and_weights_are_passed_on(clip, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run("lift", clip, "-o", out, "--formats", "bvh", "glb", "vrma", "--rig", "mixamo", "--unit", "m") == 0
+    assert names(out) == ["clip.bvh", "clip.bvh.json", "clip.glb", "clip.vrma"]
+    bvh, notes = read_bvh(out / "clip.bvh"), json.loads((out / "clip.bvh.json").read_text())
+    assert bvh.joints[0] == "mixamorig:Hips"
+    assert 0.3 < bvh.xyz[0, 0, 1] < 3  # metres, of a lifter without a network
+    assert (notes["rig"], notes["unit"]) == ("mixamo", "m")
+    assert b'"about":{"weights":"' in (out / "clip.glb").read_bytes()
+    with pytest.raises(SystemExit):
+        run("lift", clip, "-o", out, "--rig", "maya")
+    assert "mixamo" in capsys.readouterr().err
 
 
 def test_joint_angles_are_written_beside_the_poses(clip, tmp_path):
@@ -248,7 +263,7 @@ def test_a_broken_file_does_not_stop_the_others(clip, tmp_path, capsys):
         (["missing.npz"], ["missing.npz is not there"]),
         (["missing.mp4"], ["missing.mp4"]),
         (["keypoints.xyz"], ["unknown ending '.xyz'", "known: .npz, .npy, .csv"]),
-        (["missing.npz", "--formats", "fbx", "npz"], ["unknown formats fbx", "known: npz, csv, json, bvh, html"]),
+        (["missing.npz", "--formats", "fbx", "npz"], ["unknown formats fbx", "known: npz, csv, json, parquet, bvh, "]),
         (["missing.npz", "--formats"], ["formats"]),
         ([], ["nothing to lift"]),
         (["a/clip.npz", "b/clip.json"], ["several inputs are called clip", "different folders"]),
@@ -468,8 +483,7 @@ def test_interrupting_leaves_whole_files_only(clip, tmp_path, capsys, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("json.dump", interrupt)
-        patch.setattr("json.dumps", interrupt)
+        patch.setattr("poselift.formats.json_file.decimal_rows", interrupt)
         assert run("lift", clip, "-o", tmp_path / "out", "--no-world") == 130
     captured = capsys.readouterr()
     assert "interrupted" in captured.err
@@ -522,7 +536,7 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["lift", "doctor", "evaluate", "table", "lifters", "check-card"]
+    assert list(VERBS) == ["lift", "live", "convert", "render", "doctor", "evaluate", "table", "lifters", "check-card"]
     assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
 
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from poselift.errors import SkeletonError
 from poselift.formats.order import _FIGURE
-from poselift.prepare.convert import RULES, check_convertible, convert, convert_arrays, convert_poses
+from poselift.prepare.convert import RULES, FrameConverter, check_convertible, convert, convert_arrays, convert_poses
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (
     BODY_25,
@@ -277,3 +277,24 @@ def test_converting_poses_there_and_back_keeps_every_joint_of_both():
     back = convert_poses(convert_poses(poses, HALPE_26), BODY_27)
     for name in set(HALPE_26.joints) & set(BODY_27.joints):
         np.testing.assert_array_equal(back.xyz[:, BODY_27.index(name)], poses.xyz[:, BODY_27.index(name)])
+
+
+@every_skeleton
+@pytest.mark.parametrize("target", [H36M_17, BODY_27], ids=lambda skeleton: skeleton.name)
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_single_frames_are_converted_as_clips_are(source, target, missing):
+    try:
+        converter = FrameConverter(source, target)
+    except SkeletonError as error:
+        with pytest.raises(SkeletonError, match="cannot be converted"):
+            check_convertible(source, target)
+        assert "cannot be converted" in str(error)
+        return
+    keypoints = detections(source, frames=20)
+    scores = keypoints.confidence * (np.random.default_rng(1).random(keypoints.confidence.shape) >= missing)
+    keypoints = keypoints.with_frames(keypoints.xy, scores, 30)
+    xy, confidence = convert_arrays(*keypoints.filled(), source, target)
+    frames = np.concatenate([*keypoints.filled()[:1], keypoints.filled()[1][..., None]], -1)
+    found = np.stack([converter(frame) for frame in frames])
+    np.testing.assert_array_equal(found[..., 2], confidence)
+    np.testing.assert_allclose(found[..., :2], np.where(confidence[..., None] > 0, xy, 0), atol=2e-4)

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from poselift.errors import FormatError
 from poselift.prepare.feed import Feed
-from poselift.prepare.normalize import PERSON_SCALE, SCREEN, fill_gaps, normalize_screen, person_scale
+from poselift.prepare.normalize import (
+    PERSON_SCALE,
+    SCREEN,
+    fill_gaps,
+    normalize_screen,
+    person_scale,
+    person_scale_whole,
+)
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, Skeleton
 
@@ -178,3 +185,13 @@ def test_torch_gives_the_same(seed, missing, shape):
     theirs = fed(t_xy, t_confidence, H36M_17, 3)
     assert theirs.dtype == torch.float32
     np.testing.assert_allclose(theirs.numpy(), fed(xy, confidence, H36M_17, 3), atol=2e-3, rtol=1e-3)
+
+
+@given(seeds)
+def test_a_window_without_gaps_goes_the_short_way_to_the_same_place(seed):
+    xy, confidence = windows(seed, (1, 9), missing=0.0)
+    short = fed(xy, confidence, H36M_17, 3)
+    np.testing.assert_array_equal(short[0], person_scale_whole(Feed.join(xy, confidence)[0], H36M_17))
+    np.testing.assert_allclose(short[..., :2], person_scale(xy, confidence, H36M_17), atol=2e-6)
+    np.testing.assert_array_equal(short[..., 2], confidence)
+    np.testing.assert_allclose(fed(xy, confidence, H36M_17, 2), short[..., :2], atol=2e-6)

@@ -12,10 +12,10 @@ import tyro
 from poselift.checks import check, number_people, worst
 from poselift.cli.console import err, print_plain, progress, say_error
 from poselift.cli.placing import WorldOptions
-from poselift.cli.results import OutputOptions, Results, copies, name_of, person_name, title_of
+from poselift.cli.results import KNOWN_FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
 from poselift.doctor.report import report
 from poselift.errors import CheckpointError, FormatError, PoseliftError
-from poselift.formats import POSE_ENDINGS
+from poselift.formats.table import pose_format
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
@@ -114,10 +114,11 @@ def lift(
     """
     if not inputs:
         raise FormatError("nothing to lift: name at least one video or keypoint file")
-    known = [ending[1:] for ending in POSE_ENDINGS]
-    unknown = set(output.formats) - set(known)
+    unknown = set(output.formats) - set(KNOWN_FORMATS)
     if unknown or not output.formats:
-        raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+        raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(KNOWN_FORMATS)}")
+    for ending in output.formats:
+        pose_format(Path(f"clip.{ending}"), to="write")  # says so where a library is missing
     check_choice(source.people)
     world.check(lifting.focal)
     names = [name_of(path) for path in inputs]
@@ -257,9 +258,6 @@ def _describe(title: str, keypoints: Keypoints2D, poses: Poses3D, *, cut: bool) 
     print_plain(
         f"{title}: {len(poses)} frames at {poses.fps:g} fps, {keypoints.skeleton.name}, {seen:.0f} % of the joints seen"
     )
-    if poses.may_continue:
-        numbers = " or ".join(f"person {number}" for number in poses.may_continue)
-        print_plain(f"{title}: may be the continuation of {numbers}; the tracker lost them and could not decide")
     if (doubtful := doubtful_pelvis(poses)).any():
         print_plain(f"{title}: frames {_spans(spans(doubtful))}: {DOUBTFUL}")
     if poses.unseen:

@@ -4,7 +4,7 @@ Whatever happens to joints between the network and the clip happens here, to all
 with the mirror image's, turned into another frame, blended where windows meet, stitched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -67,6 +67,29 @@ class Answer:
         """Return the answer with the root joint at 0."""
         return replace(self, joints=self.joints - self.joints[:, :, root, None])
 
+    def between(self, frame: int, share: float) -> "Answer":
+        """Return one frame of a stitched answer (T, ...), as (1, ...): `share` of the way from a frame to the next."""
+        if share == 0:
+            return self.each(lambda part: part[frame, None])
+        weight = np.float32(share)
+        mixed: dict[str, Any] = {
+            name: None if part is None else part[frame, None] * (1 - weight) + part[frame + 1, None] * weight
+            for name, part in self.parts.items()
+        }
+        if self.up is not None:
+            mixed["up"] = unit_vectors(mixed["up"], self.up[frame, None])
+        return Answer(**mixed)
+
+    def each(self, change: Callable[[np.ndarray], np.ndarray]) -> "Answer":
+        """Return the answer with every part changed alike."""
+        changed: dict[str, Any] = {n: None if part is None else change(part) for n, part in self.parts.items()}
+        return Answer(**changed)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """Arrays by name, None where there are none."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def stitched(self, windows: Windows) -> "Answer":
         """Return the clip's answer, (T, ...) in place of (B, S, ...), with the jumps between windows removed.
 
@@ -85,11 +108,7 @@ class Answer:
             made = _with_unit_up(replace(made, up=blended(self.up)), self)
         if self.contact is not None:
             made = replace(made, contact=blended(self.contact).clip(0, 1))
-        parts: dict[str, Any] = {field.name: getattr(made, field.name) for field in fields(made)}
-        stitched: dict[str, Any] = {
-            name: None if part is None else windows.stitch(part) for name, part in parts.items()
-        }
-        return Answer(**stitched)
+        return made.each(windows.stitch)
 
 
 def _with_unit_up(answer: Answer, before: Answer) -> Answer:

@@ -8,6 +8,7 @@ from poselift.errors import CheckpointError
 from poselift.lifters.card import Card
 from poselift.prepare.convert import missing_joints
 from poselift.prepare.normalize import PERSON_SCALE
+from poselift.prepare.window import stream_delay
 from poselift.skeleton import H36M_17, Skeleton, get_skeleton
 
 LEAST_CLIP: tuple[tuple[float, float], ...] = ((27, 0.0), (math.inf, 0.25))
@@ -36,20 +37,24 @@ def choose(
     fps: float | None = None,
     length: int | None = None,
     live: bool = False,
+    delay_s: float = 0.0,
     skeleton: Skeleton | str = H36M_17,
 ) -> Choice:
     """Choose the weights that suit a clip, or a stream.
 
-    For a stream, take the longest window among weights without delay. For a clip, take the longest window that the clip
-    is long enough for (`LEAST_CLIP`), or the shortest if it is too short for all, among weights that also look at later
-    frames or at one frame only. Of equal windows, take that with the lower P-MPJPE with detector errors on the card.
-    Weights that cannot give the joints asked for are left out, and those with more joints than need be.
+    For a stream, take the longest window among weights without delay; if it may wait, the best weights that give poses
+    within that time with windows blended as in a clip (`poselift.prepare.window.stream_delay`). For a clip, take the
+    longest window that the clip is long enough for (`LEAST_CLIP`), or the shortest if it is too short for all, among
+    weights that also look at later frames or at one frame only. Of equal windows, take that with the lower P-MPJPE with
+    detector errors on the card. Weights that cannot give the joints asked for are left out, and those with more joints
+    than need be.
 
     Args:
         cards: Cards to choose among. Weights that need the picture's size are left out.
         fps: Frames per second of the clip.
         length: Frames of the clip.
-        live: Choose for a stream that must not wait; its length does not matter.
+        live: Choose for a stream; its length does not matter.
+        delay_s: Seconds that a stream may wait.
         skeleton: Joints that the results must have, or its name.
 
     Raises:
@@ -62,15 +67,7 @@ def choose(
         raise CheckpointError("there are no weights to choose among; name the path of an .onnx file")
     usable = _with_joints(usable, get_skeleton(skeleton))
     if live:
-        prompt = [card for card in usable if card.delay == 0]
-        if not prompt:
-            least = min(usable, key=lambda card: card.delay / card.fps)
-            raise CheckpointError(
-                f"no weights here are without delay; those with the least are {least.name}, "
-                f"{least.delay / least.fps:.2f} s behind: name them to use them"
-            )
-        best = min(prompt, key=lambda card: (-card.in_frames, *_preference(card)))
-        return Choice(best, f"no delay, window of {best.in_frames}")
+        return _for_stream(usable, delay_s)
     if fps is None or length is None or not (length >= 1 and 0 < fps < math.inf):
         raise CheckpointError(
             f"to choose weights, wanted fps and length of the clip, got fps={fps} and length={length}"
@@ -82,6 +79,26 @@ def choose(
     frames = frames_at(best, fps, length)
     why = "the longest that is good" if fitting else "the shortest there is,"
     return Choice(best, f"window of {window}, {why} for a clip of {frames} frames at {best.fps:g} fps")
+
+
+def _for_stream(usable: list[Card], delay_s: float) -> Choice:
+    """Choose the weights for a stream that may wait for some seconds; see `choose`."""
+    patient = [
+        card for card in usable if 0 < stream_delay(card.in_frames, card.out_frames) <= delay_s * card.fps + 1e-6
+    ]
+    if patient:
+        best = min(patient, key=_preference)
+        late_s = stream_delay(best.in_frames, best.out_frames) / best.fps
+        return Choice(best, f"{late_s:.2f} s late, window of {best.in_frames}")
+    prompt = [card for card in usable if card.delay == 0]
+    if not prompt:
+        least = min(usable, key=lambda card: card.delay / card.fps)
+        raise CheckpointError(
+            f"no weights here are without delay; those with the least are {least.name}, "
+            f"{least.delay / least.fps:.2f} s behind: name them to use them"
+        )
+    best = min(prompt, key=lambda card: (-card.in_frames, *_preference(card)))
+    return Choice(best, f"no delay, window of {best.in_frames}")
 
 
 def _with_joints(cards: list[Card], skeleton: Skeleton) -> list[Card]:

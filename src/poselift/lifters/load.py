@@ -36,10 +36,15 @@ def shipped_cards() -> list[Card]:
 
 
 def choose_shipped(
-    *, fps: float | None = None, length: int | None = None, live: bool = False, skeleton: Skeleton | str = H36M_17
+    *,
+    fps: float | None = None,
+    length: int | None = None,
+    live: bool = False,
+    delay_s: float = 0.0,
+    skeleton: Skeleton | str = H36M_17,
 ) -> Choice:
     """Choose the shipped weights that suit a clip, or a stream; see `poselift.lifters.choose.choose`."""
-    return choose(shipped_cards(), fps=fps, length=length, live=live, skeleton=skeleton)
+    return choose(shipped_cards(), fps=fps, length=length, live=live, delay_s=delay_s, skeleton=skeleton)
 
 
 def load_lifter(

@@ -166,6 +166,66 @@ def convert(keypoints: Keypoints2D, target: Skeleton) -> Keypoints2D:
     return Keypoints2D(xy, confidence, target, keypoints.fps, keypoints.image_size)
 
 
+class FrameConverter:
+    """Converts the keypoints of one frame after the other, as `convert_arrays` does, but by matrices.
+
+    The mixtures of all target joints are one product, which takes an eighth of the time for a single frame.
+    """
+
+    def __init__(self, source: Skeleton, target: Skeleton) -> None:
+        """Prepare the matrices.
+
+        Raises:
+            SkeletonError: The target's joints cannot be made from the source's.
+        """
+        self._same = source == target
+        if self._same:
+            return
+        check_convertible(source, target)
+        mixtures = _mixtures(source, target)
+        self._shape = (max(map(len, mixtures)), len(target))
+        self._weights = np.zeros((*self._shape, len(source)), np.float32)
+        self._needs = np.zeros(self._weights.shape, bool)
+        for joint, options in enumerate(mixtures):
+            for rank, mixture in enumerate(options):
+                for place, weight in mixture:
+                    self._weights[rank, joint, place], self._needs[rank, joint, place] = weight, True
+        self._any = self._needs.any(-1)
+        self._joints = np.arange(len(target))
+        first = [np.flatnonzero(needs) for needs in self._needs[0]]
+        self._complete = all(len(joints) for joints in first)
+        self._sources = np.concatenate(first)
+        self._starts = np.cumsum([0, *map(len, first[:-1])])
+
+    def __call__(self, frame: np.ndarray) -> np.ndarray:
+        """Convert one frame.
+
+        Args:
+            frame: (J_source, 3) float32 x, y, confidence; finite, and not positive confidence where unseen.
+
+        Returns:
+            (J_target, 3) float32, all 0 where a joint was not seen.
+        """
+        if self._same:
+            found = frame.copy()
+            found[found[:, 2] <= 0] = 0
+            return found
+        if self._complete:
+            scores = np.minimum.reduceat(frame[self._sources, 2], self._starts)
+            if scores.min() > 0:  # every joint is its first mixture, as is usual
+                found = np.empty((self._shape[1], 3), np.float32)
+                np.matmul(self._weights[0], frame[:, :2], out=found[:, :2])
+                found[:, 2] = scores
+                return found
+        least = np.where(self._any, np.where(self._needs, frame[:, 2], np.float32(np.inf)).min(-1), 0)
+        rank = (least > 0).argmax(0)
+        found = np.empty((self._shape[1], 3), np.float32)
+        found[:, :2] = self._weights[rank, self._joints] @ frame[:, :2]
+        found[:, 2] = least[rank, self._joints]
+        found[found[:, 2] <= 0] = 0
+        return found
+
+
 def missing_joints(source: Skeleton, target: Skeleton) -> tuple[str, ...]:
     """Return the joints of a target skeleton that cannot be made from poses of a source skeleton."""
     options = _mixtures(source, target) if source != target else target.joints

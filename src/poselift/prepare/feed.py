@@ -19,6 +19,7 @@ from poselift.prepare.normalize import (
     fill_gaps,
     normalize_screen,
     person_scale,
+    person_scale_whole,
     pixels_from_screen,
     window_places,
 )
@@ -58,14 +59,30 @@ class Feed:
             FormatError: The lifter needs the picture's size, which the keypoints do not have.
         """
         xy, scores = keypoints.filled()
+        return self.frames(xy, calibrate(scores), keypoints.image_size)
+
+    def frames(self, xy: np.ndarray, confidence: np.ndarray, image_size: tuple[int, int] | None) -> np.ndarray:
+        """Return coordinates and confidence of frames whose scores are calibrated already; a stream calls it by itself.
+
+        Args:
+            xy: (T, J, 2) pixels, finite.
+            confidence: (T, J) calibrated, 0 where unseen.
+            image_size: (width, height) of the picture in pixels.
+
+        Returns:
+            (T, J, 3) as `clip` returns it.
+
+        Raises:
+            FormatError: As for `clip`.
+        """
         if self.normalization == SCREEN:
-            if keypoints.image_size is None:
+            if image_size is None:
                 raise FormatError(
                     "these weights want to know where in the picture the person is, and the keypoints come without the "
                     "picture's size; give image_size (--image-size WIDTH HEIGHT)"
                 )
-            xy = normalize_screen(xy, keypoints.image_size)
-        return self.join(xy, calibrate(scores))
+            xy = normalize_screen(xy, image_size)
+        return self.join(xy, confidence)
 
     @staticmethod
     def join(xy: Array, confidence: Array) -> Array:
@@ -86,6 +103,8 @@ class Feed:
         Returns:
             (B, T, J, C) float32.
         """
+        if self.normalization == PERSON_SCALE and self.channels == clip.shape[-1] and _whole(clip, inside):
+            return person_scale_whole(clip[0], self.skeleton)[None]
         xy, confidence = _filled(clip, inside)
         if self.normalization == PERSON_SCALE:
             xy = person_scale(xy, confidence, self.skeleton)
@@ -97,6 +116,11 @@ class Feed:
         if self.normalization == SCREEN and image_size is not None:
             places = pixels_from_screen(places, image_size)
         return places
+
+
+def _whole(clip: Array, inside: Array) -> bool:
+    """Return whether a single window of numpy, as of a stream, shows every joint in every frame."""
+    return isinstance(clip, np.ndarray) and len(clip) == 1 and bool(inside.all()) and bool(clip[..., 2].min() > 0)
 
 
 def _filled(clip: Array, inside: Array) -> tuple[Array, Array]:

@@ -95,9 +95,37 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
     seen = (confidence > 0)[..., None]
     spread = (relative**2 * seen).sum((1, 2, 3)) / seen.sum((1, 2, 3)).clip(1, None)
     path = root - window_places(xy, confidence, skeleton)[:, None, None]
-    joints = _arange_like(confidence, len(skeleton))[None, None, :, None]
+    relative[:, :, skeleton.root : skeleton.root + 1] = path
     size = spread.clip(1e-12, None) ** 0.5
-    return (relative + path * (joints == skeleton.root)) / size[:, None, None, None]
+    return relative / size[:, None, None, None]
+
+
+def person_scale_whole(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Return what `person_scale` does of one window in which every joint is seen, with the confidence beside it.
+
+    It takes a third of the time, for streams that lift a window for each frame. Each coordinate is a plane (T, J) of
+    its own, because numpy is slow on axes of length 2.
+
+    Args:
+        clip: (T, J, 3) float32 coordinates and confidence, which is positive.
+        skeleton: Joint order, for the root.
+
+    Returns:
+        (T, J, 3) float32.
+    """
+    made, root = np.empty_like(clip), skeleton.root
+    planes, squares = [], 0.0
+    for axis in (0, 1):
+        path = clip[:, root, axis]
+        offsets = clip[..., axis] - path[:, None]
+        squares += float(np.vdot(offsets, offsets))
+        offsets[:, root] = path - path.mean()
+        planes.append(offsets)
+    size = np.float32(max(squares / planes[0].size, 1e-12) ** 0.5)
+    for axis, offsets in enumerate(planes):
+        np.divide(offsets, size, out=made[..., axis])
+    made[..., 2] = clip[..., 2]
+    return made
 
 
 def normalize_screen(xy: Array, image_size: tuple[int, int]) -> Array:
@@ -135,7 +163,7 @@ def window_places(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
     Returns:
         (B, 2) in the unit of `xy`.
     """
-    present = (confidence > 0).sum(2)[..., None].clip(0, 1)  # (B, T, 1)
+    present = (confidence > 0).any(2)[..., None]  # (B, T, 1)
     return (xy[:, :, skeleton.root] * present).sum(1) / present.sum(1).clip(1, None)
 
 

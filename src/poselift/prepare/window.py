@@ -6,6 +6,9 @@ import numpy as np
 
 from poselift.errors import ShapeError
 
+FEWEST_BLENDED = 3
+"""Windows that yield fewer frames are not blended: a jump cannot be told from motion."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -50,6 +53,21 @@ def cut(num_frames: int, in_frames: int, out_frames: tuple[int, ...]) -> Windows
     return Windows(index.clip(0, num_frames - 1), (index >= 0) & (index < num_frames), num_frames)
 
 
+def frames_after(in_frames: int, out_frames: tuple[int, ...]) -> int:
+    """Return how many frames a window holds after the last one that it yields."""
+    return in_frames - 1 - max(out_frames)
+
+
+def stream_delay(in_frames: int, out_frames: tuple[int, ...]) -> int:
+    """Return how many frames late a stream gives what `cut` and `blend_seams` give of a clip, at a constant delay.
+
+    A window that yields K frames is full `frames_after` frames after the last of them, so that the first of them waits
+    for K - 1 frames more. The frames after its middle one are blended with the next window, which comes K frames later.
+    """
+    yielded = len(out_frames)
+    return frames_after(in_frames, out_frames) + yielded - 1 + (yielded // 2 if yielded >= FEWEST_BLENDED else 0)
+
+
 def blend_seams(outputs: np.ndarray, num_frames: int) -> np.ndarray:
     """Remove the jumps between the results of successive windows.
 
@@ -65,7 +83,7 @@ def blend_seams(outputs: np.ndarray, num_frames: int) -> np.ndarray:
         (W, S, ...); the same for one window, for motion without jumps, or when a window yields fewer than three frames.
     """
     count, yielded = outputs.shape[:2]
-    if count < 2 or yielded < 3:
+    if count < 2 or yielded < FEWEST_BLENDED:
         return outputs
     leaving, entering = outputs[:-1, -1] - outputs[:-1, -2], outputs[1:, 1] - outputs[1:, 0]
     if num_frames == (count - 1) * yielded + 1:  # the last window has a single frame, and no speed

@@ -1,0 +1,221 @@
+"""The verb that lifts a stream."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from poselift.cli.console import err, print_plain
+from poselift.detect.container import StandardInput
+from poselift.errors import FormatError, ShapeError
+from poselift.lifters.load import AUTO, load_lifter
+from poselift.live import LiveLifter
+from poselift.live.lines import People, parse_people, poses_line
+from poselift.live.pipeline import Pipeline, paced
+from poselift.live.vmc import VmcSender, address
+from poselift.live.web import WebSocket
+from poselift.sequence import Poses3D
+from poselift.skeleton import Skeleton, get_skeleton
+
+_LONGEST_SIDE = 1280
+"""Larger pictures are shrunk before detection, which looks at 256 pixels a person."""
+_LONGEST_LINE = 1 << 24
+"""Bytes of the longest line of keypoints that is read."""
+_TIMED = 5000
+"""Frames of which times are kept for the report."""
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceOptions:
+    """Where frames come from."""
+
+    input: str = "0"
+    """Number or device path of a camera, a video file (played at its pace), or - for keypoints on standard input, one
+    JSON object a line: {"time_s": 0.02, "skeleton": "COCO_17", "people": [[[x, y, confidence], ...], ...]}."""
+    skeleton: str | None = None
+    """Skeleton of keypoints whose lines do not name it, such as COCO_17."""
+    size: tuple[int, int] | None = None
+    """Width and height to ask a camera for, in pixels."""
+    fps: float | None = None
+    """Frame rate to ask a camera for."""
+    detector_model: Path | None = None
+    """BlazePose file of the 2D detector; the one in the package when not given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveOptions:
+    """How frames are lifted."""
+
+    lifter: str = AUTO
+    """Name of shipped weights, path of an .onnx file, or module:Class; auto chooses by the delay."""
+    delay: float = 0.0
+    """Seconds by which poses may be late: 0 gives each frame's pose at once, 0.24 the same weights blended, 0.96 those
+    that look ahead, which are more accurate and jitter less."""
+    smooth: bool = False
+    """Smooth the joints by a one-euro filter, which comes late by some more; the report says by how much."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkOptions:
+    """Where poses go."""
+
+    lines: bool = True
+    """Write a JSON object for each frame to standard output."""
+    vmc: str | None = None
+    """HOST:PORT, or PORT on this machine, of a program that receives avatars by the VMC protocol over OSC."""
+    ws: int | None = None
+    """Port of this machine at which to serve the same lines by WebSocket."""
+
+
+@dataclass
+class _Frame:
+    """A frame on its way, with the moments at which it passed."""
+
+    time_s: float
+    content: Any
+    came_s: float
+    spent_s: dict[str, float] = field(default_factory=dict)
+
+
+def live(
+    source: Annotated[SourceOptions, tyro.conf.OmitArgPrefixes],
+    lifting: Annotated[LiveOptions, tyro.conf.OmitArgPrefixes],
+    sinks: Annotated[SinkOptions, tyro.conf.OmitArgPrefixes],
+) -> int:
+    """Lift a camera, a video or a stream of keypoints to 3D while it runs; Ctrl-C ends it.
+
+    Args:
+        source: Where frames come from.
+        lifting: How frames are lifted.
+        sinks: Where poses go.
+    """
+    if not (sinks.lines or sinks.vmc or sinks.ws is not None):
+        raise FormatError("nowhere to send poses to: leave out --no-lines, or give --vmc HOST:PORT or --ws PORT")
+    if not 0 <= lifting.delay < 3600:
+        raise ShapeError(f"wanted a delay (--delay) from 0 to 3600 seconds, got {lifting.delay:g}")
+    skeleton = None if source.skeleton is None else get_skeleton(source.skeleton)
+    network = None if lifting.lifter == AUTO else load_lifter(lifting.lifter, threads=1)
+    lifter = LiveLifter(network, delay_s=lifting.delay, smooth=lifting.smooth)
+    times: dict[str, deque[float]] = {}
+    with ExitStack() as stack:
+        outputs = _outputs(sinks, stack)
+        pipeline = _pipeline(source, skeleton, lifter)
+        err.print(f"live: poses are {1000 * lifter.delay_s:.0f} ms late; Ctrl-C ends", highlight=False)
+        frames = stack.enter_context(closing(iter(pipeline)))  # type: ignore[type-var]
+        try:
+            for frame in frames:
+                started = time.monotonic()
+                for send in outputs:
+                    send(frame.content, frame.time_s)
+                frame.spent_s["output"] = time.monotonic() - started
+                frame.spent_s["from frame to pose sent"] = time.monotonic() - frame.came_s
+                for name, seconds in frame.spent_s.items():
+                    times.setdefault(name, deque(maxlen=_TIMED)).append(seconds)
+                if getattr(sys.stdout, "error", None) is not None and len(outputs) == sinks.lines:
+                    break  # nobody reads the only output
+        finally:
+            _report(lifter, pipeline, times)
+    return 0
+
+
+def _pipeline(source: SourceOptions, skeleton: Skeleton | None, lifter: LiveLifter) -> Pipeline:
+    """Return the threads from the source to the poses."""
+
+    def lift(frame: _Frame) -> _Frame:
+        started = time.monotonic()
+        people: People = frame.content
+        frame.content = lifter.push_people(people.keypoints, people.skeleton, people.time_s)
+        frame.spent_s["lifting"] = time.monotonic() - started
+        return frame
+
+    if source.input == STANDARD_INPUT:
+        standard = StandardInput()
+        return Pipeline(_keypoints(standard, skeleton), [lift], drop=False, leave=standard.close)
+    from poselift.detect.camera import camera_pictures, is_camera
+    from poselift.detect.people import open_detector
+    from poselift.detect.video import open_video
+
+    detector = open_detector(source.detector_model)
+
+    def pictures() -> Iterator[_Frame]:
+        if is_camera(source.input):
+            for time_s, rgb in camera_pictures(source.input, size=source.size, fps=source.fps):
+                yield _Frame(time_s, rgb, time.monotonic())
+            return
+        with open_video(source.input) as video:
+            for time_s, rgb in paced(video.pictures(longest_side=_LONGEST_SIDE)):
+                yield _Frame(time_s, rgb, time.monotonic())
+
+    def detect(frame: _Frame) -> _Frame:
+        started = time.monotonic()
+        frame.content = People(frame.time_s, detector(frame.content, frame.time_s), detector.skeleton)
+        frame.spent_s["detection"] = time.monotonic() - started
+        return frame
+
+    return Pipeline(pictures(), [detect, lift], drop=True, leave=lambda: None)
+
+
+def _keypoints(source: StandardInput, skeleton: Skeleton | None) -> Iterator[_Frame]:
+    """Yield the frames on standard input, each as soon as its line is whole."""
+    rest, number = b"", 0
+    while True:
+        read = source.read(1 << 16)
+        *lines, rest = (rest + read).split(b"\n")
+        if len(rest) > _LONGEST_LINE:
+            raise FormatError(f"line {number + 1} of the keypoints has no end; wanted one JSON object a line")
+        for line in lines if read else [rest]:
+            number += 1
+            if line.strip():
+                people = parse_people(line, number, skeleton)
+                yield _Frame(people.time_s, people, time.monotonic())
+        if not read:
+            return
+
+
+def _outputs(sinks: SinkOptions, stack: ExitStack) -> list[Callable[[Sequence[Poses3D], float], None]]:
+    """Open every output that is asked for."""
+    outputs: list[Callable[[Sequence[Poses3D], float], None]] = []
+    if sinks.vmc is not None:
+        sender = VmcSender(*address(sinks.vmc))
+        stack.callback(sender.close)
+        outputs.append(sender.send)
+    if sinks.ws is not None:
+        web = WebSocket(sinks.ws)
+        stack.callback(web.close)
+        print_plain(f"serving lines at ws://127.0.0.1:{web.port}", err)
+        outputs.append(lambda poses, time_s: web.send(poses_line(poses, time_s)))
+    if sinks.lines:
+        outputs.append(_write)
+    return outputs
+
+
+def _write(poses: Sequence[Poses3D], time_s: float) -> None:
+    """Write a frame's line to standard output at once."""
+    sys.stdout.write(poses_line(poses, time_s) + "\n")
+    sys.stdout.flush()
+
+
+def _report(lifter: LiveLifter, pipeline: Pipeline, times: dict[str, deque[float]]) -> None:
+    """Print what went in, what was dropped, and where the time went."""
+    counts, dropped = lifter.counts, sum(pipeline.dropped)
+    late = f", and {1000 * lifter.smoothing_delay_s:.0f} ms by smoothing" if lifter.smoothing_delay_s else ""
+    print_plain(
+        f"live: {counts.frames} frames lifted, {dropped} dropped because they came too fast, {counts.late} late and "
+        f"{counts.repeated} repeated ones ignored; {counts.people} people; poses {1000 * lifter.delay_s:.0f} ms late"
+        + late,
+        err,
+    )
+    spent = [
+        f"{name} {1000 * np.median(seconds):.1f} ({1000 * np.quantile(seconds, 0.95):.1f})"
+        for name, seconds in times.items()
+    ]
+    if spent:
+        print_plain(f"live: milliseconds, median (95 %): {', '.join(spent)}", err)

@@ -1,0 +1,251 @@
+"""`LiveLifter`: keypoints go in frame by frame, poses come out at once or at a constant delay."""
+
+import logging
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from poselift.errors import CheckpointError, FormatError, ShapeError, SkeletonError
+from poselift.lifters.contract import Lifter, check_lifter
+from poselift.lifters.load import choose_shipped, load_lifter
+from poselift.live.history import LONGEST_STEP_S
+from poselift.live.smooth import OneEuro
+from poselift.live.stream import PersonStream, Plan
+from poselift.prepare.convert import FrameConverter
+from poselift.prepare.normalize import SCREEN
+from poselift.prepare.window import frames_after
+from poselift.sequence import Poses3D
+from poselift.skeleton import Skeleton, get_skeleton
+from poselift.track import PATIENCE_S, Tracker
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Counts:
+    """What came in and was lifted so far."""
+
+    frames: int = 0
+    """Frames that were taken."""
+    late: int = 0
+    """Frames that were ignored because a later one had come before."""
+    repeated: int = 0
+    """Frames that were ignored because they had the time of the one before."""
+    people: int = 0
+    """People that were seen; somebody who was away for more than a second counts again."""
+    windows: int = 0
+    """Windows that were lifted."""
+
+
+@dataclass
+class _Follower:
+    """One person's stream, and when the person was last in a frame."""
+
+    stream: PersonStream
+    filter: OneEuro | None
+    seen_s: float
+    who: dict[str, Any]
+
+
+class LiveLifter:
+    """Lifts one person (`push`) or everybody (`push_people`) of a stream, at any frame rate; memory is constant.
+
+    ::
+
+        live = pl.LiveLifter()
+        while True:
+            keypoints, time_s = ...                             # (17, 3) x, y, confidence; seconds
+            poses = live.push(keypoints, pl.COCO_17, time_s)    # one pose, or None
+    """
+
+    def __init__(
+        self,
+        lifter: Lifter | None = None,
+        *,
+        delay_s: float = 0.0,
+        smooth: bool = False,
+        image_size: tuple[int, int] | None = None,
+    ) -> None:
+        """Choose weights and how late poses come.
+
+        Args:
+            lifter: The network. When None, shipped weights: without delay `nanohtnet.mocap-live`; with a delay, the
+                best whose poses come within `delay_s` (`poselift.lifters.choose`).
+            delay_s: How late poses may be, in seconds. 0 lifts a window for each frame, and takes its newest pose.
+                With enough for a whole block (`poselift.prepare.window.stream_delay`), windows step and are blended as
+                offline; that is cheaper, smoother, and more accurate with weights that look ahead.
+            smooth: Smooth each joint by a one-euro filter, which comes late by `smoothing_delay_s` more.
+            image_size: (width, height) of the picture in pixels, which `screen` weights want.
+
+        Raises:
+            ShapeError: `delay_s` is negative or no number.
+            CheckpointError: The lifter looks farther ahead than `delay_s`.
+            FormatError: The weights want the picture's size.
+            SkeletonError: `lifter` is no lifter.
+        """
+        if not (math.isfinite(delay_s) and delay_s >= 0):
+            raise ShapeError(f"wanted a delay of 0 seconds or more, got {delay_s}")
+        if lifter is None:
+            choice = choose_shipped(live=True, delay_s=delay_s)
+            _LOG.info("lifting by %s: %s", choice.card.name, choice.reason)
+            lifter = load_lifter(choice.card.name, threads=1)  # a single window is too small for more
+        check_lifter(lifter)
+        if getattr(lifter, "normalization", None) == SCREEN and image_size is None:
+            raise FormatError("these weights want the picture's size; give image_size=(width, height)")
+        plan = Plan.of(lifter, delay_s)
+        if plan is None:
+            least_s = frames_after(lifter.in_frames, lifter.out_frames) / lifter.fps
+            raise CheckpointError(
+                f"these weights look {least_s:g} s ahead, more than the delay of {delay_s:g} s; give delay_s="
+                f"{least_s:g} (--delay {least_s:g}) or more, or take weights without delay (lifter=None)"
+            )
+        self.lifter: Lifter = lifter
+        """The network."""
+        self.counts = Counts()
+        """What came in so far."""
+        self._plan, self._smooth, self._image_size = plan, smooth, image_size
+        self._lag, self._smoothing_s = plan.lag, 0.0
+        self._skeleton: Skeleton | None = None
+        self._last_s = -math.inf
+        self._tracker = Tracker()
+        self._alone: _Follower | None = None
+        self._followed: dict[int, _Follower] = {}
+
+    @property
+    def delay_s(self) -> float:
+        """Seconds from the time of a frame that comes in to the time that the pose is of; smoothing comes on top.
+
+        With blocks, it grows once by a frame of the lifter when a frame comes in at a time between the blocks' frames:
+        the pose then lies between two that were lifted.
+        """
+        return self._lag / self.lifter.fps
+
+    @property
+    def smoothing_delay_s(self) -> float:
+        """Seconds by which smoothing delayed the last pose: the lag of joints in steady motion, their mean."""
+        return self._smoothing_s
+
+    def push(self, keypoints_xyc: np.ndarray, skeleton: Skeleton | str, time_s: float) -> Poses3D | None:
+        """Take the next frame of one person.
+
+        Args:
+            keypoints_xyc: (J, 3) x, y in pixels and confidence; NaN or confidence 0 where a joint was not seen.
+            skeleton: Joint order of the keypoints, or its name; the same for every frame.
+            time_s: Time of the frame in seconds, by any clock. A frame that is not later than the one before is
+                ignored and counted. A pause of up to 0.25 s is bridged; after more, the frames between count as not
+                seen; after one longer than a window, the stream starts afresh.
+
+        Returns:
+            One pose, metres, relative to the pelvis, in the lifter's frame, with `observed`, `gap`, and what else the
+            lifter gives; its `start_s` is the time that it is of, `delay_s` before `time_s`. None while nobody was
+            seen, until the delay is over, and for frames that are ignored.
+
+        Raises:
+            ShapeError: The keypoints are not (J, 3), or the time is no number.
+            SkeletonError: The skeleton is unknown, is another one than before, or does not fit.
+        """
+        if not self._takes(skeleton, time_s):
+            return None
+        frame = np.array(keypoints_xyc, np.float32)
+        if frame.shape != self._shape:
+            raise ShapeError(
+                f"wanted keypoints of shape {self._shape}, x, y and confidence of {get_skeleton(skeleton).name}, got {frame.shape}"
+            )
+        if self._alone is None:
+            self._alone = self._follow(time_s, {})
+        return self._advance(self._alone, frame, time_s)
+
+    def push_people(self, people_xyc: np.ndarray, skeleton: Skeleton | str, time_s: float) -> tuple[Poses3D, ...]:
+        """Take the next frame of everybody.
+
+        Args:
+            people_xyc: (P, J, 3) as for `push`, the people in any order; P may be 0.
+            skeleton: As for `push`.
+            time_s: As for `push`.
+
+        Returns:
+            One pose for each person, in the order of their numbers (`person`), which `poselift.track.Tracker` gives in
+            the order in which people appear. Somebody who is missed is lifted on for 0.25 s, with nothing observed;
+            after a second away, somebody who returns has a new number. `may_continue` names those of whom a new person
+            may be the continuation.
+
+        Raises:
+            ShapeError: The keypoints are not (P, J, 3), or the time is no number.
+            SkeletonError: As for `push`.
+        """
+        if not self._takes(skeleton, time_s):
+            return ()
+        people = np.array(people_xyc, np.float32)
+        people = people.reshape(0, *self._shape) if people.size == 0 else people
+        if people.shape[1:] != self._shape:
+            raise ShapeError(
+                f"wanted people of shape (P, {self._shape[0]}, 3), x, y and confidence of "
+                f"{get_skeleton(skeleton).name}, got {people.shape}"
+            )
+        here: dict[int, np.ndarray] = {}
+        for number, pose in zip(self._tracker.step(people, time_s), people, strict=True):
+            if number is not None:
+                here[number] = pose
+                if number not in self._followed:
+                    earlier = tuple(before + 1 for before in self._tracker.may_continue.get(number, ()))
+                    self._followed[number] = self._follow(time_s, {"person": number + 1, "may_continue": earlier})
+                self._followed[number].seen_s = time_s
+        self._forget(time_s)
+        nobody = np.zeros(self._shape, np.float32)
+        found = []
+        for number, follower in sorted(self._followed.items()):
+            if number in here or time_s - follower.seen_s <= LONGEST_STEP_S + self.delay_s:
+                pose = self._advance(follower, here.get(number, nobody), time_s)
+                if pose is not None:
+                    found.append(pose)
+        return tuple(found)
+
+    def _takes(self, skeleton: Skeleton | str, time_s: float) -> bool:
+        """Return whether a frame is later than the one before; check its skeleton and time."""
+        if skeleton is not self._skeleton:
+            skeleton = get_skeleton(skeleton)
+            if self._skeleton is None:
+                self._converter = FrameConverter(skeleton, self.lifter.skeleton)
+                self._skeleton, self._shape = skeleton, (len(skeleton), 3)
+            elif skeleton != self._skeleton:
+                raise SkeletonError(
+                    f"the stream began with {self._skeleton.name}, got {skeleton.name}; make a LiveLifter for each"
+                )
+        if not math.isfinite(time_s):
+            raise ShapeError(f"wanted the time of a frame in seconds, got {time_s}")
+        if time_s <= self._last_s:
+            self.counts.repeated += time_s == self._last_s
+            self.counts.late += time_s < self._last_s
+            return False
+        self._last_s = time_s
+        self.counts.frames += 1
+        return True
+
+    def _follow(self, time_s: float, who: dict[str, Any]) -> _Follower:
+        """Begin the stream of a person."""
+        self.counts.people += 1
+        stream = PersonStream(self.lifter, self._plan, self._image_size)
+        return _Follower(stream, OneEuro() if self._smooth else None, time_s, who)
+
+    def _forget(self, time_s: float) -> None:
+        """Forget people who have been away for too long for the tracker, and whose last poses have come out."""
+        longest_s = max(PATIENCE_S, LONGEST_STEP_S + self.delay_s)
+        for number in [n for n, follower in self._followed.items() if time_s - follower.seen_s > longest_s]:
+            del self._followed[number]
+            self._tracker.may_continue.pop(number, None)
+
+    def _advance(self, follower: _Follower, frame: np.ndarray, time_s: float) -> Poses3D | None:
+        """Push a frame (J, 3) of the source's joints, which may be changed, to a person's stream."""
+        if not math.isfinite(np.vdot(frame, frame)):  # quicker than to look at each number
+            frame[~np.isfinite(frame).all(-1)] = 0
+        before = follower.stream.windows
+        pose = follower.stream.push(self._converter(frame), time_s, **follower.who)
+        self.counts.windows += follower.stream.windows - before
+        self._lag = max(self._lag, follower.stream.lag)
+        if pose is None or follower.filter is None:
+            return pose
+        joints = follower.filter(pose.xyz[0], pose.start_s, None if pose.spread is None else pose.spread[0])
+        self._smoothing_s = follower.filter.delay_s
+        return replace(pose, xyz=joints[None])

@@ -1,0 +1,195 @@
+"""One person's stream: frames of keypoints go in at any rate, and a pose comes out for each.
+
+It takes the steps of `poselift.lifting.lift` in the same order and with the same code; what is a statistic of a whole
+clip there has an online form here:
+
+===================== ================================================================================================
+offline               here
+===================== ================================================================================================
+scores divided by the by the median over the latest 500 frames (`RunningMedian`), all of a window alike
+clip's median
+rate changed, windows the window is read from the memory of frames when it is due (`History.at`), by the same rule
+cut
+seams blended         the same, one window later (`Plan.blocks`); not needed where each push has a window of its own
+resampled back        the same, between the two lifted frames around the time that is due
+gaps                  farther than 0.25 s from a sighting that is known when the pose goes out
+doubtful pelvis       against the pose before, and the running median of the width of the hips
+sides put back        not done: it needs the frames after
+===================== ================================================================================================
+"""
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from poselift.lifters.answer import Answer, ask, join
+from poselift.lifters.contract import Lifter, frame_of
+from poselift.lifting import FASTEST_TURN_RAD, FEWEST_JOINTS, HIPS, NARROWEST_HIPS
+from poselift.live.history import History, RunningMedian
+from poselift.prepare.feed import Feed
+from poselift.prepare.normalize import SCREEN
+from poselift.prepare.window import Windows, frames_after, stream_delay
+from poselift.sequence import Poses3D
+
+_FASTEST_INPUT = 8
+"""So many times the lifter's rate may the input have; of a faster one, the oldest frames of a window are missing."""
+_ROUNDING = 1e-3
+"""Frames: times so close to a frame of the lifter's rate are on it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """When windows are lifted, and how late poses come."""
+
+    blocks: bool
+    """True: a window for every K frames of the lifter's rate, blended where two meet. False: a window for each push,
+    of which only the newest frame is used."""
+    lag: int
+    """Frames of the lifter's rate from the newest keypoints to the pose that comes out."""
+
+    @staticmethod
+    def of(lifter: Lifter, delay_s: float) -> "Plan | None":
+        """Return the plan of a lifter with the longest delay up to `delay_s`; None if it looks farther ahead."""
+        blocks = stream_delay(lifter.in_frames, lifter.out_frames)
+        each = frames_after(lifter.in_frames, lifter.out_frames)
+        most = delay_s * lifter.fps + _ROUNDING
+        if len(lifter.out_frames) > 1 and blocks <= most:
+            return Plan(True, blocks)
+        return Plan(False, each) if each <= most else None
+
+
+class PersonStream:
+    """The keypoints of one person, and the poses lifted from them; memory is constant."""
+
+    def __init__(self, lifter: Lifter, plan: Plan, image_size: tuple[int, int] | None = None) -> None:
+        """Start without frames."""
+        self._lifter, self._plan, self._image_size = lifter, plan, image_size
+        self._feed, self._frame, self._root = Feed.of(lifter), frame_of(lifter), lifter.skeleton.root
+        self._hips = list(lifter.skeleton.indices(HIPS))
+        frames = lifter.in_frames + plan.lag + 1
+        self._history = History(len(lifter.skeleton), frames * _FASTEST_INPUT, 1 / lifter.fps)
+        self._whole = np.ones((1, lifter.in_frames), bool)
+        self._longest_pause_s = lifter.in_frames / lifter.fps
+        self._back_s = (np.arange(lifter.in_frames) - (lifter.in_frames - 1)) / lifter.fps
+        self._scale, self._hip_width = RunningMedian(len(lifter.skeleton)), RunningMedian(1)
+        self.lag = plan.lag
+        """Frames of the lifter's rate from the newest keypoints to the pose: one more than planned, once keypoints came
+        between the frames of the blocks."""
+        self.last_s = -np.inf
+        """Time of the newest frame."""
+        self.windows = 0
+        """Number of windows that were lifted."""
+        self._begun = False
+        self._begin(0.0)
+
+    def _begin(self, time_s: float) -> None:
+        """Forget the frames, not what is known of the detector's scores: the next window starts at a time."""
+        self._history.clear()
+        self._start_s = time_s
+        self._answers: list[Answer] = []
+        self._lifted: Answer | None = None
+        self._blocks = 0
+        self._across: tuple[float, list[float]] | None = None
+
+    def push(self, frame: np.ndarray, time_s: float, **who: Any) -> Poses3D | None:
+        """Take the keypoints of the next frame.
+
+        Args:
+            frame: (J, 3) float32 in the lifter's joints: pixels and score, all 0 where a joint was not seen.
+            time_s: Time of the frame, later than `last_s`.
+            who: `person` and `may_continue` of the result.
+
+        Returns:
+            One pose, whose `start_s` is the time that it is of; None while nobody was seen, and until the delay is
+            over.
+        """
+        if time_s - self.last_s > self._longest_pause_s:
+            self._begun = False
+        self.last_s = time_s
+        if not self._begun:
+            if not frame[:, 2].any():
+                return None  # nobody yet
+            self._begin(time_s)
+            self._begun = True
+        if self._feed.normalization == SCREEN:
+            frame = self._feed.frames(frame[:, :2], frame[:, 2], self._image_size)
+        if self._scale.add(frame[:, 2]):
+            self._history.scale = self._scale.value
+        self._history.add(frame, time_s, bool(np.count_nonzero(frame[:, 2]) >= FEWEST_JOINTS))
+        found = self._of_blocks(time_s) if self._plan.blocks else self._of_push(time_s)
+        return None if found is None else self._pose(*found, who)
+
+    def _of_push(self, time_s: float) -> tuple[Answer, np.ndarray, float] | None:
+        """Return the answer (1, ...) of a window of its own, what was observed (J,), and the time."""
+        output_s = time_s - self.lag / self._lifter.fps
+        if output_s < self._start_s - _ROUNDING / self._lifter.fps:
+            return None
+        clip = self._history.latest(self._lifter.in_frames)
+        if clip is not None:
+            answer = self._lift(clip, self._whole)
+        else:
+            clip, inside = self._window(time_s + self._back_s)
+            answer = self._lift(clip, inside)
+        return answer.each(lambda part: part[0, -1:]), clip[self._lifter.out_frames[-1], :, 2], output_s
+
+    def _of_blocks(self, time_s: float) -> tuple[Answer, np.ndarray, float] | None:
+        """Lift the windows that have become complete; return as `_of_push` does."""
+        fps, yielded, first = self._lifter.fps, len(self._lifter.out_frames), self._lifter.out_frames[0]
+        position = (time_s - self._start_s) * fps
+        places = np.arange(self._lifter.in_frames) - first
+        while self._blocks * yielded + places[-1] <= position + _ROUNDING:
+            wanted = self._start_s + (self._blocks * yielded + places) / fps
+            self._answers = [*self._answers[-2:], self._lift(*self._window(wanted))]
+            count = len(self._answers)
+            nothing = np.empty((count, 0))
+            self._lifted = join(self._answers).stitched(Windows(nothing, nothing, count * yielded))
+            self._blocks += 1
+        if self.lag == self._plan.lag and abs(position - round(position)) > _ROUNDING:
+            self.lag += 1
+        position = position - self.lag
+        if position < -_ROUNDING or self._lifted is None:
+            return None
+        frame = max(int(np.floor(position + _ROUNDING)), 0)
+        share = position - frame
+        share = float(share) if share > _ROUNDING else 0.0
+        output_s = self._start_s + (frame + share) / fps
+        oldest = (self._blocks - len(self._answers)) * yielded
+        return self._lifted.between(frame - oldest, share), self._history.observed(output_s), output_s
+
+    def _window(self, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the feed's clip (T, J, 3) at some times, and (1, T) bool: the stream had begun by then."""
+        inside = times_s >= self._history.times_s[0] - _ROUNDING / self._lifter.fps
+        return self._history.at(times_s), inside[None]
+
+    def _lift(self, clip: np.ndarray, inside: np.ndarray) -> Answer:
+        """Lift a window."""
+        self.windows += 1
+        return ask(self._lifter, self._feed.windows(clip[None], inside))
+
+    def _pose(self, answer: Answer, observed: np.ndarray, time_s: float, who: dict[str, Any]) -> Poses3D:
+        """Return a pose with what is known about it."""
+        observed = observed.copy()  # of the memory
+        left, right = self._hips
+        if self._doubtful(answer.joints[0, left].tolist(), answer.joints[0, right].tolist(), time_s):
+            observed[self._hips] = 0
+        return Poses3D.trusted(
+            answer.joints - answer.joints[:, self._root, None], self._lifter.skeleton, self._lifter.fps, self._frame,
+            observed=observed[None], gap=np.array([self._history.far_from_sightings(time_s)]), spread=answer.spread,
+            up=answer.up, contact=answer.contact, start_s=time_s, **who,
+        )  # fmt: skip
+
+    def _doubtful(self, left: list[float], right: list[float], time_s: float) -> bool:
+        """Return whether the hips, in metres, cannot be right; see `poselift.lifting.doubtful_pelvis`."""
+        across = [one - other for one, other in zip(left, right, strict=True)]
+        width = math.hypot(*across)
+        self._hip_width.add(width)
+        across = [part / max(width, 1e-9) for part in across]
+        before, self._across = self._across, (time_s, across)
+        narrow = width < NARROWEST_HIPS * self._hip_width.value
+        if before is None or time_s <= before[0]:
+            return narrow
+        turn = math.acos(min(max(sum(map(operator.mul, across, before[1])), -1.0), 1.0))
+        return narrow or turn > FASTEST_TURN_RAD * (time_s - before[0])
