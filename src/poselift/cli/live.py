@@ -206,6 +206,8 @@ def _write(poses: Sequence[Poses3D], time_s: float) -> None:
 def _report(lifter: LiveLifter, pipeline: Pipeline, times: dict[str, deque[float]]) -> None:
     """Print what went in, what was dropped, and where the time went."""
     counts, dropped = lifter.counts, sum(pipeline.dropped)
+    if not counts.frames and not dropped:
+        return  # what went wrong is said already
     late = f", and {1000 * lifter.smoothing_delay_s:.0f} ms by smoothing" if lifter.smoothing_delay_s else ""
     print_plain(
         f"live: {counts.frames} frames lifted, {dropped} dropped because they came too fast, {counts.late} late and "
