@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from poselift.errors import OutputError
 from poselift.files import written_whole
 
-LEAST_ELEMENTS = 2048
+LEAST_ELEMENTS = 1536
 """Number of elements from which a tensor is stored as float16. Smaller ones save too little, and graphs of joints move
 joints as far as layers of a hundred times their size."""
 ROUNDING = 2.0**-11
