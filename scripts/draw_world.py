@@ -2,7 +2,7 @@
 
 Usage: python scripts/draw_world.py OUT.png RESULT.npz ...
 
-The results are those of one clip, as `poselift lift` wrote them. Each person is drawn in four frames; gaps are left out.
+The results are those of one clip, as `poselift lift` wrote them. Each person is drawn in four frames, without gaps.
 """
 
 import sys
