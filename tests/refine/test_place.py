@@ -193,6 +193,10 @@ def test_wrong_arguments_say_what_was_wanted():
         pl.place([])
     with pytest.raises(KindError):
         pl.place([(person.poses, person.keypoints)])
+    with pytest.raises(KindError, match=r"place\(\[\(keypoints, poses\)\]\)"):
+        pl.place(person.pair)
+    with pytest.raises(ShapeError, match="wanted pairs"):
+        pl.place([(person.keypoints, person.poses, 1.8)])
     with pytest.raises(ShapeError, match="90 frames at 30 fps and 60"):
         pl.place([(person.keypoints, person.poses.part(0, 59))])
     with pytest.raises(ShapeError, match="one for each of 1 people"):

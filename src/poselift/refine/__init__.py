@@ -24,7 +24,7 @@ from poselift.refine.scale import heights_of, sized
 from poselift.refine.scene import Report, Scene, world_camera
 from poselift.refine.smooth import smooth_joints
 from poselift.refine.steps import with_focal_of_steps
-from poselift.refine.view import View, check_pair
+from poselift.refine.view import View, check_pair, expect_pair
 from poselift.sequence import WORLD, Keypoints2D, Poses3D
 
 __all__ = ["Report", "Scene", "StepReport", "place"]
@@ -65,8 +65,8 @@ def place(
     """
     if not people:
         raise ShapeError("nobody to place: wanted a sequence of (keypoints, poses), one pair for each person")
-    for keypoints, poses in people:
-        check_pair(keypoints, poses)
+    for pair in people:
+        check_pair(*expect_pair(pair))
     camera, said = scene_camera(people, focal_px)
     steps, views, heights = [said], [View.of(*pair, camera) for pair in people], heights_of(height_m, len(people))
     for number, (view, height) in enumerate(zip(views, heights, strict=True)):
