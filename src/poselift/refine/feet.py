@@ -20,7 +20,7 @@ from poselift.skeleton import Skeleton
 SIDES = ("left", "right")
 SOLE = ("heel", "big_toe", "small_toe")
 """Points of a foot, of which `poselift.sequence.CONTACTS` has the first two; the third stands when the second does."""
-BELIEVED = 0.95
+BELIEVED = 0.9
 """Probability of the radius within which a joint is moved (`Poses3D.radius`); beyond it, a contact is not believed."""
 USUAL_REACH_M = 0.1
 """The radius where poses have no spread."""
