@@ -73,12 +73,19 @@ class History:
         if sighted:
             self._sighted_s = time_s
 
-    def latest(self, count: int) -> np.ndarray | None:
-        """Return the latest frames (count, J, 3) as they are if they came at the window's rate; else None.
+    def latest(self, count: int, last_s: float) -> np.ndarray | None:
+        """Return the latest frames as they are if they are those of a window, which came at its rate; else None.
 
-        This is what `at` would return, without any arithmetic. Not to be written to.
+        Args:
+            count: Number of frames of the window.
+            last_s: Time of its last frame.
+
+        Returns:
+            (count, J, 3) as `at` returns it, without any arithmetic. Not to be written to.
         """
-        return self._calibrated[self._end - count : self._end] if self._even >= count else None
+        if self._even < count or abs(last_s - self._times_s[self._end - 1]) > _ON_TIME_S:
+            return None
+        return self._calibrated[self._end - count : self._end]
 
     def at(self, times_s: np.ndarray) -> np.ndarray:
         """Return the keypoints at some times, by the rule of `poselift.prepare.resample.resample_keypoints`.

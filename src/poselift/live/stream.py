@@ -128,22 +128,18 @@ class PersonStream:
         output_s = time_s - self.lag / self._lifter.fps
         if output_s < self._start_s - _ROUNDING / self._lifter.fps:
             return None
-        clip = self._history.latest(self._lifter.in_frames)
-        if clip is not None:
-            answer = self._lift(clip, self._whole)
-        else:
-            clip, inside = self._window(time_s + self._back_s)
-            answer = self._lift(clip, inside)
+        clip, inside = self._window(time_s)
+        answer = self._lift(clip, inside)
         return answer.each(lambda part: part[0, -1:]), clip[self._lifter.out_frames[-1], :, 2], output_s
 
     def _of_blocks(self, time_s: float) -> tuple[Answer, np.ndarray, float] | None:
         """Lift the windows that have become complete; return as `_of_push` does."""
         fps, yielded, first = self._lifter.fps, len(self._lifter.out_frames), self._lifter.out_frames[0]
         position = (time_s - self._start_s) * fps
-        places = np.arange(self._lifter.in_frames) - first
-        while self._blocks * yielded + places[-1] <= position + _ROUNDING:
-            wanted = self._start_s + (self._blocks * yielded + places) / fps
-            self._add_block(self._lift(*self._window(wanted)))
+        last = self._lifter.in_frames - 1 - first  # from the first frame that comes out to the last that goes in
+        while self._blocks * yielded + last <= position + _ROUNDING:
+            last_s = self._start_s + (self._blocks * yielded + last) / fps
+            self._add_block(self._lift(*self._window(last_s)))
         if self.lag == self._plan.lag and abs(position - round(position)) > _ROUNDING:
             self.lag += 1
         position = position - self.lag
@@ -170,8 +166,12 @@ class PersonStream:
         frames = len(self._answers) * len(self._lifter.out_frames)
         self._lifted = join(self._answers).stitched(Windows(nothing, nothing, frames))
 
-    def _window(self, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the feed's clip (T, J, 3) at some times, and (1, T) bool: the stream had begun by then."""
+    def _window(self, last_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the feed's clip (T, J, 3) up to a time, and (1, T) bool: the stream had begun by then."""
+        clip = self._history.latest(self._lifter.in_frames, last_s)
+        if clip is not None:
+            return clip, self._whole
+        times_s = last_s + self._back_s
         inside = times_s >= self._history.times_s[0] - _ROUNDING / self._lifter.fps
         return self._history.at(times_s), inside[None]
 

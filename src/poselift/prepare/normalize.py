@@ -65,6 +65,8 @@ def fill_gaps(xy: Array, confidence: Array) -> Array:
     time = _arange_like(confidence, end + 1)[None, :, None]
     before = _running_max(_where(seen, time, -1))
     after = end - _flip_time(_running_max(_flip_time(_where(seen, end - time, -1))))
+    if isinstance(xy, np.ndarray):
+        return _filled_where_unseen(xy, seen, before, after)
     since, until = before >= 0, after <= end  # false where there is no sighting on that side
     first = _where(since, before, after).clip(0, end)
     last = _where(until, after, before).clip(0, end)
@@ -73,6 +75,30 @@ def fill_gaps(xy: Array, confidence: Array) -> Array:
     centre = (filled * known[..., None]).sum(2) / known.sum(2).clip(1, None)[..., None]
     filled = _where(known[..., None], filled, centre[:, :, None])
     return _where(seen[..., None], xy, filled)
+
+
+def _filled_where_unseen(xy: np.ndarray, seen: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Place unseen joints as `fill_gaps` does, and spend nothing on the others.
+
+    Args:
+        xy: (B, T, J, 2).
+        seen: (B, T, J) bool.
+        before: (B, T, J) frame of the last sighting up to each frame; -1 if there is none.
+        after: (B, T, J) frame of the next sighting from each frame on; T if there is none.
+    """
+    filled, (window, time, joint) = xy.copy(), np.nonzero(~seen)
+    first, last = before[window, time, joint], after[window, time, joint]
+    since, until = first >= 0, last < xy.shape[1]
+    first, last = np.where(since, first, last), np.where(until, last, first)
+    first[~(since | until)] = last[~(since | until)] = 0
+    share = ((time - first) / np.maximum(last - first, 1)).clip(0, 1).astype(xy.dtype)[:, None]
+    start = xy[window, first, joint]
+    filled[window, time, joint] = start + (xy[window, last, joint] - start) * share
+    known = (before[:, -1:] >= 0)[..., None]  # (B, 1, J, 1): seen at all in the window
+    if not known.all():
+        centre = (filled * known).sum(2, keepdims=True) / known.sum(2, keepdims=True).clip(1, None)
+        filled = np.where(known, filled, centre)
+    return filled
 
 
 def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
@@ -198,12 +224,6 @@ def _flip_time(array: Array) -> Array:
 
 
 def _between(xy: Array, first: Array, last: Array, share: Array) -> Array:
-    """Interpolate (B, T, J, 2) between each joint's frames `first` and `last`, at `share` of the way, all (B, T, J)."""
-    start: Array
-    stop: Array
-    if isinstance(xy, np.ndarray):
-        start, stop = (np.take_along_axis(xy, index[..., None], 1) for index in (first, last))
-        share = share.astype(xy.dtype)
-    else:
-        start, stop = (xy.gather(1, index.long()[..., None].expand_as(xy)) for index in (first, last))
+    """Interpolate tensors (B, T, J, 2) between each joint's frames `first` and `last`, at `share` of the way."""
+    start, stop = (xy.gather(1, index.long()[..., None].expand_as(xy)) for index in (first, last))
     return start + (stop - start) * share[..., None]
