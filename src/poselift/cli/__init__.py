@@ -9,6 +9,7 @@ import tyro
 from rich.logging import RichHandler
 
 from poselift import __version__
+from poselift.cli.bulk import lift_many
 from poselift.cli.cards import check_card, lifters
 from poselift.cli.console import err, lab_verb, print_plain, say_error
 from poselift.cli.converting import convert
@@ -21,6 +22,7 @@ from poselift.errors import PoseliftError
 
 VERBS: dict[str, Callable[..., int]] = {
     "lift": lift,
+    "lift-many": lift_many,
     "live": live,
     "convert": convert,
     "render": render,
