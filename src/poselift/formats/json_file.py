@@ -48,8 +48,8 @@ def write_keypoints_json(keypoints: Keypoints2D, path: Path) -> None:
         rows = np.concatenate([rows, keypoints.confidence[..., None]], axis=-1)
     values = rows.astype(np.float64).round(_DECIMALS_PX).astype(object)
     values[~np.isfinite(rows)] = None
-    rows = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in values.tolist())
-    _write(fields, {"frames": ["[\n", rows, "\n]"]}, path)
+    lines = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in values.tolist())
+    _write(fields, {"frames": ["[\n", lines, "\n]"]}, path)
 
 
 def write_poses_json(poses: Poses3D, path: Path) -> None:
