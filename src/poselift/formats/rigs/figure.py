@@ -202,7 +202,7 @@ class _Builder:
         base = rest["thorax"] + _NECK * (rest["skull"] - rest["thorax"])
         target = (rest["skull"] + self.lift, body.places["skull"])
         for number, (name, frame) in enumerate(
-            zip(rig.neck, _between(self.joints[last].world, head, len(rig.neck) + 1), strict=False)
+            zip(rig.neck, _between(self.joints[last].world, head, len(rig.neck) + 1)[:-1], strict=True)
         ):
             share = number / len(rig.neck)
             at = base + share * (rest["skull"] - base) + self.lift
