@@ -45,6 +45,11 @@ class Times:
         self.wall.append((time.perf_counter_ns() - wall) / 1e6)
         return result
 
+    @property
+    def quiet(self) -> np.ndarray:
+        """Calls during which the processor did nothing else, by the difference of the two clocks."""
+        return np.subtract(self.wall, self.cpu) < 0.1
+
     def summary(self, skip: int = 100) -> dict:
         found = {}
         for name, values in (("wall", self.wall[skip:]), ("cpu", self.cpu[skip:])):
@@ -69,6 +74,13 @@ def pushes(name: str, delay_s: float, fps: float, frames: int, people: int = 1) 
             push.run(lambda: live.push_people(everybody, pl.MEDIAPIPE_33, i / fps))  # noqa: B023
     result = {"lifter": name, "delay_s": live.delay_s, "fps": fps, "people": people, "frames": frames}
     result |= {"windows a push": live.counts.windows / frames, "window": alone.summary(), "push": push.summary()}
+    quiet = alone.quiet & push.quiet & np.roll(alone.quiet & push.quiet, 1)
+    quiet[:100] = False
+    result["turns that nothing interrupted"] = int(quiet.sum())
+    if quiet.any():
+        result["uninterrupted: push / window"] = float(
+            np.median(np.array(push.wall)[quiet]) / np.median(np.array(alone.wall)[quiet])
+        )
     for clock in ("wall", "cpu"):
         one = result["window"][clock]["median"]
         cost = np.array(getattr(push, clock)[100:]) / one

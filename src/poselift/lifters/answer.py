@@ -88,7 +88,7 @@ class Answer:
     @property
     def parts(self) -> dict[str, Any]:
         """Arrays by name, None where there are none."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return vars(self)
 
     def stitched(self, windows: Windows) -> "Answer":
         """Return the clip's answer, (T, ...) in place of (B, S, ...), with the jumps between windows removed."""

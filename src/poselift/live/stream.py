@@ -36,6 +36,8 @@ from poselift.sequence import Poses3D
 
 _FASTEST_INPUT = 8
 """So many times the lifter's rate may the input have; of a faster one, the oldest frames of a window are missing."""
+_NOWHERE = np.empty((0, 0))
+"""Windows whose frames are in the memory of the stream."""
 _ROUNDING = 1e-3
 """Frames: times so close to a frame of the lifter's rate are on it."""
 
@@ -162,9 +164,8 @@ class PersonStream:
             self._lifted = join(self._answers).each(lambda part: part.reshape(-1, *part.shape[2:]))
             return
         self._answers = [*self._answers[-2:], answer]
-        nothing = np.empty((len(self._answers), 0))
         frames = len(self._answers) * len(self._lifter.out_frames)
-        self._lifted = join(self._answers).stitched(Windows(nothing, nothing, frames))
+        self._lifted = join(self._answers).stitched(Windows(_NOWHERE, _NOWHERE, frames))
 
     def _window(self, last_s: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the feed's clip (T, J, 3) up to a time, and (1, T) bool: the stream had begun by then."""

@@ -145,7 +145,7 @@ def person_scale_whole(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
         path = clip[:, root, axis]
         offsets = clip[..., axis] - path[:, None]
         squares += float(np.vdot(offsets, offsets))
-        offsets[:, root] = path - path.mean()
+        offsets[:, root] = path - np.add.reduce(path) / np.float32(len(path))
         planes.append(offsets)
     size = np.float32(max(squares / planes[0].size, 1e-12) ** 0.5)
     for axis, offsets in enumerate(planes):
