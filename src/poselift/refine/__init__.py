@@ -90,9 +90,9 @@ def place(
     steps += [say_path(view, path, camera) for view, path in zip(views, paths, strict=True)]
     everyone = []
     for view, path in zip(views, paths, strict=True):
-        poses, report = feet_on_floor(_in_world(view.poses, path, placed), contacts=contacts)
+        poses, changes = feet_on_floor(_in_world(view.poses, path, placed), contacts=contacts)
         everyone.append(poses)
-        steps += report
+        steps += changes
     return Scene(placed, tuple(everyone), Report(tuple(steps)))
 
 
@@ -117,7 +117,7 @@ def _on_one_floor(
     ground = find_ground(up, _walked(feet, paths, seen), fixed=None not in given)
     for _ in range(ROUNDS):
         ground = with_angles(ground, *given)
-        paths = [find_path(*person, ground, path) for *person, path in zip(seen, feet, paths, strict=True)]
+        paths = [find_path(person, foot, ground, path) for person, foot, path in zip(seen, feet, paths, strict=True)]
         ground = find_ground(up, _walked(feet, paths, seen), fixed=None not in given)
     return paths, with_angles(ground, *given)
 
@@ -136,5 +136,5 @@ def _first_frame(poses: Poses3D) -> int:
 
 def _in_world(poses: Poses3D, path: np.ndarray, camera: Camera) -> Poses3D:
     """Return poses in camera axes, and a path (T, 3), in the world's axes."""
-    up = np.tile(np.float32([0, 0, 1]), (len(poses), 1))
+    up = np.tile(np.array([0, 0, 1], np.float32), (len(poses), 1))
     return replace(poses, xyz=poses.xyz @ camera.R, path=camera.to_world(path), up=up, camera=camera, frame=WORLD)
