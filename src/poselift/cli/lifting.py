@@ -120,7 +120,7 @@ def lift(
     for ending in output.formats:
         pose_format(Path(f"clip.{ending}"), to="write")  # says so where a library is missing
     check_choice(source.people)
-    world.check(lifting.focal)
+    world.check(lifting.focal, lifting.frame)
     names = [name_of(path) for path in inputs]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise FormatError(
