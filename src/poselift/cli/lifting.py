@@ -120,7 +120,7 @@ def lift(
     for ending in output.formats:
         pose_format(Path(f"clip.{ending}"), to="write")  # says so where a library is missing
     check_choice(source.people)
-    world.check(lifting.focal)
+    world.check(lifting.focal, lifting.frame)
     names = [name_of(path) for path in inputs]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise FormatError(
@@ -181,7 +181,7 @@ def _lift_person(
     """Lift one person; in the axes of a camera when there is one, to be placed before it."""
     title = title_of(path, person.person)
     auto = _choose(person, title, lifting, placed=camera is not None) if lifting.lifter == AUTO else lifting.lifter
-    frame = lifting.frame
+    frame: str | None = lifting.frame
     if camera is not None:
         frame = CAMERA
     elif lifting.focal is not None:

@@ -189,9 +189,9 @@ def with_angles(ground: Ground, pitch_deg: float | None, roll_deg: float | None)
     roll = np.arctan2(-ground.up[0], -ground.up[1]) if roll_deg is None else np.deg2rad(roll_deg)
     up = np.array([-np.sin(roll) * np.cos(pitch), -np.cos(roll) * np.cos(pitch), -np.sin(pitch)])
     both = pitch_deg is not None and roll_deg is not None
-    said = (
-        "the pitch and roll given" if both else f"the {'pitch' if roll_deg is None else 'roll'} given, {ground.source}"
-    )
+    said = "the pitch and roll given" if both else f"the {'pitch' if roll_deg is None else 'roll'} given"
+    if not both:
+        said = ground.source if said in ground.source else f"{said}, {ground.source}"
     return Ground(up, ground.height, 0.0 if both else ground.error_deg, said)
 
 

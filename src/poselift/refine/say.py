@@ -50,10 +50,9 @@ def say_path(view: View, path: np.ndarray, camera: Camera) -> StepReport:
     off_px = float(np.nanmedian(off)) if len(off) else float("nan")
     away = np.linalg.norm(path, axis=-1)
     went = float(np.linalg.norm(path[-1] - path[0]))
-    who = "" if view.poses.person is None else f"person {view.poses.person} "
     return StepReport(
         name="path",
-        says=f"{who}is {away.min():.1f} to {away.max():.1f} m from the camera, ends {went:.1f} m from where the clip "
-        f"begins, and is {off_px:.0f} px off the keypoints in the median.",
+        says=f"the root is {away.min():.1f} to {away.max():.1f} m from the camera, and ends {went:.1f} m from where it "
+        f"begins; joints are {off_px:.0f} px off the keypoints in the median.",
         values={"nearest_m": float(away.min()), "farthest_m": float(away.max()), "reprojection_px": off_px},
     )

@@ -25,7 +25,7 @@ def heights_of(height_m: float | Sequence[float | None] | None, people: int) -> 
         ShapeError: There are more or fewer heights than people.
     """
     if height_m is None or np.isscalar(height_m):
-        return [None if height_m is None else float(height_m)] * people  # type: ignore[arg-type]
+        return [None if height_m is None else float(height_m)] * people
     assert isinstance(height_m, Sequence | np.ndarray)
     if len(height_m) == 1 < people or len(height_m) != people:
         raise ShapeError(

@@ -93,7 +93,8 @@ def in_camera_axes(poses: Poses3D, keypoints: Keypoints2D, camera: Camera) -> Po
         camera: The camera, of which R and t are not used.
     """
     before = poses.camera
-    if poses.frame == CAMERA and (before is None or before.K is None or np.allclose(before.K, camera.K, atol=_SAME)):
+    own = None if before is None else before.K
+    if poses.frame == CAMERA and (own is None or camera.K is None or np.allclose(own, camera.K, atol=_SAME)):
         return replace(poses, camera=camera)
     places = _places(keypoints)
     turn = _turned_from(camera.rays(places)).swapaxes(-1, -2)
