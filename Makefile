@@ -14,7 +14,7 @@ demo: .venv/demo
 
 test: .venv-lab/ready .venv-video/ready
 	.venv-lab/bin/python -m pytest --numprocesses 2 --durations 10
-	.venv-video/bin/python -m pytest --numprocesses 2 --durations 10 --ignore tests/lab
+	.venv-video/bin/python -m pytest --numprocesses 2 --durations 10 --ignore tests/lab --ignore tests/fuzz
 
 check: .venv-lab/ready
 	.venv-lab/bin/ruff format --check .

@@ -49,6 +49,8 @@ class Job:
     """Score only the middle one of the frames that the lifter returns, because no other was trained."""
     flip: bool = False
     """Score the lifter with flip averaging as well."""
+    retrieval: bool = True
+    """Find the share of moments that the features of the lifter find from another camera."""
 
 
 def changed(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
@@ -202,8 +204,9 @@ def scores(job: Job, run: Run, cameras: int, recording: Path | None) -> dict[str
     result = {
         "exact": run.task.measure(lifter, cameras=cameras).mean,
         "noisy": run.task.measure(lifter, cameras=cameras, noisy=True).mean,
-        "retrieval": _found(features_of(run.average.eval()), run.task, run.recipe, 0.25),
     }
+    if job.retrieval:
+        result["retrieval"] = _found(features_of(run.average.eval()), run.task, run.recipe, 0.25)
     if job.flip:
         result["flip_exact"] = run.task.measure(lifter, cameras=cameras, flip_average=True).mean
         result["flip_noisy"] = run.task.measure(lifter, cameras=cameras, flip_average=True, noisy=True).mean

@@ -1,6 +1,6 @@
 """Release finished runs: write files into src/poselift/weights and weights, with cards measured on those files.
 
-Usage: python scripts/release_weights.py RUN/NAME.onnx ... --data mocap17.npz --recording RECORDING.npz
+Usage: python scripts/release_weights.py RUN/NAME.onnx ... --data mocap17.npz --recording RECORDING.npz ...
 
 Run `python scripts/weights_table.py` afterwards, to bring the README's table up to date.
 """
@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--recording", type=Path, required=True)
+    parser.add_argument("--recording", type=Path, nargs="+", required=True)
     args = parser.parse_args()
     sources = Sources(args.data, args.recording)
     for run in args.runs:

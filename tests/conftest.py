@@ -71,6 +71,12 @@ def reordered() -> Callable[..., Keypoints2D]:
     return _helper("walker", "checks").reorder
 
 
+@pytest.fixture(scope="session")
+def acrobat() -> Callable[..., Any]:
+    """Make a person of constant bones with known rotations: seed, frames, skeleton (tests/geometry/acrobat.py)."""
+    return _helper("acrobat", "geometry").acrobat
+
+
 @dataclass
 class FakeLifter:
     """A lifter without a network: x and y are the normalised keypoints of the yielded frames, z their confidence."""

@@ -17,17 +17,21 @@ from poselift.doctor import diagnose
 from poselift.formats import write_keypoints
 
 SOURCE = Path(poselift.__file__).parent
-HEAVY = ("torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "pythonosc", "websockets")
+HEAVY = (
+    "torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "ezc3d", "PIL", "pythonosc",
+    "websockets",
+)  # fmt: skip
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
-    "errors",
+    "errors version",
     "skeleton files track records",
     "geometry",
     "sequence",
     "people",
     "prepare detect",
-    "lifters viewer",
+    "refine",
+    "lifters viewer render",
     "formats",
     "checks",
     "lifting",
@@ -55,9 +59,11 @@ OUTSIDE_AT_THE_TOP = {
     "cli": {"rich", "tyro"},
     "cli.cards": {"rich", "tyro"},
     "cli.console": {"rich", "tyro"},
+    "cli.converting": {"tyro"},
     "cli.lifting": {"tyro"},
     "cli.live": {"tyro"},
     "cli.measuring": {"tyro"},
+    "cli.rendering": {"tyro"},
     "cli.results": {"tyro"},
     "datasets.mocap_joints": {"scipy"},
     "doctor": {"rich"},
@@ -67,6 +73,7 @@ OUTSIDE_AT_THE_TOP = {
     "measure.tables": {"rich"},
 }
 OUTSIDE_IN_FUNCTIONS = {
+    "formats.rigs.figure": {"scipy"},
     "geometry.hinges": {"scipy"},
     "geometry.rotation": {"scipy"},
     "sequence": {"scipy"},
@@ -77,10 +84,17 @@ OUTSIDE_IN_FUNCTIONS = {
     "live.vmc": {"pythonosc", "scipy"},
     "live.web": {"websockets"},
     "datasets.own": {"pyarrow"},
+    "measure.world": {"scipy"},
+    "refine.curves": {"scipy"},
+    "refine.path": {"scipy"},
+    "refine.smooth": {"scipy"},
     "track.body": {"scipy"},
     "track.match": {"scipy"},
     "detect.container": {"av"},
     "detect.network": {"onnxruntime"},
+    "formats.c3d": {"ezc3d"},
+    "formats.parquet": {"pyarrow"},
+    "render.page": {"PIL"},
 }
 
 
@@ -258,14 +272,14 @@ class Flat:
 (person,) = pl.read_keypoints(str(resources.files("poselift") / "data" / "demo.npz"))
 lifter = pl.load_lifter(threads=1) if pl.shipped_lifters() else Flat()
 poses = pl.lift(person, lifter, flip_average=True)
-for ending in ("npz", "json", "csv", "bvh", "html"):
+for ending in ("npz", "json", "csv", "bvh", "html", "mot"):
     pl.save_poses(poses, f"clip.{ending}")
 pl.write_viewer(poses, "clip.html", keypoints=person, overwrite=True)
 result = [len(person), *pl.read_poses("clip.npz").xyz.shape, float(np.abs(pl.mpjpe(poses.xyz, poses.xyz)).max())]
 """
     assert python(code, blocked=HEAVY, cwd=tmp_path) == [58, 58, 17, 3, 0.0]
     assert sorted(file.name for file in tmp_path.iterdir()) == [
-        f"clip.{ending}" for ending in ("bvh", "bvh.json", "csv", "html", "json", "npz")
+        f"clip.{ending}" for ending in ("bvh", "bvh.json", "csv", "html", "json", "mot", "npz")
     ]
 
 
@@ -280,22 +294,29 @@ def test_exported_names():
         "HUMANEVA_15",
         "MEDIAPIPE_33",
         "MPI_INF_3DHP_17",
+        "JointAngles",
         "Keypoints2D",
         "Lifter",
         "LiveLifter",
         "Poses3D",
         "PoseliftError",
+        "Scene",
         "Skeleton",
         "convert_poses",
         "get_skeleton",
+        "joint_angles",
         "lift",
         "load_lifter",
         "mpjpe",
         "mpjve",
         "n_mpjpe",
         "p_mpjpe",
+        "place",
+        "read_all_poses",
+        "read_angles",
         "read_keypoints",
         "read_poses",
+        "save_angles",
         "save_poses",
         "shipped_lifters",
         "write_viewer",

@@ -1,11 +1,14 @@
 """Who is wanted among the people of a source, and who only passed by."""
 
+import json
+
 import numpy as np
 import pytest
 
 import poselift as pl
+from poselift.detect.detections import Detections
 from poselift.errors import FormatError
-from poselift.people import check_choice, choose_people, numbered, sighting, who_lasts, without_passers_by
+from poselift.people import check_choice, choose_people, numbered, only, sighting, who_lasts, without_passers_by
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17
 
@@ -130,3 +133,65 @@ def test_the_public_reading_takes_the_same_choices(tmp_path, people):
     assert [one.person for one in pl.read_keypoints(tmp_path / "a.npz", people="1500,500")] == [3]
     with pytest.raises(FormatError, match="got 'bob'"):
         pl.read_keypoints(tmp_path / "none.npz", people="bob")
+
+
+def test_whom_somebody_may_continue_is_named_by_number_and_followed_through_those_left_out(people):
+    """The third of five may continue the second, who may continue the first; the second is left out."""
+    chain = [person(40, range(40), 100 * i, may_continue=may) for i, may in enumerate([(), (1,), (2, 4), (), (4,)])]
+    left = numbered(only(chain, [True, False, True, True, True]))
+    assert [one.may_continue for one in left] == [(), (1, 3), (), (3,)]
+    kept = only(numbered(chain), [True, False, True, False, True])
+    assert [(one.person, one.may_continue) for one in kept] == [(1, ()), (3, (1,)), (5, ())], "numbers are kept"
+
+
+STANDING = np.array(
+    [
+        *((0, -80), (3, -84), (-3, -84), (8, -82), (-8, -82), (18, -60), (-18, -60), (24, -30), (-24, -30)),
+        *((26, 0), (-26, 0), (11, 0), (-11, 0), (12, 40), (-12, 40), (12, 80), (-12, 80)),
+    ],
+    float,
+)
+"""Somebody 164 pixels high, in the order of COCO_17."""
+
+
+def lost_together():
+    """For each of 150 frames, at 30 a second, (P, 17, 3): two people of one build in one place, lost for a second."""
+    apart = np.r_[np.tile([[-5, 0], [5, 0]], (90, 1, 1)), np.tile([[-8, -8], [8, 8]], (60, 1, 1))]
+    xy = STANDING + (500, 300) + apart[:, :, None]
+    frames = [np.concatenate([pair, np.full((2, 17, 1), 0.9)], -1) for pair in xy]
+    frames[60:90] = [np.empty((0, 17, 3))] * 30
+    return frames
+
+
+def assert_in_doubt(people, log):
+    assert len(people) == 4
+    first = [int(one.seen.any(1).argmax()) for one in people]
+    assert sorted(first) == [0, 0, 90, 90]
+    early = [one.person for one, frame in zip(people, first, strict=True) if frame == 0]
+    for one, frame in zip(people, first, strict=True):
+        assert sorted(one.may_continue) == (early if frame else [])
+        if frame:
+            may = " or ".join(f"person {number}" for number in one.may_continue)
+            assert log.count(f"person {one.person} may be {may}, from frame 90 on") == 1
+    assert log.count("may be person") == 2
+
+
+def test_files_and_videos_say_alike_whom_somebody_may_continue(tmp_path, caplog):
+    """One road: the tracker's doubts reach the people of a keypoint file as they reach those of a video."""
+    found = Detections("video", COCO_17, (1000, 600), 30.0)
+    for frame, shown in enumerate(lost_together()):
+        found.add(frame / 30, shown, (1000, 600))
+    assert_in_doubt(found.follow(), caplog.text)
+    caplog.clear()
+    listed = [
+        {
+            "frame_id": frame,
+            "instances": [
+                {"keypoints": one[:, :2].tolist(), "keypoint_scores": one[:, 2].tolist()} for one in shown
+            ],
+        }
+        for frame, shown in enumerate(lost_together())
+    ]  # fmt: skip
+    (tmp_path / "mmpose.json").write_text(json.dumps({"instance_info": listed}))
+    people = pl.read_keypoints(tmp_path / "mmpose.json", skeleton=COCO_17, fps=30)
+    assert_in_doubt(people, caplog.text)

@@ -10,7 +10,8 @@
 """
 
 from poselift.errors import PoseliftError
-from poselift.formats import read_poses, save_poses
+from poselift.formats import read_all_poses, read_poses, save_poses
+from poselift.formats.angle_table import read_angles, save_angles
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.lifting import lift
@@ -18,6 +19,8 @@ from poselift.live import LiveLifter
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.prepare.convert import convert_poses
 from poselift.read import read_keypoints
+from poselift.refine import Scene, place
+from poselift.refine.angles import JointAngles, joint_angles
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import (
     BODY_25,
@@ -32,9 +35,8 @@ from poselift.skeleton import (
     Skeleton,
     get_skeleton,
 )
+from poselift.version import __version__ as __version__
 from poselift.viewer import write_viewer
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BODY_25",
@@ -46,22 +48,29 @@ __all__ = [
     "HUMANEVA_15",
     "MEDIAPIPE_33",
     "MPI_INF_3DHP_17",
+    "JointAngles",
     "Keypoints2D",
     "Lifter",
     "LiveLifter",
     "Poses3D",
     "PoseliftError",
+    "Scene",
     "Skeleton",
     "convert_poses",
     "get_skeleton",
+    "joint_angles",
     "lift",
     "load_lifter",
     "mpjpe",
     "mpjve",
     "n_mpjpe",
     "p_mpjpe",
+    "place",
+    "read_all_poses",
+    "read_angles",
     "read_keypoints",
     "read_poses",
+    "save_angles",
     "save_poses",
     "shipped_lifters",
     "write_viewer",

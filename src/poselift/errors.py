@@ -123,7 +123,7 @@ def install_hint(extra: str) -> str:
     """Return the end of an error message: the command that installs an optional part of poselift.
 
     Args:
-        extra: Name of the part: "video" or "lab".
+        extra: Name of the part, such as "video" or "lab".
 
     Returns:
         The command for the checkout that this code runs from, or for a checkout anywhere when poselift was installed

@@ -110,10 +110,18 @@ def lift(
     found = _lift_windows(lifter, resample_keypoints(source, lifter.fps), flip_average, turn, progress)
     poses = Poses3D(
         found.joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera, spread=found.spread,
-        up=found.up, contact=found.contact,
+        up=found.up, contact=found.contact, about=_about(lifter, flip_average, repair),
     )  # fmt: skip
     poses = resample_poses(poses, keypoints.fps, len(keypoints))
     return _with_doubts(poses, keypoints, calibrate(source.filled()[1]), mark=gaps == "mark", log=check)
+
+
+def _about(lifter: Lifter, flip_average: bool, repair: bool) -> dict[str, str]:
+    """Return what made poses, for `Poses3D.about`: weights without a card are called by their class."""
+    card = getattr(lifter, "card", None)
+    about = {"weights": type(lifter).__name__ if card is None else str(card.name)}
+    about |= {"flip": "averaged with the mirror image"} if flip_average else {}
+    return about if repair else about | {"repair": "off"}
 
 
 def _with_doubts(poses: Poses3D, keypoints: Keypoints2D, observed: np.ndarray, *, mark: bool, log: bool) -> Poses3D:

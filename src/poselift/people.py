@@ -13,6 +13,7 @@ import numpy as np
 
 from poselift.errors import FormatError
 from poselift.sequence import Keypoints2D
+from poselift.track import followed
 
 _LOG = logging.getLogger(__name__)
 ALL, LARGEST = "all", "largest"
@@ -94,7 +95,7 @@ def without_passers_by(
     lasting = who_lasts(seconds, float(anybody), shortest_s)
     left_out = [found for found, lasts in zip(seen, lasting, strict=True) if not lasts and found is not None]
     log_passers_by(name, left_out, shortest_s)
-    return tuple(person for person, lasts in zip(people, lasting, strict=True) if lasts)
+    return only(people, lasting)
 
 
 def numbered(people: Sequence[Keypoints2D]) -> tuple[Keypoints2D, ...]:
@@ -105,6 +106,39 @@ def numbered(people: Sequence[Keypoints2D]) -> tuple[Keypoints2D, ...]:
     if len(people) == 1 or any(person.person is not None for person in people):
         return tuple(people)
     return tuple(replace(person, person=number) for number, person in enumerate(people, 1))
+
+
+def only(people: Sequence[Keypoints2D], kept: Sequence[bool]) -> tuple[Keypoints2D, ...]:
+    """Return some of the people; who may continue somebody left out may continue those whom that one may continue.
+
+    Args:
+        people: The people, all numbered or none. Without numbers, `may_continue` holds their places, counted from 1;
+            it still does afterwards, so that `numbered` may follow.
+        kept: Of each whether they are kept.
+    """
+    old = [place if person.person is None else person.person for place, person in enumerate(people, 1)]
+    place_of = {number: place for place, number in enumerate(old)}
+    doubts = [[place_of[number] for number in person.may_continue if number in place_of] for person in people]
+    places = [place for place, keep in enumerate(kept) if keep]
+    new = {place: number if people[place].person is None else old[place] for number, place in enumerate(places, 1)}
+    left = []
+    for place in places:
+        others = tuple(new[other] for other in followed(doubts, place, new))
+        same = others == people[place].may_continue
+        left.append(people[place] if same else replace(people[place], may_continue=others))
+    return tuple(left)
+
+
+def log_doubts(people: Sequence[Keypoints2D], name: str) -> None:
+    """Log whose continuation people may be, where the tracker could not decide; `name` is that of the source."""
+    for person in people:
+        if person.may_continue:
+            others = " or ".join(f"person {number}" for number in person.may_continue)
+            frame = int(person.seen.any(1).argmax())
+            _LOG.warning(
+                "%s: person %s may be %s, from frame %d on: the tracker lost them and could not decide",
+                *(name, person.person, others, frame),
+            )
 
 
 def choose_people(people: Sequence[Keypoints2D], which: str | int = ALL, name: str = "") -> tuple[Keypoints2D, ...]:

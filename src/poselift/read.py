@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from poselift.errors import FormatError
 from poselift.formats import read_keypoints_file
-from poselift.people import ALL, PASSING_S, check_choice, choose_people, numbered, without_passers_by
+from poselift.people import ALL, PASSING_S, check_choice, choose_people, log_doubts, numbered, without_passers_by
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
 
@@ -142,6 +142,7 @@ def read_everyone(
     _refuse(given, f"{path} is no video")
     everyone = read_keypoints_file(path, skeleton=skeleton, fps=fps, image_size=image_size, frame_step=frame_step)
     everyone = numbered(without_passers_by(everyone, str(path), shortest_s))
+    log_doubts(everyone, str(path))
     if keep is not None:
         keep(everyone, True)
     return everyone

@@ -3,7 +3,8 @@
 Both are frozen and checked when made; the arrays inside are plain numpy.
 """
 
-from dataclasses import MISSING, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,8 @@ class Poses3D:
     """`Keypoints2D.person` of the keypoints."""
     may_continue: tuple[int, ...] = ()
     """`Keypoints2D.may_continue` of the keypoints."""
+    about: Mapping[str, str] = field(default_factory=dict)
+    """What made the poses, texts by name: the weights and the options that `poselift.lifting.lift` was given."""
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
@@ -154,6 +157,7 @@ class Poses3D:
         if not np.isfinite(xyz).all():
             raise ShapeError(f"poses hold {int((~np.isfinite(xyz)).sum())} NaN or infinite values")
         object.__setattr__(self, "xyz", xyz)
+        object.__setattr__(self, "about", {str(name): str(text) for name, text in self.about.items()})
         check_fps(self.fps)
         if self.frame not in FRAMES:
             raise ShapeError(f"wanted the frame of poses as one of {', '.join(FRAMES)}, got {self.frame!r}")
@@ -219,6 +223,19 @@ class Poses3D:
         """
         return (self.xyz if points is None else points).astype(np.float64) @ _Y_UP[self.frame].T
 
+    def absolute(self) -> np.ndarray:
+        """Return the joints where they are: (T, J, 3) float32 metres in the axes of `frame`, the root on its path.
+
+        Raises:
+            ShapeError: The poses have no path, as nothing has placed them.
+        """
+        if self.path is None:
+            raise ShapeError(
+                "these poses are relative to the root and have no path; place them first: "
+                "poselift.place([(keypoints, poses)]), or poselift lift --world"
+            )
+        return self.xyz + self.path[:, None]
+
     def part(self, first: int, last: int) -> "Poses3D":
         """Return the frames from `first` to `last`, both included."""
         kept = slice(first, last + 1)
@@ -233,7 +250,18 @@ class Poses3D:
         return tuple(self.part(first, last) for first, last in spans(~self.gap))
 
 
-_DEFAULTS = {field.name: field.default for field in fields(Poses3D) if field.default is not MISSING}
+def from_y_up(points: np.ndarray, frame: str) -> np.ndarray:
+    """Return points or directions (*, 3) with y up in the axes of a frame of `FRAMES`: what `Poses3D.y_up` undoes.
+
+    Raises:
+        ShapeError: There is no frame of this name.
+    """
+    if frame not in FRAMES:
+        raise ShapeError(f"wanted the frame of poses as one of {', '.join(FRAMES)}, got {frame!r}")
+    return points @ _Y_UP[frame]
+
+
+_DEFAULTS = {one.name: one.default for one in fields(Poses3D) if one.default is not MISSING} | {"about": {}}
 
 
 def spans(chosen: np.ndarray) -> list[tuple[int, int]]:

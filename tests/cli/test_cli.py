@@ -14,11 +14,13 @@ import pytest
 
 from poselift import __version__
 from poselift.cli import LAB_VERBS, VERBS, lifting, main
-from poselift.cli.lifting import FORMATS
+from poselift.cli.results import FORMATS
 from poselift.datasets.clip import MocapClip
 from poselift.errors import install_hint
 from poselift.formats import files_of, read_poses, write_keypoints
-from poselift.lifters.load import shipped_lifters
+from poselift.formats.angle_table import read_angles
+from poselift.formats.bvh import read_bvh
+from poselift.lifters.load import load_lifter, shipped_lifters
 from poselift.people import numbered
 from poselift.prepare.swaps import put_back
 from poselift.read import read_keypoints
@@ -70,8 +72,10 @@ def test_lift_writes_every_format_and_says_so(clip, tmp_path, capsys):
     assert names(out) == written("clip")
     assert len(read_poses(out / "clip.npz")) == 6
     assert re.fullmatch(
-        r"clip\.npz: nanohtnet.*\nclip\.npz: 6 frames at 30 fps, MEDIAPIPE_33, \d+ % of the joints seen\n"
-        r"-> .*clip\.\{npz,csv,json,bvh,html\} \(axes of a camera turned to the person\)\n", capsys.readouterr().out,
+        r"clip\.npz: nanohtnet\.mocap27.*\nclip\.npz: camera: focal length .*--focal or --fov.*\n"
+        r"(clip\.npz: \w+: .*\n)+"
+        r"clip\.npz: 6 frames at 30 fps, MEDIAPIPE_33, \d+ % of the joints seen\n"
+        r"-> .*clip\.\{npz,csv,json,bvh,html\} \(axes of the world\)\n", capsys.readouterr().out,
     )  # fmt: skip
     assert "clip.npz" in (out / "clip.html").read_text()  # the page is titled by what was lifted
 
@@ -99,6 +103,32 @@ def test_shares_of_a_picture_and_numbers_of_every_fifth_frame(clip, tmp_path, ca
 def test_formats_can_be_chosen(clip, tmp_path):
     assert run("lift", clip, "-o", tmp_path / "out", "--formats", "npz", "json") == 0
     assert names(tmp_path / "out") == ["clip.json", "clip.npz"]
+
+
+def test_rig_unit_and_weights_are_passed_on(clip, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert run("lift", clip, "-o", out, "--formats", "bvh", "glb", "vrma", "--rig", "mixamo", "--unit", "m") == 0
+    assert names(out) == ["clip.bvh", "clip.bvh.json", "clip.glb", "clip.vrma"]
+    bvh, notes = read_bvh(out / "clip.bvh"), json.loads((out / "clip.bvh.json").read_text())
+    assert bvh.joints[0] == "mixamorig:Hips"
+    assert 0.3 < bvh.xyz[0, 0, 1] < 3  # metres, of a lifter without a network
+    assert (notes["rig"], notes["unit"]) == ("mixamo", "m")
+    assert b'"about":{"weights":"' in (out / "clip.glb").read_bytes()
+    with pytest.raises(SystemExit):
+        run("lift", clip, "-o", out, "--rig", "maya")
+    assert "mixamo" in capsys.readouterr().err
+
+
+def test_joint_angles_are_written_beside_the_poses(clip, tmp_path):
+    chosen = ("-o", tmp_path / "out", "--formats", "npz", "mot", "--angles")
+    assert run("lift", clip, *chosen) == 0
+    assert names(tmp_path / "out") == ["clip.mot", "clip.npz", "clip_angles.csv"]
+    angles = read_angles(tmp_path / "out" / "clip_angles.csv")
+    assert len(angles) == len(read_poses(tmp_path / "out" / "clip.npz"))
+    (tmp_path / "out" / "clip.npz").unlink()
+    (tmp_path / "out" / "clip.mot").unlink()
+    assert run("lift", clip, *chosen) == 1  # the angles are there
+    assert run("lift", clip, *chosen, "--force") == 0
 
 
 def test_flip_and_lifter_are_passed_on(clip, tmp_path, monkeypatch, fake_lifter):
@@ -233,7 +263,7 @@ def test_a_broken_file_does_not_stop_the_others(clip, tmp_path, capsys):
         (["missing.npz"], ["missing.npz is not there"]),
         (["missing.mp4"], ["missing.mp4"]),
         (["keypoints.xyz"], ["unknown ending '.xyz'", "known: .npz, .npy, .csv"]),
-        (["missing.npz", "--formats", "fbx", "npz"], ["unknown formats fbx", "known: npz, csv, json, bvh, html"]),
+        (["missing.npz", "--formats", "fbx", "npz"], ["unknown formats fbx", "known: npz, csv, json, parquet, bvh, "]),
         (["missing.npz", "--formats"], ["formats"]),
         ([], ["nothing to lift"]),
         (["a/clip.npz", "b/clip.json"], ["several inputs are called clip", "different folders"]),
@@ -280,7 +310,7 @@ def test_gaps_are_filled_or_cut_where_that_is_asked_for(gappy, tmp_path, capsys)
 
 
 def test_poses_are_turned_into_the_camera_s_frame(clip, tmp_path, capsys):
-    assert run("lift", clip, "-o", tmp_path / "a", "--formats", "npz") == 0
+    assert run("lift", clip, "-o", tmp_path / "a", "--formats", "npz", "--no-world") == 0
     assert read_poses(tmp_path / "a" / "clip.npz").frame == "turned_camera"
     assert run("lift", clip, "-o", tmp_path / "b", "--formats", "npz", "--frame", "camera") == 1
     assert_error(capsys, "to turn that into camera, give the camera", "--focal")
@@ -288,6 +318,72 @@ def test_poses_are_turned_into_the_camera_s_frame(clip, tmp_path, capsys):
     assert run("lift", clip, "-o", tmp_path / "b", "--formats", "npz", *turn) == 0
     poses = read_poses(tmp_path / "b" / "clip.npz")
     assert (poses.frame, poses.camera.K[0, 0]) == ("camera", 1200)
+
+
+def test_people_are_placed_in_the_world(clip, tmp_path, capsys, monkeypatch):
+    """By default; the flags say what the clip does not, and files hold path and camera."""
+    monkeypatch.setattr(lifting, "load_lifter", load_lifter)
+    flags = [
+        "--height",
+        "1.8",
+        "--fov",
+        "60",
+        "--camera-pitch",
+        "10",
+        "--camera-roll",
+        "-2",
+        "--formats",
+        "npz",
+        "json",
+    ]
+    assert run("lift", clip, "-o", tmp_path / "a", *flags) == 0
+    said = capsys.readouterr().out
+    assert "1.8 m" in said
+    assert "looks down by 10.0 degrees, is turned by -2.0" in said
+    assert "guess" not in said
+    poses = read_poses(tmp_path / "a" / "clip.npz")
+    assert (poses.frame, poses.skeleton.name) == ("world", "BODY_27")
+    width = poses.camera.image_size[0]
+    assert poses.camera.K[0, 0] == pytest.approx(width / 2 / np.tan(np.deg2rad(30)))
+    np.testing.assert_allclose(read_poses(tmp_path / "a" / "clip.json").absolute(), poses.absolute(), atol=1e-4)
+    (person,) = read_keypoints(clip)
+    hips = poses.camera.project(poses.absolute()[:, poses.skeleton.indices(("left_hip", "right_hip"))])
+    seen = person.xy[:, person.skeleton.indices(("left_hip", "right_hip"))]
+    assert np.median(np.linalg.norm(hips - seen, axis=-1)) < 0.05 * width
+    assert run("lift", clip, "-o", tmp_path / "b", "--skeleton-out", "HALPE_26", "--formats", "npz") == 0
+    assert read_poses(tmp_path / "b" / "clip.npz").skeleton.name == "HALPE_26"
+    assert read_poses(tmp_path / "b" / "clip.npz").frame == "world"
+
+
+def test_without_the_picture_s_size_results_stay_relative_and_the_flag_is_named(clip, tmp_path, capsys):
+    (person,) = read_keypoints(clip)
+    entries = [{"keypoints": np.c_[xy, scores].ravel().tolist(), "image_id": number} for number, (xy, scores) in
+               enumerate(zip(*person.filled(), strict=True))]  # fmt: skip
+    file = tmp_path / "in" / "list.json"
+    file.write_text(json.dumps(entries))
+    assert run("lift", file, "-o", tmp_path / "out", "--fps", person.fps, "--formats", "npz") == 0
+    assert "--image-size WIDTH HEIGHT" in capsys.readouterr().out
+    assert read_poses(tmp_path / "out" / "list.npz").frame == "turned_camera"
+    size = ["--image-size", *person.image_size]
+    assert run("lift", file, "-o", tmp_path / "two", "--fps", person.fps, "--formats", "npz", *size) == 0
+    assert read_poses(tmp_path / "two" / "list.npz").frame == "world"
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--focal", "1000", "--fov", "60"], "--focal and --fov"),
+        (["--fov", "200"], "field of view from 1 to 170"),
+        (["--height", "180"], "0.5 to 2.6 metres"),
+        (["--height", "1.8", "1.7", "1.6"], "one for each of 1 people"),
+        (["--focal", "3"], "--focal"),
+        (["--camera-pitch", "400"], "--camera-pitch"),
+    ],
+)
+def test_flags_of_the_world_that_cannot_be(clip, tmp_path, capsys, flags, said):
+    assert run("lift", clip, "-o", tmp_path / "out", *flags) == 1
+    assert_error(capsys, said)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -387,9 +483,8 @@ def test_interrupting_leaves_whole_files_only(clip, tmp_path, capsys, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("json.dump", interrupt)
-        patch.setattr("json.dumps", interrupt)
-        assert run("lift", clip, "-o", tmp_path / "out") == 130
+        patch.setattr("poselift.formats.json_file.decimal_rows", interrupt)
+        assert run("lift", clip, "-o", tmp_path / "out", "--no-world") == 130
     captured = capsys.readouterr()
     assert "interrupted" in captured.err
     assert "Traceback" not in captured.err
@@ -441,7 +536,7 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["lift", "live", "doctor", "evaluate", "table", "lifters", "check-card"]
+    assert list(VERBS) == ["lift", "live", "convert", "render", "doctor", "evaluate", "table", "lifters", "check-card"]
     assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
 
 

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from poselift.detect import detect_video
-from poselift.detect.detections import doubts_named
 from poselift.detect.video import Span
 from poselift.errors import DetectionError
-from poselift.people import numbered
-from poselift.sequence import Keypoints2D
 from poselift.skeleton import MEDIAPIPE_33
 
 from .test_video import HEIGHT, WIDTH, write_video
@@ -213,10 +210,3 @@ def test_progress(tmp_path):
     path = write_video(tmp_path / "a.mp4", [0, 40])
     detect_video(path, detector=CornerDetector(), progress=lambda done, total: calls.append((done, total)))
     assert calls == [(1, 2), (2, 2)]
-
-
-def test_whose_continuation_somebody_may_be_is_said_by_number():
-    one = Keypoints2D(np.zeros((2, 33, 2)), None, MEDIAPIPE_33, 30.0)
-    people = numbered([one, one, one])
-    named = doubts_named(people, [(), (4,), (7, 0, 4)], [4, 0, 2])
-    assert [person.may_continue for person in named] == [(), (1,), (2, 1)], "track 7 was left out"

@@ -39,3 +39,22 @@ def keypoints(person: People) -> Keypoints2D:
     array[2, 5] = (np.nan, np.nan, 0)
     array[4] = (np.nan, np.nan, 0)
     return Keypoints2D(array[..., :2], array[..., 2], H36M_17, 30000 / 1001, (1920, 1080))
+
+
+@pytest.fixture
+def person27() -> np.ndarray:
+    """(27, 3) metres: a standing person who looks along +y, z up, the floor at 0."""
+    from poselift.skeleton import BODY_27
+
+    body = {
+        "pelvis": (0, 0, 0.95), "spine": (0, -0.02, 1.18), "thorax": (0, 0, 1.42), "nose": (0, 0.1, 1.55),
+        "head_top": (0, 0.02, 1.72),
+    }  # fmt: skip
+    half = {
+        "hip": (0.12, 0, 0.95), "knee": (0.12, 0.04, 0.5), "ankle": (0.12, -0.02, 0.08), "shoulder": (0.18, 0, 1.42),
+        "elbow": (0.2, -0.03, 1.14), "wrist": (0.2, 0.1, 0.92), "eye": (0.03, 0.08, 1.59), "ear": (0.07, 0, 1.57),
+        "big_toe": (0.12, 0.17, 0.02), "small_toe": (0.18, 0.13, 0.02), "heel": (0.12, -0.08, 0.02),
+    }  # fmt: skip
+    for part, (x, y, z) in half.items():
+        body |= {f"left_{part}": (-x, y, z), f"right_{part}": (x, y, z)}
+    return np.array([body[joint] for joint in BODY_27.joints])

@@ -222,3 +222,13 @@ def test_a_table_of_every_fifth_frame(lines: list[str], file: Path) -> None:
     (clip,) = read_keypoints_file(file, frame_step=5)
     np.testing.assert_array_equal(clip.xy, whole.xy[::5])
     assert clip.fps == pytest.approx(whole.fps / 5)
+
+
+def test_a_path_is_kept_and_puts_joints_where_they_are(file):
+    path = np.array([[0.0, 1, 2], [0.1, 1, 2.5]])
+    poses = Poses3D(np.zeros((2, 17, 3)), H36M_17, 25.0, "world", path=path)
+    save_poses(poses, file)
+    back = read_poses(file)
+    np.testing.assert_allclose(back.path, path, atol=1e-4)
+    np.testing.assert_allclose(back.absolute()[:, 3], path, atol=1e-4)
+    assert back.frame == "world"

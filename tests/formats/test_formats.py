@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from poselift import formats
-from poselift.errors import FormatError, OutputError, OutputExistsError, ShapeError, SkeletonError
+from poselift.errors import FormatError, MissingExtraError, OutputError, OutputExistsError, ShapeError, SkeletonError
 from poselift.formats import (
     KEYPOINT_ENDINGS,
     POSE_ENDINGS,
@@ -98,11 +98,10 @@ def test_what_is_known_of_poses_comes_back(tmp_path: Path, ending: str, known: P
     save_poses(known, tmp_path / f"clip{ending}")
     got = read_poses(tmp_path / f"clip{ending}")
     assert (got.frame, got.start_s, got.gaps, got.unseen) == ("turned_camera", 1.5, [(4, 4)], [(3, 5)])
-    in_all = ("xyz", "observed", "gap", "spread", "up", "contact")
-    for name in in_all if ending == ".csv" else (*in_all, "path"):
+    for name in ("xyz", "observed", "gap", "spread", "up", "contact", "path"):
         np.testing.assert_allclose(getattr(got, name), getattr(known, name), atol=1e-6, err_msg=name)
-    if ending == ".csv":  # a table of joints has no place for these
-        assert got.path is None and got.camera is None
+    if ending == ".csv":  # a table of joints has no place for it
+        assert got.camera is None
     else:
         np.testing.assert_array_equal(got.camera.K, known.camera.K)
 
@@ -154,10 +153,11 @@ def test_what_is_not_there(tmp_path: Path, ending: str, read: Callable[[Path], A
 def test_unknown_endings_list_the_known(tmp_path: Path, poses: Poses3D, keypoints: Keypoints2D, name: str) -> None:
     with pytest.raises(FormatError, match=r"known: \.npz, \.npy, \.csv, .*\.trc$"):
         read_keypoints_file(tmp_path / name)
-    for use in (read_poses, lambda p: write_keypoints(keypoints, p)):
-        with pytest.raises(FormatError, match=r"known: \.npz, \.csv, \.json$"):
-            use(tmp_path / name)
-    with pytest.raises(FormatError, match=r"known: \.npz, \.csv, \.json, \.bvh, \.html$"):
+    with pytest.raises(FormatError, match=r"known: \.npz, \.csv, \.json$"):
+        write_keypoints(keypoints, tmp_path / name)
+    with pytest.raises(FormatError, match=r"known: \.npz, \.csv, \.json, .*\.trc"):
+        read_poses(tmp_path / name)
+    with pytest.raises(FormatError, match=r"known: \.npz, \.csv, \.json, .*\.bvh, .*\.html$"):
         save_poses(poses, tmp_path / name)
     assert not list(tmp_path.iterdir())
 
@@ -222,7 +222,7 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, poses: Poses3D, monkey
 
     file = tmp_path / "poses.npz"
     file.write_text("precious")
-    monkeypatch.setattr(np, "savez_compressed", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match=r"poses.npz.*No space left"):
         save_poses(poses, file, overwrite=True)
     assert file.read_text() == "precious"
@@ -232,7 +232,10 @@ def test_a_full_disk_keeps_what_was_there(tmp_path: Path, poses: Poses3D, monkey
 @pytest.mark.parametrize("ending", POSE_ENDINGS)
 def test_every_pose_format_is_written_kept_and_overwritten(tmp_path: Path, poses: Poses3D, ending: str) -> None:
     file = tmp_path / f"dance{ending}"
-    save_poses(poses, file)
+    try:
+        save_poses(poses, file)
+    except MissingExtraError as error:
+        pytest.skip(str(error))
     first = file.read_bytes()
     assert ending != ".html" or b"<title>dance</title>" in first
     with pytest.raises(OutputExistsError, match=f"dance{ending} exists and is kept"):

@@ -220,7 +220,9 @@ def test_an_archive_that_claims_more_than_it_holds(file: Path) -> None:
 def test_poses_carry_everything(poses: Poses3D, file: Path) -> None:
     save_poses(poses, file)
     with np.load(file) as archive:
-        assert set(archive.files) == {"xyz", "joints", "parents", "skeleton", "fps", "unit", "frame", "start_s"}
+        wanted = {"xyz", "joints", "parents", "skeleton", "fps", "unit", "frame", "start_s", "about", "written_by"}
+        assert set(archive.files) == wanted
+        assert str(archive["written_by"]).startswith("poselift 0.")
         assert (str(archive["unit"]), str(archive["frame"]), str(archive["skeleton"])) == ("m", "camera", "H36M_17")
         assert tuple(archive["joints"]) == H36M_17.joints
         assert tuple(archive["parents"]) == H36M_17.parents

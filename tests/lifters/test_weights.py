@@ -9,7 +9,7 @@ import pytest
 import poselift as pl
 from poselift.lifters.load import DEFAULT_LIFTER, shipped_cards
 from poselift.measure.claims import MEASURES, QUICK_FRAMES, Sources, check_file, check_scores
-from poselift.measure.recording import Recording, limb_error
+from poselift.measure.recording import Recording, limb_errors
 
 ROOT = Path(__file__).parents[2]
 WEIGHTS = Path(pl.__file__).parent / "weights"
@@ -32,8 +32,8 @@ def sources(shared):
         from poselift.lab.observe.detector import simulated_detector as detector
     except ModuleNotFoundError:
         detector = None
-    recording = shared / "data" / "pose2sim_cams_1_3.npz"
-    return {name: Sources(shared / "data" / name, recording, detector) for name in ("mocap17.npz", "mocap27.npz")}
+    recordings = [shared / "data" / name for name in ("pose2sim_cams_1_3.npz", "keraal_ctk.npz")]
+    return {name: Sources(shared / "data" / name, recordings, detector) for name in ("mocap17.npz", "mocap27.npz")}
 
 
 def test_the_default_is_among_them():
@@ -45,8 +45,9 @@ def test_a_card_says_what_one_must_know(card):
     assert (card.skeleton, card.fps, card.in_channels) in (("H36M_17", 50.0, 3), ("BODY_27", 50.0, 3))
     assert card.license.startswith("MIT")
     assert "CMU" in (ROOT / "NOTICE").read_text()
-    real = {"real recording, camera 1", "real recording, camera 3"}
-    assert set(card.scores) == set(MEASURES) | real
+    real = {f"real recording, camera {camera}" for camera in "13"}
+    seated = {f"keraal_ctk, camera 0 {skeleton}" for skeleton in ("COCO_17", "COCO_18", "MEDIAPIPE_33")}
+    assert set(card.scores) == set(MEASURES) | real | seated
     assert min(card.parameters, card.macs, card.speed.frames_per_s) > 0
     assert card.training.recipe["name"] == card.name
     assert "/" not in card.training.recipe.get("init", "")
@@ -62,7 +63,7 @@ def test_a_card_holds(name, sources):
     assert [check for check in checks if not check.holds] == []
     measured = {check.name.split(":")[0] for check in checks if check.measured is not None}
     quick = {name for name, score in lifter.card.scores.items() if score.frames <= QUICK_FRAMES}
-    assert len(quick) == 4
+    assert len(quick) == 7
     assert measured == {"sha256"} | quick - (set() if sources.detector else {"quick, detector errors"})
 
 
@@ -99,8 +100,8 @@ def test_left_is_left_on_a_real_recording(lifter, recording):
     """With the sides of the truth exchanged the error grows by far."""
     poses = pl.lift(recording.people["1"], lifter)
     order = list(pl.H36M_17.flipped)
-    right, _ = limb_error(poses, recording.truth, recording.valid)
-    wrong, _ = limb_error(poses, recording.truth[:, order], recording.valid[:, order])
+    right = limb_errors(poses, recording.truth, recording.valid)["p_mpjpe"]
+    wrong = limb_errors(poses, recording.truth[:, order], recording.valid[:, order])["p_mpjpe"]
     assert wrong > 1.5 * right
 
 

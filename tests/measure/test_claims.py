@@ -49,7 +49,7 @@ def card(fake_lifter):
 @pytest.fixture
 def sources(monkeypatch, tmp_path):
     monkeypatch.setattr(claims, "load_mocap", lambda path, *, split: CLIPS if split == "dev" else [])
-    return Sources(tmp_path / "a.npz", None, Detector)
+    return Sources(tmp_path / "a.npz", (), Detector)
 
 
 def changed(card, name, **changes):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from poselift.errors import DatasetError, MissingData
-from poselift.measure.recording import Recording, limb_error
+from poselift.measure.recording import Recording, limb_errors
 from poselift.sequence import Poses3D
 from poselift.skeleton import BODY_25B, H36M_17
 
@@ -62,14 +62,41 @@ def test_arrays_that_do_not_fit_together_are_named(arrays, tmp_path, changes, me
         Recording(tmp_path / "odd.npz")
 
 
+def test_several_detectors_are_views_of_their_own(arrays, fake_lifter, tmp_path):
+    arrays["kp2d_coco17_alphapose"] = arrays["kp2d_body25b"][:, :, :17]
+    np.savez(tmp_path / "both.npz", **arrays)
+    recording = Recording(tmp_path / "both.npz")
+    assert list(recording.people) == ["1 BODY_25B", "3 BODY_25B", "1 COCO_17", "3 COCO_17"]
+    assert recording.score(fake_lifter(), "3 COCO_17").protocol["keypoints"].startswith("COCO_17")
+
+
+def limbs(poses, truth, valid):
+    return limb_errors(Poses3D(poses.astype(np.float32), H36M_17, 50.0), truth, valid)
+
+
 def test_only_valid_limb_joints_count():
     truth = RNG.normal(size=(3, 17, 3))
     valid = np.ones((3, 17), bool)
     moved = truth * 2 + 1  # Procrustes takes this out
-    assert limb_error(Poses3D(moved.astype(np.float32), H36M_17, 50.0), truth, valid) == (pytest.approx(0, abs=1e-2), 3)
+    assert limbs(moved, truth, valid) == {
+        "p_mpjpe": pytest.approx(0, abs=1e-2),
+        "bone_direction_aligned": pytest.approx(0, abs=1e-3),
+    }
     moved[:, H36M_17.index("nose")] += 5
     valid[1, LIMBS[0]] = False
     moved[1, LIMBS[0]] += 5
-    assert limb_error(Poses3D(moved.astype(np.float32), H36M_17, 50.0), truth, valid)[0] < 1e-2
+    assert max(limbs(moved, truth, valid).values()) < 1e-2
     valid[1, LIMBS[0]] = True
-    assert limb_error(Poses3D(moved.astype(np.float32), H36M_17, 50.0), truth, valid)[0] > 10
+    assert limbs(moved, truth, valid)["p_mpjpe"] > 10
+    assert limbs(moved, truth, valid)["bone_direction_aligned"] > 1
+
+
+def test_bones_are_those_of_arms_and_legs():
+    """A forearm that is turned by 90 degrees is one of eight bones."""
+    truth = np.zeros((1, 17, 3))
+    for limb, at in zip(H36M_17.limbs, np.eye(3)[[0, 1, 2, 0]] * 1e3, strict=True):  # far apart: no rotation to gain
+        truth[0, list(limb)] = at * (1 if limb is not H36M_17.limbs[3] else -1) + np.arange(3)[:, None] * [0, 0, 0.3]
+    moved = truth.copy()
+    last = H36M_17.limbs[0][2]
+    moved[0, last] = moved[0, last - 1] + [0, 0.3, 0]
+    assert limbs(moved, truth, np.ones((1, 17), bool))["bone_direction_aligned"] == pytest.approx(90 / 8, abs=0.01)

@@ -55,3 +55,20 @@ def test_somebody_who_may_be_new_is_doubtful() -> None:
     assert choose(table(2, a_b=7.5), NEW, 1.0, clear(True, True)).doubts == {1: [0]}
     assert choose(table(2, a_b=6.5), NEW, 1.0, clear(True, True)).following == {0: 1}
     assert choose(table(2, a_b=8.5), NEW, 1.0, clear(True, True)).following == {}
+
+
+def test_a_piece_that_may_be_either_of_two_people_is_left_out_of_both() -> None:
+    """The unclear piece c is a hair likelier to be the first one's; the clear pieces on both sides are no doubt."""
+    cost = table(5, a_c=0.9, c_d=0.9, b_c=1.2, c_e=1.0, a_d=-3, b_e=-3)
+    trusting = choose(cost, NEW, 1.0, clear(True, True, False, True, True), vague=0.0)
+    assert 2 in trusting.following.values()
+    careful = choose(cost, NEW, 1.0, clear(True, True, False, True, True), vague=0.7)
+    assert careful.following == {0: 3, 1: 4}
+    assert careful.doubts == {2: [0, 1]}
+
+
+def test_what_is_left_out_may_be_the_last_or_the_first_of_a_person() -> None:
+    last = choose(table(3, a_c=1, b_c=1.5), NEW, 1.0, clear(True, True, False), vague=0.7)
+    assert (last.following, last.doubts) == ({}, {2: [0, 1]})
+    sure = choose(table(3, a_c=1, b_c=2.5), NEW, 1.0, clear(True, True, False), vague=0.7)
+    assert (sure.following, sure.doubts) == ({0: 2}, {})

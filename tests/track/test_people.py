@@ -30,6 +30,10 @@ def one_by_one(person: np.ndarray, hidden: slice = slice(0)) -> list[np.ndarray]
     return detections
 
 
+def keypoints_of(detections: list[np.ndarray], fps: float) -> tuple[np.ndarray, ...]:
+    return tuple(person.keypoints for person in track_people(detections, fps))
+
+
 def people_at(*rows: list[float]) -> list[np.ndarray]:
     """For each frame one person at each x."""
     return [np.concatenate([walk(1, x, 0) for x in row]) if row else NOBODY for row in rows]
@@ -43,7 +47,7 @@ def frames_of(*rows: list[float], fps: float = 30, **options) -> list[list[int]]
 @given(order=st.lists(st.permutations([0, 1, 2]), min_size=20, max_size=20))
 def test_people_are_followed_in_whatever_order_they_come(order: list[list[int]]) -> None:
     people = [walk(20, 0, 5, 0.9), walk(20, 300, -3, 0.6), walk(20, 700, 0, 0.3)]
-    tracks = track_people([np.stack([people[i][t] for i in order[t]]) for t in range(20)], 30)
+    tracks = keypoints_of([np.stack([people[i][t] for i in order[t]]) for t in range(20)], 30)
     assert len(tracks) == 3
     for track, person in zip(tracks, people, strict=True):
         assert_is(track, person)
@@ -56,7 +60,7 @@ def test_assert_is_notices_another_person() -> None:
 
 def test_people_who_cross_keep_their_tracks() -> None:
     right, left = walk(41, 0, 10, 0.9, y=200), walk(41, 400, -10, 0.5, y=230)
-    tracks = track_people(list(np.stack([left, right], 1)), 30)
+    tracks = keypoints_of(list(np.stack([left, right], 1)), 30)
     assert len(tracks) == 2
     assert_is(tracks[0], right)
     assert_is(tracks[1], left)
@@ -66,7 +70,7 @@ def test_people_who_cross_keep_their_tracks() -> None:
 def test_a_person_out_of_sight_for_a_while_is_the_same_person(fps: int) -> None:
     person = walk(2 * fps, 0, 60 / fps)
     hidden = slice(fps // 2, fps // 2 + round(0.9 * fps))
-    (track,) = track_people(one_by_one(person, hidden), fps)
+    (track,) = keypoints_of(one_by_one(person, hidden), fps)
     assert np.isnan(track[hidden, :, :2]).all()
     assert (track[hidden, :, 2] == 0).all()
     assert_is(track, person, slice(hidden.stop, None))
@@ -79,8 +83,8 @@ def test_a_person_who_returns_is_recognised_and_this_is_said(fps: int, caplog: p
     hidden = slice(fps, 5 * fps)
     (track,) = track_clip(one_by_one(person, hidden), np.arange(len(person)) / fps)
     assert track.away == ((fps - 1, 5 * fps),)
-    assert len(track_people(one_by_one(person, hidden), fps)) == 1
-    assert f"person 1 is out of sight from frame {fps - 1} to {5 * fps}: taken for the same" in caplog.text
+    assert len(keypoints_of(one_by_one(person, hidden), fps)) == 1
+    assert f"first seen in frame 0 is out of sight from frame {fps - 1} to {5 * fps}: taken for the same" in caplog.text
 
 
 def test_somebody_of_another_build_is_no_return() -> None:
@@ -99,7 +103,7 @@ def test_nobody_is_recognised_after_half_a_minute() -> None:
     assert len(track_clip(list(walk(60, 0, 0)[:, None]), times_s)) == 2
 
 
-def test_where_it_is_doubtful_who_is_who_the_tracks_are_split_and_marked(caplog: pytest.LogCaptureFixture) -> None:
+def test_where_it_is_doubtful_who_is_who_the_tracks_are_split_and_marked() -> None:
     """Two people of one build stand in one place, and nobody is found for a second."""
     people = np.stack([walk(150, 195, 0), walk(150, 205, 0)], 1)
     people[90:, :, :, 0] = people[90:, :, :, 0].mean(1, keepdims=True) + np.float32([[-8], [8]])
@@ -109,14 +113,17 @@ def test_where_it_is_doubtful_who_is_who_the_tracks_are_split_and_marked(caplog:
     tracks = track_clip(detections, np.arange(150) / 30)
     assert [track.frames[0] for track in tracks] == [0, 0, 90, 90]
     assert [sorted(track.may_continue) for track in tracks] == [[], [], [0, 1], [0, 1]]
-    assert len(track_people(detections, 30)) == 4
-    assert "may be person 1 or person 2, from frame 90 on" in caplog.text
+    people = track_people(detections, 30)
+    late = [bool(np.isnan(person.keypoints[0, :, 0]).all()) for person in people]
+    assert sorted(late) == [False, False, True, True]
+    for person, starts_late in zip(people, late, strict=True):
+        assert sorted(person.may_continue) == ([place for place in range(4) if not late[place]] if starts_late else [])
 
 
 def test_a_jump_across_the_picture_is_somebody_else() -> None:
     person = walk(20, 0, 0)
     person[10:, :, 0] += 500
-    tracks = track_people(one_by_one(person), 30)
+    tracks = keypoints_of(one_by_one(person), 30)
     assert len(tracks) == 2
     assert np.isnan(tracks[0][10:, :, :2]).all() != np.isnan(tracks[1][10:, :, :2]).all()
 
@@ -134,7 +141,7 @@ def test_a_walk_with_gaps_is_one_track_and_coming_back_continues_it() -> None:
 def test_a_wild_limb_is_no_jump() -> None:
     person = walk(3, 0, 0)
     person[1, :3, 0] += 2000
-    assert len(track_people(one_by_one(person), 30)) == 1
+    assert len(keypoints_of(one_by_one(person), 30)) == 1
 
 
 def test_a_wild_limb_does_not_exchange_people() -> None:
@@ -154,11 +161,11 @@ def test_short_detections_are_dropped_but_never_all() -> None:
     detections = [person[t : t + 1] if t % 10 else np.stack([ghost[t], person[t]]) for t in range(30)]
     for t in (10, 20):
         detections[t] = detections[t][::-1] + (0, 400 * (t == 20), 0) * (np.arange(2) == 1)[:, None, None]
-    tracks = track_people(detections, 30)
+    tracks = keypoints_of(detections, 30)
     assert len(tracks) == 1
     assert_is(tracks[0], person)
     flicker = [walk(1, 1000 * t, 0) for t in range(12)]
-    assert len(track_people(flicker, 30)) == 1
+    assert len(keypoints_of(flicker, 30)) == 1
 
 
 @pytest.mark.parametrize(("fps", "frames", "people"), [(30, 4, 1), (30, 5, 2), (240, 30, 1), (240, 40, 2), (5, 2, 1)])
@@ -166,19 +173,19 @@ def test_how_long_people_must_be_seen(fps: float, frames: int, people: int) -> N
     """A sixth of a second, and three frames."""
     person, other = walk(60, 0, 0), walk(60, 800, 0)
     detections = [np.stack([person[t], other[t]]) if t < frames else person[t : t + 1] for t in range(60)]
-    assert len(track_people(detections, fps)) == people
+    assert len(keypoints_of(detections, fps)) == people
 
 
 def test_everybody_in_one_picture_is_kept() -> None:
     picture = np.concatenate([walk(1, 0, 0, 0.4), walk(1, 400, 0, 0.8), walk(1, 800, 0, 0.6)])
-    tracks = track_people([picture], 30)
+    tracks = keypoints_of([picture], 30)
     assert [round(float(track[0, 0, 2]), 1) for track in tracks] == [0.8, 0.6, 0.4]
 
 
 def test_size_and_resolution_do_not_matter() -> None:
     people = np.stack([walk(30, 0, 10), walk(30, 400, -10, 0.5, y=230)], 1)
     scaled = people * np.float32([0.01, 0.01, 1])
-    assert len(track_people(list(people), 30)) == len(track_people(list(scaled), 30)) == 2
+    assert len(keypoints_of(list(people), 30)) == len(keypoints_of(list(scaled), 30)) == 2
 
 
 def test_few_common_joints_are_matched_by_the_center() -> None:
@@ -193,14 +200,14 @@ def test_few_common_joints_are_matched_by_the_center() -> None:
 def test_zero_coordinates_without_confidence_are_unseen() -> None:
     person = walk(10, 100, 1)
     person[3, 2] = 0
-    (track,) = track_people(one_by_one(person), 30)
+    (track,) = keypoints_of(one_by_one(person), 30)
     assert np.isnan(track[3, 2, :2]).all()
     assert np.isfinite(np.delete(track[3], 2, axis=0)).all()
 
 
 def test_nobody_gives_nobody() -> None:
-    assert track_people([], 30) == ()
-    assert track_people([NOBODY, np.zeros((1, 8, 3))], 30) == ()
+    assert keypoints_of([], 30) == ()
+    assert keypoints_of([NOBODY, np.zeros((1, 8, 3))], 30) == ()
 
 
 @pytest.mark.parametrize(
@@ -208,7 +215,7 @@ def test_nobody_gives_nobody() -> None:
 )
 def test_other_shapes_are_refused(detections: list[np.ndarray]) -> None:
     with pytest.raises(ShapeError, match=r"\(people, joints, 3\)"):
-        track_people(detections, 30)
+        keypoints_of(detections, 30)
 
 
 CROSSING = [[0, 300], [50, 250], [100, 200], [], [], [200, 100], [250, 50], [300, 0]]

@@ -11,15 +11,19 @@ from rich.logging import RichHandler
 from poselift import __version__
 from poselift.cli.cards import check_card, lifters
 from poselift.cli.console import err, lab_verb, print_plain, say_error
+from poselift.cli.converting import convert
 from poselift.cli.lifting import lift
 from poselift.cli.live import live
 from poselift.cli.measuring import doctor, evaluate, table
 from poselift.cli.process import Interrupted, signals_raised, streams_kept
+from poselift.cli.rendering import render
 from poselift.errors import PoseliftError
 
 VERBS: dict[str, Callable[..., int]] = {
     "lift": lift,
     "live": live,
+    "convert": convert,
+    "render": render,
     "doctor": doctor,
     "evaluate": evaluate,
     "table": table,

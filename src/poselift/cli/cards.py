@@ -48,7 +48,8 @@ def card_row(card: Card) -> dict[str, str]:
         mean = card.scores[name].mean if name in card.scores else {}
         return f"{mean['p_mpjpe']:.1f} / {mean['mpjpe']:.1f}" if mean else "-"
 
-    real = [score.mean["p_mpjpe"] for score in card.scores.values() if score.kind == RECORDING]
+    kept = {name: score.mean["p_mpjpe"] for name, score in card.scores.items() if score.kind == RECORDING}
+    real = [error for name, error in kept.items() if name.startswith("real recording")]
     return {
         "frames": f"{card.in_frames}, {len(card.out_frames)}",
         "parameters": f"{card.parameters / 1e6:.2f} M" if card.parameters else "-",
@@ -66,7 +67,7 @@ def check_card(
     *,
     lifter: str | None = None,
     data: Path | None = None,
-    recording: Path | None = None,
+    recording: tuple[Path, ...] = (),
     quick: bool = False,
     result: Annotated[ResultFile, tyro.conf.OmitArgPrefixes],
 ) -> int:
@@ -79,11 +80,11 @@ def check_card(
         weights: Name of shipped weights, or path of an .onnx file with its card beside it.
         lifter: The card's lifter when it is your own (module:Class); its module is run to count its parameters.
         data: Motion capture archive that the card names, such as mocap17.npz; its scores are left out when not given.
-        recording: The real recording (see benchmarks/real_recording.py); its scores are left out when not given.
+        recording: The real recordings that the card names; their scores are left out when not given.
         quick: Measure only the scores that take few frames.
         result: File for the checks as JSON.
     """
-    result.check(data, recording)
+    result.check(data, *recording)
     network = load_lifter(weights, threads=1)
     if not isinstance(network, OnnxLifter):
         raise CheckpointError(f"{weights} has no card; name shipped weights or the path of an .onnx file")

@@ -11,21 +11,28 @@ import tyro
 
 from poselift.checks import check, number_people, worst
 from poselift.cli.console import err, print_plain, progress, say_error
-from poselift.cli.results import FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
+from poselift.cli.placing import WorldOptions
+from poselift.cli.results import KNOWN_FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
 from poselift.doctor.report import report
-from poselift.errors import FormatError, PoseliftError
+from poselift.errors import CheckpointError, FormatError, PoseliftError
+from poselift.formats.table import pose_format
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
 from poselift.lifting import DOUBTFUL, LONGEST_GUESS_S, as_lifted, doubtful_pelvis
 from poselift.lifting import lift as lift_keypoints
 from poselift.people import ALL, PASSING_S, check_choice, choose_people
-from poselift.prepare.convert import convert_poses
+from poselift.prepare.convert import convert_poses, missing_joints
 from poselift.read import VideoReading, is_video, read_everyone
-from poselift.sequence import Keypoints2D, Poses3D, spans
-from poselift.skeleton import H36M_17, get_skeleton
+from poselift.sequence import CAMERA, Keypoints2D, Poses3D, spans
+from poselift.skeleton import BODY_27, H36M_17, get_skeleton
 
 _NAMED_SPANS = 6
+NO_SIZE = (
+    "the picture's size is not known, so that results stay relative to the pelvis; give --image-size WIDTH HEIGHT to "
+    "place people in the world (--no-world leaves out this line)"
+)
+"""What is said of files without the size of the picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +98,7 @@ def lift(
     source: Annotated[InputOptions, tyro.conf.OmitArgPrefixes],
     video: Annotated[VideoOptions, tyro.conf.OmitArgPrefixes],
     lifting: Annotated[LiftOptions, tyro.conf.OmitArgPrefixes],
+    world: Annotated[WorldOptions, tyro.conf.OmitArgPrefixes],
     output: Annotated[OutputOptions, tyro.conf.OmitArgPrefixes],
 ) -> int:
     """Lift videos or keypoint files to 3D motion.
@@ -101,14 +109,18 @@ def lift(
         source: How the inputs are read.
         video: How videos are read.
         lifting: How keypoints are lifted.
+        world: How people are placed in the world.
         output: Where results are written.
     """
     if not inputs:
         raise FormatError("nothing to lift: name at least one video or keypoint file")
-    unknown = set(output.formats) - set(FORMATS)
+    unknown = set(output.formats) - set(KNOWN_FORMATS)
     if unknown or not output.formats:
-        raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(FORMATS)}")
+        raise FormatError(f"unknown formats {', '.join(sorted(unknown))}; known: {', '.join(KNOWN_FORMATS)}")
+    for ending in output.formats:
+        pose_format(Path(f"clip.{ending}"), to="write")  # says so where a library is missing
     check_choice(source.people)
+    world.check(lifting.focal)
     names = [name_of(path) for path in inputs]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise FormatError(
@@ -123,7 +135,7 @@ def lift(
     results, failed = Results(output, dict(zip(names, inputs, strict=True))), 0
     for path in inputs:
         try:
-            _lift_input(path, source, video, lifting, results, open_lifter)
+            _lift_input(path, (source, video, lifting, world), results, open_lifter)
         except PoseliftError as error:
             failed += 1
             say_error(error, path if len(inputs) > 1 else None)
@@ -132,33 +144,54 @@ def lift(
 
 def _lift_input(
     path: Path,
-    source: InputOptions,
-    video: VideoOptions,
-    lifting: LiftOptions,
+    options: tuple[InputOptions, VideoOptions, LiftOptions, WorldOptions],
     results: Results,
     open_lifter: Callable[[str], Lifter],
 ) -> None:
-    """Lift everyone who is wanted in one file, print what was lifted and write the results."""
+    """Lift everyone who is wanted in one file, place them, print what was done and write the results."""
+    source, video, lifting, world = options
     results.reserve(path, source.people)  # before any work is done
     people = _read(path, source, video, results)
     for person in people:
         results.claim(person_name(path, person.person), path)
     _check(title_of(path, None), people, force=results.output.force)
+    camera = world.camera(lifting.focal, people) if world.world and lifting.frame is None else None
+    if world.world and lifting.frame is None and camera is None:
+        print_plain(f"{title_of(path, None)}: {NO_SIZE}")
     copy = copies(path)
-    for person in people:
-        title = title_of(path, person.person)
-        lifter = open_lifter(_choose(person, title, lifting) if lifting.lifter == AUTO else lifting.lifter)
-        camera = None if lifting.focal is None else _camera(lifting.focal, person)
-        with progress(f"lifting {title}") as tick:
-            poses = lift_keypoints(
-                person, lifter, flip_average=lifting.flip, frame=lifting.frame, camera=camera,
-                gaps="fill" if lifting.gaps == "fill" else "mark", check=False, progress=tick,
-            )  # fmt: skip
-        shown = as_lifted(person, lifter.skeleton)
+    lifted = [_lift_person(path, person, lifting, camera, open_lifter) for person in people]
+    shown = [as_lifted(person, poses.skeleton) for person, poses in lifted]
+    everyone = [poses for _, poses in lifted]
+    if camera is not None:
+        everyone = list(world.place(title_of(path, None), lifted))
+    for person, keypoints, poses in zip(people, shown, everyone, strict=True):
         if lifting.skeleton_out is not None:
             poses = convert_poses(poses, lifting.skeleton_out)
-        _describe(title, person, poses, cut=lifting.gaps == "cut")
-        results.write(path, shown, poses, copy, cut=lifting.gaps == "cut")
+        _describe(title_of(path, person.person), person, poses, cut=lifting.gaps == "cut")
+        results.write(path, keypoints, poses, copy, cut=lifting.gaps == "cut")
+
+
+def _lift_person(
+    path: Path,
+    person: Keypoints2D,
+    lifting: LiftOptions,
+    camera: Camera | None,
+    open_lifter: Callable[[str], Lifter],
+) -> tuple[Keypoints2D, Poses3D]:
+    """Lift one person; in the axes of a camera when there is one, to be placed before it."""
+    title = title_of(path, person.person)
+    auto = _choose(person, title, lifting, placed=camera is not None) if lifting.lifter == AUTO else lifting.lifter
+    frame = lifting.frame
+    if camera is not None:
+        frame = CAMERA
+    elif lifting.focal is not None:
+        camera = _camera(lifting.focal, person)
+    with progress(f"lifting {title}") as tick:
+        poses = lift_keypoints(
+            person, open_lifter(auto), flip_average=lifting.flip, frame=frame, camera=camera,
+            gaps="fill" if lifting.gaps == "fill" else "mark", check=False, progress=tick,
+        )  # fmt: skip
+    return person, poses
 
 
 def _read(path: Path, source: InputOptions, video: VideoOptions, results: Results) -> tuple[Keypoints2D, ...]:
@@ -194,10 +227,20 @@ def _check(title: str, people: Sequence[Keypoints2D], *, force: bool) -> None:
         )
 
 
-def _choose(keypoints: Keypoints2D, title: str, lifting: LiftOptions) -> str:
-    """Return the name of the shipped weights that suit a person's clip, and print it with the reason."""
+def _choose(keypoints: Keypoints2D, title: str, lifting: LiftOptions, *, placed: bool) -> str:
+    """Return the name of the shipped weights that suit a person's clip, and print it with the reason.
+
+    People who are placed in the world are lifted with the weights that know feet, contacts and the direction up.
+    """
     skeleton = lifting.skeleton_out or H36M_17
-    choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=skeleton)
+    better = [BODY_27] if placed and not missing_joints(BODY_27, get_skeleton(skeleton)) else []
+    for wanted in (*better, skeleton):
+        try:
+            choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=wanted)
+            break
+        except CheckpointError:  # no weights here know feet
+            if wanted == skeleton:
+                raise
     print_plain(f"{title}: {choice.card.name} ({choice.reason})")
     return choice.card.name
 
@@ -215,9 +258,6 @@ def _describe(title: str, keypoints: Keypoints2D, poses: Poses3D, *, cut: bool) 
     print_plain(
         f"{title}: {len(poses)} frames at {poses.fps:g} fps, {keypoints.skeleton.name}, {seen:.0f} % of the joints seen"
     )
-    if poses.may_continue:
-        numbers = " or ".join(f"person {number}" for number in poses.may_continue)
-        print_plain(f"{title}: may be the continuation of {numbers}; the tracker lost them and could not decide")
     if (doubtful := doubtful_pelvis(poses)).any():
         print_plain(f"{title}: frames {_spans(spans(doubtful))}: {DOUBTFUL}")
     if poses.unseen:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -20,6 +20,7 @@ from poselift.formats import frame_files
 from poselift.lifters.load import DEFAULT_LIFTER, load_lifter
 from poselift.measure.benchmark import evaluate_benchmark
 from poselift.measure.mocap import MocapProtocol, evaluate_mocap
+from poselift.measure.placing import GIVEN, UNKNOWN, WorldProtocol, evaluate_world
 from poselift.measure.protocols import PROTOCOLS, BenchmarkProtocol
 from poselift.measure.scores import Scores
 from poselift.measure.tables import action_table, scores_view
@@ -73,6 +74,12 @@ class MotionOptions:
     """Frames per second of motion files; the file's own when not given, or 120 for AMC, which has none."""
     joints: Path | None = None
     """File that maps the joints of motion files to those of poselift; they are matched by name when not given."""
+    world: bool = False
+    """Place what was lifted in the world, as `poselift lift` does, and measure where people are there."""
+    noise: float = 0.0
+    """With --world: standard deviation of noise on exact 2D, in pixels of a picture of 1000 by 1000."""
+    unknown: tuple[Literal["height", "focal"], ...] = ()
+    """With --world: what is not given: height, focal or both; usual ones are then assumed."""
 
 
 def evaluate(
@@ -128,6 +135,10 @@ def _evaluate_mocap(
     """Return the scores, how motion files were read, and the exit status: 1 when a file could not be used."""
     cameras = 4 if motion.cameras is None else motion.cameras
     protocol = MocapProtocol(cameras=cameras, seed=motion.seed or 0, flip_average=flip)
+    if not motion.world and (motion.noise or motion.unknown):
+        raise RecipeError("--noise and --unknown are for --world; give it too, or leave them out")
+    if motion.noise and motion.detector_errors:
+        raise RecipeError("--noise is for exact 2D and --detector-errors has errors of its own; give one of them")
     archive, skipped = data.data.suffix.lower() == ".npz", Skipped()
     split = data.split or ("dev" if archive else "all")
     names = ("unit", "up", "fps", "joints")
@@ -140,7 +151,12 @@ def _evaluate_mocap(
         print_plain(line)
     observe = lab_module("observe.detector").SimulatedDetector() if motion.detector_errors else None
     with progress("evaluating") as tick:
-        scores = evaluate_mocap(load_lifter(lifter), clips, protocol, observe=observe, progress=tick)
+        if motion.world:
+            given = {name: UNKNOWN if name in motion.unknown else GIVEN for name in ("height", "focal")}
+            placed = WorldProtocol(views=protocol, noise_px=motion.noise, **given)
+            scores = evaluate_world(load_lifter(lifter), clips, placed, observe=observe, progress=tick)
+        else:
+            scores = evaluate_mocap(load_lifter(lifter), clips, protocol, observe=observe, progress=tick)
     scores = replace(scores, dataset=data.data.resolve().name, choices=scores.choices | {"data: split": split})
     return scores, readings, 1 if skipped.count else 0
 

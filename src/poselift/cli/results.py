@@ -3,9 +3,9 @@
 import glob
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -13,14 +13,33 @@ from poselift.cli.console import print_plain
 from poselift.errors import FormatError, OutputExistsError
 from poselift.files import FOLDER, check_free, check_no_input, found_at, result_name
 from poselift.formats import PEOPLE_ENDINGS, files_of, frame_files, save_poses, write_people
+from poselift.formats.angle_table import ANGLES_END, save_angles
+from poselift.formats.table import POSE_FORMATS
 from poselift.people import ALL
 from poselift.read import STANDARD_INPUT, is_video
+from poselift.refine.angles import joint_angles
 from poselift.sequence import CAMERA, TURNED_CAMERA, WORLD, Keypoints2D, Poses3D
 from poselift.viewer import SmallCopy, small_copy, write_viewer
 
 FORMATS = ("npz", "csv", "json", "bvh", "html")
-"""Endings of the results, all of them written by default."""
+"""Endings of the results that are written by default."""
+KNOWN_FORMATS = tuple(ending.removeprefix(".") for ending in POSE_FORMATS)
+"""Endings of the results that can be written."""
 _AXES = {CAMERA: "the camera", TURNED_CAMERA: "a camera turned to the person", WORLD: "the world"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureOptions:
+    """The figure in files of animations."""
+
+    rig: Literal["poselift", "mixamo", "vrm", "unity", "unreal", "cmu", "rokoko"] = "poselift"
+    """Names, chain and rest pose of the figure in BVH and GLB files (docs/animation.md)."""
+    unit: Literal["cm", "m", "mm", "in"] = "cm"
+    """Unit of length in BVH files. Blender takes the numbers for metres, so that m spares setting its Scale."""
+
+    def of(self, ending: str) -> dict[str, str]:
+        """Return the options that a format has, for `save_poses`; its ending is without a point."""
+        return {name: value for name, value in vars(self).items() if name in POSE_FORMATS[f".{ending}"].options}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +50,12 @@ class OutputOptions:
     """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
     several people, their numbers are in the names."""
     formats: tuple[str, ...] = FORMATS
-    """Formats to write."""
+    """Formats to write: also glb and vrma (animations), trc and mot (for OpenSim), c3d and parquet
+    (docs/formats.md)."""
+    figure: tyro.conf.OmitArgPrefixes[FigureOptions] = field(default_factory=FigureOptions)
+    """The figure in BVH and GLB files."""
+    angles: bool = False
+    """Write the joint angles too, as a table called NAME_angles.csv (docs/angles.md)."""
     keypoints_out: Path | None = None
     """File (npz) for the keypoints of everyone in one input; `poselift lift` reads it, so that a video is looked at
     once. What was detected is written even when Ctrl-C or SIGTERM ends the work."""
@@ -99,8 +123,9 @@ class Results:
             )
         if keep:
             self.taken[name] = path
-        for ending in self.output.formats:
-            for target in files_of(self.output.out / f"{name}.{ending}"):
+        endings = [f".{ending}" for ending in self.output.formats] + [ANGLES_END] * self.output.angles
+        for ending in endings:
+            for target in files_of(self.output.out / f"{name}{ending}"):
                 check_no_input(target, self._input_files())
                 if self.output.keypoints_out is not None and target.resolve() == self.output.keypoints_out.resolve():
                     raise OutputExistsError(f"{target} holds the poses; choose another file for --keypoints-out")
@@ -135,7 +160,15 @@ class Results:
                 continue
 
     def write(self, path: Path, keypoints: Keypoints2D, poses: Poses3D, copy: "Copy", *, cut: bool) -> None:
-        """Write one person in every format; with `cut`, each stretch between gaps into files of its own."""
+        """Write one person in every format; with `cut`, each stretch between gaps into files of its own.
+
+        Args:
+            path: The input.
+            keypoints: The person's keypoints.
+            poses: The person's poses.
+            copy: Returns a small copy of the video, for the page.
+            cut: Whether gaps are cut out.
+        """
         name = person_name(path, keypoints.person)
         parts = poses.without_gaps() if cut and poses.gaps else (poses,)
         if not parts:
@@ -150,7 +183,10 @@ class Results:
                     title = title_of(path, keypoints.person)
                     write_viewer(part, target, keypoints=shown, video=copy(part), title=title, overwrite=force)
                 else:
-                    save_poses(part, target, overwrite=force)
+                    save_poses(part, target, overwrite=force, **self.output.figure.of(ending))
+            if self.output.angles:
+                save_angles(joint_angles(part), self.output.out / f"{own}{ANGLES_END}", overwrite=self.output.force)
+                print_plain(f"-> {self.output.out / own}{ANGLES_END}")
             print_plain(
                 f"-> {self.output.out / own}.{{{','.join(self.output.formats)}}} (axes of {_AXES[poses.frame]})"
             )

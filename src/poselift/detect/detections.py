@@ -1,15 +1,14 @@
 """What a detector found in a video, and who the people are."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from poselift.people import PASSING_S, Sighting, log_passers_by, middle, numbered, who_lasts
+from poselift.people import PASSING_S, Sighting, log_doubts, log_passers_by, middle, numbered, who_lasts
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
-from poselift.track import Track, describe, track_clip
+from poselift.track import Track, absences, followed, track_clip
 
 _LOG = logging.getLogger(__name__)
 _FLICKER_S = 1 / 6
@@ -68,12 +67,11 @@ class Detections:
         passing = [self._sighting(tracks[place]) for place, lasts in zip(order, lasting, strict=True) if not lasts]
         log_passers_by(self.name, passing, shortest_s)
         kept = [place for place, lasts in zip(order, lasting, strict=True) if lasts]
-        people = numbered([self._person(tracks[place]) for place in kept])
-        people = doubts_named(people, [tracks[place].may_continue for place in kept], kept)
-        for sentence in describe(
-            tracks, {place: person.person or 1 for place, person in zip(kept, people, strict=True)}
-        ):
-            _LOG.warning("%s: %s", self.name, sentence)
+        people = numbered(self._people(tracks, kept))
+        for track, person in zip(kept, people, strict=True):
+            for sentence in absences(tracks[track], f"person {person.person or 1}"):
+                _LOG.warning("%s: %s", self.name, sentence)
+        log_doubts(people, self.name)
         self._describe(people)
         return people
 
@@ -90,14 +88,24 @@ class Detections:
         shown = joints[np.isfinite(joints).all(-1) & (joints[:, 2] > 0), :2]
         return Sighting(len(track.frames) * self._frame_s(), first_s, middle(shown))
 
-    def _person(self, track: Track) -> Keypoints2D:
+    def _people(self, tracks: list[Track], kept: list[int]) -> list[Keypoints2D]:
+        """Return the people of the tracks that are kept, who may continue others of these by their places from 1."""
+        doubts, place = [track.may_continue for track in tracks], {number: i for i, number in enumerate(kept, 1)}
+        return [
+            self._person(tracks[number], tuple(place[other] for other in followed(doubts, number, place)))
+            for number in kept
+        ]
+
+    def _person(self, track: Track, may_continue: tuple[int, ...]) -> Keypoints2D:
         """Return one person over all frames, at even times."""
         keypoints = np.full((len(self.frames), len(self.skeleton), 3), np.nan, np.float32)
         for frame, place in zip(track.frames, track.places, strict=True):
             keypoints[frame] = self.frames[frame][1][place]
         keypoints, fps = evenly_timed(keypoints, self.times_s, self.nominal_fps)
         confidence = np.nan_to_num(keypoints[..., 2])
-        return Keypoints2D(keypoints[..., :2], confidence, self.skeleton, fps, self.size, self.frames[0][0])
+        return Keypoints2D(
+            keypoints[..., :2], confidence, self.skeleton, fps, self.size, self.frames[0][0], may_continue=may_continue
+        )
 
     def _describe(self, people: tuple[Keypoints2D, ...]) -> None:
         """Log in how many frames each person was found, and who is small."""
@@ -112,21 +120,6 @@ class Detections:
                     "%s: %s is about %.0f pixels high; below %d the joints are rough: film closer, or larger",
                     *(self.name, who, height, SMALL_PX),
                 )
-
-
-def doubts_named(
-    people: Sequence[Keypoints2D], doubts: Sequence[Sequence[int]], tracks: Sequence[int]
-) -> tuple[Keypoints2D, ...]:
-    """Return the people with the numbers of those whom each may continue; those who were left out are not named.
-
-    Args:
-        people: The people, numbered.
-        doubts: Of each person the numbers of tracks, as `Track.may_continue` holds them.
-        tracks: Of each person the number of the track.
-    """
-    number = {track: person.person for track, person in zip(tracks, people, strict=True)}
-    named = [tuple(known for track in each if (known := number.get(track)) is not None) for each in doubts]
-    return tuple(replace(person, may_continue=each) for person, each in zip(people, named, strict=True))
 
 
 def evenly_timed(keypoints: np.ndarray, times_s: np.ndarray, nominal_fps: float) -> tuple[np.ndarray, float]:

@@ -2,25 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from poselift.errors import FormatError
+from poselift.errors import FormatError, did_you_mean
 from poselift.files import FOLDER, check_free, files_in, found_at, read_text, written_whole
 from poselift.files.arrays import read_npy
 from poselift.formats.clip import Override
-from poselift.formats.csv import read_keypoints_csv, read_poses_csv, write_keypoints_csv, write_poses_csv
+from poselift.formats.csv import read_keypoints_csv, write_keypoints_csv
 from poselift.formats.deeplabcut import refuse_h5
-from poselift.formats.json_file import read_poses_json, write_keypoints_json, write_poses_json
+from poselift.formats.json_file import write_keypoints_json
 from poselift.formats.json_lines import LINES, read_json_or_lines
 from poselift.formats.layouts import read_layout
-from poselift.formats.npz import (
-    read_keypoint_arrays,
-    read_keypoints_npz,
-    read_poses_npz,
-    write_keypoints_npz,
-    write_people_npz,
-    write_poses_npz,
-)
+from poselift.formats.npz import read_keypoint_arrays, read_keypoints_npz, write_keypoints_npz, write_people_npz
 from poselift.formats.openpose import read_openpose
+from poselift.formats.table import POSE_FORMATS, files_of, for_format, pose_format, read_file
 from poselift.formats.trc import read_trc
 from poselift.formats.ultralytics import is_label, label_files, read_labels
 from poselift.sequence import Keypoints2D, Poses3D, expect_keypoints, expect_poses
@@ -30,8 +25,8 @@ KEYPOINT_ENDINGS = (".npz", ".csv", ".json")
 """Endings of the keypoint files that are written, and read again. Many others are read: docs/keypoint_files.md."""
 PEOPLE_ENDINGS = (".npz",)
 """Endings of the files that hold the keypoints of several people."""
-POSE_ENDINGS = (".npz", ".csv", ".json", ".bvh", ".html")
-"""Endings of the files that poses are saved as. Those of `KEYPOINT_ENDINGS` can be read back."""
+POSE_ENDINGS = tuple(POSE_FORMATS)
+"""Endings of the files that poses are saved as."""
 
 
 def read_keypoints_file(
@@ -114,65 +109,81 @@ def write_people(
         write_people_npz(people, file, complete=complete)
 
 
-def save_poses(poses: Poses3D, path: str | Path, *, overwrite: bool = False) -> None:
-    """Write poses in the format of the ending: .npz, .csv, .json, .bvh (animation) or .html (viewer).
+def save_poses(
+    poses: Poses3D | Sequence[Poses3D], path: str | Path, *, overwrite: bool = False, **options: Any
+) -> None:
+    """Write poses in the format of the ending, one of `poselift.formats.table.POSE_FORMATS`.
 
     Lengths are metres in the axes of `poses.frame`, except where a format has its own conventions, which its module
-    names. Each format holds how far each joint was observed and which frames are gaps; BVH has no place for these, so
-    they are in a file beside it called `<name>.bvh.json`.
+    and docs/formats.md name. What the file itself has no place for, such as gaps in BVH, is in a file beside it called
+    `<name>.bvh.json`.
+
+    Args:
+        poses: One person, or several where the format holds several.
+        path: The file.
+        overwrite: Replace an existing file.
+        **options: What the format's writer takes besides, such as `rig` for BVH.
 
     Raises:
         KindError: `poses` is no `Poses3D`.
-        FormatError: `path` has another ending.
+        FormatError: `path` has another ending, or the format takes no such option, or not several people.
         OutputExistsError: `path` exists and `overwrite` is off.
         OutputError: The file cannot be written; no part of it is left.
     """
-    expect_poses(poses)
+    people = tuple(poses) if isinstance(poses, list | tuple) and poses else (poses,)
+    for person in people:
+        expect_poses(person)
     path = Path(path)
-    ending = _known(path, POSE_ENDINGS)
-    if ending == ".html":
-        from poselift.viewer import write_viewer  # only imported when needed, as BVH is
-
-        write_viewer(poses, path, overwrite=overwrite)  # guards the file itself, and titles the page by its name
+    row = pose_format(path, to="write")
+    if unknown := sorted(set(options) - set(row.options)):
+        raise FormatError(
+            f"{path}: {row.ending} takes no {', '.join(unknown)}; {did_you_mean(unknown[0], row.options)}"
+        )
+    content = for_format(row, people, path)
+    assert row.write is not None
+    if row.guards:
+        row.write(content, path, overwrite=overwrite, **options)
         return
-    write = _pose_writer(ending)
     for file in files_of(path):
         check_free(file, overwrite=overwrite)
     with written_whole(path, overwrite=overwrite) as file:
-        write(poses, file)
+        made = row.write(content, file, **options)
     for beside in files_of(path)[1:]:
-        from poselift.formats.bvh import write_bvh_notes  # only imported when needed
-
+        assert row.notes is not None
         with written_whole(beside, overwrite=overwrite) as file:
-            write_bvh_notes(poses, file)
+            row.notes(content, file, made=made, **options)
 
 
-def files_of(path: str | Path) -> tuple[Path, ...]:
-    """Return the files that `save_poses` writes for this path: the file itself, and the notes beside a BVH file."""
-    path = Path(path)
-    return (path, path.with_name(f"{path.name}.json")) if path.suffix.lower() == ".bvh" else (path,)
+def read_poses(path: str | Path, *, person: int | None = None) -> Poses3D:
+    """Read one person's poses from a file that `save_poses` wrote, of a format that can be read back.
 
-
-def read_poses(path: str | Path) -> Poses3D:
-    """Read poses from a file that `save_poses` wrote: .npz, .csv or .json.
+    Args:
+        path: The file.
+        person: Number of the person wanted (`Poses3D.person`), where the file holds several.
 
     Raises:
-        FormatError: The file is missing, broken, or in another format.
+        FormatError: The file is missing, broken, in another format, or holds several people or not the one wanted.
         UntrustedPickle: An npz file holds Python objects.
         SkeletonError: The file's skeleton is unknown.
     """
+    people = read_all_poses(path)
+    chosen = people if person is None else tuple(poses for poses in people if poses.person == person)
+    if len(chosen) != 1:
+        numbers = ", ".join(str(poses.person) for poses in people)
+        raise FormatError(
+            f"{path} holds {len(people)} people, with the numbers {numbers}; name one of them (person=), or read all "
+            "of them with read_all_poses"
+        )
+    return chosen[0]
+
+
+def read_all_poses(path: str | Path) -> tuple[Poses3D, ...]:
+    """Read the poses of everyone in a file that `save_poses` wrote; the errors are those of `read_poses`."""
     path = Path(path)
-    readers = {".npz": read_poses_npz, ".csv": read_poses_csv, ".json": read_poses_json}
-    return readers[_ending(path, KEYPOINT_ENDINGS)](path)
-
-
-def _pose_writer(ending: str) -> Callable[[Poses3D, Path], None]:
-    """Return the writer of a format; the BVH writer is only imported when needed."""
-    if ending == ".bvh":
-        from poselift.formats.bvh import write_bvh
-
-        return write_bvh
-    return {".npz": write_poses_npz, ".csv": write_poses_csv, ".json": write_poses_json}[ending]
+    row = pose_format(path, to="read")
+    if not found_at(path):
+        raise FormatError(f"{path} is not there; check the name")
+    return read_file(row, path)
 
 
 def _read_json(path: Path, override: Override) -> tuple[Keypoints2D, ...]:

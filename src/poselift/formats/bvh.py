@@ -1,31 +1,27 @@
 """Read and write Biovision hierarchy (BVH) files: a tree of joints and their rotations over time, for animation."""
 
-import json
-import logging
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from poselift.formats.beside import write_notes
+from poselift.formats.digits import decimal_rows
 from poselift.formats.lines import Lines
 from poselift.formats.motion import MOST_JOINTS, Motion, check_size
-from poselift.geometry.kinematics import FittedRotations, fit_rotations, forward_kinematics
-from poselift.geometry.rotation import unwrap_euler
-from poselift.sequence import Poses3D, spans
-from poselift.skeleton import Skeleton
+from poselift.formats.options import FileOptions
+from poselift.formats.rigs import get_rig
+from poselift.formats.rigs.figure import Figure, pose_rig
+from poselift.formats.rigs.notes import knowledge_of
+from poselift.geometry.kinematics import forward_kinematics
+from poselift.geometry.rotation import euler_degrees, unwrap_euler
+from poselift.sequence import Poses3D
 
 _CHANNELS = tuple(f"{axis}{kind}" for kind in ("position", "rotation") for axis in "xyz")
-_CM_PER_M = 100.0
 _SHORTEST_S = 1e-6
-_COLLAPSED = 0.5
-"""A bone this much shorter than its constant length, as a share of it, has collapsed."""
-_log = logging.getLogger("poselift")
-_FOOT = np.array([0.0, 0.0, 1.0])
+_ANGLE_DECIMALS = 4
 _IN_NAMES = "".join(char for char in map(chr, range(ord("!"), ord("~") + 1)) if char not in "{}%")
 """Characters that stand in a BVH file as they are in names of joints; others are written as in a URL, such as %20."""
 
@@ -189,149 +185,101 @@ def _fps(frame_time: float) -> float:
     return float(whole) if whole and abs(1 / whole - frame_time) < 1e-6 else 1 / frame_time
 
 
-def write_bvh(poses: Poses3D, path: Path) -> None:
-    """Write poses as a BVH figure in centimetres with y up; the figure faces +z when the person faces the camera.
+def write_bvh(poses: Poses3D, path: Path, *, rig: str = "poselift", unit: str = "cm") -> Figure:
+    """Write poses as a BVH figure with y up; the figure faces +z when the person faces the camera.
 
-    BVH has no place for how far joints were observed: `write_bvh_notes` writes that into a file beside it.
-
-    The rest pose is a T pose with constant bones (median lengths, left and right averaged); `fit_rotations` describes
-    how joints twist. Where several bones leave a joint, each hangs from a joint at the same place (`thorax_to_nose`)
-    that holds its direction, so that joint positions are kept and only changes of bone length are lost. Euler angles do
-    not jump, and the axis that turns least is the middle one, away from gimbal lock: legs ZYX, arms ZXY, root, trunk
-    and head YZX.
+    The figure is a rig with bones of constant length (`poselift.formats.rigs.figure.pose_rig`); its root goes
+    along `poses.path` where that is known, and else is where the poses have it. Euler angles do not jump, and the axis
+    that turns least is the middle one, away from gimbal lock: legs ZYX, arms ZXY, the others YZX. BVH has no place for
+    how far joints were observed: `write_bvh_notes` writes that into a file beside it.
 
     Args:
         poses: Joints of a skeleton whose hips hang from its only root.
         path: Path of the file; an existing file is overwritten.
+        rig: Name of the figure, one of `poselift.formats.rigs.RIGS`.
+        unit: Unit of length: cm, m, mm or in. Blender takes the numbers for metres.
+
+    Returns:
+        The figure that was written.
 
     Raises:
-        SkeletonError: The skeleton has no single root that both hips hang from.
+        FormatError: There is no such rig or unit.
+        SkeletonError: The skeleton has no single root that both hips hang from, or a limb lacks a joint.
         OSError: The file cannot be written.
     """
-    xyz_cm = _CM_PER_M * poses.y_up()
-    root = poses.skeleton.root
-    figure = _figure(poses.skeleton, fit_rotations(xyz_cm, poses.skeleton), root)
-    angles = unwrap_euler(np.stack(list(_angles(figure, np.eye(3))), axis=1)).reshape(len(poses), -1)
-    lines = ["HIERARCHY", *_hierarchy(figure, 0)]
-    lines += ["MOTION", f"Frames: {len(poses)}", f"Frame Time: {1 / poses.fps:.8f}"]
-    lines += [_numbers(frame) for frame in np.concatenate([xyz_cm[:, root], angles], axis=-1)]
-    path.write_text("\n".join(lines) + "\n", encoding="ascii", newline="\n")
+    options = FileOptions(rig=rig, unit=unit)
+    figure = pose_rig(poses, get_rig(rig))
+    write_figure(figure, path, options)
+    return figure
 
 
-def write_bvh_notes(poses: Poses3D, path: Path) -> None:
-    """Write what a BVH file cannot hold, as JSON: unit, frame, rate, gaps, and frames in which joints were not seen.
+def write_bvh_notes(poses: Poses3D, path: Path, *, made: Figure, rig: str = "poselift", unit: str = "cm") -> None:
+    """Write what a BVH file cannot hold: its unit, and `poselift.formats.rigs.notes.knowledge_of` its figure.
 
-    Frames count from 0, and a span includes both its ends. `unseen` holds, for each joint that was not seen in some
-    frames, the spans of these; it is null where this is unknown. `constant_bones` says what the constant bones of the
-    BVH figure cost: how far its joints are from the poses, in millimetres, and the spans of frames in which a bone of
-    the poses is shorter than half its length in the figure. The distances are logged, too.
+    Args:
+        poses: The poses.
+        path: Path of the notes.
+        made: The figure that `write_bvh` returned for these poses and options.
+        rig: Name of the figure.
+        unit: Unit of length in the BVH file.
     """
-    notes = {
-        "format": "poselift-bvh-notes", "unit": "cm", "frame": poses.frame,
-        "axes": "y up; who faces +z faces the camera", "fps": poses.fps, "frames": len(poses),
-        "start_s": poses.start_s, "person": poses.person, "may_continue": poses.may_continue,
-        "gaps": poses.gaps, "unseen": None,
-    }  # fmt: skip
-    if poses.observed is not None:
-        joints = {name: spans(poses.observed[:, joint] <= 0) for joint, name in enumerate(poses.skeleton.joints)}
-        notes["unseen"] = {name: found for name, found in joints.items() if found}
-    notes["constant_bones"] = cost = _cost_of_constant_bones(poses)
-    _log.info(
-        "the bones of the BVH figure are of constant length: its joints are %.0f mm off on average, %.0f mm at most "
-        "(%s in frame %d)",
-        *(cost["mean_mm"], cost["max_mm"], cost["joint"], cost["frame"]),
-    )
-    path.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+    write_notes(path, kind="bvh", unit=unit, known=knowledge_of(made))
 
 
-def _cost_of_constant_bones(poses: Poses3D) -> dict[str, Any]:
-    """Return how far the figure's joints are from those of the poses, and in which frames bones collapse."""
-    xyz, skeleton = poses.y_up(), poses.skeleton
-    fitted = fit_rotations(xyz, skeleton)
-    off_mm = 1000 * np.linalg.norm(fitted.positions(xyz[:, skeleton.root], skeleton) - xyz, axis=-1)
-    frame, joint = np.unravel_index(off_mm.argmax(), off_mm.shape)
-    parents, children = np.array(skeleton.bones).T
-    short = np.linalg.norm(xyz[:, children] - xyz[:, parents], axis=-1) < _COLLAPSED * fitted.lengths[children]
-    return {
-        "mean_mm": round(float(off_mm.mean()), 1), "max_mm": round(float(off_mm.max()), 1),
-        "joint": skeleton.joints[joint], "frame": int(frame), "collapsed": spans(short.any(-1)),
-    }  # fmt: skip
+def write_figure(figure: Figure, path: Path, options: FileOptions) -> None:
+    """Write a rig in motion; `write_bvh` says how."""
+    scale, decimals = options.units_per_m, options.decimals
+    angles = np.empty((len(figure.poses), len(figure.joints), 3))
+    for column, index in enumerate(_depth_first(figure, 0)):
+        angles[:, column] = unwrap_euler(euler_degrees(figure.local(index), _euler_order(figure.joints[index].part)))
+    lines = ["HIERARCHY", *_hierarchy(figure, 0, 0, scale, decimals)]
+    lines += ["MOTION", f"Frames: {len(angles)}", f"Frame Time: {1 / figure.poses.fps:.8f}", ""]
+    # positions need more decimals in metres than in centimetres, angles always the same
+    root = _rows(figure.joints[0].place * scale, decimals)
+    turns = _rows(angles.reshape(len(angles), -1), _ANGLE_DECIMALS)
+    rows = [f"{place} {turned}\n" for place, turned in zip(root, turns, strict=True)]
+    with path.open("w", encoding="ascii", newline="\n") as file:
+        file.write("\n".join(lines))
+        file.writelines(rows)
 
 
-@dataclass(frozen=True, eq=False)
-class _Node:
-    name: str
-    offset: np.ndarray  # (3,) from the parent, at rest
-    world: np.ndarray  # (T, 3, 3) rotation
-    order: str  # of its Euler angles
-    end: np.ndarray  # (3,) offset of the End Site of a leaf
-    children: "list[_Node]"
+def _depth_first(figure: Figure, index: int) -> Iterator[int]:
+    """Yield the indices of a joint and all below it, in the order of the hierarchy."""
+    yield index
+    for child in figure.joints[index].children:
+        yield from _depth_first(figure, child)
 
 
-def _figure(skeleton: Skeleton, fitted: FittedRotations, joint: int) -> _Node:
-    """Return a joint with all joints below it."""
-    offsets = fitted.rest * fitted.lengths[:, None]
-    children = [child for parent, child in skeleton.bones if parent == joint]
-    nodes = [_figure(skeleton, fitted, child) for child in children]
-    name, offset, end = skeleton.joints[joint], offsets[joint], np.zeros(3)
-    if len(children) == 1:
-        (child,) = children
-        return _Node(name, offset, fitted.bone[:, child], _euler_order(fitted.rest[child]), end, nodes)
-    if not children:
-        end = (_FOOT if name.endswith("ankle") else fitted.rest[joint]) * max(fitted.lengths[joint] / 4, 1.0)
-    nodes = [
-        _Node(
-            _free_name(f"{name}_to_{node.name}", skeleton),
-            end,
-            fitted.bone[:, child],
-            _euler_order(fitted.rest[child]),
-            end,
-            [node],
-        )
-        for child, node in zip(children, nodes, strict=True)
-    ]
-    return _Node(name, offset, fitted.joint[:, joint], _euler_order(fitted.rest[joint]), end, nodes)
-
-
-def _free_name(name: str, skeleton: Skeleton) -> str:
-    """Return a name that no joint of the skeleton has: the given one, or with underscores after it."""
-    while name in skeleton:
-        name += "_"
-    return name
-
-
-def _euler_order(rest: np.ndarray) -> str:
+def _euler_order(part: str) -> str:
     """Return the order of Euler angles in which the middle axis is the one that a bone turns least about."""
-    sideways, up, _ = rest
-    if sideways:
+    if part in ("clavicle", "upper_arm", "lower_arm", "hand"):
         return "ZXY"
-    return "ZYX" if up < 0 else "YZX"
+    return "ZYX" if part in ("upper_leg", "lower_leg", "foot", "toes") else "YZX"
 
 
-def _hierarchy(node: _Node, depth: int) -> Iterator[str]:
+def _hierarchy(figure: Figure, index: int, depth: int, scale: float, decimals: int) -> Iterator[str]:
     """Yield the lines of the HIERARCHY section."""
-    indent, rotations = "\t" * depth, " ".join(f"{axis}rotation" for axis in node.order)
+    joint, indent = figure.joints[index], "\t" * depth
+    rotations = " ".join(f"{axis}rotation" for axis in _euler_order(joint.part))
     channels = f"3 {rotations}" if depth else f"6 Xposition Yposition Zposition {rotations}"
-    yield f"{indent}{'JOINT' if depth else 'ROOT'} {quote(node.name, _IN_NAMES, errors='backslashreplace') or '_'}"
+    yield f"{indent}{'JOINT' if depth else 'ROOT'} {quote(joint.name, _IN_NAMES, errors='backslashreplace') or '_'}"
     yield f"{indent}{{"
-    yield f"{indent}\tOFFSET {_numbers(node.offset)}"
+    yield f"{indent}\tOFFSET {_numbers(figure.offset[index] * scale, decimals)}"
     yield f"{indent}\tCHANNELS {channels}"
-    for child in node.children:
-        yield from _hierarchy(child, depth + 1)
-    if not node.children:
-        yield from (f"{indent}\tEnd Site", f"{indent}\t{{", f"{indent}\t\tOFFSET {_numbers(node.end)}", f"{indent}\t}}")
+    for child in joint.children:
+        yield from _hierarchy(figure, child, depth + 1, scale, decimals)
+    if not joint.children:
+        end = _numbers(joint.end * scale, decimals)
+        yield from (f"{indent}\tEnd Site", f"{indent}\t{{", f"{indent}\t\tOFFSET {end}", f"{indent}\t}}")
     yield f"{indent}}}"
 
 
-def _angles(node: _Node, parent: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield (T, 3) Euler angles in degrees of each joint relative to its parent, in the order of the hierarchy."""
-    turned = Rotation.from_matrix(np.swapaxes(parent, -1, -2) @ node.world)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Gimbal lock")  # any of the equal angles will do
-        yield turned.as_euler(node.order, degrees=True)
-    for child in node.children:
-        yield from _angles(child, node.world)
+def _numbers(values: np.ndarray, decimals: int) -> str:
+    (row,) = _rows(values[None], decimals)
+    return row
 
 
-def _numbers(values: np.ndarray) -> str:
-    return " ".join([f"{value:.6f}" for value in (values.round(6) + 0.0).tolist()])  # + 0.0: -0.0 becomes 0.0
+def _rows(values: np.ndarray, decimals: int) -> list[str]:
+    """Return rows of numbers (N, M) as text with spaces between two numbers."""
+    ends = [*[" "] * (values.shape[1] - 1), "\n"]
+    return "".join(decimal_rows(values, decimals, ends)).splitlines()

@@ -10,6 +10,7 @@ from poselift.errors import FormatError, MissingRate, ShapeError, SkeletonError
 from poselift.formats.clean import LARGEST_PX, clean
 from poselift.formats.order import candidates, check_order, identify_skeleton
 from poselift.formats.whole_body import take_body
+from poselift.people import only
 from poselift.sequence import Keypoints2D, check_fps
 from poselift.skeleton import SKELETONS, Skeleton
 
@@ -63,25 +64,38 @@ def finish(people: Sequence[np.ndarray], source: Source, override: Override) -> 
     return settle(clean(people, source.name, picture_size(source, override)), source, override)
 
 
-def settle(people: Sequence[np.ndarray], source: Source, override: Override) -> tuple[Keypoints2D, ...]:
+def settle(
+    people: Sequence[np.ndarray],
+    source: Source,
+    override: Override,
+    doubts: Sequence[tuple[int, ...]] | None = None,
+) -> tuple[Keypoints2D, ...]:
     """Decide on skeleton and frame rate of keypoints that `clean` returned; people who are never seen are left out.
 
-    The arguments and errors are those of `finish`.
+    The arguments and errors are those of `finish`, and `doubts` are the places from 1 of the people whom each person
+    may continue; nobody continues anybody when it is None.
     """
     people, body = take_body(people, source.name, override.skeleton)
     if body is not None and override.skeleton is None:
         source = replace(source, skeleton=body)
-    shown = [person for person in people if np.isfinite(person[..., :2]).all(-1).any()]
+    seen = [bool(np.isfinite(person[..., :2]).all(-1).any()) for person in people]
+    shown = [person for person, is_seen in zip(people, seen, strict=True) if is_seen]
     if not shown:
         raise FormatError(f"{source.name}: no joint is seen in any of {len(people[0])} frames (all missing or score 0)")
     if len(shown) < len(people):
         _log.warning("%s: %d of %d people are never seen", source.name, len(people) - len(shown), len(people))
     fps, image_size = frame_rate(len(shown[0]), source, override), picture_size(source, override)
     skeleton = _skeleton(shown, source, override)
-    clips = tuple(
-        Keypoints2D(person[..., :2], person[..., 2] if person.shape[2] == 3 else None, skeleton, fps, image_size)
-        for person in shown
-    )
+    clips = only(
+        [
+            Keypoints2D(
+                person[..., :2], person[..., 2] if person.shape[2] == 3 else None, skeleton, fps, image_size,
+                may_continue=doubt,
+            )
+            for person, doubt in zip(people, doubts or [()] * len(people), strict=True)
+        ],
+        seen,
+    )  # fmt: skip
     _check_claim(clips[0], source, override)
     return clips
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from poselift.errors import SkeletonError
-from poselift.skeleton import COCO_17, SKELETONS, Skeleton
+from poselift.skeleton import BODY_27, COCO_17, HALPE_26, SKELETONS, Skeleton
 
 _FEWEST = 5
 """Fewer joints than this are too few for a person."""
@@ -88,3 +88,25 @@ def place_joints(names: Sequence[str], source: str, claimed: Skeleton | None = N
     if missing := [joint for joint, place in zip(skeleton.joints, places, strict=True) if place < 0]:
         _log.info("%s: joints of %s that are not there: %s", source, skeleton.name, ", ".join(missing))
     return skeleton, places
+
+
+def skeleton_with(joints: Sequence[str]) -> Skeleton:
+    """Return the skeleton that has exactly these joints, in any order, or make one whose tree is that of `HALPE_26`.
+
+    A joint hangs from the nearest of the given joints on its way to the root in the first known skeleton that has it;
+    a name that no skeleton has is a root of its own.
+
+    Args:
+        joints: Names in `poselift.skeleton`, or other names, each once.
+    """
+    for skeleton in SKELETONS.values():
+        if set(skeleton.joints) == set(joints):
+            return skeleton
+    parents = []
+    for joint in joints:
+        tree = next((skeleton for skeleton in (HALPE_26, BODY_27, *SKELETONS.values()) if joint in skeleton), None)
+        at = -1 if tree is None else tree.parents[tree.index(joint)]
+        while tree is not None and at >= 0 and tree.joints[at] not in joints:
+            at = tree.parents[at]
+        parents.append(-1 if tree is None or at < 0 else list(joints).index(tree.joints[at]))
+    return Skeleton(f"JOINTS_{len(joints)}", tuple(joints), tuple(parents))

@@ -1,6 +1,7 @@
 """Read and write poselift's JSON layouts of keypoints and poses, which hold everything needed to understand them."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 
 from poselift.errors import FormatError, ShapeError
 from poselift.files import read_json
+from poselift.formats.about import parse_about, written_by
 from poselift.formats.clip import Override, Source, finish
+from poselift.formats.digits import decimal_rows
 from poselift.formats.fields import named_skeleton, numbers
 from poselift.geometry.camera import Camera
 from poselift.sequence import EXTRAS, FRAMES, Keypoints2D, Poses3D
@@ -45,7 +48,8 @@ def write_keypoints_json(keypoints: Keypoints2D, path: Path) -> None:
         rows = np.concatenate([rows, keypoints.confidence[..., None]], axis=-1)
     values = rows.astype(np.float64).round(_DECIMALS_PX).astype(object)
     values[~np.isfinite(rows)] = None
-    _write(fields, values.tolist(), path)
+    rows = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in values.tolist())
+    _write(fields, {"frames": ["[\n", rows, "\n]"]}, path)
 
 
 def write_poses_json(poses: Poses3D, path: Path) -> None:
@@ -59,14 +63,13 @@ def write_poses_json(poses: Poses3D, path: Path) -> None:
     fields |= {"axes": f"{FRAMES[poses.frame]}; relative to the root joint", "start_s": poses.start_s}
     if poses.person is not None:
         fields |= {"person": poses.person, "may_continue": list(poses.may_continue)}
+    fields |= {"written_by": written_by(), "about": dict(poses.about)}
     if poses.gap is not None:
         fields["gaps"] = poses.gaps
     if poses.camera is not None:
         fields["camera"] = poses.camera.as_json()
-    for name in _EXTRAS:
-        if (array := getattr(poses, name)) is not None:
-            fields[name] = array.astype(np.float64).round(_DECIMALS_M).tolist()
-    _write(fields, poses.xyz.astype(np.float64).round(_DECIMALS_M).tolist(), path)
+    known = {name: array for name in _EXTRAS if (array := getattr(poses, name)) is not None}
+    _write(fields, {name: _nested(array) for name, array in (known | {"frames": poses.xyz}).items()}, path)
 
 
 def read_poses_json(path: Path) -> Poses3D:
@@ -93,6 +96,8 @@ def read_poses_json(path: Path) -> Poses3D:
     try:
         if "camera" in content:
             extras["camera"] = Camera.from_json(content["camera"])
+        if "about" in content:
+            extras["about"] = parse_about(content["about"], name)
         start_s = float(content.get("start_s", 0.0))
         if "person" in content:
             extras |= {"person": content["person"], "may_continue": tuple(content.get("may_continue", ()))}
@@ -120,11 +125,33 @@ def _skeleton_fields(sequence: Keypoints2D | Poses3D) -> dict[str, Any]:
     return {**names, "fps": float(sequence.fps)}
 
 
-def _write(fields: dict[str, Any], frames: list[Any], path: Path) -> None:
-    """Write one line for each field and for each frame, so that people can read and compare the files."""
-    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items()]
-    rows = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in frames)
-    path.write_text("{\n" + ",\n".join([*lines, f'"frames": [\n{rows}\n]']) + "\n}\n", encoding="utf-8")
+def _nested(array: np.ndarray, decimals: int = _DECIMALS_M) -> Iterator[str]:
+    """Yield the JSON text of finite numbers (T, ...), one line for each frame, in parts."""
+    inside = array[0].size
+    ends = [","] * inside
+    for place in range(1, array.ndim - 1):  # brackets where a joint ends
+        step = int(np.prod(array.shape[place + 1 :]))
+        for at in range(step - 1, inside - 1, step):
+            ends[at] = "],["
+    close = "]" * (array.ndim - 1)
+    ends[-1] = f"{close},\n{'[' * (array.ndim - 1)}"
+    yield "[\n" + "[" * (array.ndim - 1)
+    last = len(array) - 1
+    if last:
+        yield from decimal_rows(array[:last].reshape(last, inside), decimals, ends)
+    ends[-1] = close
+    yield from decimal_rows(array[last:].reshape(1, inside), decimals, ends)
+    yield "\n]"
+
+
+def _write(fields: dict[str, Any], arrays: Mapping[str, Iterable[str]], path: Path) -> None:
+    """Write one line for each field, and one for each frame, so that people can read and compare the files."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in fields.items()))
+        for name, parts in arrays.items():
+            file.write(f",\n{json.dumps(name)}: ")
+            file.writelines(parts)
+        file.write("\n}\n")
 
 
 def _source(content: dict[str, Any], name: str) -> Source:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from poselift.errors import DatasetError, FormatError, ShapeError, UntrustedPickle
 from poselift.files import parse_json
 from poselift.files.arrays import read_arrays
+from poselift.formats.about import parse_about, written_by
 from poselift.formats.archive import read_archive
 from poselift.formats.arrays import name_keypoints
 from poselift.formats.axes import people_are_first
@@ -23,10 +25,24 @@ from poselift.formats.people import is_people, people_fields, read_people
 from poselift.geometry.camera import Camera
 from poselift.sequence import EXTRAS, Keypoints2D, Poses3D
 
-_POSES = ("xyz", "skeleton", "joints", "parents", "fps", "unit", "frame", "start_s", "camera", "person", "may_continue")
+_POSES = (
+    "xyz",
+    "skeleton",
+    "joints",
+    "parents",
+    "fps",
+    "unit",
+    "frame",
+    "start_s",
+    "camera",
+    "person",
+    "may_continue",
+    "about",
+)
 """Arrays of poses, besides those of `EXTRAS`."""
 _SCORES = ("conf", "score")
 """Parts of the names of arrays that hold scores: confidence, conf, scores, keypoint_scores, ..."""
+_COMPRESSION = 1
 _FIELDS = ("skeleton", "joints", "parents", "fps", "image_size")
 _log = logging.getLogger("poselift")
 
@@ -155,7 +171,7 @@ def write_poses_npz(poses: Poses3D, path: Path) -> None:
     """Write `xyz` (T, J, 3) with `joints`, `parents`, `skeleton`, `fps`, `unit`, `frame`, `start_s`.
 
     Where they are known, it also holds `observed` and `spread` (T, J), `gap` (T,), `path` and `up` (T, 3), `contact`
-    (T, 4), `camera` as JSON, `person` and `may_continue`.
+    (T, 4), `camera` and `about` as JSON, `person` and `may_continue`. `written_by` names our version.
     """
     fields = {"xyz": poses.xyz, "fps": np.array(poses.fps), "start_s": np.array(poses.start_s)}
     fields |= _skeleton_fields(poses) | {"unit": np.array(poses.unit), "frame": np.array(poses.frame)}
@@ -164,7 +180,7 @@ def write_poses_npz(poses: Poses3D, path: Path) -> None:
         fields |= {"person": np.array(poses.person), "may_continue": np.array(poses.may_continue, np.int64)}
     if poses.camera is not None:
         fields["camera"] = np.array(json.dumps(poses.camera.as_json()))
-    _write(fields, path)
+    _write(fields | {"about": np.array(json.dumps(poses.about)), "written_by": np.array(written_by())}, path)
 
 
 def read_poses_npz(path: Path) -> Poses3D:
@@ -188,6 +204,8 @@ def read_poses_npz(path: Path) -> Poses3D:
     try:
         if "camera" in arrays:
             extras["camera"] = Camera.from_json(parse_json(str(arrays["camera"]), f"{path}, camera"))
+        if "about" in arrays:
+            extras["about"] = parse_about(parse_json(str(arrays["about"]), f"{path}, about"), str(path))
         start_s = float(np.asarray(arrays.get("start_s", 0.0)).item())  # ValueError where it is several numbers
         frame = str(arrays["frame"])
         if "person" in arrays:
@@ -199,9 +217,13 @@ def read_poses_npz(path: Path) -> Poses3D:
 
 
 def _write(fields: dict[str, np.ndarray], path: Path) -> None:
-    # Written in memory first: NumPy adds ".npz" to a name ending in ".NPZ", and raises twice on a full disk.
+    # NumPy would compress four times as slowly for files that are as small, add ".npz" to a name ending in ".NPZ", and
+    # raise twice on a full disk.
     archive = io.BytesIO()
-    np.savez_compressed(archive, **fields)  # type: ignore[arg-type]
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION) as members:
+        for name, array in fields.items():
+            with members.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
     path.write_bytes(archive.getvalue())
 
 

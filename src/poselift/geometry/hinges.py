@@ -41,18 +41,49 @@ def hinge_twist(before: np.ndarray, rest: np.ndarray, axis: np.ndarray, bones: n
     Returns:
         (T, 3, 3) world rotations that turn `rest` along the upper bone.
     """
-    upper, lower = bones[:, 0], bones[:, 1]
-    local = shortest_arc(rest, np.einsum("tji,tj->ti", before, upper))
-    untwisted = before @ local
-    # the lower bone, in the frame of the untwisted upper one: along it, and across it
-    seen = np.einsum("tji,tj->ti", untwisted, lower)
-    along, across = seen @ rest, seen @ np.cross(axis, rest) + 1j * (seen @ axis)
+    along, across = _lower_bone(before, rest, axis, bones)
     bend = np.degrees(np.arctan2(np.abs(across), along))
     ramp = np.clip((np.minimum(bend, 180 - bend) - STRAIGHT_DEGREES) / (BENT_DEGREES - STRAIGHT_DEGREES), 0, 1)
-    hinge = np.where(np.abs(across) > 0, across / np.maximum(np.abs(across), 1e-12), 1.0)
+    return _twisted(before, rest, axis, bones[:, 0], across, _HINGE * ramp**2)
+
+
+def seen_twist(
+    before: np.ndarray, rest: np.ndarray, axis: np.ndarray, bones: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
+    """Return rotations of a bone whose twist turns `axis` to the right of a direction that is seen, such as a nose's.
+
+    This is `hinge_twist` for a direction that is never as sure as a hinge: the twist follows it within about
+    1 / sqrt(weight) frames.
+
+    Args:
+        before: (T, 3, 3) world rotation of the frame that the bone hangs from.
+        rest: (3,) rest direction of the bone.
+        axis: (3,) axis at rest, at right angles to `rest`: positive turns about it bring the bone to the direction.
+        bones: (T, 2, 3) the bone and the direction in the world, of any length.
+        weight: (T,) weight of the direction, against 1 for a twist that goes on as it was.
+
+    Returns:
+        (T, 3, 3) world rotations that turn `rest` along the bone.
+    """
+    return _twisted(before, rest, axis, bones[:, 0], _lower_bone(before, rest, axis, bones)[1], weight)
+
+
+def _lower_bone(before: np.ndarray, rest: np.ndarray, axis: np.ndarray, bones: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return (T,) the lower bone along the untwisted upper one, and across it as a complex number."""
+    untwisted = before @ shortest_arc(rest, np.einsum("tji,tj->ti", before, bones[:, 0]))
+    seen = np.einsum("tji,tj->ti", untwisted, bones[:, 1])
+    return seen @ rest, seen @ np.cross(axis, rest) + 1j * (seen @ axis)
+
+
+def _twisted(
+    before: np.ndarray, rest: np.ndarray, axis: np.ndarray, upper: np.ndarray, across: np.ndarray, weight: np.ndarray
+) -> np.ndarray:
+    """Return world rotations (T, 3, 3) of an upper bone, twisted towards `across` as far as the weights (T,) say."""
+    local = shortest_arc(rest, np.einsum("tji,tj->ti", before, upper))
+    shown = np.where(np.abs(across) > 0, across / np.maximum(np.abs(across), 1e-12), 1.0)
     held = 0.5 * (1 + (local @ rest) @ rest)
-    twist = _solve(_HINGE * ramp**2, hinge, _REST * held**2, _carried(local, rest, axis))
-    return untwisted @ _about(rest, axis, twist)
+    twist = _solve(weight, shown, _REST * held**2, _carried(local, rest, axis))
+    return before @ local @ _about(rest, axis, twist)
 
 
 def _carried(local: np.ndarray, rest: np.ndarray, axis: np.ndarray) -> np.ndarray:

@@ -58,10 +58,37 @@ def frame_from_axes(x_axis: np.ndarray, near_y: np.ndarray) -> tuple[np.ndarray,
     return frames, exists
 
 
+def euler_degrees(matrices: np.ndarray, order: str) -> np.ndarray:
+    """Return Euler angles of rotations about three different axes, each of which turns with the ones before.
+
+    With R = R_i(a) R_j(b) R_k(c) and s = 1 where ijk is xyz, yzx or zxy, else -1: sin b = s R_ik,
+    tan a = -s R_jk / R_kk and tan c = -s R_ij / R_ii. Where b is a quarter turn (gimbal lock), c is 0.
+
+    Args:
+        matrices: (*, 3, 3) rotations.
+        order: The axes, such as "ZXY".
+
+    Returns:
+        (*, 3) degrees a, b, c; b from -90 to 90.
+    """
+    i, j, k = ("XYZ".index(axis) for axis in order)
+    sign = 1.0 if (j - i) % 3 == 1 else -1.0
+    sine = np.clip(sign * matrices[..., i, k], -1, 1)
+    locked = np.abs(sine) > 1 - 1e-12
+    first = np.arctan2(
+        np.where(locked, sign * matrices[..., k, j], -sign * matrices[..., j, k]),
+        np.where(locked, matrices[..., j, j], matrices[..., k, k]),
+    )
+    last = np.where(locked, 0.0, np.arctan2(-sign * matrices[..., i, j], matrices[..., i, i]))
+    return np.degrees(np.stack([first, np.arcsin(sine), last], axis=-1))
+
+
 def unwrap_euler(angles: np.ndarray) -> np.ndarray:
     """Return the same rotations in Euler angles that do not jump from frame to frame.
 
-    Every rotation has two sets of three angles, each up to full turns; a frame takes the one nearest the frame before.
+    Every rotation has two sets of three angles, (a, b, c) and (a + 180, 180 - b, c + 180), each up to full turns; a
+    frame takes the one nearest the frame before. The step between two sets of the same kind is as long as that between
+    the two of the other kind, so that whether the kind changes does not depend on the frames before.
 
     Args:
         angles: (T, *, 3) degrees about three different axes, the middle angle second.
@@ -69,14 +96,32 @@ def unwrap_euler(angles: np.ndarray) -> np.ndarray:
     Returns:
         (T, *, 3) degrees, the first frame as it came.
     """
-    smooth = np.array(angles, float)
-    for before, now in zip(smooth[:-1], smooth[1:], strict=True):
-        other = now * (1, -1, 1) + 180
-        candidates = np.stack([now, other])
-        candidates -= 360 * np.round((candidates - before) / 360)
-        distance = np.abs(candidates - before).sum(-1, keepdims=True)
-        now[...] = np.where(distance[1] < distance[0], candidates[1], candidates[0])
-    return smooth
+    angles = np.array(angles, float)
+    other = angles * (1, -1, 1) + 180
+    same, across = (_turns(kind[1:] - angles[:-1]) for kind in (angles, other))
+    changes = np.zeros(angles.shape[:-1], int)
+    changes[1:] = across < same
+    flipped = np.cumsum(changes, axis=0) % 2 == 1
+    return np.asarray(np.unwrap(np.where(flipped[..., None], other, angles), period=360, axis=0))
+
+
+def xyzw_path(matrices: np.ndarray) -> np.ndarray:
+    """Return quaternions (T, 4) of rotations (T, 3, 3), scalar last, each on the same side as the one before.
+
+    A rotation is two quaternions, q and -q; from one frame to the next, half-way values are right only between those
+    that are less than half a turn apart.
+    """
+    from scipy.spatial.transform import Rotation  # takes 0.1 s to import
+
+    xyzw = Rotation.from_matrix(matrices).as_quat()
+    turned = (xyzw[1:] * xyzw[:-1]).sum(-1) < 0
+    signs = np.concatenate([[1.0 if xyzw[0, 3] >= 0 else -1.0], np.where(turned, -1.0, 1.0)])
+    return np.asarray(xyzw * np.cumprod(signs)[:, None])
+
+
+def _turns(steps: np.ndarray) -> np.ndarray:
+    """Return the sum of three angles' steps in degrees, each at most half a turn."""
+    return np.asarray(np.abs(steps - 360 * np.round(steps / 360)).sum(-1))
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from poselift.errors import FormatError, MissingExtraError, OutputError, install_hint
-from poselift.geometry.kinematics import fit_rotations
+from poselift.formats.rigs import get_rig
+from poselift.formats.rigs.figure import pose_rig
 from poselift.geometry.rotation import shortest_arc
-from poselift.sequence import Poses3D
+from poselift.sequence import CAMERA, Poses3D, from_y_up
 from poselift.skeleton import Skeleton
 
 PORT = 39539
@@ -28,43 +29,6 @@ _REMEMBERED = 10
 _MIRROR = np.diag([-1.0, 1.0, 1.0])
 
 
-@dataclass(frozen=True)
-class Bone:
-    """A bone of a humanoid avatar."""
-
-    name: str
-    """Unity's name."""
-    parent: str | None
-    """The bone that it hangs from; None for the hips."""
-    joint: str
-    """The joint of ours whose rotation it takes."""
-    branching: bool = False
-    """Whether that is the rotation of the joint, from which limbs branch off; else that of the bone that ends in it."""
-
-
-def _limbs(side: str) -> tuple[Bone, ...]:
-    left = side.lower()
-    return (
-        Bone(f"{side}UpperArm", "Chest", f"{left}_elbow"),
-        Bone(f"{side}LowerArm", f"{side}UpperArm", f"{left}_wrist"),
-        Bone(f"{side}UpperLeg", "Hips", f"{left}_knee"),
-        Bone(f"{side}LowerLeg", f"{side}UpperLeg", f"{left}_ankle"),
-        Bone(f"{side}Foot", f"{side}LowerLeg", f"{left}_big_toe"),
-    )
-
-
-BONES = (
-    Bone("Hips", None, "pelvis", branching=True),
-    Bone("Spine", "Hips", "spine"),
-    Bone("Chest", "Spine", "thorax", branching=True),
-    Bone("Neck", "Chest", "nose"),
-    Bone("Head", "Neck", "head_top"),
-    *_limbs("Left"),
-    *_limbs("Right"),
-)
-"""Every bone that is sent, parents first. Those whose joint a skeleton lacks are left out: feet without toes."""
-
-
 @dataclass(frozen=True, eq=False)
 class Humanoid:
     """An avatar's pose, in Unity's axes."""
@@ -72,37 +36,30 @@ class Humanoid:
     hips: np.ndarray
     """(3,) metres: place of the hips, so high that the lower foot stands on the ground."""
     rotations: dict[str, np.ndarray]
-    """By bone, its rotation against its parent, (4,) xyzw."""
+    """By bone, parents first, its rotation against its parent, (4,) xyzw."""
+    parents: dict[str, str | None]
+    """By bone, the bone that it hangs from; None for the hips."""
 
 
 def humanoid(xyz: np.ndarray, skeleton: Skeleton) -> Humanoid:
-    """Return the last of some successive poses as an avatar's.
-
-    The neck is taken to point from between the shoulders to the crown, and the head with it: a nose is in front of the
-    head's axis, and would bend the neck of somebody who stands upright.
+    """Return the last of some successive poses as an avatar's, by the rig `unity` of `poselift.formats.rigs`.
 
     Args:
         xyz: (N, J, 3) joints relative to the pelvis, y up, right-handed, metres.
         skeleton: Joint order, with the joints of `H36M_17`.
 
     Raises:
-        SkeletonError: The skeleton has no single root that both hips hang from.
+        SkeletonError: The skeleton has no single root that both hips hang from, or a limb lacks a joint.
     """
     from scipy.spatial.transform import Rotation  # takes 0.1 s to import
 
-    nose, crown, thorax = skeleton.indices(("nose", "head_top", "thorax"))
-    straight = np.array(xyz, float)
-    straight[:, nose] = (straight[:, crown] + straight[:, thorax]) / 2
-    fitted = fit_rotations(straight, skeleton)
-    world, local = {}, {}
-    for bone in BONES:
-        if bone.joint in skeleton:
-            rotations = fitted.joint if bone.branching else fitted.bone
-            world[bone.name] = _MIRROR @ rotations[-1, skeleton.index(bone.joint)] @ _MIRROR
-            before = np.eye(3) if bone.parent is None else world[bone.parent]
-            local[bone.name] = Rotation.from_matrix(before.T @ world[bone.name]).as_quat()
+    figure = pose_rig(Poses3D(from_y_up(xyz, CAMERA), skeleton, 1.0), get_rig("unity"))
+    local, parents = {}, dict[str, str | None]()
+    for index, joint in enumerate(figure.joints):
+        local[joint.name] = Rotation.from_matrix(_MIRROR @ figure.local(index)[-1] @ _MIRROR).as_quat()
+        parents[joint.name] = figure.joints[joint.parent].name if joint.parent >= 0 else None
     lowest = min(xyz[-1, skeleton.index(f"{side}_ankle"), 1] for side in ("left", "right"))
-    return Humanoid(np.array([0.0, _ANKLE_M - lowest, 0.0]), local)
+    return Humanoid(np.array([0.0, _ANKLE_M - lowest, 0.0]), local, parents)
 
 
 class VmcSender:

@@ -4,6 +4,8 @@ A distance mixes how a limb is turned with how long the person is thought to be;
 needs the angle. All angles are in degrees.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from poselift.geometry.align import procrustes
@@ -40,8 +42,8 @@ class Anatomy:
     def add_limbs(self, pred: np.ndarray, truth: np.ndarray, skeleton: Skeleton) -> None:
         """Add a view of root-relative joints (T, J, 3), metres."""
         if skeleton.bones:
-            self._add("bone_direction", bone_angles(pred, truth, skeleton).mean(1))
-            self._add("bone_direction_aligned", bone_angles(procrustes(pred, truth), truth, skeleton).mean(1))
+            self._add("bone_direction", bone_angles(pred, truth, skeleton.bones).mean(1))
+            self._add("bone_direction_aligned", bone_angles(procrustes(pred, truth), truth, skeleton.bones).mean(1))
         for part, first in (("knee", "hip"), ("elbow", "shoulder")):
             limbs = [limb for limb in skeleton.limbs if first in skeleton.joints[limb[0]]]
             if limbs:
@@ -92,9 +94,9 @@ def angle(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(np.linalg.norm(np.cross(one, other), axis=-1), (one * other).sum(-1)))
 
 
-def bone_angles(pred: np.ndarray, truth: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Return the angle (*, bones) between each bone and the true one, of joints (*, J, 3), degrees."""
-    parents, children = map(list, zip(*skeleton.bones, strict=True))
+def bone_angles(pred: np.ndarray, truth: np.ndarray, bones: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Return the angle (*, bones) in degrees between bones (parent, child) and the true ones, of joints (*, J, 3)."""
+    parents, children = map(list, zip(*bones, strict=True))
     return angle(*(xyz[..., children, :] - xyz[..., parents, :] for xyz in (pred, truth)))
 
 

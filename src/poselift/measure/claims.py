@@ -5,7 +5,7 @@ Simulated detector errors are drawn by torch's generator on the CPU, which for o
 numbers on any machine, to rounding.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -69,29 +69,27 @@ class Sources:
     def __init__(
         self,
         mocap: Path | None = None,
-        recording: Path | None = None,
+        recordings: Sequence[Path] = (),
         detector: Callable[[dict[str, Any]], Observer] | None = None,
     ) -> None:
         """Store the paths; files are read when they are needed.
 
         Args:
             mocap: Archive of motion capture.
-            recording: A real recording (`poselift.measure.recording.Recording`).
+            recordings: Real recordings (`poselift.measure.recording.Recording`).
             detector: Function that makes the lab's simulated detector from its errors; None without torch.
         """
-        self.mocap, self._recording, self.detector = mocap, recording, detector
+        self.mocap, self._recordings, self.detector = mocap, tuple(recordings), detector
         self._clips: dict[str, list[MocapClip]] = {}
 
     @cached_property
-    def recording(self) -> Recording:
-        """The real recording.
+    def recordings(self) -> dict[str, Recording]:
+        """The real recordings by the names of their files.
 
         Raises:
-            MissingData: No recording was named.
+            MissingData: A file is missing.
         """
-        if self._recording is None:
-            raise MissingData("name the recording (--recording)")
-        return Recording(self._recording)
+        return {path.name: Recording(path) for path in self._recordings}
 
     def clips(self, split: str) -> list[MocapClip]:
         """Return the clips of one split of the motion capture.
@@ -114,7 +112,9 @@ class Sources:
         """
         if score.kind == RECORDING:
             camera, flip = str(score.protocol.get("camera")), bool(score.protocol.get("flip_average"))
-            return self.recording.score(lifter, camera, flip_average=flip)
+            if score.data not in self.recordings:
+                raise MissingData(f"name the recording {score.data} (--recording)")
+            return self.recordings[score.data].score(lifter, camera, flip_average=flip)
         if score.kind != MOCAP:
             raise MissingData(f"{score.data} is not motion capture: use poselift evaluate --data")
         protocol = dict(score.protocol)

@@ -8,7 +8,17 @@ decide.
 """
 
 from poselift.track.clip import Track, track_clip
-from poselift.track.people import describe, track_people
+from poselift.track.people import Followed, absences, followed, track_people
 from poselift.track.step import PATIENCE_S, Ids, Tracker
 
-__all__ = ["PATIENCE_S", "Ids", "Track", "Tracker", "describe", "track_clip", "track_people"]
+__all__ = [
+    "PATIENCE_S",
+    "Followed",
+    "Ids",
+    "Track",
+    "Tracker",
+    "absences",
+    "followed",
+    "track_clip",
+    "track_people",
+]

@@ -4,7 +4,8 @@ The tracker that sees one frame after the other starts a new track whenever it i
 motion, pose, size and proportions on both sides of a gap are known, and decide most of these cases.
 
 Costs are negative logarithms of ratios of probabilities (nats): that of what is seen if both pieces show one person, to
-that if they show two. The weights of the parts were fitted on the scenes of benchmarks/tracking.py, seeds 0 to 29.
+that if they show two. The weights of the parts were fitted on the scenes of benchmarks/tracking.py, seeds 0 to 29, and
+`_VAGUE` and `_LATE` on seeds 1000 to 1089.
 """
 
 from collections.abc import Callable
@@ -22,9 +23,13 @@ LONGEST_GAP_S = 2.0
 """Seconds out of sight after which somebody is still expected to go on as before."""
 _MOTION, _SHAPE, _SIZE, _PROPORTION, _GAP = 0.5, 0.3, 0.8, 0.9, 1.6
 """Weights of the parts; the last one is for each second out of sight."""
+_LATE, _LATE_S = 6.0, 0.8
+"""Further nats for each second beyond 0.8 s: by then one may have left the picture, and another come."""
 _NEW, _DOUBT, _MAY = 8.0, 0.6, 4.0
 """Nats: cost of a piece that continues none; what another choice must cost more (the true choice is rarely the second);
 a piece that continues none may continue those that cost up to so much more than this."""
+_VAGUE = 0.7
+"""Nats: what giving an unclear piece to somebody else must cost more; else it belongs to nobody surely."""
 _CLEAR_S = 0.1
 """Seconds from which on a piece shows who somebody is."""
 _TAIL = 3.0
@@ -64,6 +69,8 @@ class _Rule:
     """A piece that continues none may continue those at this cost or less."""
     clear_s: float
     """Seconds from which on a piece shows who somebody is."""
+    vague: float = 0.0
+    """A choice of an unclear piece's person is doubtful if another one costs less than this more."""
 
 
 @dataclass
@@ -88,7 +95,7 @@ def link(pieces: list[Piece], weights: np.ndarray) -> Chains:
         return link_cost(before.last, after.first, float(after.times_s[0] - before.times_s[-1]), weights)
 
     table = _table(pieces, cost, 0.0, LONGEST_GAP_S)
-    return _chained(pieces, table, _Rule(_NEW, _DOUBT, _NEW + _MAY, _CLEAR_S))
+    return _chained(pieces, table, _Rule(_NEW, _DOUBT, _NEW + _MAY, _CLEAR_S, _VAGUE))
 
 
 def returned(pieces: list[Piece], weights: np.ndarray) -> Chains:
@@ -119,7 +126,7 @@ def _table(
 def _chained(pieces: list[Piece], cost: np.ndarray, rule: _Rule) -> Chains:
     """Choose who follows whom, and name what is doubtful."""
     clear = np.array([not piece.unclear and piece.seconds >= rule.clear_s for piece in pieces], bool)
-    choice = choose(cost, rule.new, rule.doubt, clear)
+    choice = choose(cost, rule.new, rule.doubt, clear, rule.vague)
     followers = set(choice.following.values())
     chains = []
     for start in sorted(set(range(len(pieces))) - followers, key=lambda i: pieces[i].frames[0]):
@@ -159,7 +166,7 @@ def link_cost(last: End, first: End, gap_s: float, weights: np.ndarray) -> float
     if known.any():
         away = np.linalg.norm(rest[known] - np.median(rest[known], axis=0), axis=-1).mean()
         shape = 2 * np.log1p((away / _SHAPE_SPREAD) ** 2 / 3) - 1
-    cost = _MOTION * motion + _SHAPE * shape + _GAP * gap_s
+    cost = _MOTION * motion + _SHAPE * shape + _GAP * gap_s + _LATE * max(gap_s - _LATE_S, 0.0)
     compared = unlike(last.bones, first.bones, weights)
     if compared is not None:
         larger, proportions = compared

@@ -1,7 +1,8 @@
 """The people of a clip whose frames list detections: their keypoints, and what is doubtful about them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,12 +17,24 @@ _NAMED = 5
 """So many short tracks are named in the log."""
 
 
+@dataclass(frozen=True)
+class Followed:
+    """One person of a clip."""
+
+    keypoints: np.ndarray
+    """(T, J, 3) float32 x, y and confidence; frames and joints that do not show the person hold NaN coordinates and
+    confidence 0."""
+    may_continue: tuple[int, ...] = ()
+    """Places, among the people who are returned, of those who may be the same person, the likeliest first; where the
+    tracker could not decide."""
+
+
 def track_people(
     detections: Sequence[np.ndarray], fps: float, ids: Sequence[Ids] | None = None
-) -> tuple[np.ndarray, ...]:
+) -> tuple[Followed, ...]:
     """Return the keypoints of each person of a clip, without errors of the detector.
 
-    The log warns of people who may be others, and says who was left out, and who was recognised after an absence.
+    The log says who was left out, and warns of people who were recognised after an absence.
 
     Args:
         detections: As for `track_clip`.
@@ -29,10 +42,9 @@ def track_people(
         ids: As for `track_clip`.
 
     Returns:
-        One (T, J, 3) float32 array for each person, ordered by the sum of confidences, largest first. Frames
-        and joints that do not show the person hold NaN coordinates and confidence 0. People seen for less than 1/6 s,
-        or in fewer than three frames, are left out, unless nobody would be left; in a clip with fewer frames that show
-        anybody, people must be seen in all of these. The tuple is empty when no detection has a visible joint.
+        The people, ordered by the sum of confidences, largest first. People seen for less than 1/6 s, or in fewer than
+        three frames, are left out, unless nobody would be left; in a clip with fewer frames that show anybody, people
+        must be seen in all of these. The tuple is empty when no detection has a visible joint.
 
     Raises:
         ShapeError: A detection is not (P, J, 3), or J changes.
@@ -46,45 +58,45 @@ def track_people(
     short = [track for number, track in enumerate(tracks) if number not in kept]
     if short:
         _LOG.info("left out: %s", "; ".join(_sighting(track, fps) for track in short[:_NAMED]) + _more(short))
-    for sentence in describe(tracks, {number: place for place, number in enumerate(kept, 1)}):
-        _LOG.warning("%s", sentence)
-    return tuple(_filled(tracks[number], detections) for number in kept)
+    for number in kept:
+        for sentence in absences(tracks[number], f"the person first seen in frame {tracks[number].frames[0]}"):
+            _LOG.warning("%s", sentence)
+    place = {number: place for place, number in enumerate(kept)}
+    doubts = [track.may_continue for track in tracks]
+    return tuple(
+        Followed(_filled(tracks[number], detections), tuple(place[other] for other in followed(doubts, number, place)))
+        for number in kept
+    )
 
 
-def describe(tracks: Sequence[Track], numbers: dict[int, int]) -> list[str]:
-    """Say which people may be the same, and who was recognised after an absence.
+def absences(track: Track, who: str) -> list[str]:
+    """Say, without a full stop, when somebody was away and recognised; `who` says in words who it is."""
+    return [
+        f"{who} is out of sight from frame {left} to {back}: "
+        "taken for the same by the proportions of the body and the place"
+        for left, back in track.away
+    ]
+
+
+def followed(doubts: Sequence[Sequence[int]], number: int, wanted: Container[int]) -> list[int]:
+    """Return the wanted tracks that a track may continue, through others that are not wanted, the likeliest first.
 
     Args:
-        tracks: All tracks of a clip.
-        numbers: By number of a track the number of the person that the user sees; only these are mentioned.
-
-    Returns:
-        Sentences without a full stop.
+        doubts: Of each track the numbers, counted from 0, of those that it may continue.
+        number: The track's number.
+        wanted: Numbers of the tracks that may be named.
     """
-    sentences = []
-    for number, person in sorted(numbers.items(), key=lambda item: item[1]):
-        track = tracks[number]
-        others = dict.fromkeys(numbers[earlier] for earlier in followed(tracks, number, numbers))
-        if others:
-            may = " or ".join(f"person {other}" for other in others)
-            sentences.append(f"person {person} may be {may}, from frame {track.frames[0]} on")
-        for left, back in track.away:
-            sentences.append(
-                f"person {person} is out of sight from frame {left} to {back}: "
-                "taken for the same by the proportions of the body and the place"
-            )
-    return sentences
-
-
-def followed(tracks: Sequence[Track], number: int, wanted: dict[int, int]) -> list[int]:
-    """Return the wanted tracks that a track may continue, through others that are not wanted, the likeliest first."""
-    found, looked = list[int](), {number}
-    for earlier in tracks[number].may_continue:
+    found, looked, waiting = list[int](), {number}, list(doubts[number])
+    while waiting:
+        earlier = waiting.pop(0)
         if earlier in looked:
             continue
         looked.add(earlier)
-        found += [earlier] if earlier in wanted else followed(tracks, earlier, wanted)
-    return list(dict.fromkeys(found))
+        if earlier in wanted:
+            found.append(earlier)
+        else:
+            waiting = [*doubts[earlier], *waiting]
+    return found
 
 
 def _sighting(track: Track, fps: float) -> str:

@@ -65,7 +65,7 @@ def sources(monkeypatch, tmp_path):
         tmp_path / "two.npz", kp2d_body25b=found, cameras=np.array([1, 3]), X3d17=rng.normal(size=(6, 17, 3)),
         valid=np.ones((6, 17), bool), fps=50.0,
     )  # fmt: skip
-    return Sources(tmp_path / "mocap.npz", tmp_path / "two.npz", simulated_detector)
+    return Sources(tmp_path / "mocap.npz", [tmp_path / "two.npz"], simulated_detector)
 
 
 def test_what_ships_is_half_as_large_and_its_card_is_of_it(run, sources, tmp_path):

@@ -28,7 +28,7 @@ def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
         run: Path of the `NAME.onnx` of a finished run, in full precision, with its card beside it.
         out: Folder for the ONNX file in half precision and its card; existing ones are replaced.
         training_out: Folder for the torch weights in half precision, if the run has any.
-        sources: Paths of the motion capture and the recording to measure on.
+        sources: Paths of the motion capture and the recordings to measure on; the first is the one of the tables.
 
     Returns:
         The new card.
@@ -61,11 +61,11 @@ def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
 
 
 def measure_all(lifter: OnnxLifter, sources: Sources, noise: NoiseConfig) -> dict[str, Score]:
-    """Measure every score of a card: motion capture by each protocol of `MEASURES`, and each camera of the recording.
+    """Measure every score of a card: motion capture by each protocol of `MEASURES`, and each view of the recordings.
 
     Args:
         lifter: The lifter.
-        sources: Paths of the motion capture and the recording.
+        sources: Paths of the motion capture and the recordings.
         noise: Errors of the simulated detector.
 
     Raises:
@@ -77,6 +77,8 @@ def measure_all(lifter: OnnxLifter, sources: Sources, noise: NoiseConfig) -> dic
         name: mocap_score(lifter, clips, sources.mocap.name, SPLIT, protocol, detector if noisy else None)
         for name, (protocol, noisy) in MEASURES.items()
     }
-    for camera in sources.recording.people:
-        scores[f"real recording, camera {camera}"] = sources.recording.score(lifter, camera)
+    for number, recording in enumerate(sources.recordings.values()):
+        name = Path(recording.name).stem if number else "real recording"
+        for view in recording.people:
+            scores[f"{name}, camera {view}"] = recording.score(lifter, view)
     return scores

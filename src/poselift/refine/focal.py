@@ -1,0 +1,111 @@
+"""The focal length of the scene's camera: given, or a stated guess. It decides how far away people are."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from poselift.errors import FormatError, ShapeError
+from poselift.geometry.camera import Camera
+from poselift.refine.report import StepReport
+from poselift.sequence import Keypoints2D, Poses3D
+
+USUAL_FOCAL = 0.85
+"""Focal length, as a share of the picture's longer side, where nothing is known: that of a phone's main camera when it
+takes a video (28 to 30 mm in terms of 35 mm film). The real recording of our tests has 0.87, webcams have about 0.75,
+cameras at the edge of a sports field 2 and more."""
+SHORTEST_FOCAL, LONGEST_FOCAL = 0.2, 20.0
+"""Focal lengths that are believed, as shares of the longer side: a fisheye's, and a long telephoto lens's."""
+
+
+ASSUMED = "assumed focal length"
+"""Name of a camera whose focal length is a guess; files keep it."""
+
+
+def assumed_camera(image_size: tuple[int, int]) -> Camera:
+    """Return a camera with a usual focal length, for people of whose camera nothing is known."""
+    return replace(Camera.from_focal(usual_focal(image_size), image_size), name=ASSUMED)
+
+
+def usual_focal(image_size: tuple[int, int]) -> float:
+    """Return the focal length in pixels that is assumed where nothing is known."""
+    return USUAL_FOCAL * max(image_size)
+
+
+def focal_of_fov(fov_deg: float, image_size: tuple[int, int]) -> float:
+    """Return the focal length in pixels of a horizontal field of view in degrees.
+
+    Raises:
+        ShapeError: The angle is not between 1 and 170 degrees.
+    """
+    if not 1 <= fov_deg <= 170:
+        raise ShapeError(f"wanted a horizontal field of view from 1 to 170 degrees (--fov), got {fov_deg:g}")
+    return float(image_size[0] / 2 / np.tan(np.deg2rad(fov_deg) / 2))
+
+
+def fov_of_focal(focal_px: float, image_size: tuple[int, int]) -> float:
+    """Return the horizontal field of view in degrees of a focal length in pixels."""
+    return float(2 * np.rad2deg(np.arctan(image_size[0] / 2 / focal_px)))
+
+
+def camera_of(focal_px: float, image_size: tuple[int, int]) -> Camera:
+    """Return a camera of this focal length in pixels, at the origin, that looks through the middle of the picture.
+
+    Raises:
+        ShapeError: The focal length is out of range.
+    """
+    low, high = (share * max(image_size) for share in (SHORTEST_FOCAL, LONGEST_FOCAL))
+    if not low <= focal_px <= high:
+        raise ShapeError(
+            f"wanted a focal length in pixels from {low:.0f} to {high:.0f} for a picture of {image_size[0]} x "
+            f"{image_size[1]} (focal_px, --focal), got {focal_px:g}"
+        )
+    return Camera.from_focal(float(focal_px), image_size)
+
+
+def scene_camera(people: Sequence[tuple[Keypoints2D, Poses3D]], focal_px: float | None) -> tuple[Camera, StepReport]:
+    """Return the scene's camera, at the origin, and where its focal length is from.
+
+    Args:
+        people: Keypoints with the picture's size, and poses, whose camera is taken where it has intrinsics.
+        focal_px: Focal length in pixels; None when it is not known.
+
+    Raises:
+        FormatError: The picture's size is not known, or people were seen in pictures of several sizes.
+        ShapeError: The focal length is out of range.
+    """
+    cameras = [poses.camera for _, poses in people if poses.camera is not None and poses.camera.K is not None]
+    sizes = {keypoints.image_size for keypoints, _ in people} - {None}
+    sizes |= {camera.image_size for camera in cameras} - {None}
+    if len(sizes) > 1:
+        raise FormatError(f"wanted people of one clip, got pictures of several sizes: {', '.join(map(str, sizes))}")
+    if focal_px is None and cameras:
+        return _at_rest(cameras[0]), _said(cameras[0])
+    size = next(iter(sizes), None)
+    if size is None:
+        raise FormatError(
+            "to place people in the world, the picture's size must be known, and the keypoints come without it; give "
+            "image_size (--image-size WIDTH HEIGHT)"
+        )
+    if focal_px is None:
+        return assumed_camera(size), _said(assumed_camera(size))
+    camera = camera_of(focal_px, size)
+    return camera, _said(camera)
+
+
+def _at_rest(camera: Camera) -> Camera:
+    return Camera(np.eye(3), np.zeros(3), camera.K, camera.dist, camera.name, camera.image_size)
+
+
+def _said(camera: Camera) -> StepReport:
+    assert camera.K is not None
+    focal, guessed = float(camera.K[0, 0]), camera.name == ASSUMED
+    view = "" if camera.image_size is None else f", {fov_of_focal(focal, camera.image_size):.0f} degrees across"
+    effect = "10 % more of it puts people 10 % farther away, and makes the way they go in depth as much longer"
+    warnings = (f"The focal length is a guess ({focal:.0f} px); --focal or --fov says what it is.",) if guessed else ()
+    return StepReport(
+        name="camera",
+        says=f"focal length {focal:.0f} px ({'a usual one' if guessed else 'given'}{view}); {effect}.",
+        values={"focal_px": focal, "guessed": float(guessed)},
+        warnings=warnings,
+    )
