@@ -47,7 +47,7 @@ class Shard:
         return notes if notes.get("made_from") == self.made_from else None
 
 
-def plan(clips: Sequence[Clip], out: Path, identity: Mapping[str, Any], *, force: bool = False) -> list[Shard]:
+def planned(clips: Sequence[Clip], out: Path, identity: Mapping[str, Any], *, force: bool = False) -> list[Shard]:
     """Return the shards of a run: those of the run that began in this folder, or new ones.
 
     Args:
