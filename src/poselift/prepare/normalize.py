@@ -61,8 +61,6 @@ def fill_gaps(xy: Array, confidence: Array) -> Array:
     seen = confidence > 0
     if not getattr(xy, "is_cuda", False) and bool(seen.all()):  # a GPU would have to be waited for
         return xy
-    if isinstance(xy, np.ndarray):
-        return _fill_sparse(xy, seen)
     end = xy.shape[1] - 1
     time = _arange_like(confidence, end + 1)[None, :, None]
     before = _running_max(_where(seen, time, -1))
@@ -79,7 +77,6 @@ def fill_gaps(xy: Array, confidence: Array) -> Array:
     return _where(seen[..., None], xy, filled)
 
 
-<<<<<<< HEAD
 def _filled_where_unseen(xy: np.ndarray, seen: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Place unseen joints as `fill_gaps` does, and spend nothing on the others.
 
@@ -101,36 +98,6 @@ def _filled_where_unseen(xy: np.ndarray, seen: np.ndarray, before: np.ndarray, a
     if not known.all():
         centre = (filled * known).sum(2, keepdims=True) / known.sum(2, keepdims=True).clip(1, None)
         filled = np.where(known, filled, centre)
-=======
-def _fill_sparse(xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """Return what `fill_gaps` returns, to the bit, by looking only at what was not seen.
-
-    Windows of a clip overlap many times, and most of their joints are seen.
-    """
-    windows, frames, joints = seen.shape
-    series = np.ascontiguousarray(seen.transpose(0, 2, 1)).reshape(-1)  # the frames of a joint follow each other
-    sighted, unseen = np.flatnonzero(series), np.flatnonzero(~series)
-    filled = xy.copy()
-    row, time = np.divmod(unseen, frames)
-    if len(sighted):
-        later = np.searchsorted(sighted, unseen)
-        before, after = sighted[(later - 1).clip(0)], sighted[later.clip(max=len(sighted) - 1)]
-        since, until = before // frames == row, after // frames == row
-        since &= before < unseen
-        until &= after > unseen
-        first = np.where(since, before, after) - row * frames
-        last = np.where(until, after, before) - row * frames
-        share = ((time - first) / (last - first).clip(1)).clip(0, 1).astype(xy.dtype)[:, None]
-        known = since | until
-        window, joint = np.divmod(row[known], joints)
-        start = xy[window, first[known], joint]
-        filled[window, time[known], joint] = start + (xy[window, last[known], joint] - start) * share[known]
-    known = seen.any(1)  # (B, J): seen at all in the window
-    for window in np.flatnonzero(~known.all(1)):
-        here = known[window]
-        centre = (filled[window] * here[:, None]).sum(1) / max(here.sum(), 1)
-        filled[window, :, ~here] = centre
->>>>>>> bulk
     return filled
 
 
@@ -151,8 +118,8 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
     """
     root = xy[:, :, skeleton.root : skeleton.root + 1]
     relative = xy - root
-    seen = confidence > 0
-    spread = _squares(relative, seen) / _count(seen).clip(1, None)
+    seen = (confidence > 0)[..., None]
+    spread = (relative**2 * seen).sum((1, 2, 3)) / seen.sum((1, 2, 3)).clip(1, None)
     path = root - window_places(xy, confidence, skeleton)[:, None, None]
     relative[:, :, skeleton.root : skeleton.root + 1] = path
     size = spread.clip(1e-12, None) ** 0.5
@@ -233,22 +200,6 @@ def _arange_like(array: Array, count: int) -> Array:
     import torch
 
     return torch.arange(count, dtype=torch.int32, device=array.device)
-
-
-def _squares(offsets: Array, seen: Array) -> Array:
-    """Return the sum of the squares of offsets (B, T, J, 2) where `seen` (B, T, J) is true, (B,)."""
-    if not isinstance(offsets, np.ndarray):
-        return (offsets**2 * seen[..., None]).sum((1, 2, 3))
-    x, y = offsets[..., 0], offsets[..., 1]  # numpy is slow on axes of length 2
-    squares = x * x
-    squares += y * y
-    squares *= seen
-    return squares.sum((1, 2))
-
-
-def _count(seen: Array) -> Array:
-    """Return how many of (B, T, J) are true, (B,)."""
-    return np.count_nonzero(seen, (1, 2)) if isinstance(seen, np.ndarray) else seen.sum((1, 2))
 
 
 def _where(chosen: Array, one: Array, other: Array) -> Array:
