@@ -25,7 +25,7 @@ from poselift.people import ALL, PASSING_S, check_choice, choose_people
 from poselift.prepare.convert import convert_poses, missing_joints
 from poselift.read import VideoReading, is_video, read_everyone
 from poselift.sequence import CAMERA, Keypoints2D, Poses3D, spans
-from poselift.skeleton import BODY_27, H36M_17, get_skeleton
+from poselift.skeleton import BODY_27, get_skeleton
 
 _NAMED_SPANS = 6
 NO_SIZE = (
@@ -232,15 +232,10 @@ def _choose(keypoints: Keypoints2D, title: str, lifting: LiftOptions, *, placed:
 
     People who are placed in the world are lifted with the weights that know feet, contacts and the direction up.
     """
-    skeleton = lifting.skeleton_out or H36M_17
-    better = [BODY_27] if placed and not missing_joints(BODY_27, get_skeleton(skeleton)) else []
-    for wanted in (*better, skeleton):
-        try:
-            choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=wanted)
-            break
-        except CheckpointError:  # no weights here know feet
-            if wanted == skeleton:
-                raise
+    skeleton = lifting.skeleton_out
+    if placed and skeleton is not None and not missing_joints(BODY_27, get_skeleton(skeleton)):
+        skeleton = BODY_27.name
+    choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=skeleton)
     print_plain(f"{title}: {choice.card.name} ({choice.reason})")
     return choice.card.name
 
