@@ -14,7 +14,7 @@ from poselift.cli.console import err, print_plain, progress, say_error
 from poselift.cli.placing import WorldOptions
 from poselift.cli.results import KNOWN_FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
 from poselift.doctor.report import report
-from poselift.errors import CheckpointError, FormatError, PoseliftError
+from poselift.errors import FormatError, PoseliftError
 from poselift.formats.table import pose_format
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
