@@ -181,7 +181,7 @@ def test_first_view_is_the_cameras(browser, page):
 def test_left_and_right_have_their_colors_in_both_pictures(browser, page):
     browser.open(page.as_uri())
     assert browser.run("JSON.stringify(colors.left) !== JSON.stringify(colors.right)")
-    for figure_sides in ("poseSides", "pictureSides"):
+    for figure_sides in ("people[0].sides", "people[0].keypoints.sides"):
         sides = browser.run(f"{figure_sides}.joints")
         expected = [name.split("_")[0] if name.startswith(("left_", "right_")) else "middle" for name in H36M_17.joints]
         assert sides == expected
@@ -191,7 +191,7 @@ def test_left_and_right_have_their_colors_in_both_pictures(browser, page):
 def test_body_stands_on_the_floor(browser, page):
     browser.open(page.as_uri())
     lowest = figure(100)[..., 1].max(1)
-    np.testing.assert_allclose(browser.run("[...floor]"), lowest, atol=0.001)
+    np.testing.assert_allclose(browser.run("[...people[0].floor]"), lowest, atol=0.001)
 
 
 def test_page_of_one_frame_without_keypoints(browser, tmp_path):

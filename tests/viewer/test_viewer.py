@@ -2,6 +2,7 @@ import base64
 import json
 import re
 import sys
+import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -41,6 +42,12 @@ class Page(HTMLParser):
     def data(self):
         return json.loads(self.text["data"])
 
+    @property
+    def person(self):
+        """What it holds of somebody who is alone on it."""
+        (person,) = self.data["people"]
+        return person
+
 
 def make_poses(frames=12, skeleton=H36M_17, fps=25.0, scale=0.5):
     xyz = np.random.default_rng(0).normal(0, scale, (frames, len(skeleton), 3))
@@ -60,19 +67,23 @@ def written(tmp_path, poses, **options) -> Page:
 
 
 def unpacked(packed):
-    whole = np.frombuffer(base64.b64decode(packed["data"], validate=True), "<i2").reshape(packed["shape"])
+    """The array that a page holds: int16, deflated, low bytes before high ones, differences column by column."""
+    planes = np.frombuffer(zlib.decompress(base64.b64decode(packed["data"], validate=True)), np.uint8).reshape(2, -1)
+    steps = np.ascontiguousarray(planes.T).view("<i2").reshape(-1, packed["shape"][0])
+    whole = np.cumsum(steps, axis=1, dtype=np.int16).T.reshape(packed["shape"])
     return np.where(whole == -32768, np.nan, whole * packed["unit"])
 
 
 def test_poses_round_to_a_millimetre(tmp_path):
     poses = make_poses()
     data = written(tmp_path, poses).data
-    assert data["poses"]["xyz"]["unit"] == 0.001
-    np.testing.assert_allclose(unpacked(data["poses"]["xyz"]), poses.xyz, atol=0.00051)
-    assert data["poses"]["joints"] == list(H36M_17.joints)
-    assert [tuple(bone) for bone in data["poses"]["bones"]] == list(H36M_17.bones)
+    (person,) = data["people"]
+    assert person["xyz"]["unit"] == 0.001
+    np.testing.assert_allclose(unpacked(person["xyz"]), poses.xyz, atol=0.00051)
+    assert person["joints"] == list(H36M_17.joints)
+    assert [tuple(bone) for bone in person["bones"]] == list(H36M_17.bones)
     assert (data["fps"], data["frames"]) == (25.0, 12)
-    assert data["keypoints"] is None
+    assert person["keypoints"] is None
     assert data["picture"] is None
 
 
@@ -80,18 +91,18 @@ def test_the_page_knows_what_was_observed_and_where_the_gaps_are(tmp_path):
     observed = np.random.default_rng(2).uniform(0.1, 1, (12, 17))
     observed[3:8] = 0
     poses = replace(make_poses(), observed=observed, gap=np.arange(12) == 5)
-    data = written(tmp_path, poses).data
+    data = written(tmp_path, poses).person
     np.testing.assert_allclose(unpacked(data["observed"]), observed, atol=0.0051)
     assert (data["gaps"], data["unseen"]) == ([[5, 5]], [[3, 7]])
     (tmp_path / "page.html").unlink()
-    data = written(tmp_path, make_poses()).data
+    data = written(tmp_path, make_poses()).person
     assert (data["observed"], data["gaps"], data["unseen"]) == (None, [], [])
 
 
 def test_the_page_knows_how_far_off_joints_may_be_which_way_is_up_and_what_stands_still(tmp_path):
     spread, contact = np.linspace(0, 0.3, 17).repeat(12).reshape(17, 12).T, np.linspace(0, 1, 48).reshape(12, 4)
     poses = replace(make_poses(), spread=spread, up=np.tile([0.6, -0.8, 0], (12, 1)), contact=contact)
-    data = written(tmp_path, poses).data
+    data = written(tmp_path, poses).person
     np.testing.assert_allclose(unpacked(data["radius"]), poses.radius(0.5), atol=6e-4)
     np.testing.assert_allclose(unpacked(data["up"]), np.tile([0.6, -0.8, 0], (12, 1)), atol=6e-4)
     np.testing.assert_allclose(unpacked(data["contact"]), contact, atol=0.006)
@@ -99,13 +110,13 @@ def test_the_page_knows_how_far_off_joints_may_be_which_way_is_up_and_what_stand
     assert data["contacts"] == ankles  # it has no heels and toes
     feet = Poses3D(np.zeros((2, 27, 3)), BODY_27, 25.0)
     heels = BODY_27.indices(("left_heel", "left_big_toe", "right_heel", "right_big_toe"))
-    plain = written(tmp_path, feet, overwrite=True).data
+    plain = written(tmp_path, feet, overwrite=True).person
     assert plain["contacts"] == list(heels) and (plain["radius"], plain["up"], plain["contact"]) == (None, None, None)
 
 
 def test_far_joints_take_a_coarser_unit(tmp_path):
     poses = make_poses(scale=100)
-    packed = written(tmp_path, poses).data["poses"]["xyz"]
+    packed = written(tmp_path, poses).person["xyz"]
     assert packed["unit"] > 0.001
     np.testing.assert_allclose(unpacked(packed), poses.xyz, atol=0.51 * packed["unit"])
 
@@ -114,7 +125,7 @@ def test_keypoints_round_to_a_tenth_of_a_pixel_and_keep_gaps(tmp_path):
     keypoints = make_keypoints()
     keypoints.xy[3, 5] = np.nan
     keypoints.confidence[4, 6] = 0
-    figure = written(tmp_path, make_poses(), keypoints=keypoints).data["keypoints"]
+    figure = written(tmp_path, make_poses(), keypoints=keypoints).person["keypoints"]
     xy = unpacked(figure["xy"])
     assert np.argwhere(np.isnan(xy).any(-1)).tolist() == [[3, 5], [4, 6]]
     np.testing.assert_allclose(xy[keypoints.seen], keypoints.xy[keypoints.seen], atol=0.051)
@@ -126,9 +137,9 @@ def test_keypoints_may_come_without_confidence_and_in_4k_portrait(tmp_path):
     keypoints = make_keypoints(skeleton=HALPE_26, size=(2160, 3840), confidence=False)
     keypoints.xy[0, 0] = (2159.5, 3839.5)
     data = written(tmp_path, make_poses(), keypoints=keypoints).data
-    assert data["keypoints"]["confidence"] is None
+    assert data["people"][0]["keypoints"]["confidence"] is None
     assert data["picture"] == {"box": [0, 0, 2160, 3840], "whole": True}
-    np.testing.assert_allclose(unpacked(data["keypoints"]["xy"])[0, 0], (2159.5, 3839.5), atol=0.1)
+    np.testing.assert_allclose(unpacked(data["people"][0]["keypoints"]["xy"])[0, 0], (2159.5, 3839.5), atol=0.1)
 
 
 def test_without_image_size_the_picture_is_all_keypoints_with_a_margin(tmp_path):
@@ -145,14 +156,14 @@ def test_without_image_size_the_picture_is_all_keypoints_with_a_margin(tmp_path)
 def test_keypoints_that_were_never_seen(tmp_path):
     keypoints = Keypoints2D(np.full((12, 17, 2), np.nan), None, COCO_17, 25.0)
     data = written(tmp_path, make_poses(), keypoints=keypoints).data
-    assert np.isnan(unpacked(data["keypoints"]["xy"])).all()
+    assert np.isnan(unpacked(data["people"][0]["keypoints"]["xy"])).all()
     assert min(data["picture"]["box"][2:]) > 0
 
 
 def test_one_frame(tmp_path):
     data = written(tmp_path, make_poses(1), keypoints=make_keypoints(1)).data
     assert data["frames"] == 1
-    assert data["poses"]["xyz"]["shape"] == [1, 17, 3]
+    assert data["people"][0]["xyz"]["shape"] == [1, 17, 3]
 
 
 def test_ten_thousand_frames_stay_small(tmp_path):
@@ -163,7 +174,7 @@ def test_ten_thousand_frames_stay_small(tmp_path):
 
 @pytest.mark.parametrize("skeleton", SKELETONS.values(), ids=SKELETONS)
 def test_every_skeleton_has_hips_and_shoulders_joined(tmp_path, skeleton):
-    figure = written(tmp_path, make_poses(2, skeleton)).data["poses"]
+    figure = written(tmp_path, make_poses(2, skeleton)).person
     near = {joint: set() for joint in range(len(skeleton))}
     for a, b in figure["bones"]:
         near[a].add(b)
@@ -214,7 +225,7 @@ def _text(path: Path, **options) -> str:
 def test_joint_names_cannot_end_the_script(tmp_path):
     skeleton = Skeleton("odd", ("</script><img>", "left_<!--"), (-1, 0))
     page = written(tmp_path, make_poses(2, skeleton))
-    assert page.data["poses"]["joints"] == list(skeleton.joints)
+    assert page.person["joints"] == list(skeleton.joints)
     assert "img" not in [tag for tag, _ in page.tags]
 
 
@@ -233,9 +244,9 @@ def test_long_videos_are_left_out_of_the_page(tmp_path, caplog):
 
 def test_whose_continuation_a_person_may_be_is_on_the_page(tmp_path):
     poses = replace(make_poses(), person=3, may_continue=(1, 2))
-    assert written(tmp_path, poses).data["doubt"] == "may be the continuation of person 1 or person 2"
+    assert written(tmp_path, poses).person["doubt"] == "may be the continuation of person 1 or person 2"
     (tmp_path / "page.html").unlink()
-    assert written(tmp_path, make_poses()).data["doubt"] == ""
+    assert written(tmp_path, make_poses()).person["doubt"] == ""
 
 
 def test_existing_page_is_refused_before_the_video_is_read(tmp_path, monkeypatch):
