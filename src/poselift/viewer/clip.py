@@ -54,9 +54,9 @@ def small_copy(video: str | Path, poses: Poses3D, people: int = 1) -> SmallCopy 
     rate = room * 8 * 3 / 4 / seconds  # base64 writes three bytes as four
     if seconds > LONGEST_EMBEDDED_S or rate < _LEAST_RATE:
         _LOG.info(
-            "%s: %.0f s of video with %d people are not embedded in the page, which is held to %.0f s and %.0f MB; "
-            "it shows the keypoints",
-            *(video, seconds, people, LONGEST_EMBEDDED_S, LARGEST_PAGE_BYTES / 1e6),
+            "%s: %.0f s of video are not embedded in the page, which holds %.0f s at most and about %.0f MB with the "
+            "poses; it shows the keypoints",
+            *(video, seconds, LONGEST_EMBEDDED_S, LARGEST_PAGE_BYTES / 1e6),
         )
         return None
     info, half = probe(video), 0.5 / poses.fps

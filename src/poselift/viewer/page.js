@@ -1,7 +1,7 @@
 // ---- Controls ---------------------------------------------------------------------------------------------------------
 
 let chosen = null;  // index of a person; null for everybody
-const shown = {errors: true, drawn: true, trails: true};
+const layers = {errors: true, drawn: true, trails: true};
 
 function say(words) {
   $("notice").textContent = words;
@@ -14,8 +14,8 @@ function choose(index) {
   refresh();
 }
 
-function toggle(what, on = !shown[what]) {
-  shown[what] = on;
+function toggle(what, on = !layers[what]) {
+  layers[what] = on;
   $(what).setAttribute("aria-pressed", String(on));
   refresh();
 }
@@ -60,7 +60,7 @@ function openControls() {
   $("play").onclick = () => setPlaying(!playing);
   $("bar").oninput = event => seek(Number(event.target.value));
   $("speed").onchange = setSpeed;
-  for (const what of Object.keys(shown)) $(what).onclick = () => toggle(what);
+  for (const what of Object.keys(layers)) $(what).onclick = () => toggle(what);
   $("errors").hidden = !people.some(person => person.radius);
   $("drawn").hidden = !(data.camera && picture);
   $("trails").hidden = !data.placed;
@@ -109,7 +109,7 @@ function readAddress() {
   fit();
   turn(0, 0, number("zoom", 1) || 1);
   if (wanted.get("view") === "camera") cameraView();
-  for (const what of Object.keys(shown)) if (wanted.has(what)) toggle(what, wanted.get(what) === "1");
+  for (const what of Object.keys(layers)) if (wanted.has(what)) toggle(what, wanted.get(what) === "1");
   if (wanted.has("angle") && [...$("angle").options].some(option => option.value === wanted.get("angle"))) showAngle(wanted.get("angle"));
   seek(Math.round(number("frame", 0)));
   if (wanted.get("play") === "1") setPlaying(true);

@@ -20,7 +20,7 @@ function drawPicture(frame) {
     const strength = chosen === null || chosen === person.index ? 1 : .3;
     const top = person.keypoints && drawKeypoints(context, person.keypoints, frame, toPane, strength, Math.min(width, height));
     if (top && people.length > 1) plate(context, [top[0], Math.max(10, top[1] - 18)], person.label, personColor(person.index));
-    if (shown.drawn && data.camera) drawBack(context, person, frame, toPane, strength);
+    if (layers.drawn && data.camera) drawBack(context, person, frame, toPane, strength);
   }
 }
 

@@ -157,14 +157,14 @@ function drawSpace(frame) {
     const share = strength * (within(person.gaps, frame) ? .3 : 1);  // a gap is invented
     const joints = jointsAt(data, person, frame), points = joints.map(p => project(...p));
     lastPoints.push(points);
-    if (data.placed && shown.trails) drawTrail(context, project, person, frame, strength);
+    if (data.placed && layers.trails) drawTrail(context, project, person, frame, strength);
     drawShadow(context, joints.map(p => project(p[0], 0, p[2])), person.bones, share);
     drawContacts(context, project, person, joints, frame, share);
     if (person.up && !data.placed) {  // from the floor below the pelvis, in the direction that the lifter holds to be up
       const tip = [0, 1, 2].map(axis => .5 * person.up[3 * frame + axis]);
       line(context, project(person.aside, 0, 0), project(person.aside + tip[0], tip[1], tip[2]), 2, rgb(colors.grid));
     }
-    if (person.radius && shown.errors) points.forEach((point, j) => {  // each joint lies within its disc as often as not
+    if (person.radius && layers.errors) points.forEach((point, j) => {  // each joint lies within its disc as often as not
       const radius = person.radius[frame * person.count + j] * point[3];
       if (point[2] > NEAREST) dot(context, point, radius, rgb(colors[person.sides.joints[j]], .13 * share));
     });

@@ -48,7 +48,7 @@ def write_viewer(
 
     Raises:
         KindError: `poses` are not `Poses3D`, or `keypoints` not `Keypoints2D`.
-        ShapeError: There is nobody, or people or keypoints differ in number of frames.
+        ShapeError: People or keypoints differ in number of frames.
         OutputError: The file exists, or cannot be written.
         DetectionError: The video cannot be read.
         MissingExtraError: There is a video, but PyAV is not installed.
@@ -67,14 +67,12 @@ def _people(
     poses: Poses3D | Sequence[Poses3D], keypoints: Keypoints2D | Sequence[Keypoints2D | None] | None
 ) -> tuple[list[Poses3D], list[Keypoints2D | None]]:
     """Return everybody with their keypoints, after checking that they belong together."""
-    people: list[Poses3D] = list(poses) if isinstance(poses, list | tuple) else [poses]  # type: ignore[list-item]
+    people: list[Any] = list(poses) if isinstance(poses, list | tuple) and poses else [poses]
     for person in people:
         expect_poses(person)
-    if not people:
-        raise ShapeError("a page needs at least one person; got no poses")
     if keypoints is None:
         return people, [None] * len(people)
-    shown: list[Any] = list(keypoints) if isinstance(keypoints, list | tuple) else [keypoints]
+    shown: list[Any] = list(keypoints) if isinstance(keypoints, list | tuple) and keypoints else [keypoints]
     for one in shown:
         if one is not None:
             expect_keypoints(one)
