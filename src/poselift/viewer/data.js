@@ -1,6 +1,7 @@
 // ---- Data -----------------------------------------------------------------------------------------------------------
 
 function bytes(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
   const text = atob(base64), array = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) array[i] = text.charCodeAt(i);
   return array;
@@ -59,6 +60,8 @@ async function readResult(packed) {
   const result = {...packed, people: await Promise.all(packed.people.map(readPerson))};
   result.people.forEach((person, i) => {
     person.aside = result.placed ? 0 : 1.4 * (i - (result.people.length - 1) / 2);
+    person.invented = new Uint8Array(result.frames);
+    for (const [first, end] of person.gaps) person.invented.fill(1, first, end + 1);
     person.floor = result.placed ? null : floorHeights(person, result.frames, result.fps);
   });
   result.level = result.placed && !result.world ? lowest(result) : 0;
@@ -111,29 +114,26 @@ function jointsAt(result, person, frame, [x, y, z] = root(result, person, frame)
 }
 
 // At most about so many frames of a person, those in gaps left out if there are others.
-function samples({frames}, {gaps}, count) {
+function samples({frames}, {invented}, count) {
   const every = Math.max(1, Math.floor(frames / count)), all = Array.from({length: Math.ceil(frames / every)}, (_, i) => i * every);
-  const seen = all.filter(t => !within(gaps, t));
+  const seen = all.filter(t => !invented[t]);
   return seen.length ? seen : all;
 }
 
 // Room that people take in the whole clip: its middle on the floor, its height, and the radius around the middle.
 function room(result, people) {
-  const low = [Infinity, Infinity], high = [-Infinity, -Infinity];
+  const low = [Infinity, Infinity], high = [-Infinity, -Infinity], places = [];
   let height = .5, radius = .3;
-  const eachJoint = visit => {
-    for (const person of people) for (const t of samples(result, person, 1000)) jointsAt(result, person, t).forEach(visit);
-  };
-  eachJoint(([x, y, z]) => {
-    height = Math.max(height, -y);
-    [x, z].forEach((value, axis) => {
-      low[axis] = Math.min(low[axis], value);
-      high[axis] = Math.max(high[axis], value);
-    });
-  });
+  for (const person of people) for (const t of samples(result, person, 300)) {
+    for (const [x, y, z] of jointsAt(result, person, t)) {
+      height = Math.max(height, -y);
+      [low[0], low[1], high[0], high[1]] = [Math.min(low[0], x), Math.min(low[1], z), Math.max(high[0], x), Math.max(high[1], z)];
+      places.push([x, z]);
+    }
+  }
   // The camera's view of somebody who is not placed stays straight: the pelvis is in the middle.
   const middle = result.placed ? low.map((value, axis) => (value + high[axis]) / 2) : [people.length > 1 ? 0 : people[0].aside, 0];
-  eachJoint(([x, , z]) => { radius = Math.max(radius, Math.hypot(x - middle[0], z - middle[1])); });
+  for (const [x, z] of places) radius = Math.max(radius, Math.hypot(x - middle[0], z - middle[1]));
   return {height, radius, middle};
 }
 

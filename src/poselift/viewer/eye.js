@@ -50,10 +50,14 @@ function pan(dx, dy) {
   refresh();
 }
 
+const rooms = new Map();  // by who is in them
+
 // Fits the chosen person, or everybody, in the whole clip into the pane; the direction stays.
 function fit() {
   const who = chosen === null ? people : [people[chosen]];
-  space = room(data, who);
+  const key = who.map(person => person.index).join();
+  if (!rooms.has(key)) rooms.set(key, room(data, who));
+  space = rooms.get(key);
   Object.assign(eye, {zoom: 1, pan: [0, 0, 0], through: false, fitted: who});
   if (data.placed) tighten(who);
   refresh();
@@ -64,7 +68,7 @@ function tighten(who) {
   const {clientWidth: width, clientHeight: height} = $("space");
   if (!width || !height) return;
   const {project} = projector(width, height), low = [Infinity, Infinity], high = [-Infinity, -Infinity];
-  for (const person of who) for (const t of samples(data, person, 200)) for (const joint of jointsAt(data, person, t)) {
+  for (const person of who) for (const t of samples(data, person, 60)) for (const joint of jointsAt(data, person, t)) {
     project(...joint).slice(0, 2).forEach((value, axis) => {
       low[axis] = Math.min(low[axis], value);
       high[axis] = Math.max(high[axis], value);

@@ -54,7 +54,7 @@ function drawBack(context, person, frame, toPane, strength) {
     const seen = throughCamera(joint);
     return seen && toPane(seen);
   });
-  const alpha = strength * (within(person.gaps, frame) ? .35 : 1);
+  const alpha = strength * (person.invented[frame] ? .35 : 1);
   for (const [width, style] of [[3.5, rgb([0, 0, 0], .45 * alpha)], [1.5, rgb([255, 255, 255], alpha)]]) {
     context.beginPath();
     for (const [a, b] of person.bones) {

@@ -6,21 +6,24 @@ const NEAREST = .1;  // metres before the eye
 function drawFloor(context, project) {
   const step = space.radius < 4 ? .5 : space.radius < 12 ? 1 : 5, reach = step * Math.ceil((space.radius + 1) / step);
   const [x0, z0] = space.middle.map(value => Math.round(value / step) * step), shades = Array.from({length: 8}, () => []);
-  const piece = (x, z, dx, dz) => {
-    const fade = 1 - Math.hypot(x + dx / 2, z + dz / 2) / reach;
-    if (fade > 0) shades[Math.min(7, Math.floor(fade * 8))].push([project(x0 + x, 0, z0 + z), project(x0 + x + dx, 0, z0 + z + dz)]);
+  const half = step / 2, count = Math.round(2 * reach / half), knots = [];  // two to a square's side
+  for (let i = 0; i <= count; i++) for (let k = 0; k <= count; k++) {
+    knots.push(i % 2 && k % 2 ? null : project(x0 - reach + i * half, 0, z0 - reach + k * half));
+  }
+  const piece = (i, k, di, dk) => {
+    const fade = 1 - Math.hypot((i + di / 2) * half - reach, (k + dk / 2) * half - reach) / reach;
+    if (fade > 0) shades[Math.min(7, Math.floor(fade * 8))].push(knots[i * (count + 1) + k], knots[(i + di) * (count + 1) + k + dk]);
   };
-  for (let u = -reach; u <= reach; u += step) {
-    for (let v = -reach; v < reach; v += step / 2) {
-      piece(u, v, 0, step / 2);
-      piece(v, u, step / 2, 0);
-    }
+  for (let i = 0; i <= count; i += 2) for (let k = 0; k < count; k++) {
+    piece(i, k, 0, 1);
+    piece(k, i, 1, 0);
   }
   context.lineCap = "butt";
   context.lineWidth = 1;
   shades.forEach((pieces, i) => {
     context.beginPath();
-    for (const [a, b] of pieces) {
+    for (let n = 0; n < pieces.length; n += 2) {
+      const a = pieces[n], b = pieces[n + 1];
       if (Math.min(a[2], b[2]) < NEAREST) continue;
       context.moveTo(a[0], a[1]);
       context.lineTo(b[0], b[1]);
@@ -114,16 +117,11 @@ function drawFrustum(context, project) {
 
 // The way of the root on the floor: all of it, stronger up to now; what is invented is left out.
 function drawTrail(context, project, person, frame, strength) {
-  const every = Math.max(1, Math.ceil(frames / 600)), color = personColor(person.index), before = [], after = [];
-  for (let t = 0; t < frames; t += every) {
-    const point = within(person.gaps, t) ? null : project(person.path[3 * t], 0, person.path[3 * t + 2]);
-    (t <= frame ? before : after).push(point);
-  }
-  const now = project(person.path[3 * frame], 0, person.path[3 * frame + 2]);
-  if (!within(person.gaps, frame)) {
-    before.push(now);
-    after.unshift(now);
-  }
+  const every = Math.max(1, Math.ceil(frames / 300)), color = personColor(person.index), before = [], after = [];
+  const at = t => person.invented[t] ? null : project(person.path[3 * t], 0, person.path[3 * t + 2]);
+  for (let t = 0; t < frames; t += every) (t <= frame ? before : after).push(at(t));
+  before.push(at(frame));
+  after.unshift(at(frame));
   polyline(context, after, 2, rgb(color, .3 * strength));
   polyline(context, before, 2.5, rgb(color, .85 * strength));
 }
@@ -154,7 +152,7 @@ function drawSpace(frame) {
   lastPoints = [];
   for (const person of people) {
     const strength = chosen === null || chosen === person.index ? 1 : .25;
-    const share = strength * (within(person.gaps, frame) ? .3 : 1);  // a gap is invented
+    const share = strength * (person.invented[frame] ? .3 : 1);  // a gap is invented
     const joints = jointsAt(data, person, frame), points = joints.map(p => project(...p));
     lastPoints.push(points);
     if (data.placed && layers.trails) drawTrail(context, project, person, frame, strength);
@@ -180,7 +178,8 @@ function drawSpace(frame) {
     if (Math.min(a[2], b[2]) < NEAREST) continue;
     line(context, a, b, thick + Math.min(3, .5 * thick), rgb(colors.pane));  // a rim parts bones that cross
     line(context, a, b, thick, tone(name, depth, Math.min(...bone.map(known))));
-    for (const j of bone) dot(context, points[j], Math.max(1.8, .024 * points[j][3]), tone(person.sides.joints[j], points[j][2], known(j)));
+    const j = bone[1];  // each joint but the root ends one bone
+    dot(context, points[j], Math.max(1.8, .024 * points[j][3]), tone(person.sides.joints[j], points[j][2], known(j)));
   }
   drawOther(context, project, frame);
   drawWords(context, frame);

@@ -30,10 +30,10 @@ def write_viewer(
 ) -> None:
     """Write a page that plays one or more people beside the video or keypoints they were lifted from.
 
-    People with a path are shown where they are: on the floor, with their way, before the camera where it is known. Others
-    stand on the spot, side by side, and the page opens on the camera's own view of them. Joints that were not seen are
-    faded, and gaps are marked on the time line. Where they are known, each joint has a disc within which it lies with a
-    probability of 50 %, and feet that stand still light up on the floor.
+    People with a path are shown where they are: on the floor, with their way, before the camera where it is known.
+    Others stand on the spot, side by side, and the page opens on the camera's own view of them. Joints that were not
+    seen are faded, and gaps are marked on the time line. Where they are known, each joint has a disc within which it
+    lies with a probability of 50 %, and feet that stand still light up on the floor.
 
     Args:
         poses: The 3D joints of one person, or those of several people of one clip: as many frames, the same rate.
