@@ -14,9 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poselift.errors import OutputExistsError, ShapeError
+from poselift.geometry.camera import Camera, look_at
+from poselift.refine.angles import joint_angles
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import BODY_27, COCO_17, H36M_17, HALPE_26, SKELETONS, Skeleton
 from poselift.viewer import SmallCopy, small_copy, write_viewer
+from poselift.viewer.packing import packed
 
 
 class Page(HTMLParser):
@@ -270,3 +273,131 @@ def test_existing_page_is_kept_unless_told(tmp_path):
     assert path.read_text() == "mine"
     write_viewer(make_poses(), path, overwrite=True)
     assert Page(path.read_text(encoding="utf-8")).data["frames"] == 12
+
+
+def two_people(frames=30):
+    """Two people who walk before a camera, in the world, with numbers."""
+    camera = Camera(*look_at(np.array([0.5, -6.0, 1.5]), np.array([0.0, 0.0, 1.0])), K=K, image_size=(1280, 720))
+    along = np.linspace(-1, 1, frames)
+    people = []
+    for number, depth in ((1, 0.0), (2, 1.5)):
+        path = np.stack([along * (1 if number == 1 else -1), np.full(frames, depth), np.full(frames, 0.95)], -1)
+        poses = Poses3D(make_poses(frames, scale=0.2).xyz, H36M_17, 25.0, frame="world", path=path, camera=camera)
+        people.append(replace(poses, person=number, start_s=2.0))
+    return people
+
+
+K = np.array([[1100.0, 0, 639.5], [0, 1100.0, 359.5], [0, 0, 1]])
+
+
+def test_people_are_where_they_are_before_their_camera(tmp_path):
+    people = two_people()
+    data = written(tmp_path, people, title="two").data
+    assert (data["placed"], data["world"], data["start"]) == (True, True, 2.0)
+    assert [person["number"] for person in data["people"]] == [1, 2]
+    camera = Camera(data["camera"]["R"], data["camera"]["t"], data["camera"]["K"])
+    for person, poses in zip(data["people"], people, strict=True):
+        path = unpacked(person["path"])  # x right, y down, z away: the world's x, -z, y
+        np.testing.assert_allclose(path, poses.path[:, [0, 2, 1]] * (1, -1, 1), atol=6e-4)
+        joints = unpacked(person["xyz"]) + path[:, None]
+        np.testing.assert_allclose(camera.project(joints), poses.camera.project(poses.absolute()), atol=0.4)
+
+
+def test_people_before_a_camera_without_a_world_are_placed_and_turned_ones_are_not(tmp_path):
+    seen = Poses3D(make_poses(5).xyz, H36M_17, 25.0, frame="camera", path=np.tile([0.2, 0.1, 5.0], (5, 1)))
+    camera = Camera.from_focal(1000, (1280, 720))
+    data = written(tmp_path, replace(seen, camera=camera)).data
+    assert (data["placed"], data["world"]) == (True, False)
+    assert (data["camera"]["R"], data["camera"]["t"]) == (np.eye(3).tolist(), [0, 0, 0])
+    np.testing.assert_allclose(unpacked(data["people"][0]["path"]), seen.path, atol=6e-4)
+    turned = replace(seen, frame="turned_camera", camera=camera)
+    data = written(tmp_path, turned, overwrite=True).data
+    assert (data["placed"], data["camera"]) == (False, None)
+
+
+def test_people_of_whom_one_has_no_path_stand_side_by_side(tmp_path):
+    first, second = two_people()
+    data = written(tmp_path, [first, replace(second, path=None)]).data
+    assert (data["placed"], data["camera"]) == (False, None)
+
+
+def test_people_of_different_clips_are_refused(tmp_path):
+    first, second = two_people()
+    for other, said in (
+        (second.part(0, 20), "number of frames 30 and 21"),
+        (replace(second, fps=30.0), "frame rate 25.0 and 30.0"),
+        (replace(second, start_s=0.0), "start_s 2.0 and 0.0"),
+        (replace(second, frame="camera"), "frame world and camera"),
+    ):
+        with pytest.raises(ShapeError, match=said):
+            write_viewer([first, other], tmp_path / "page.html")
+    with pytest.raises(ShapeError, match="each of the 2 people, or None, got 1"):
+        write_viewer([first, second], tmp_path / "page.html", keypoints=[make_keypoints(30)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keypoints_may_be_known_of_some_people_only(tmp_path):
+    data = written(tmp_path, two_people(), keypoints=[None, make_keypoints(30)]).data
+    assert [person["keypoints"] is None for person in data["people"]] == [True, False]
+    assert data["picture"]["box"] == [0, 0, 1920, 1080]
+
+
+def test_angles_are_those_of_joint_angles_to_half_a_degree(tmp_path):
+    poses = replace(make_poses(), gap=np.arange(12) == 4)
+    held, angles = written(tmp_path, poses).person["angles"], joint_angles(poses)
+    assert held["names"] == list(angles.names)
+    np.testing.assert_allclose(unpacked(held["degrees"]), angles.degrees, atol=0.26)  # NaN where they are NaN
+
+
+@given(
+    st.integers(1, 40).flatmap(
+        lambda length: st.lists(
+            st.lists(st.one_of(st.just(np.nan), st.floats(-40, 40)), min_size=2, max_size=2),
+            min_size=length, max_size=length,
+        )
+    )
+)  # fmt: skip
+def test_any_array_is_unpacked_to_the_unit(values):
+    held = packed(np.array(values), 0.001)
+    assert held["unit"] <= 40 / 32767
+    np.testing.assert_allclose(unpacked(held), values, atol=0.51 * held["unit"])
+
+
+def test_a_minute_of_three_people_takes_a_tenth_of_twenty_megabytes(tmp_path):
+    """Ten minutes stay below 20 MB; noise as large as a detector's keeps the numbers from becoming small unduly."""
+    frames, rng, t = 1800, np.random.default_rng(0), np.arange(1800)[:, None, None] / 30
+    people, shown = [], []
+    for number in (1, 2, 3):
+        phases = rng.uniform(0, 6, (1, 27, 3))
+        xyz = 0.4 * np.sin(5 * t + phases) + rng.normal(0, 0.003, (frames, 27, 3))
+        observed, spread = rng.uniform(0.5, 1, (frames, 27)), 0.05 + rng.normal(0, 0.002, (frames, 27))
+        path = np.cumsum(rng.normal(0, 0.01, (frames, 3)), 0)
+        extra = {"observed": observed, "spread": spread, "path": path, "contact": rng.uniform(0, 1, (frames, 4))}
+        people.append(Poses3D(xyz, BODY_27, 30.0, frame="world", person=number, **extra))
+        xy = 800 + 300 * np.sin(5 * t + phases[:, :26, :2]) + rng.normal(0, 1, (frames, 26, 2))
+        shown.append(Keypoints2D(xy, rng.uniform(0.6, 1, (frames, 26)), HALPE_26, 30.0, (1920, 1080)))
+    path = tmp_path / "long.html"
+    write_viewer(people, path, keypoints=shown)
+    assert path.stat().st_size < 2e6
+
+
+def test_long_videos_become_coarser_and_then_have_no_room(tmp_path, monkeypatch):
+    asked = []
+
+    def transcode(video, out, **options):
+        asked.append((options["height"], options["bits_a_second"]))
+        Path(out).write_bytes(b"mp4")
+
+    probe = SimpleNamespace(width=1920, height=1080)
+    monkeypatch.setitem(sys.modules, "poselift.detect.transcode", SimpleNamespace(transcode=transcode))
+    span = SimpleNamespace(probe=lambda video: probe, Span=lambda *limits: limits)
+    monkeypatch.setitem(sys.modules, "poselift.detect.video", span)
+    second = make_poses(25)
+    assert small_copy("a.mp4", second).size == (1920, 1080)
+    assert asked.pop() == (480, None)
+    minutes = replace(make_poses(3000), fps=10.0)  # five
+    assert small_copy("a.mp4", minutes, 3)
+    ((height, rate),) = asked
+    assert height == 240
+    assert rate * 300 / 8 * 4 / 3 + 3 * 3000 * 290 == pytest.approx(20e6)
+    assert small_copy("a.mp4", minutes, 25) is None  # no room is left

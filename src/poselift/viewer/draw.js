@@ -51,10 +51,12 @@ function dot(context, a, radius, style) {
   context.fill();
 }
 
-// A word on a plate, its middle at a place.
+// A word on a plate, its middle at a place, or as near as the canvas lets it.
 function plate(context, [x, y], text, color) {
+  const width = context.canvas.clientWidth;
   context.font = "600 12px system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif";
   const half = context.measureText(text).width / 2 + 5;
+  x = Math.max(half, Math.min(width - half, x));
   context.beginPath();
   context.roundRect(x - half, y - 9, 2 * half, 18, 6);
   context.fillStyle = rgb(color, .88);

@@ -63,13 +63,15 @@ function fit() {
   refresh();
 }
 
+const floorBelow = ({path}, frame) => [path[3 * frame], 0, path[3 * frame + 2]];
+
 // Zooms and moves until what is seen of people fills the pane.
 function tighten(who) {
   const {clientWidth: width, clientHeight: height} = $("space");
   if (!width || !height) return;
   const {project} = projector(width, height), low = [Infinity, Infinity], high = [-Infinity, -Infinity];
-  for (const person of who) for (const t of samples(data, person, 60)) for (const joint of jointsAt(data, person, t)) {
-    project(...joint).slice(0, 2).forEach((value, axis) => {
+  for (const person of who) for (const t of samples(data, person, 60)) for (const point of [...jointsAt(data, person, t), floorBelow(person, t)]) {
+    project(...point).slice(0, 2).forEach((value, axis) => {
       low[axis] = Math.min(low[axis], value);
       high[axis] = Math.max(high[axis], value);
     });

@@ -54,6 +54,11 @@ function drawBack(context, person, frame, toPane, strength) {
     const seen = throughCamera(joint);
     return seen && toPane(seen);
   });
+  const [left, top, across, down] = picture.box, corner = toPane([left, top]), end = toPane([left + across, top + down]);
+  context.save();
+  context.beginPath();
+  context.rect(...corner, end[0] - corner[0], end[1] - corner[1]);
+  context.clip();
   const alpha = strength * (person.invented[frame] ? .35 : 1);
   for (const [width, style] of [[3.5, rgb([0, 0, 0], .45 * alpha)], [1.5, rgb([255, 255, 255], alpha)]]) {
     context.beginPath();
@@ -66,6 +71,7 @@ function drawBack(context, person, frame, toPane, strength) {
     context.strokeStyle = style;
     context.stroke();
   }
+  context.restore();
 }
 
 // ---- The camera: where a joint is in its axes, and at which pixel -----------------------------------------------------

@@ -118,7 +118,7 @@ function drawFrustum(context, project) {
 // The way of the root on the floor: all of it, stronger up to now; what is invented is left out.
 function drawTrail(context, project, person, frame, strength) {
   const every = Math.max(1, Math.ceil(frames / 300)), color = personColor(person.index), before = [], after = [];
-  const at = t => person.invented[t] ? null : project(person.path[3 * t], 0, person.path[3 * t + 2]);
+  const at = t => person.invented[t] ? null : project(...floorBelow(person, t));
   for (let t = 0; t < frames; t += every) (t <= frame ? before : after).push(at(t));
   before.push(at(frame));
   after.unshift(at(frame));
@@ -152,7 +152,7 @@ function drawSpace(frame) {
   lastPoints = [];
   for (const person of people) {
     const strength = chosen === null || chosen === person.index ? 1 : .25;
-    const share = strength * (person.invented[frame] ? .3 : 1);  // a gap is invented
+    const share = strength * (person.invented[frame] ? .6 : 1);  // a gap is invented
     const joints = jointsAt(data, person, frame), points = joints.map(p => project(...p));
     lastPoints.push(points);
     if (data.placed && layers.trails) drawTrail(context, project, person, frame, strength);
@@ -167,7 +167,7 @@ function drawSpace(frame) {
       if (point[2] > NEAREST) dot(context, point, radius, rgb(colors[person.sides.joints[j]], .13 * share));
     });
     // What was not seen is a guess, and faded: a joint's share of color is what was observed of it.
-    const known = j => share * (!person.observed || person.observed[frame * person.count + j] > 0 ? 1 : .25);
+    const known = j => share * (!person.observed || person.observed[frame * person.count + j] > 0 ? 1 : .35);
     person.bones.forEach((bone, i) => shapes.push(
       {bone, points, person, known, name: person.sides.bones[i], depth: (points[bone[0]][2] + points[bone[1]][2]) / 2}));
   }
