@@ -102,7 +102,7 @@ class Together:
         frames = [one.clip.frames[one.clip.windows.index[chosen]] for one, chosen in parts]
         inside = [one.clip.windows.inside[chosen] for one, chosen in parts]
         try:
-            inputs = self._feed.windows(np.concatenate(frames), np.concatenate(inside))
+            inputs = self._feed.windows(np.concatenate(frames), np.concatenate(inside), filled=True)
             started = time.thread_time()
             answer = run_lifter(self._lifter, inputs, self._flip)
             self.network_s += time.thread_time() - started
