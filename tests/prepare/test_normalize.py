@@ -11,6 +11,7 @@ from poselift.prepare.normalize import (
     fill_gaps,
     normalize_screen,
     person_scale,
+    person_scale_planes,
     pixels_from_screen,
 )
 from poselift.prepare.window import cut
@@ -130,3 +131,12 @@ def test_windows_of_a_filled_clip_are_those_that_are_filled_themselves(seed, fra
     seen = confidence[cut_.index] * cut_.inside[..., None]
     wanted = fill_gaps(xy[cut_.index], seen)
     np.testing.assert_array_equal(fill_edges(clip[cut_.index], seen, cut_.inside), wanted)
+
+
+@given(seeds, st.sampled_from([0.0, 0.3]))
+def test_planes_give_the_same_to_float_noise(seed, missing):
+    xy, confidence = windows(seed, missing=missing)
+    filled = fill_gaps(xy, confidence)
+    wanted = np.concatenate([person_scale(filled, confidence, H36M_17), confidence[..., None]], -1)
+    clip = np.concatenate([filled, confidence[..., None]], -1)
+    np.testing.assert_allclose(person_scale_planes(clip, confidence, H36M_17), wanted, rtol=0, atol=2e-6)

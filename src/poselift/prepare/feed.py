@@ -20,6 +20,7 @@ from poselift.prepare.normalize import (
     fill_gaps,
     normalize_screen,
     person_scale,
+    person_scale_planes,
     person_scale_whole,
     pixels_from_screen,
     window_places,
@@ -114,6 +115,8 @@ class Feed:
         if self.normalization == PERSON_SCALE and self.channels == clip.shape[-1] and _whole(clip, inside):
             return person_scale_whole(clip[0], self.skeleton)[None]
         xy, confidence = _filled(clip, inside, edges_only=filled)
+        if filled and self.normalization == PERSON_SCALE:
+            return person_scale_planes(clip, confidence, self.skeleton)[..., : self.channels]
         if self.normalization == PERSON_SCALE:
             xy = person_scale(xy, confidence, self.skeleton)
         return self.join(xy, confidence)[..., : self.channels]
