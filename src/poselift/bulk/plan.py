@@ -19,7 +19,7 @@ from poselift.formats.about import written_by
 from poselift.formats.parquet import shard_notes
 
 MANIFEST, FAILED = "manifest.json", "failed.jsonl"
-MOST_CLIPS, MOST_ROWS, MOST_BYTES = 256, 65_536, 16 << 20
+MOST_CLIPS, MOST_ROWS, MOST_BYTES = 128, 32_768, 8 << 20
 """A shard is full with so many clips, rows of Parquet files, or bytes of other files; one clip may have more."""
 _VERSION = 1
 
