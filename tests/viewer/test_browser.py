@@ -332,12 +332,15 @@ def test_fit_and_camera_keys_move_the_eye(browser, crowded):
 def test_feet_light_up_where_they_stand(browser, crowded):
     browser.open(crowded.as_uri())
     lit = """(() => {
-      let discs = 0;
-      const context = {beginPath() {}, lineTo() {}, closePath() {}, fill() { discs++; }};
-      drawContacts(context, (...p) => [p[0], p[1], 5, 1], people[0], jointsAt(data, people[0], FRAME), FRAME, 1);
-      return discs;
+      const levels = new Set(), joints = jointsAt(data, people[0], FRAME).map(([x, y, z]) => [x, y - RAISED, z]);
+      const context = {beginPath() {}, lineTo(x, y) { levels.add(y); }, closePath() {}, fill() {}};
+      drawContacts(context, (...point) => [...point.slice(0, 2), 5, 1], people[0], joints, FRAME, 1);
+      return [...levels];
     })()"""
-    assert [browser.run(lit.replace("FRAME", str(number))) for number in (49, 50)] == [0, 2]
+    ankle = browser.run("jointsAt(data, people[0], 50)[people[0].contacts[0]][1]")
+    for number, raised, expected in ((49, 0, []), (50, ankle, [0]), (50, ankle + 0.2, [0]), (50, ankle + 2, [-2])):
+        levels = browser.run(lit.replace("FRAME", str(number)).replace("RAISED", str(raised)))
+        np.testing.assert_allclose(levels, expected, atol=1e-6)
 
 
 def test_curves_are_linked_to_time_and_to_the_figure(browser, crowded):
