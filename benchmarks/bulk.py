@@ -1,12 +1,12 @@
-"""Measure `poselift lift-many`: frames a second, share of the time in the network, memory; and kill it at random moments.
+"""Measure `poselift lift-many`: frames a second, share of the network, memory; and kill it at random moments.
 
 Usage: OMP_NUM_THREADS=1 python benchmarks/bulk.py OUT [--clips 200] [--frames 300] [--fps 30] [--kills 10] [--workers 2]
 
-The corpus is the bundled clip, played to and fro, moved and with noise, one joint in fifty unseen, as Parquet in the
-joints of COCO_17. Without --kills, it is lifted by one worker and by --workers. With --kills, it is lifted once by one
+The corpus is the bundled clip, played to and fro, moved and with noise, one joint in fifty unseen, as Parquet in
+the joints of COCO_17. Without --kills, it is lifted by one worker and by --workers. With --kills, it is lifted once by one
 worker, undisturbed, and once with that many `kill -9` of the run and its workers (every third one only of the run, whose
 workers then end by themselves); the files must be the same to the byte. Processor times are those of the workers'
-threads, which do not depend on what else the machine does, as frames a second do.
+threads, which depend less on what else the machine does than frames a second do.
 """
 
 import argparse
