@@ -3,10 +3,10 @@
 Usage: OMP_NUM_THREADS=1 python benchmarks/bulk.py OUT [--clips 200] [--frames 300] [--fps 30] [--kills 10] [--workers 2]
 
 The corpus is the bundled clip, played to and fro, moved and with noise, one joint in fifty unseen, as Parquet in
-the joints of COCO_17. Without --kills, it is lifted by one worker and by --workers. With --kills, it is lifted once by one
-worker, undisturbed, and once with that many `kill -9` of the run and its workers (every third one only of the run, whose
-workers then end by themselves); the files must be the same to the byte. Processor times are those of the workers'
-threads, which depend less on what else the machine does than frames a second do.
+the joints of COCO_17. Without --kills, it is lifted by one worker and by --workers. With --kills, it is lifted once
+by one worker, undisturbed, and once with that many `kill -9` of the run and its workers (every third one only of the
+run, whose workers then end by themselves); the files must be the same to the byte. Processor times are those of the
+workers' threads, which depend less on what else the machine does than frames a second do.
 """
 
 import argparse

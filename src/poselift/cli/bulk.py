@@ -107,11 +107,12 @@ def _report(summary: Summary, out: Path) -> None:
     if summary.left_out:
         print_plain(f"{summary.left_out:,} people only passed by and are left out (--shortest 0 keeps them)")
     if summary.new_frames:
+        rate, each_us = summary.new_frames / summary.seconds, 1e6 * summary.processor_s / summary.new_frames
+        workers = f"{summary.workers} worker{'s' * (summary.workers > 1)}"
         print_plain(
-            f"{summary.new_frames:,} poses in {summary.seconds:.1f} s, {summary.new_frames / summary.seconds:,.0f} a "
-            f"second with {summary.workers} worker{'s' * (summary.workers > 1)}; {1e6 * summary.processor_s / summary.new_frames:.1f} "
-            f"microseconds of processor time each, {100 * summary.network_s / summary.processor_s:.0f} % of it in the "
-            "network"
+            f"{summary.new_frames:,} poses in {summary.seconds:.1f} s, {rate:,.0f} a second with {workers}; "
+            f"{each_us:.1f} microseconds of processor time each, "
+            f"{100 * summary.network_s / summary.processor_s:.0f} % of it in the network"
         )
     for text, count in summary.said.most_common(_NOTES):
         print_plain(f"in {count:,} clip{'s' * (count > 1)}: {text}", err)
