@@ -164,11 +164,11 @@ def _lift_input(
     everyone = [poses for _, poses in lifted]
     if camera is not None:
         everyone = list(world.place(title_of(path, None), lifted))
-    for person, keypoints, poses in zip(people, shown, everyone, strict=True):
-        if lifting.skeleton_out is not None:
-            poses = convert_poses(poses, lifting.skeleton_out)
+    if lifting.skeleton_out is not None:
+        everyone = [convert_poses(poses, lifting.skeleton_out) for poses in everyone]
+    for person, poses in zip(people, everyone, strict=True):
         _describe(title_of(path, person.person), person, poses, cut=lifting.gaps == "cut")
-        results.write(path, keypoints, poses, copy, cut=lifting.gaps == "cut")
+    results.write_everyone(path, shown, everyone, copy, cut=lifting.gaps == "cut")
 
 
 def _lift_person(

@@ -65,6 +65,8 @@ def choose(
     usable = [card for card in cards if card.normalization == PERSON_SCALE]
     if not usable:
         raise CheckpointError("there are no weights to choose among; name the path of an .onnx file")
+    if live:  # weights that come too late do not count, however many joints they give
+        usable = [card for card in usable if card.delay == 0 or _in_time(card, delay_s)] or usable
     usable = _with_joints(usable, None if skeleton is None else get_skeleton(skeleton))
     if live:
         return _for_stream(usable, delay_s)
@@ -83,9 +85,7 @@ def choose(
 
 def _for_stream(usable: list[Card], delay_s: float) -> Choice:
     """Choose the weights for a stream that may wait for some seconds; see `choose`."""
-    patient = [
-        card for card in usable if 0 < stream_delay(card.in_frames, card.out_frames) <= delay_s * card.fps + 1e-6
-    ]
+    patient = [card for card in usable if _in_time(card, delay_s)]
     if patient:
         best = min(patient, key=_preference)
         late_s = stream_delay(best.in_frames, best.out_frames) / best.fps
@@ -99,6 +99,11 @@ def _for_stream(usable: list[Card], delay_s: float) -> Choice:
         )
     best = min(prompt, key=lambda card: (-card.in_frames, *_preference(card)))
     return Choice(best, f"no delay, window of {best.in_frames}")
+
+
+def _in_time(card: Card, delay_s: float) -> bool:
+    """Return whether blended windows of these weights come within a delay."""
+    return 0 < stream_delay(card.in_frames, card.out_frames) <= delay_s * card.fps + 1e-6
 
 
 def _with_joints(cards: list[Card], skeleton: Skeleton | None) -> list[Card]:
