@@ -1,12 +1,12 @@
-"""Measure `poselift lift-many`: frames a second, share of the time in the network, memory; and kill it at random moments.
+"""Measure `poselift lift-many`: frames a second, share of the network, memory; and kill it at random moments.
 
-Usage: OMP_NUM_THREADS=1 python benchmarks/bulk.py OUT [--clips 200] [--frames 300] [--fps 30] [--kills 10] [--workers 2]
+Usage: python benchmarks/bulk.py OUT [--lifter auto] [--clips 200] [--frames 300] [--fps 30] [--kills 10] [--workers 2]
 
-The corpus is the bundled clip, played to and fro, moved and with noise, one joint in fifty unseen, as Parquet in the
-joints of COCO_17. Without --kills, it is lifted by one worker and by --workers. With --kills, it is lifted once by one
-worker, undisturbed, and once with that many `kill -9` of the run and its workers (every third one only of the run, whose
-workers then end by themselves); the files must be the same to the byte. Processor times are those of the workers'
-threads, which do not depend on what else the machine does, as frames a second do.
+The corpus is the bundled clip, played to and fro, moved and with noise, one joint in fifty unseen, as Parquet in
+the joints of COCO_17. Without --kills, it is lifted by one worker and by --workers. With --kills, it is lifted once
+by one worker, undisturbed, and once with that many `kill -9` of the run and its workers (every third one only of the
+run, whose workers then end by themselves); the files must be the same to the byte. Processor times are those of the
+workers' threads, which depend less on what else the machine does than frames a second do.
 """
 
 import argparse
@@ -55,9 +55,10 @@ def corpus(folder: Path, clips: int, frames: int, fps: float) -> Path:
     return folder
 
 
-def started(source: Path, out: Path, workers: int) -> subprocess.Popen:
+def started(source: Path, out: Path, workers: int, lifter: str) -> subprocess.Popen:
     """Begin a run in a group of processes of its own."""
     command = [sys.executable, "-m", "poselift", "lift-many", str(source), "-o", str(out), "--workers", str(workers)]
+    command += ["--lifter", lifter]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     )
@@ -78,10 +79,10 @@ def peak_mib(process: subprocess.Popen, peak: list[float]) -> None:
         time.sleep(0.1)
 
 
-def measure(source: Path, out: Path, workers: int) -> None:
+def measure(source: Path, out: Path, workers: int, lifter: str) -> None:
     """Lift the corpus from the beginning, and print what the verb says, and the memory."""
     shutil.rmtree(out, ignore_errors=True)
-    process, peak = started(source, out, workers), [0.0]
+    process, peak = started(source, out, workers, lifter), [0.0]
     watch = threading.Thread(target=peak_mib, args=(process, peak))
     watch.start()
     told, _ = process.communicate()
@@ -96,18 +97,18 @@ def files(out: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(out.glob("poses-*.parquet"))}
 
 
-def kill(source: Path, out: Path, workers: int, kills: int, seed: int) -> None:
+def kill(source: Path, out: Path, workers: int, lifter: str, kills: int, seed: int) -> None:
     """Kill runs, let the last one end, and compare with an undisturbed one."""
     whole, killed, drawn = out / "whole", out / "killed", random.Random(seed)
     for folder in (whole, killed):
         shutil.rmtree(folder, ignore_errors=True)
     started_s = time.monotonic()
-    status = started(source, whole, 1)
+    status = started(source, whole, 1, lifter)
     status.communicate()
     seconds = time.monotonic() - started_s
     moments, done = [], 0
     for number in range(kills):
-        process = started(source, killed, workers)
+        process = started(source, killed, workers, lifter)
         moment = drawn.uniform(0.1, 1) * max(seconds / kills, 6.0)
         time.sleep(moment)
         if process.poll() is None:
@@ -118,7 +119,7 @@ def kill(source: Path, out: Path, workers: int, kills: int, seed: int) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         moments.append({"s": round(moment, 2), "shards": len(files(killed))})
-    last = started(source, killed, workers)
+    last = started(source, killed, workers, lifter)
     told, _ = last.communicate()
     one, other = files(whole), files(killed)
     names = [person.about["clip"] for file in sorted(killed.glob("poses-*")) for person in pl.read_all_poses(file)]
@@ -140,6 +141,7 @@ def main() -> None:
     """Read the command line, and measure or kill."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--lifter", default="auto")
     parser.add_argument("--clips", type=int, default=200)
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--fps", type=float, default=30.0)
@@ -150,10 +152,10 @@ def main() -> None:
     folder = given.out / f"corpus_{given.clips}_{given.frames}_{given.fps:g}"
     source = corpus(folder, given.clips, given.frames, given.fps)
     if given.kills:
-        kill(source, given.out, given.workers, given.kills, given.seed)
+        kill(source, given.out, given.workers, given.lifter, given.kills, given.seed)
         return
     for workers in (1, given.workers):
-        measure(source, given.out / "lifted", workers)
+        measure(source, given.out / "lifted", workers, given.lifter)
 
 
 if __name__ == "__main__":

@@ -277,7 +277,7 @@ def started(corpus: Path, out: Path) -> subprocess.Popen:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
 def test_killed_or_ended_runs_lose_and_double_nothing(tmp_path: Path, clips) -> None:
-    """Killed with its workers, killed alone, ended by Ctrl-C: the next run ends with the bytes of an undisturbed one."""
+    """Killed with its workers, killed alone, ended by Ctrl-C: the next run makes the files of an undisturbed one."""
     count, folder = planning.MOST_CLIPS * 3 + 1, tmp_path / "in"
     folder.mkdir()
     piece = clip(5, 50.0, 0)

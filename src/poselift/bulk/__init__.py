@@ -1,4 +1,4 @@
-"""Many clips at once: find them -> plan shards -> lift windows of many clips together, a process a core -> write shards.
+"""Many clips at once: find them -> plan shards -> lift windows of many clips together, a process a core -> write.
 
 ::
 
@@ -46,6 +46,8 @@ class Summary:
     """Files that they go to."""
     others: Mapping[str, int] = field(default_factory=dict)
     """By ending, files that were left out because keypoints have other endings."""
+    workers: int = 1
+    """Processes that lifted; no more than there were shards to lift."""
     kept: int = 0
     """Shards that a run before had written."""
     lifted: int = 0
@@ -139,9 +141,9 @@ def lift_many(
                 summary.add(reports[number])
         summary.kept = len(reports)
         todo = [number for number in range(len(shards)) if number not in reports]
-        written = -_FAILURES_S
+        summary.workers, written = min(workers, max(len(todo), 1)), -_FAILURES_S
         try:
-            for event in _lift([shards[number] for number in todo], settings, min(workers, max(len(todo), 1))):
+            for event in _lift([shards[number] for number in todo], settings, summary.workers):
                 if isinstance(event, Progress):
                     summary.new_frames += event.frames
                 else:

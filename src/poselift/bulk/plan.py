@@ -1,9 +1,9 @@
 """Which clips go into which shard, and which shards are done: what makes a run that was killed go on.
 
-The folder of the results holds `manifest.json`, written once, before any work: what is done with each clip, and how many
-clips each shard has. A shard is done when its file is there, because files are renamed to their names when they are
-whole, and when it says that it was made from these clips. Failures are in the shards' metadata, too, so that one rename
-decides about a shard and about its failures.
+The folder of the results holds `manifest.json`, written once, before any work: what is done with each clip, and how
+many clips each shard has. A shard is done when its file is there, because files are renamed to their names when they
+are whole, and when it says that it was made from these clips. Failures are in the shards' metadata, too, so that one
+rename decides about a shard and about its failures.
 """
 
 import json

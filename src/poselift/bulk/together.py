@@ -38,8 +38,8 @@ class _Waiting:
 class Together:
     """Collects windows until there are enough of them for the network, and gives poses back when a clip is whole.
 
-    The poses are those of `poselift.lift(keypoints, lifter, check=False)` to float noise. Memory holds the clips that are
-    given and not given back yet, and one batch.
+    The poses are those of `poselift.lift(keypoints, lifter, check=False)` to float noise. Memory holds the clips
+    that are given and not given back yet, and one batch.
     """
 
     def __init__(self, lifter: Lifter, *, flip: bool = False, repair: bool = True, batch: int = BATCH) -> None:
