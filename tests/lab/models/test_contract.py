@@ -23,6 +23,7 @@ SMALL = {
     "htnet": MIXER | {"width": 48},
     "convformer": {"in_frames": 9, "width": 8, "heads": 4, "kernels": (3, 5)},
     "posessm": {"width": 24, "num_blocks": 2},
+    "simplebaseline": {"width": 40},
     "videopose3d": {"in_frames": 11, "num_levels": 2, "width": 40},
     "mixste": {"in_frames": 7, "width": 24, "num_blocks": 2, "heads": 4},
 }
