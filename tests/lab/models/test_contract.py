@@ -26,6 +26,7 @@ SMALL = {
     "simplebaseline": {"width": 40},
     "videopose3d": {"in_frames": 11, "num_levels": 2, "width": 40},
     "mixste": {"in_frames": 7, "width": 24, "num_blocks": 2, "heads": 4},
+    "poseformerv2": {"in_frames": 9, "keep_frames": 3, "width": 8, "num_blocks": 2, "heads": 4},
 }
 CASES = [
     *((name, config) for name, config in SMALL.items()),
