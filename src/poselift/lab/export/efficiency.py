@@ -37,6 +37,7 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("videopose3d", {}),
     ("mixste", {"in_frames": 81, "width": 48, "num_blocks": 3}),
     ("poseformerv2", {}),
+    ("motionagformer", {}),
 )
 """Lifters of the table: the name, and the options that differ from the authors'."""
 
