@@ -163,8 +163,9 @@ def test_text_is_no_c3d(tmp_path: Path) -> None:
 
 
 def endless(path: Path) -> None:
-    """Leave so much of a file that ezc3d 1.7.2 reads parameters after its end without end."""
-    path.write_bytes(path.read_bytes()[:1601])
+    """Cut a file off in the name of ANALOG:DESCRIPTIONS, behind which ezc3d 1.7.2 reads parameters without end."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"\x0c\x02DESCRIPTIONS") + 4])
 
 
 def test_a_file_on_which_ezc3d_never_ends_is_refused_in_time(

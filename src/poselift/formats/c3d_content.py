@@ -26,7 +26,7 @@ S_PER_MIB = 1.0
 START_BYTES = 2 << 30
 """Memory of Python, numpy and ezc3d: addresses, of which most are never used."""
 BYTES_PER_BYTE = 100
-"""Memory for each byte of the file: a point has 16 bytes in the file, and some 500 in ezc3d and the arrays."""
+"""Memory for each byte of the file; 17 are used for 36,000 frames of 27 points in 18.5 MiB."""
 
 
 @dataclass(frozen=True)
