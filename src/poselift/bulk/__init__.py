@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from poselift.bulk.crew import Crew, Progress
-from poselift.bulk.plan import FAILED, Shard, plan, write_failures
+from poselift.bulk.plan import FAILED, Shard, planned, write_failures
 from poselift.bulk.settings import Settings
 from poselift.bulk.sources import find_clips
 from poselift.bulk.work import Report, Worker
@@ -130,7 +130,7 @@ def lift_many(
     found = find_clips([Path(path) for path in inputs], leave=out)
     identity = settings.identity()
     with _folder_to_ourselves(out):
-        shards = plan(found.clips, out, identity, force=force)
+        shards = planned(found.clips, out, identity, force=force)
         summary = Summary(len(found.clips), len(shards), found.others)
         reports: dict[int, Report] = {}
         for number, shard in enumerate(shards):

@@ -19,7 +19,7 @@ from poselift.formats.about import written_by
 from poselift.formats.parquet import shard_notes
 
 MANIFEST, FAILED = "manifest.json", "failed.jsonl"
-MOST_CLIPS, MOST_ROWS, MOST_BYTES = 256, 65_536, 16 << 20
+MOST_CLIPS, MOST_ROWS, MOST_BYTES = 128, 32_768, 8 << 20
 """A shard is full with so many clips, rows of Parquet files, or bytes of other files; one clip may have more."""
 _VERSION = 1
 
@@ -47,7 +47,7 @@ class Shard:
         return notes if notes.get("made_from") == self.made_from else None
 
 
-def plan(clips: Sequence[Clip], out: Path, identity: Mapping[str, Any], *, force: bool = False) -> list[Shard]:
+def planned(clips: Sequence[Clip], out: Path, identity: Mapping[str, Any], *, force: bool = False) -> list[Shard]:
     """Return the shards of a run: those of the run that began in this folder, or new ones.
 
     Args:

@@ -99,10 +99,11 @@ class Together:
 
         When a batch fails, its clips are tried one by one, so that one of them does not spoil the others.
         """
-        frames = [one.clip.frames[one.clip.windows.index[chosen]] for one, chosen in parts]
+        frames = [np.take(one.clip.frames, one.clip.windows.index[chosen], 0) for one, chosen in parts]
         inside = [one.clip.windows.inside[chosen] for one, chosen in parts]
         try:
-            inputs = self._feed.windows(np.concatenate(frames), np.concatenate(inside))
+            shown = frames[0] if len(frames) == 1 else np.concatenate(frames)
+            inputs = self._feed.windows(shown, np.concatenate(inside), filled=True)
             started = time.thread_time()
             answer = run_lifter(self._lifter, inputs, self._flip)
             self.network_s += time.thread_time() - started
