@@ -329,6 +329,20 @@ def test_fit_and_camera_keys_move_the_eye(browser, crowded):
     assert (browser.run("[eye.through, chosen, eye.zoom]")) == [False, None, pytest.approx(zoom)]
 
 
+def test_the_caption_says_how_far_joints_are_off_the_keypoints(browser, tmp_path):
+    person = crowd(2)[0]
+    xy = person.camera.project(person.absolute()) + np.array([3.0, 4.0])
+    xy[0, :5] = np.nan
+    keypoints = Keypoints2D(xy, None, H36M_17, 25.0, (1280, 720))
+    write_viewer(person, tmp_path / "page.html", keypoints=keypoints)
+    browser.open((tmp_path / "page.html").as_uri())
+    picture(browser, "picture")
+    assert browser.run("$('miss').textContent") == "white: 3D joints, 5 px off"
+    browser.press("r")
+    picture(browser, "picture")
+    assert browser.run("$('miss').textContent") == ""
+
+
 def test_feet_light_up_where_they_stand(browser, crowded):
     browser.open(crowded.as_uri())
     lit = """(() => {
@@ -486,6 +500,7 @@ def test_poses_keep_step_with_the_video(browser, tmp_path, shared):
         browser.run(f"seek({wanted})")
         browser.wait(f"Math.round(shown * fps) === {wanted}")
         assert frame(browser) == wanted
+    assert browser.run("snapshot().toDataURL('image/png').length") > 10_000  # the video may be read back
     browser.press("Home")
     browser.press(" ", " ")
     browser.wait("current >= 10")

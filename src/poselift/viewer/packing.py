@@ -36,4 +36,5 @@ def packed(values: np.ndarray, finest: float) -> dict[str, Any]:
     # Differences overflow to what the sum, which overflows likewise, undoes.
     steps = np.diff(whole, axis=0, prepend=np.zeros_like(whole[:1])).T
     planes = np.ascontiguousarray(steps).reshape(-1).view(np.uint8).reshape(-1, 2).T
-    return {"unit": unit, "shape": values.shape, "data": base64.b64encode(zlib.compress(planes.tobytes(), _EFFORT)).decode()}
+    data = zlib.compress(planes.tobytes(), _EFFORT)
+    return {"unit": unit, "shape": values.shape, "data": base64.b64encode(data).decode()}
