@@ -109,7 +109,7 @@ def kill(source: Path, out: Path, workers: int, lifter: str, kills: int, seed: i
     moments, done = [], 0
     for number in range(kills):
         process = started(source, killed, workers, lifter)
-        moment = drawn.uniform(0.1, 1) * max(seconds / kills, 6.0)
+        moment = drawn.uniform(0.1, 1) * max(2 * seconds / kills, 12.0)
         time.sleep(moment)
         if process.poll() is None:
             done += 1
