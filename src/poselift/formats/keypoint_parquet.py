@@ -211,7 +211,7 @@ class KeypointParquet:
         self._rest = self._next()
 
     def _next(self) -> dict[str, np.ndarray]:
-        batch = next(self._batches)
+        batch: Any = next(self._batches)
         names = batch.schema.names
         return {name: batch.column(place).to_numpy(zero_copy_only=False) for place, name in enumerate(names)}
 
