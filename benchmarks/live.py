@@ -45,6 +45,11 @@ class Times:
         self.wall.append((time.perf_counter_ns() - wall) / 1e6)
         return result
 
+    @property
+    def quiet(self) -> np.ndarray:
+        """Calls during which the processor did nothing else, by the difference of the two clocks."""
+        return np.subtract(self.wall, self.cpu) < 0.1
+
     def summary(self, skip: int = 100) -> dict:
         found = {}
         for name, values in (("wall", self.wall[skip:]), ("cpu", self.cpu[skip:])):
@@ -69,6 +74,13 @@ def pushes(name: str, delay_s: float, fps: float, frames: int, people: int = 1) 
             push.run(lambda: live.push_people(everybody, pl.MEDIAPIPE_33, i / fps))  # noqa: B023
     result = {"lifter": name, "delay_s": live.delay_s, "fps": fps, "people": people, "frames": frames}
     result |= {"windows a push": live.counts.windows / frames, "window": alone.summary(), "push": push.summary()}
+    quiet = alone.quiet & push.quiet & np.roll(alone.quiet & push.quiet, 1)
+    quiet[:100] = False
+    result["turns that nothing interrupted"] = int(quiet.sum())
+    if quiet.any():
+        result["uninterrupted: push / window"] = float(
+            np.median(np.array(push.wall)[quiet]) / np.median(np.array(alone.wall)[quiet])
+        )
     for clock in ("wall", "cpu"):
         one = result["window"][clock]["median"]
         cost = np.array(getattr(push, clock)[100:]) / one
@@ -76,20 +88,27 @@ def pushes(name: str, delay_s: float, fps: float, frames: int, people: int = 1) 
         result[f"{clock}: p5 of push / p5 of window"] = result["push"][clock]["p5"] / result["window"][clock]["p5"]
         result[f"{clock}: mean push / window"] = float(np.mean(cost))
         result[f"{clock}: p99 of push / median of push"] = float(np.percentile(cost, 99) / np.median(cost))
+        result[f"{clock}: most of a push / window"] = float(np.max(cost))
         result[f"{clock}: p99 of push / window"] = float(np.percentile(cost, 99))
     return result
 
 
-def memory(minutes: float) -> dict:
-    """Peak memory while a stream of 50 frames a second with two people who come and go runs as fast as it can."""
-    live, frames = pl.LiveLifter(), int(minutes * 60 * 50)
+def memory(minutes: float, delay_s: float) -> dict:
+    """Peak memory while a stream of 50 frames a second, of one or two people by turns, runs as fast as it can."""
+    live, frames = pl.LiveLifter(delay_s=delay_s), int(minutes * 60 * 50)
     keypoints, peaks, began = recording(2000), {}, time.process_time()
     for i in range(frames):
         people = keypoints[i % 2000][None] + np.array([[[0, 0, 0]], [[900, 0, 0]]], np.float32)
         live.push_people(people[: 1 + (i // 500) % 2], pl.MEDIAPIPE_33, i / 50)
         if i in (3000, frames // 2, frames - 1):
             peaks[f"minute {i / 3000:.1f}"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"minutes": minutes, "people": live.counts.people, "peak MiB": peaks, "cpu s": time.process_time() - began}
+    return {
+        "minutes": minutes,
+        "delay_s": live.delay_s,
+        "people": live.counts.people,
+        "peak MiB": peaks,
+        "cpu s": time.process_time() - began,
+    }
 
 
 def accelerations(xyz: np.ndarray) -> float:
@@ -107,6 +126,7 @@ def jitter() -> list[dict]:
         for name, delay_s, smooth in (
             ("nanohtnet.mocap-live", 0.0, False),
             ("nanohtnet.mocap-live", 0.0, True),
+            ("nanohtnet.mocap-live", 0.16, False),
             ("nanohtnet.mocap-live", 0.24, False),
             ("nanohtnet.mocap-81", 0.96, False),
         ):
@@ -145,12 +165,13 @@ def main() -> None:
     for name, delay_s, fps, people in (
         ("nanohtnet.mocap-live", 0.0, 50.0, 1),
         ("nanohtnet.mocap-live", 0.0, 30.0, 1),
+        ("nanohtnet.mocap-live", 0.16, 50.0, 1),
         ("nanohtnet.mocap-live", 0.24, 50.0, 1),
         ("nanohtnet.mocap-81", 0.96, 50.0, 1),
         ("nanohtnet.mocap-live", 0.0, 50.0, 4),
     ):
         result["pushes"].append(pushes(name, delay_s, fps, options.frames, people))
-    result["memory"] = memory(options.minutes) if options.minutes else None
+    result["memory"] = [memory(options.minutes, delay_s) for delay_s in (0.24, 0.0) if options.minutes]
     text = json.dumps(result, indent=2)
     print(text)
     if options.out:

@@ -60,15 +60,15 @@ for (const file of wanted.files) {
   }
   if (glb) {
     const hips = new THREE.Vector3().setFromMatrixPosition(bones[0].matrixWorld);
-    root.position.set((number++ - 3) * 1.1 - hips.x, 0, -hips.z);
+    root.position.set((number++ - 3) * 1.05 - hips.x, 0, -hips.z);
     scene.add(root);
   }
 }
 const view = new THREE.WebGLRenderer({antialias: true, preserveDrawingBuffer: true});
-view.setSize(innerWidth, innerHeight);
+view.setSize(1280, 560);
 document.body.append(view.domElement);
-const camera = new THREE.PerspectiveCamera(35, innerWidth / innerHeight, 0.1, 50);
-camera.position.set(1, 2, 9);
+const camera = new THREE.PerspectiveCamera(35, 1280 / 560, 0.1, 50);
+camera.position.set(0.8, 1.7, 7);
 camera.lookAt(0, 0.9, 0);
 view.render(scene, camera);
 const text = document.createElement('script');
@@ -91,7 +91,7 @@ def default_poses():
 
 def chromium(*arguments: str) -> str:
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    command = [program, *FLAGS, "--no-sandbox", "--window-size=1280,700", "--virtual-time-budget=60000", *arguments]
+    command = [program, *FLAGS, "--no-sandbox", "--window-size=1280,560", "--virtual-time-budget=60000", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=True).stdout
 
 

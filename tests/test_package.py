@@ -36,7 +36,7 @@ LAYERS = (
     "checks",
     "lifting",
     "datasets read live",
-    "measure doctor",
+    "measure doctor bulk",
     "poselift",
     "lab",
     "cli",
@@ -57,6 +57,7 @@ LAB_RANK = {room: rank for rank, row in enumerate(LAB_LAYERS) for room in row.sp
 # Besides numpy and the standard library. What is heavy is imported inside functions.
 OUTSIDE_AT_THE_TOP = {
     "cli": {"rich", "tyro"},
+    "cli.bulk": {"tyro"},
     "cli.cards": {"rich", "tyro"},
     "cli.console": {"rich", "tyro"},
     "cli.converting": {"tyro"},
@@ -93,6 +94,8 @@ OUTSIDE_IN_FUNCTIONS = {
     "detect.container": {"av"},
     "detect.network": {"onnxruntime"},
     "formats.c3d": {"ezc3d"},
+    "formats.c3d_child": {"ezc3d"},
+    "formats.keypoint_parquet": {"pyarrow"},
     "formats.parquet": {"pyarrow"},
     "render.page": {"PIL"},
 }

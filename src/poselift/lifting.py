@@ -7,8 +7,8 @@ Whatever else a lifter gives, spread, up and contact, goes the same way as its j
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -26,7 +26,7 @@ from poselift.prepare.flip import flip
 from poselift.prepare.normalize import calibrate
 from poselift.prepare.resample import resample_keypoints, resample_poses
 from poselift.prepare.swaps import find_swaps, put_back, repair_swaps
-from poselift.prepare.window import cut
+from poselift.prepare.window import Windows, cut
 from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints, spans
 from poselift.skeleton import Skeleton
 
@@ -101,22 +101,59 @@ def lift(
     lifter = lifter or load_lifter(AUTO, fps=keypoints.fps, length=len(keypoints))
     check_lifter(lifter)
     turn = _turning(frame_of(lifter), frame, camera)
+    clip = prepare(keypoints, lifter, repair=repair)
+    if check:
+        _log_findings(keypoints)
+    found = _lift_windows(lifter, clip, flip_average, turn, progress)
+    facts: dict[str, Any] = {"frame": frame or frame_of(lifter), "camera": camera}
+    poses = clip.as_poses(lifter, found, facts | {"about": about(lifter, flip_average, repair)})
+    return with_doubts(poses, clip, mark=gaps == "mark", log=check)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One person's clip, cut into the windows of a lifter. Whatever lifts a clip goes through it."""
+
+    keypoints: Keypoints2D
+    """The keypoints as they came, T frames."""
+    observed: np.ndarray
+    """(T, J) calibrated confidence in the lifter's joints, 0 where unseen."""
+    frames: np.ndarray
+    """(N, J, 3) of `Feed.filled_clip`, at the lifter's rate."""
+    windows: Windows
+    """The frames of each window."""
+
+    def as_poses(self, lifter: Lifter, answer: Answer, facts: Mapping[str, Any]) -> Poses3D:
+        """Return poses at the rate of the keypoints.
+
+        Args:
+            lifter: The lifter that answered.
+            answer: (N, ...) of all frames, stitched.
+            facts: Other fields of `Poses3D`.
+        """
+        extras = {name: part for name, part in answer.parts.items() if name != "joints"}
+        poses = Poses3D(answer.joints, lifter.skeleton, lifter.fps, **extras, **facts)
+        return resample_poses(poses, self.keypoints.fps, len(self.keypoints))
+
+
+def prepare(keypoints: Keypoints2D, lifter: Lifter, *, repair: bool = True) -> Prepared:
+    """Return one person's keypoints in the joints, at the rate and in the windows of a lifter.
+
+    Raises:
+        FormatError: The weights need the picture's size, which the keypoints do not have.
+        SkeletonError: The keypoints lack joints that cannot be made up.
+        DetectionError: No joint was seen in any frame.
+    """
     source = convert(keypoints, lifter.skeleton)
     if not source.seen.any():
         raise DetectionError("no joint was seen in any frame: there is nobody to lift; check the detector's output")
-    if check:
-        _log_findings(keypoints)
     source = repair_swaps(source) if repair else source
-    found = _lift_windows(lifter, resample_keypoints(source, lifter.fps), flip_average, turn, progress)
-    poses = Poses3D(
-        found.joints, lifter.skeleton, lifter.fps, frame or frame_of(lifter), camera=camera, spread=found.spread,
-        up=found.up, contact=found.contact, about=_about(lifter, flip_average, repair),
-    )  # fmt: skip
-    poses = resample_poses(poses, keypoints.fps, len(keypoints))
-    return _with_doubts(poses, keypoints, calibrate(source.filled()[1]), mark=gaps == "mark", log=check)
+    rated = resample_keypoints(source, lifter.fps)
+    windows = cut(len(rated), lifter.in_frames, lifter.out_frames)
+    return Prepared(keypoints, calibrate(source.filled()[1]), Feed.of(lifter).filled_clip(rated), windows)
 
 
-def _about(lifter: Lifter, flip_average: bool, repair: bool) -> dict[str, str]:
+def about(lifter: Lifter, flip_average: bool, repair: bool) -> dict[str, str]:
     """Return what made poses, for `Poses3D.about`: weights without a card are called by their class."""
     card = getattr(lifter, "card", None)
     about = {"weights": type(lifter).__name__ if card is None else str(card.name)}
@@ -124,8 +161,9 @@ def _about(lifter: Lifter, flip_average: bool, repair: bool) -> dict[str, str]:
     return about if repair else about | {"repair": "off"}
 
 
-def _with_doubts(poses: Poses3D, keypoints: Keypoints2D, observed: np.ndarray, *, mark: bool, log: bool) -> Poses3D:
-    """Return the poses of keypoints with what is known about them: who, when, gaps, and what was observed (T, J)."""
+def with_doubts(poses: Poses3D, clip: Prepared, *, mark: bool = True, log: bool = False) -> Poses3D:
+    """Return the poses of a clip with what is known about them: who, when, gaps, and what was observed."""
+    keypoints, observed = clip.keypoints, clip.observed.copy()
     gap = far_from_sightings(observed, poses.fps) if mark else None
     doubtful = doubtful_pelvis(replace(poses, observed=observed))
     if log and doubtful.any():
@@ -161,20 +199,19 @@ def _log_findings(keypoints: Keypoints2D) -> None:
 
 
 def _lift_windows(
-    lifter: Lifter, keypoints: Keypoints2D, flip_average: bool, turn: Turn | None, progress: Progress | None
+    lifter: Lifter, clip: Prepared, flip_average: bool, turn: Turn | None, progress: Progress | None
 ) -> Answer:
-    """Return the answer (T, ...) to keypoints at the lifter's rate: cut, lift, turn, blend, stitch."""
-    windows, feed = cut(len(keypoints), lifter.in_frames, lifter.out_frames), Feed.of(lifter)
-    clip, chunks = feed.clip(keypoints), []
+    """Return the answer (N, ...) to a clip: fed, lifted, turned, blended, stitched."""
+    windows, feed, chunks = clip.windows, Feed.of(lifter), []
     for start in range(0, len(windows.index), BATCH):
         chosen = slice(start, start + BATCH)
-        shown = clip[windows.index[chosen]], windows.inside[chosen]
-        answer = run_lifter(lifter, feed.windows(*shown), flip_average)
+        shown = clip.frames[windows.index[chosen]], windows.inside[chosen]
+        answer = run_lifter(lifter, feed.windows(*shown, filled=True), flip_average)
         if turn:
-            answer = answer.turned(turn(feed.places(*shown, keypoints.image_size)))
+            answer = answer.turned(turn(feed.places(*shown, clip.keypoints.image_size)))
         chunks.append(answer.from_root(lifter.skeleton.root))
         if progress:
-            progress(min((start + BATCH) * len(lifter.out_frames), len(keypoints)), len(keypoints))
+            progress(min((start + BATCH) * len(lifter.out_frames), windows.num_frames), windows.num_frames)
     return join(chunks).stitched(windows)
 
 

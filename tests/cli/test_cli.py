@@ -378,6 +378,8 @@ def test_without_the_picture_s_size_results_stay_relative_and_the_flag_is_named(
         (["--height", "1.8", "1.7", "1.6"], "one for each of 1 people"),
         (["--focal", "3"], "--focal"),
         (["--camera-pitch", "400"], "--camera-pitch"),
+        (["--height", "1.8", "--no-world"], "--no-world places nobody"),
+        (["--camera-roll", "0", "--frame", "turned_camera"], "--frame turned_camera places nobody"),
     ],
 )
 def test_flags_of_the_world_that_cannot_be(clip, tmp_path, capsys, flags, said):
@@ -536,7 +538,8 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    assert list(VERBS) == ["lift", "live", "convert", "render", "doctor", "evaluate", "table", "lifters", "check-card"]
+    verbs = ["lift", "lift-many", "live", "convert", "render", "doctor", "evaluate", "table", "lifters", "check-card"]
+    assert list(VERBS) == verbs
     assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
 
 

@@ -10,7 +10,9 @@ import pytest
 from poselift.cli import main
 from poselift.cli.converting import READABLE
 from poselift.formats import files_of, read_all_poses, read_poses, save_poses
+from poselift.formats.bvh import read_bvh
 from poselift.formats.table import POSE_FORMATS
+from poselift.prepare.convert import convert_poses
 from poselift.sequence import Poses3D
 from poselift.skeleton import BODY_27, H36M_17, HALPE_26
 
@@ -157,6 +159,18 @@ def test_motion_files(tmp_path: Path, figures: Any, capsys: pytest.CaptureFixtur
     assert read_poses(tmp_path / "slow.npz").fps == 15
     assert run(tmp_path / "stand.bvh", tmp_path / "x.npz", "--unit", "ells") == 1
     assert "ells" in said(capsys)[1]
+
+
+def test_figures_take_a_rig(tmp_path: Path, poses: Poses3D) -> None:
+    save_poses(poses, tmp_path / "a.npz")
+    assert run(tmp_path / "a.npz", tmp_path / "b.bvh", "--rig", "mixamo", "--unit-out", "m") == 0
+    bvh = read_bvh(tmp_path / "b.bvh")
+    assert bvh.joints[0] == "mixamorig:Hips"
+    assert 0.5 < np.ptp(bvh.xyz[0, :, 1]) < 2.5  # metres
+    assert run(tmp_path / "b.bvh", tmp_path / "c.csv") == 0
+    found, wanted = read_poses(tmp_path / "c.csv"), convert_poses(poses, H36M_17)
+    knees = [found.skeleton.index(f"{side}_knee") for side in ("left", "right")]
+    assert np.linalg.norm(found.xyz - wanted.xyz, axis=-1)[:, knees].max() < 0.05
 
 
 def test_every_ending_that_can_be_read_is_listed_once() -> None:

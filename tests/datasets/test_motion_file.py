@@ -7,6 +7,7 @@ import pytest
 from poselift.datasets.clip import MocapClip
 from poselift.datasets.mocap import load_mocap
 from poselift.errors import FormatError, MissingData, SkeletonError
+from poselift.formats import save_poses
 from poselift.formats.bvh import write_bvh
 from poselift.sequence import Poses3D
 from poselift.skeleton import H36M_17
@@ -148,6 +149,26 @@ def test_written_poses_are_read_back(walk, tmp_path):
     (again,) = load_mocap(tmp_path / "poses.bvh")
     np.testing.assert_allclose(again.xyz, clip.xyz, atol=1e-5)
     assert (again.reading.joints, again.reading.unit, again.reading.notes) == ("H36M_17", "cm", ())
+
+
+@pytest.mark.parametrize("unit", ["cm", "m", "in"])
+@pytest.mark.parametrize(
+    ("rig", "convention"),
+    [
+        ("mixamo", "MotionBuilder"), ("vrm", "Unity"), ("unity", "Unity"), ("unreal", "Biped and Unity"),
+        ("cmu", "MotionBuilder"), ("rokoko", "Poser and MotionBuilder"),
+    ],
+)  # fmt: skip
+def test_every_rig_is_read_by_its_names(walk, tmp_path, rig, convention, unit):
+    """The reader knows names of joints from recordings, the rigs from programs."""
+    clip = walk(20)
+    x, y, z = np.moveaxis(clip.xyz, -1, 0)
+    poses = Poses3D(np.stack([x, -z, y], axis=-1), H36M_17, 50.0)
+    save_poses(poses, tmp_path / "poses.bvh", rig=rig, unit=unit)
+    (again,) = load_mocap(tmp_path / "poses.bvh")
+    assert (again.reading.joints, again.reading.unit) == (convention, {"in": "inch"}.get(unit, unit))
+    limbs = [joint for limb in H36M_17.limbs for joint in limb]
+    np.testing.assert_allclose(again.xyz[:, limbs], clip.xyz[:, limbs], atol=1e-3)
 
 
 def test_other_files_are_refused(tmp_path):

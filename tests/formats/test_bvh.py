@@ -302,9 +302,21 @@ def test_a_still_point_is_written(tmp_path):
     assert "-0.0000 " not in (tmp_path / "point.bvh").read_text()
 
 
-def test_a_skeleton_without_one_root_is_refused(tmp_path):
-    with pytest.raises(SkeletonError, match="convert to H36M_17"):
-        write_bvh(Poses3D(np.zeros((1, 17, 3)), COCO_17, 50.0), tmp_path / "coco.bvh")
+def test_a_skeleton_without_a_pelvis_is_written(acrobat, tmp_path):
+    poses, _ = acrobat(3, 10, COCO_17)
+    save_poses(poses, tmp_path / "coco.bvh", unit="m")
+    motion = read_bvh(tmp_path / "coco.bvh")
+    assert motion.joints[0] == "pelvis"
+    height = motion.xyz[0, 0]
+    for joint in ("left_knee", "right_wrist", "left_ankle"):
+        found = motion.xyz[:, motion.joints.index(joint)] - height
+        np.testing.assert_allclose(found, poses.y_up()[:, COCO_17.index(joint)], atol=1e-3)
+
+
+def test_a_skeleton_without_arms_is_refused(tmp_path):
+    legs = Skeleton("LEGS", H36M_17.joints[:7], H36M_17.parents[:7])
+    with pytest.raises(SkeletonError, match="LEGS has no joint left_shoulder, .*convert to H36M_17"):
+        write_bvh(Poses3D(np.zeros((1, 7, 3)), legs, 50.0), tmp_path / "legs.bvh")
     assert not list(tmp_path.iterdir())
 
 

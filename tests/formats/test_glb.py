@@ -13,7 +13,7 @@ from poselift.formats.rigs import RIGS
 from poselift.formats.rigs.figure import pose_rig
 from poselift.geometry.kinematics import forward_kinematics
 from poselift.sequence import Poses3D
-from poselift.skeleton import BODY_27, COCO_17
+from poselift.skeleton import BODY_27, H36M_17, Skeleton
 
 REQUIRED = (
     "hips spine head leftUpperArm leftLowerArm leftHand rightUpperArm rightLowerArm rightHand leftUpperLeg "
@@ -139,7 +139,8 @@ def test_one_frame_and_no_motion(tmp_path):
     assert np.isfinite(np.frombuffer(binary[: 4 * 100], "<f4")).all()
 
 
-def test_a_skeleton_without_one_root_is_refused(tmp_path):
+def test_a_skeleton_without_arms_is_refused(tmp_path):
+    legs = Skeleton("LEGS", H36M_17.joints[:7], H36M_17.parents[:7])
     with pytest.raises(SkeletonError, match="convert to H36M_17"):
-        save_poses(Poses3D(np.zeros((1, 17, 3)), COCO_17, 50.0), tmp_path / "coco.glb")
+        save_poses(Poses3D(np.zeros((1, 7, 3)), legs, 50.0), tmp_path / "legs.glb")
     assert not list(tmp_path.iterdir())

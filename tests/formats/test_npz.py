@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from poselift.errors import FormatError, MissingRate, SkeletonError, UntrustedPickle
-from poselift.formats import read_keypoints_file, read_poses, save_poses
-from poselift.sequence import Poses3D
+from poselift.formats import read_keypoints_file, read_poses, save_poses, write_keypoints
+from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import BODY_25B, COCO_17, H36M_17, MPI_INF_3DHP_17, Skeleton
 
 People = Callable[..., np.ndarray]
@@ -215,6 +215,12 @@ def test_an_archive_that_claims_more_than_it_holds(file: Path) -> None:
         archive.writestr("xy.npy", npy)
     with pytest.raises(FormatError, match="broken npz"):
         read_keypoints_file(file)
+
+
+def test_keypoints_are_no_poses(keypoints: Keypoints2D, file: Path) -> None:
+    write_keypoints(keypoints, file)
+    with pytest.raises(FormatError, match="holds 2D keypoints, no poses; lift it with poselift lift"):
+        read_poses(file)
 
 
 def test_poses_carry_everything(poses: Poses3D, file: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import poselift as pl
-from poselift.formats import _READERS, read_keypoints_file
+from poselift.formats import KEYPOINT_READERS, read_keypoints_file
 from poselift.formats.layouts import LAYOUTS
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import SKELETONS
@@ -93,6 +93,6 @@ def test_each_example_is_read(
 def test_every_ending_layout_and_joint_order_is_on_the_page() -> None:
     page = PAGE.read_text("utf-8")
     files = [example.values[1] for example in examples()]
-    assert set(_READERS) - {".tsv", ".txt", ".ndjson"} <= {Path(file).suffix for file in files}
+    assert set(KEYPOINT_READERS) - {".tsv", ".txt", ".ndjson"} <= {Path(file).suffix for file in files}
     assert all(name in page for name in SKELETONS)
     assert len(LAYOUTS) <= sum(file.endswith(".json") for file in files)

@@ -8,7 +8,19 @@ from scipy.spatial.transform import Rotation
 from poselift.errors import SkeletonError
 from poselift.geometry.body import body_of
 from poselift.sequence import Poses3D
-from poselift.skeleton import BODY_25, BODY_27, COCO_17, H36M_17, HALPE_26, HUMANEVA_15, MPI_INF_3DHP_17, Skeleton
+from poselift.skeleton import (
+    BODY_25,
+    BODY_27,
+    COCO_17,
+    COCO_18,
+    H36M_17,
+    HALPE_26,
+    HUMANEVA_15,
+    MEDIAPIPE_33,
+    MPI_15,
+    MPI_INF_3DHP_17,
+    Skeleton,
+)  # fmt: skip
 
 LIMBS = [
     f"{side}_{part}" for side in ("left", "right") for part in ("upper_arm", "lower_arm", "upper_leg", "lower_leg")
@@ -116,16 +128,21 @@ def test_frames_without_hips_keep_the_turn_before():
     np.testing.assert_allclose(body_of(xyz, H36M_17).frames["pelvis"][3], turn, atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("skeleton", "message"),
-    [
-        (COCO_17, "no single root that both hips hang from; convert to H36M_17"),
-        (Skeleton("STICK", ("pelvis", "thorax"), (-1, 0)), "STICK has no joint left_hip, left_knee"),
-    ],
-)
-def test_a_body_needs_limbs_and_hips_on_one_root(skeleton, message):
-    with pytest.raises(SkeletonError, match=message):
-        body_of(np.zeros((1, len(skeleton), 3)), skeleton)
+def test_a_body_needs_the_joints_of_arms_and_legs():
+    stick = Skeleton("STICK", ("pelvis", "thorax"), (-1, 0))
+    with pytest.raises(SkeletonError, match="STICK has no joint left_hip, left_knee, .*convert to H36M_17"):
+        body_of(np.zeros((1, 2, 3)), stick)
+
+
+@pytest.mark.parametrize("skeleton", [COCO_17, COCO_18, MEDIAPIPE_33, MPI_15])
+def test_a_pelvis_that_is_not_there_is_between_the_hips(acrobat, skeleton):
+    xyz = np.random.default_rng(0).normal(size=(3, len(skeleton), 3))
+    body = body_of(xyz, skeleton)
+    hips = xyz[:, [skeleton.index("left_hip"), skeleton.index("right_hip")]]
+    np.testing.assert_allclose(body.places["pelvis"], hips.mean(1))
+    assert "pelvis" not in body.sources
+    joints = set(body.sources.values()) | set(body.points)
+    assert joints == set(skeleton.joints)  # none is lost
 
 
 @pytest.mark.shared

@@ -4,7 +4,7 @@ from scipy.spatial.transform import Rotation
 
 from poselift.formats import read_poses
 from poselift.geometry.body import body_of
-from poselift.geometry.hinges import hinge_twist
+from poselift.geometry.hinges import hinge_twist, seen_twist
 from poselift.skeleton import H36M_17
 
 REST, AXIS = np.array([1.0, 0, 0]), np.array([0, -1.0, 0])  # a left arm
@@ -70,6 +70,22 @@ def test_an_arm_that_passes_opposite_its_rest_direction_does_not_turn_over():
     found = hinge_twist(np.repeat(HOME[None], 60, 0), REST, AXIS, np.stack([ends, ends], 1))
     moved = np.degrees(np.arccos((ends[1:] * ends[:-1]).sum(-1).clip(-1, 1)))
     assert (angle_deg(found[1:], found[:-1]) - moved).max() < 5
+
+
+def test_a_direction_that_is_seen_is_followed_smoothly():
+    """A single frame turns the bone by a part of its own turn, which grows with its weight."""
+    bones = np.repeat(np.array([[REST, [0, 0, -1.0]]]), 61, axis=0)
+    turned = Rotation.from_rotvec(np.radians(40) * REST).as_matrix()
+    wanted = seen_twist(np.repeat(HOME[None], 61, 0), REST, AXIS, bones, np.full(61, 0.5))
+    np.testing.assert_allclose(wanted, wanted[:1].repeat(61, axis=0), atol=1e-9)
+    bones[30, 1] = turned @ bones[30, 1]
+    off = {}
+    for weight in (0.05, 0.5, 5.0):
+        found = seen_twist(np.repeat(HOME[None], 61, 0), REST, AXIS, bones, np.full(61, weight))
+        off[weight] = angle_deg(found, wanted)
+        np.testing.assert_allclose(found @ REST, np.tile(REST, (61, 1)), atol=1e-9)
+        assert off[weight].argmax() == 30
+    assert off[0.05].max() < 6 < off[0.5].max() < 20 < off[5.0].max() < 40
 
 
 @pytest.mark.parametrize("frames", [1, 2])

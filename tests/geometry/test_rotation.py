@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
-from poselift.geometry.rotation import frame_from_axes, matrix_from_wxyz, shortest_arc, unwrap_euler
+from poselift.geometry.rotation import (
+    euler_degrees,
+    frame_from_axes,
+    matrix_from_wxyz,
+    shortest_arc,
+    unwrap_euler,
+    xyzw_path,
+)
 
 components = st.floats(-10, 10).map(lambda value: round(value, 3))
 vectors = arrays(float, (4, 3), elements=components).filter(lambda v: (np.linalg.norm(v, axis=-1) > 0.1).all())
@@ -108,3 +115,42 @@ def test_unwrapping_leaves_its_input_alone():
     angles = np.array([[0.0, 0, 179], [0, 0, -179]])
     np.testing.assert_array_equal(unwrap_euler(angles), [[0, 0, 179], [0, 0, 181]])
     assert angles[1, 2] == -179
+
+
+@pytest.mark.parametrize("order", ["XYZ", "YZX", "ZXY", "XZY", "ZYX", "YXZ"])
+def test_euler_angles_are_those_of_scipy(order):
+    turned = Rotation.random(50, random_state=0)
+    angles = euler_degrees(turned.as_matrix(), order)
+    np.testing.assert_allclose(angles, turned.as_euler(order, degrees=True), atol=1e-6)
+
+
+@pytest.mark.parametrize("order", ["XYZ", "YZX", "ZXY", "XZY", "ZYX", "YXZ"])
+@pytest.mark.parametrize("middle", [90.0, -90.0])
+def test_euler_angles_in_gimbal_lock_give_the_rotation_again(order, middle):
+    turned = Rotation.from_euler(order, [[25.0, middle, 40.0], [0.0, middle, 0.0]], degrees=True)
+    angles = euler_degrees(turned.as_matrix(), order)
+    np.testing.assert_array_equal(angles[:, 2], 0)
+    np.testing.assert_allclose(
+        (Rotation.from_euler(order, angles, degrees=True).inv() * turned).magnitude(), 0, atol=1e-6
+    )
+
+
+def test_unwrapping_takes_the_nearest_of_all_equal_angles_frame_by_frame():
+    """The slow way beside the fast one."""
+    rng = np.random.default_rng(0)
+    steps = Rotation.from_rotvec(np.cumsum(rng.normal(scale=0.4, size=(200, 3)), axis=0))
+    angles = steps.as_euler("ZXY", degrees=True)
+    slow = angles.copy()
+    for before, now in zip(slow[:-1], slow[1:], strict=True):
+        both = np.stack([now, now * (1, -1, 1) + 180])
+        both -= 360 * np.round((both - before) / 360)
+        now[...] = both[np.abs(both - before).sum(-1).argmin()]
+    np.testing.assert_allclose(unwrap_euler(angles), slow, atol=1e-9)
+
+
+def test_quaternions_stay_on_one_side():
+    turned = Rotation.from_euler("y", np.linspace(0, 900, 61)[:, None], degrees=True)
+    path = xyzw_path(turned.as_matrix())
+    assert ((path[1:] * path[:-1]).sum(-1) > 0.9).all()
+    assert path[0, 3] > 0
+    np.testing.assert_allclose((Rotation.from_quat(path).inv() * turned).magnitude(), 0, atol=1e-7)

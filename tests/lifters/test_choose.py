@@ -65,6 +65,24 @@ def test_live_weights_wait_for_nothing_and_serve_streams_only():
         choose([CARDS[0], CARDS[1], CARDS[3]], live=True)
 
 
+@pytest.mark.parametrize(
+    ("delay_s", "name"),
+    [
+        (0.0, "a.live"),
+        (0.23, "a.live"),
+        (0.24, "a.live"),  # blended
+        (0.26, "b.27"),  # one frame out, 13 later ones in
+        (0.95, "b.27"),
+        (0.96, "a.81"),
+        (9.0, "a.243"),
+    ],
+)
+def test_a_stream_that_may_wait_gets_the_best_weights_that_come_in_time(delay_s, name):
+    choice = choose(CARDS, live=True, delay_s=delay_s)
+    assert choice.card.name == name
+    assert ("no delay" in choice.reason) == (delay_s < 0.24)
+
+
 def test_unmeasured_weights_come_last():
     bare = dataclasses.replace(CARDS[3], name="0.27", scores={})
     assert choose([bare, *CARDS], fps=50, length=20).card.name == "b.27"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poselift.errors import ShapeError
-from poselift.prepare.window import blend_seams, cut
+from poselift.prepare.window import blend_seams, block_delay, cut, follow_on, frames_after, stream_delay
 
 lengths = st.integers(1, 200)
 contracts = st.integers(1, 60).flatmap(
@@ -86,3 +86,24 @@ def test_windows_of_one_or_two_frames_are_left_alone():
     outputs = np.random.default_rng(0).normal(size=(4, 2, 3))
     assert np.array_equal(blend_seams(outputs, 8), outputs)
     assert np.array_equal(blend_seams(outputs[:1], 2), outputs[:1])
+
+
+def test_a_window_that_follows_on_leaves_no_jump():
+    motion = np.arange(11.0)[None, :, None] * np.array([2.0, -1.0])
+    np.testing.assert_allclose(follow_on(motion), motion[:, 2:])  # none where there was none
+    jumping = motion.copy()
+    jumping[:, 2:] += 30
+    found = follow_on(jumping)
+    np.testing.assert_allclose(found[:, 0], motion[:, 2])
+    np.testing.assert_allclose(found[:, 6:], jumping[:, 8:])
+    assert np.abs(np.diff(found, 2, axis=1)).max() < 30
+    np.testing.assert_array_equal(follow_on(jumping[:, :4]), jumping[:, 2:4])  # two frames have no speed to speak of
+
+
+@pytest.mark.parametrize(
+    ("window", "delays"),
+    [((81, tuple(range(72, 81))), (0, 8, 12)), ((81, tuple(range(36, 45))), (36, 44, 48)), ((1, (0,)), (0, 0, 0)),
+     ((9, (4, 5)), (3, 4, 4)), ((9, (3, 4, 5, 6)), (2, 5, 7))],
+)  # fmt: skip
+def test_how_late_a_stream_is(window, delays):
+    assert (frames_after(*window), block_delay(*window), stream_delay(*window)) == delays

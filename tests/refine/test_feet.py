@@ -135,6 +135,18 @@ def test_contacts_say_what_stands_now():
     assert ((found.contact >= 0.5) == (poses.contact >= 0.5)).mean() > 0.97
 
 
+def test_heels_of_feet_that_stand_on_their_toes_stay_above_the_floor():
+    truth, contact = standing()
+    heel = BODY_27.index("right_heel")
+    truth[50:100, heel, 2] -= 0.05
+    contact[:, 2] = 0
+    poses = Poses3D(truth - truth[:, :1], BODY_27, FPS, WORLD, path=truth[:, 0], contact=contact)
+    found, _ = plant_feet(poses)
+    assert under_floor(absolute(poses)).max() > 0.04
+    assert under_floor(absolute(found))[:, heel].max() < 0.01
+    assert slide_mm(absolute(found), contact) < 0.5
+
+
 def test_without_contacts_only_the_floor_counts():
     _, poses = sliding()
     found, report = plant_feet(replace(poses, contact=None))

@@ -193,6 +193,10 @@ def test_wrong_arguments_say_what_was_wanted():
         pl.place([])
     with pytest.raises(KindError):
         pl.place([(person.poses, person.keypoints)])
+    with pytest.raises(KindError, match=r"place\(\[\(keypoints, poses\)\]\)"):
+        pl.place(person.pair)
+    with pytest.raises(ShapeError, match="wanted pairs"):
+        pl.place([(person.keypoints, person.poses, 1.8)])
     with pytest.raises(ShapeError, match="90 frames at 30 fps and 60"):
         pl.place([(person.keypoints, person.poses.part(0, 59))])
     with pytest.raises(ShapeError, match="one for each of 1 people"):
@@ -223,3 +227,13 @@ def test_nothing_is_logged(caplog):
     with caplog.at_level(logging.INFO):
         pl.place([actor().pair], height_m=HEIGHT)
     assert not caplog.records
+
+
+def test_the_report_says_of_whom_it_is():
+    people = [(replace(k, person=n), replace(p, person=n)) for n, (k, p) in enumerate([actor().pair, actor().pair], 1)]
+    report = str(pl.place(people, height_m=HEIGHT, pitch_deg=7).report)
+    for step in ("smooth", "bones", "path", "feet"):
+        assert f"{step}: person 1: " in report
+        assert f"{step}: person 2: " in report
+    assert "person" not in str(pl.place([actor().pair], height_m=HEIGHT).report)
+    assert report.count("the pitch given") == 1

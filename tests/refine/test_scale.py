@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from poselift.errors import ShapeError
@@ -15,6 +16,8 @@ def test_heights_are_one_for_all_or_one_for_each():
     assert heights_of(None, 2) == [None, None]
     assert heights_of(1.8, 2) == [1.8, 1.8]
     assert heights_of([1.8, None], 2) == [1.8, None]
+    assert heights_of(np.float32(1.5), 1) == [1.5]
+    assert heights_of(np.array([1.5, 2.0]), 2) == [1.5, 2.0]
     for wrong in ([1.8], [1.8, 1.7, 1.6]):
         with pytest.raises(ShapeError, match="--height"):
             heights_of(wrong, 2)

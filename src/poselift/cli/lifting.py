@@ -14,7 +14,7 @@ from poselift.cli.console import err, print_plain, progress, say_error
 from poselift.cli.placing import WorldOptions
 from poselift.cli.results import KNOWN_FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
 from poselift.doctor.report import report
-from poselift.errors import CheckpointError, FormatError, PoseliftError
+from poselift.errors import FormatError, PoseliftError
 from poselift.formats.table import pose_format
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
@@ -25,7 +25,7 @@ from poselift.people import ALL, PASSING_S, check_choice, choose_people
 from poselift.prepare.convert import convert_poses, missing_joints
 from poselift.read import VideoReading, is_video, read_everyone
 from poselift.sequence import CAMERA, Keypoints2D, Poses3D, spans
-from poselift.skeleton import BODY_27, H36M_17, get_skeleton
+from poselift.skeleton import BODY_27, get_skeleton
 
 _NAMED_SPANS = 6
 NO_SIZE = (
@@ -120,7 +120,7 @@ def lift(
     for ending in output.formats:
         pose_format(Path(f"clip.{ending}"), to="write")  # says so where a library is missing
     check_choice(source.people)
-    world.check(lifting.focal)
+    world.check(lifting.focal, lifting.frame)
     names = [name_of(path) for path in inputs]
     if repeated := [name for name, count in Counter(names).items() if count > 1]:
         raise FormatError(
@@ -181,7 +181,7 @@ def _lift_person(
     """Lift one person; in the axes of a camera when there is one, to be placed before it."""
     title = title_of(path, person.person)
     auto = _choose(person, title, lifting, placed=camera is not None) if lifting.lifter == AUTO else lifting.lifter
-    frame = lifting.frame
+    frame: str | None = lifting.frame
     if camera is not None:
         frame = CAMERA
     elif lifting.focal is not None:
@@ -232,15 +232,10 @@ def _choose(keypoints: Keypoints2D, title: str, lifting: LiftOptions, *, placed:
 
     People who are placed in the world are lifted with the weights that know feet, contacts and the direction up.
     """
-    skeleton = lifting.skeleton_out or H36M_17
-    better = [BODY_27] if placed and not missing_joints(BODY_27, get_skeleton(skeleton)) else []
-    for wanted in (*better, skeleton):
-        try:
-            choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=wanted)
-            break
-        except CheckpointError:  # no weights here know feet
-            if wanted == skeleton:
-                raise
+    skeleton = lifting.skeleton_out
+    if placed and skeleton is not None and not missing_joints(BODY_27, get_skeleton(skeleton)):
+        skeleton = BODY_27.name
+    choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=skeleton)
     print_plain(f"{title}: {choice.card.name} ({choice.reason})")
     return choice.card.name
 

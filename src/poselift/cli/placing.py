@@ -30,15 +30,26 @@ class WorldOptions:
     contacts: bool = True
     """Feet that touch the ground are at rest. --no-contacts is for treadmills."""
 
-    def check(self, focal: float | None) -> None:
+    def check(self, focal: float | None, frame: str | None) -> None:
         """Refuse values that contradict each other or cannot be, before anything is read.
 
+        Args:
+            focal: Focal length in pixels, or None.
+            frame: Axes asked for, or None; with them, nobody is placed.
+
         Raises:
-            FormatError: Both focal length and field of view are given.
+            FormatError: Both focal length and field of view are given, or what is said is for people who are placed,
+                and nobody is.
             ShapeError: The field of view is out of range.
         """
         if focal is not None and self.fov is not None:
             raise FormatError("--focal and --fov say the same thing; give one of them")
+        said = {"--height": self.height, "--fov": self.fov, "--no-contacts": not self.contacts}
+        said |= {"--camera-pitch": self.camera_pitch, "--camera-roll": self.camera_roll}
+        given = [flag for flag, value in said.items() if not (value is None or value is False or value == ())]
+        if given and (frame is not None or not self.world):
+            why = "--no-world" if frame is None else f"--frame {frame}"
+            raise FormatError(f"{', '.join(given)}: for people who are placed in the world, and {why} places nobody")
         if self.fov is not None:
             focal_of_fov(self.fov, (1, 1))
         for name, angle in (("--camera-pitch", self.camera_pitch), ("--camera-roll", self.camera_roll)):

@@ -63,7 +63,7 @@ def read_keypoints_file(
         return _read_folder(path, override)
     if path.suffix.lower() in (".h5", ".hdf5"):
         raise refuse_h5(path)
-    return _READERS[_ending(path, tuple(_READERS))](path, override)
+    return KEYPOINT_READERS[_ending(path, tuple(KEYPOINT_READERS))](path, override)
 
 
 def write_keypoints(keypoints: Keypoints2D, path: str | Path, *, overwrite: bool = False) -> None:
@@ -215,7 +215,7 @@ def _read_folder(folder: Path, override: Override) -> tuple[Keypoints2D, ...]:
     return read_openpose(folder, override)
 
 
-_READERS: dict[str, Callable[[Path, Override], tuple[Keypoints2D, ...]]] = {
+KEYPOINT_READERS: dict[str, Callable[[Path, Override], tuple[Keypoints2D, ...]]] = {
     ".npz": read_keypoints_npz,
     ".npy": _read_npy,
     **dict.fromkeys((".csv", ".tsv"), read_keypoints_csv),
@@ -223,6 +223,7 @@ _READERS: dict[str, Callable[[Path, Override], tuple[Keypoints2D, ...]]] = {
     **dict.fromkeys((".json", *LINES), _read_json),
     ".trc": read_trc,
 }
+"""By ending, what reads keypoints."""
 
 
 def _ending(path: Path, endings: tuple[str, ...]) -> str:

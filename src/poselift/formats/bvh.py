@@ -194,7 +194,7 @@ def write_bvh(poses: Poses3D, path: Path, *, rig: str = "poselift", unit: str = 
     how far joints were observed: `write_bvh_notes` writes that into a file beside it.
 
     Args:
-        poses: Joints of a skeleton whose hips hang from its only root.
+        poses: Joints of a skeleton with all joints of arms and legs.
         path: Path of the file; an existing file is overwritten.
         rig: Name of the figure, one of `poselift.formats.rigs.RIGS`.
         unit: Unit of length: cm, m, mm or in. Blender takes the numbers for metres.
@@ -204,7 +204,7 @@ def write_bvh(poses: Poses3D, path: Path, *, rig: str = "poselift", unit: str = 
 
     Raises:
         FormatError: There is no such rig or unit.
-        SkeletonError: The skeleton has no single root that both hips hang from, or a limb lacks a joint.
+        SkeletonError: A limb of the skeleton lacks a joint.
         OSError: The file cannot be written.
     """
     options = FileOptions(rig=rig, unit=unit)

@@ -124,7 +124,7 @@ def clips_of(rows: Rows, source: Source, override: Override) -> tuple[Keypoints2
 
 def _with_usual_names(table: Table) -> Table:
     """Return the table with the names of this module for the columns that are no joints'."""
-    columns: dict[str, Sequence[str]] = {}
+    columns: dict[str, Sequence[str] | np.ndarray] = {}
     for column, cells in table.columns.items():
         lower = column.strip().lower().replace(" ", "_")
         usual = next((name for name, names in _NAMES.items() if lower in names), None)

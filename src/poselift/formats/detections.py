@@ -111,9 +111,9 @@ def follow(
     tracks = track_people(detections, frame_rate(length, source, override), numbers)
     if not tracks:
         raise FormatError(f"{source.name}: nobody is seen in any of {len(frames)} frames")
-    people = [track.keypoints if scored else track.keypoints[..., :2] for track in tracks]
+    everyone = [track.keypoints if scored else track.keypoints[..., :2] for track in tracks]
     doubts = [tuple(place + 1 for place in track.may_continue) for track in tracks]
-    return settle(people, source, override, doubts)
+    return settle(everyone, source, override, doubts)
 
 
 def follow_people(

@@ -34,13 +34,13 @@ def write_glb(poses: Poses3D, path: Path, *, rig: str = "poselift") -> None:
     A figure of the rig `vrm` is a VRM animation as well.
 
     Args:
-        poses: Joints of a skeleton whose hips hang from its only root.
+        poses: Joints of a skeleton with all joints of arms and legs.
         path: Path of the file; an existing file is overwritten.
         rig: Name of the figure, one of `poselift.formats.rigs.RIGS`.
 
     Raises:
         FormatError: There is no such rig.
-        SkeletonError: The skeleton has no single root that both hips hang from, or a limb lacks a joint.
+        SkeletonError: A limb of the skeleton lacks a joint.
         OSError: The file cannot be written.
     """
     _write(_Document(pose_rig(poses, get_rig(rig))), path)

@@ -48,8 +48,8 @@ def write_keypoints_json(keypoints: Keypoints2D, path: Path) -> None:
         rows = np.concatenate([rows, keypoints.confidence[..., None]], axis=-1)
     values = rows.astype(np.float64).round(_DECIMALS_PX).astype(object)
     values[~np.isfinite(rows)] = None
-    rows = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in values.tolist())
-    _write(fields, {"frames": ["[\n", rows, "\n]"]}, path)
+    lines = ",\n".join(json.dumps(frame, separators=(",", ":"), allow_nan=False) for frame in values.tolist())
+    _write(fields, {"frames": ["[\n", lines, "\n]"]}, path)
 
 
 def write_poses_json(poses: Poses3D, path: Path) -> None:
@@ -92,7 +92,7 @@ def read_poses_json(path: Path) -> Poses3D:
         field: numbers(content[field], f"'{field}'", name) for field in _EXTRAS if field in content
     }
     if "gaps" in content:
-        extras["gap"] = _gap(content["gaps"], len(xyz), name)
+        extras["gap"] = _gap(content["gaps"], len(np.atleast_1d(xyz)), name)
     try:
         if "camera" in content:
             extras["camera"] = Camera.from_json(content["camera"])

@@ -194,6 +194,8 @@ def read_poses_npz(path: Path) -> Poses3D:
     arrays = {name: archive[name] for name in (*_POSES, *EXTRAS) if name in archive}
     missing = {"xyz", "skeleton", "fps", "unit", "frame"} - arrays.keys()
     if missing:
+        if {"xy", "keypoints"} & set(archive) and "xyz" not in archive:
+            raise FormatError(f"{path} holds 2D keypoints, no poses; lift it with poselift lift")
         raise FormatError(f"{path} holds no poses: {', '.join(sorted(missing))} missing")
     source = _source(path, arrays)
     if source.skeleton is None or source.fps is None:

@@ -12,6 +12,7 @@ left_heel_contact, ...    0 to 1: probability that this part of a foot stands st
 path_x_m, _y_m, _z_m      metres: position of the root joint
 axes                      name of the coordinate frame, one of `poselift.sequence.FRAMES`
 person                    number of the person among several
+clip                      name of the clip, in shards of many (`poselift.formats.parquet`)
 ========================= ====================================================================================
 
 A column stands there when its values are known of anybody, and more columns of the user's may follow (`check_columns`).
@@ -31,6 +32,8 @@ from poselift.skeleton import Skeleton
 
 PLAIN = ("frame", "time_s", "fps", "gap", "axes", "person")
 """Columns that are no joints' and no `FRAME_FIELDS`."""
+CLIP = "clip"
+"""Column of tables that hold many clips."""
 JOINT_FIELDS = {"observed": "observed", "spread_m": "spread"}
 """Endings of columns of joints besides places: fields of `Poses3D`."""
 FRAME_FIELDS = {

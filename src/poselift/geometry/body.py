@@ -53,7 +53,7 @@ class Body:
     points: dict[str, tuple[str, np.ndarray]]
     """Joints that move with a segment: its name, and the (3,) place in the T pose. For face, feet and hands."""
     sources: dict[str, str]
-    """Joint of the skeleton that each of `places` is taken from; computed places have none."""
+    """Joint of the skeleton that a place is taken from; computed places are not in here."""
     assumed: tuple[str, ...]
     """Segments that no joint shows: how they turn is a guess."""
 
@@ -63,10 +63,11 @@ def body_of(xyz: np.ndarray, skeleton: Skeleton) -> Body:
 
     Args:
         xyz: (T, J, 3) joints in metres, y up, right-handed.
-        skeleton: Joint order, with one root that both hips hang from, and all joints of arms and legs.
+        skeleton: Joint order, with all joints of arms and legs. A pelvis that it lacks is taken between the hips, a
+            thorax between the shoulders, a spine between these two.
 
     Raises:
-        SkeletonError: The skeleton has several roots, its hips do not hang from the root, or a limb lacks a joint.
+        SkeletonError: A limb lacks a joint.
     """
     _check(skeleton)
     return _Finder(np.asarray(xyz, float), skeleton).body()
@@ -79,9 +80,6 @@ def _check(skeleton: Skeleton) -> None:
             f"{skeleton.name} has no joint {', '.join(missing)}, so that arms and legs cannot be turned; "
             "convert to H36M_17 first"
         )
-    hips = {skeleton.parents[skeleton.index(f"{side}_hip")] for side in SIDES}
-    if skeleton.parents.count(-1) != 1 or hips != {skeleton.root}:
-        raise SkeletonError(f"{skeleton.name} has no single root that both hips hang from; convert to H36M_17 first")
 
 
 def _limb_joints() -> list[str]:
@@ -99,16 +97,10 @@ class _Finder:
         self.frames: dict[str, np.ndarray] = {}
         for joint in _limb_joints():
             self._take(joint, joint)
-        self._take("pelvis", skeleton.joints[skeleton.root])
-        base = next((name for name in _NECK_BASES if name in skeleton), None)
-        if base:
-            self._take("thorax", base)
-        else:
-            self.places["thorax"] = (self.places["left_shoulder"] + self.places["right_shoulder"]) / 2
-        if "spine" in skeleton and skeleton.index("spine") != skeleton.root:
-            self._take("spine", "spine")
-        else:
-            self.places["spine"] = (self.places["pelvis"] + self.places["thorax"]) / 2
+        base = next((name for name in _NECK_BASES if name in skeleton), "thorax")
+        self._take_or_halve("pelvis", "pelvis", "left_hip", "right_hip")
+        self._take_or_halve("thorax", base, "left_shoulder", "right_shoulder")
+        self._take_or_halve("spine", "spine", "pelvis", "thorax")
 
     def body(self) -> Body:
         """Return the whole body."""
@@ -122,6 +114,13 @@ class _Finder:
 
     def _take(self, place: str, joint: str) -> None:
         self.places[place], self.sources[place] = self.at(joint), joint
+
+    def _take_or_halve(self, place: str, joint: str, first: str, second: str) -> None:
+        """Take a place from a joint, or from half-way between two places when there is no such joint."""
+        if joint in self.skeleton:
+            self._take(place, joint)
+        else:
+            self.places[place] = (self.places[first] + self.places[second]) / 2
 
     def at(self, joint: str) -> np.ndarray:
         return self.xyz[:, self.skeleton.index(joint)]
@@ -266,7 +265,7 @@ class _Finder:
             if index in taken:
                 carriers[index] = (_segment_at(taken[index]), taken[index])
             else:
-                carriers[index] = carriers[parent]
+                carriers[index] = carriers.get(parent, ("pelvis", "pelvis"))
                 if _is_of_head(name) or (taken.get(parent) == "thorax"):
                     carriers[index] = ("head", "skull")
         found: dict[str, np.ndarray] = {}

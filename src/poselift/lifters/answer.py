@@ -13,7 +13,7 @@ import numpy as np
 from poselift.errors import ShapeError
 from poselift.lifters.contract import Lifter
 from poselift.prepare.flip import flip
-from poselift.prepare.window import Windows, blend_seams
+from poselift.prepare.window import Windows, blend_seams, follow_on
 from poselift.sequence import CONTACTS, unit_vectors
 from poselift.skeleton import Skeleton
 
@@ -88,27 +88,37 @@ class Answer:
     @property
     def parts(self) -> dict[str, Any]:
         """Arrays by name, None where there are none."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return vars(self)
 
     def stitched(self, windows: Windows) -> "Answer":
-        """Return the clip's answer, (T, ...) in place of (B, S, ...), with the jumps between windows removed.
+        """Return the clip's answer, (T, ...) in place of (B, S, ...), with the jumps between windows removed."""
+        return self._blended(lambda part: blend_seams(part, windows.num_frames)).each(windows.stitch)
 
-        Each part is blended as `poselift.prepare.window.blend_seams` blends joints: spreads by their logarithms, so
-        that they stay positive; directions get their length again; probabilities are cut at 0 and 1.
+    def following(self, before: "Answer") -> "Answer":
+        """Return the answer to one window without a jump from the answer before it, which stays as it is."""
+        theirs = before.parts
+        joined: dict[str, Any] = {
+            name: None if part is None else np.concatenate([theirs[name][:, -2:], part], 1)
+            for name, part in self.parts.items()
+        }
+        return Answer(**joined)._blended(follow_on)
+
+    def _blended(self, blend: Callable[[np.ndarray], np.ndarray]) -> "Answer":
+        """Blend each part as `blend` does joints (B, S, ...), of which it may leave out the first frames.
+
+        Spreads are blended by their logarithms, so that they stay positive; directions get their length again;
+        probabilities are cut at 0 and 1.
         """
-
-        def blended(array: np.ndarray) -> np.ndarray:
-            return blend_seams(array, windows.num_frames)
-
-        made = replace(self, joints=blended(self.joints))
+        made = replace(self, joints=blend(self.joints))
+        kept = slice(self.joints.shape[1] - made.joints.shape[1], None)
         if self.spread is not None:
-            logs = blended(np.log(np.maximum(self.spread, _LEAST_SPREAD_M)))
-            made = replace(made, spread=np.where(self.spread > 0, np.exp(logs), np.float32(0)))
+            logs = blend(np.log(np.maximum(self.spread, _LEAST_SPREAD_M)))
+            made = replace(made, spread=np.where(self.spread[:, kept] > 0, np.exp(logs), np.float32(0)))
         if self.up is not None:
-            made = _with_unit_up(replace(made, up=blended(self.up)), self)
+            made = replace(made, up=unit_vectors(blend(self.up), self.up[:, kept]))
         if self.contact is not None:
-            made = replace(made, contact=blended(self.contact).clip(0, 1))
-        return made.each(windows.stitch)
+            made = replace(made, contact=blend(self.contact).clip(0, 1))
+        return made
 
 
 def _with_unit_up(answer: Answer, before: Answer) -> Answer:

@@ -73,12 +73,19 @@ class History:
         if sighted:
             self._sighted_s = time_s
 
-    def latest(self, count: int) -> np.ndarray | None:
-        """Return the latest frames (count, J, 3) as they are if they came at the window's rate; else None.
+    def latest(self, count: int, last_s: float) -> np.ndarray | None:
+        """Return the latest frames as they are if they are those of a window, which came at its rate; else None.
 
-        This is what `at` would return, without any arithmetic. Not to be written to.
+        Args:
+            count: Number of frames of the window.
+            last_s: Time of its last frame.
+
+        Returns:
+            (count, J, 3) as `at` returns it, without any arithmetic. Not to be written to.
         """
-        return self._calibrated[self._end - count : self._end] if self._even >= count else None
+        if self._even < count or abs(last_s - self._times_s[self._end - 1]) > _ON_TIME_S:
+            return None
+        return self._calibrated[self._end - count : self._end]
 
     def at(self, times_s: np.ndarray) -> np.ndarray:
         """Return the keypoints at some times, by the rule of `poselift.prepare.resample.resample_keypoints`.
@@ -98,8 +105,13 @@ class History:
         share[since_s <= _ROUNDING_S] = 0
         one, other = frames[before], frames[after]
         both = (one[..., 2] > 0) & (other[..., 2] > 0)
-        weight = np.where(both, share[:, None], share[:, None] >= 0.5).astype(np.float32)[..., None]
-        found = one * (1 - weight) + other * weight
+        if both.all():  # as usual: a row a frame, since numpy is slow on axes of length 3
+            weight = share.astype(np.float32)[:, None]
+            rows = one.reshape(len(share), -1) * (1 - weight) + other.reshape(len(share), -1) * weight
+            found = rows.reshape(one.shape)
+        else:
+            weight = np.where(both, share[:, None], share[:, None] >= 0.5).astype(np.float32)[..., None]
+            found = one * (1 - weight) + other * weight
         apart = (step_s > LONGEST_STEP_S) & (since_s > _ON_TIME_S) & (step_s - since_s > _ON_TIME_S)
         found[apart, :, 2] = 0
         found[..., 2] = np.minimum(found[..., 2] / self._scale, 1)

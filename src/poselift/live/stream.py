@@ -10,7 +10,7 @@ scores divided by the by the median over the latest 500 frames (`RunningMedian`)
 clip's median
 rate changed, windows the window is read from the memory of frames when it is due (`History.at`), by the same rule
 cut
-seams blended         the same, one window later (`Plan.blocks`); not needed where each push has a window of its own
+seams blended         the same, one window later (`Plan.blended`), or by the later window alone
 resampled back        the same, between the two lifted frames around the time that is due
 gaps                  farther than 0.25 s from a sighting that is known when the pose goes out
 doubtful pelvis       against the pose before, and the running median of the width of the hips
@@ -31,11 +31,13 @@ from poselift.lifting import FASTEST_TURN_RAD, FEWEST_JOINTS, HIPS, NARROWEST_HI
 from poselift.live.history import History, RunningMedian
 from poselift.prepare.feed import Feed
 from poselift.prepare.normalize import SCREEN
-from poselift.prepare.window import Windows, frames_after, stream_delay
+from poselift.prepare.window import Windows, block_delay, frames_after, stream_delay
 from poselift.sequence import Poses3D
 
 _FASTEST_INPUT = 8
 """So many times the lifter's rate may the input have; of a faster one, the oldest frames of a window are missing."""
+_NOWHERE = np.empty((0, 0))
+"""Windows whose frames are in the memory of the stream."""
 _ROUNDING = 1e-3
 """Frames: times so close to a frame of the lifter's rate are on it."""
 
@@ -45,20 +47,21 @@ class Plan:
     """When windows are lifted, and how late poses come."""
 
     blocks: bool
-    """True: a window for every K frames of the lifter's rate, blended where two meet. False: a window for each push,
-    of which only the newest frame is used."""
+    """True: a window for every K frames of the lifter's rate. False: a window for each push, of which only the newest
+    frame is used."""
+    blended: bool
+    """Whether blocks wait for the next one to be blended with it as in a clip (`blend_seams`); else each follows on
+    from the one before (`follow_on`)."""
     lag: int
     """Frames of the lifter's rate from the newest keypoints to the pose that comes out."""
 
     @staticmethod
     def of(lifter: Lifter, delay_s: float) -> "Plan | None":
         """Return the plan of a lifter with the longest delay up to `delay_s`; None if it looks farther ahead."""
-        blocks = stream_delay(lifter.in_frames, lifter.out_frames)
-        each = frames_after(lifter.in_frames, lifter.out_frames)
-        most = delay_s * lifter.fps + _ROUNDING
-        if len(lifter.out_frames) > 1 and blocks <= most:
-            return Plan(True, blocks)
-        return Plan(False, each) if each <= most else None
+        window = lifter.in_frames, lifter.out_frames
+        plans = [Plan(True, True, stream_delay(*window)), Plan(True, False, block_delay(*window))]
+        plans = [*(plans if len(lifter.out_frames) > 1 else ()), Plan(False, False, frames_after(*window))]
+        return next((plan for plan in plans if plan.lag <= delay_s * lifter.fps + _ROUNDING), None)
 
 
 class PersonStream:
@@ -127,26 +130,18 @@ class PersonStream:
         output_s = time_s - self.lag / self._lifter.fps
         if output_s < self._start_s - _ROUNDING / self._lifter.fps:
             return None
-        clip = self._history.latest(self._lifter.in_frames)
-        if clip is not None:
-            answer = self._lift(clip, self._whole)
-        else:
-            clip, inside = self._window(time_s + self._back_s)
-            answer = self._lift(clip, inside)
+        clip, inside = self._window(time_s)
+        answer = self._lift(clip, inside)
         return answer.each(lambda part: part[0, -1:]), clip[self._lifter.out_frames[-1], :, 2], output_s
 
     def _of_blocks(self, time_s: float) -> tuple[Answer, np.ndarray, float] | None:
         """Lift the windows that have become complete; return as `_of_push` does."""
         fps, yielded, first = self._lifter.fps, len(self._lifter.out_frames), self._lifter.out_frames[0]
         position = (time_s - self._start_s) * fps
-        places = np.arange(self._lifter.in_frames) - first
-        while self._blocks * yielded + places[-1] <= position + _ROUNDING:
-            wanted = self._start_s + (self._blocks * yielded + places) / fps
-            self._answers = [*self._answers[-2:], self._lift(*self._window(wanted))]
-            count = len(self._answers)
-            nothing = np.empty((count, 0))
-            self._lifted = join(self._answers).stitched(Windows(nothing, nothing, count * yielded))
-            self._blocks += 1
+        last = self._lifter.in_frames - 1 - first  # from the first frame that comes out to the last that goes in
+        while self._blocks * yielded + last <= position + _ROUNDING:
+            last_s = self._start_s + (self._blocks * yielded + last) / fps
+            self._add_block(self._lift(*self._window(last_s)))
         if self.lag == self._plan.lag and abs(position - round(position)) > _ROUNDING:
             self.lag += 1
         position = position - self.lag
@@ -159,8 +154,25 @@ class PersonStream:
         oldest = (self._blocks - len(self._answers)) * yielded
         return self._lifted.between(frame - oldest, share), self._history.observed(output_s), output_s
 
-    def _window(self, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the feed's clip (T, J, 3) at some times, and (1, T) bool: the stream had begun by then."""
+    def _add_block(self, answer: Answer) -> None:
+        """Take the answer (1, K, ...) to the next block, and join it to those before it that are still needed."""
+        self._blocks += 1
+        if not self._plan.blended:
+            if self._answers:
+                answer = answer.following(self._answers[-1])
+            self._answers = [*self._answers[-1:], answer]
+            self._lifted = join(self._answers).each(lambda part: part.reshape(-1, *part.shape[2:]))
+            return
+        self._answers = [*self._answers[-2:], answer]
+        frames = len(self._answers) * len(self._lifter.out_frames)
+        self._lifted = join(self._answers).stitched(Windows(_NOWHERE, _NOWHERE, frames))
+
+    def _window(self, last_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the feed's clip (T, J, 3) up to a time, and (1, T) bool: the stream had begun by then."""
+        clip = self._history.latest(self._lifter.in_frames, last_s)
+        if clip is not None:
+            return clip, self._whole
+        times_s = last_s + self._back_s
         inside = times_s >= self._history.times_s[0] - _ROUNDING / self._lifter.fps
         return self._history.at(times_s), inside[None]
 

@@ -211,8 +211,8 @@ class FrameConverter:
             found[found[:, 2] <= 0] = 0
             return found
         if self._complete:
-            scores = np.minimum.reduceat(frame[self._sources, 2], self._starts)
-            if scores.min() > 0:  # every joint is its first mixture, as is usual
+            scores = np.minimum.reduceat(frame[:, 2].take(self._sources), self._starts)
+            if np.minimum.reduce(scores) > 0:  # every joint is its first mixture, as is usual
                 found = np.empty((self._shape[1], 3), np.float32)
                 np.matmul(self._weights[0], frame[:, :2], out=found[:, :2])
                 found[:, 2] = scores

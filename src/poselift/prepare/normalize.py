@@ -65,6 +65,8 @@ def fill_gaps(xy: Array, confidence: Array) -> Array:
     time = _arange_like(confidence, end + 1)[None, :, None]
     before = _running_max(_where(seen, time, -1))
     after = end - _flip_time(_running_max(_flip_time(_where(seen, end - time, -1))))
+    if isinstance(xy, np.ndarray):
+        return _filled_where_unseen(xy, seen, before, after)
     since, until = before >= 0, after <= end  # false where there is no sighting on that side
     first = _where(since, before, after).clip(0, end)
     last = _where(until, after, before).clip(0, end)
@@ -73,6 +75,58 @@ def fill_gaps(xy: Array, confidence: Array) -> Array:
     centre = (filled * known[..., None]).sum(2) / known.sum(2).clip(1, None)[..., None]
     filled = _where(known[..., None], filled, centre[:, :, None])
     return _where(seen[..., None], xy, filled)
+
+
+def _filled_where_unseen(xy: np.ndarray, seen: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Place unseen joints as `fill_gaps` does, and spend nothing on the others.
+
+    Args:
+        xy: (B, T, J, 2).
+        seen: (B, T, J) bool.
+        before: (B, T, J) frame of the last sighting up to each frame; -1 if there is none.
+        after: (B, T, J) frame of the next sighting from each frame on; T if there is none.
+    """
+    filled, (window, time, joint) = xy.copy(), np.nonzero(~seen)
+    first, last = before[window, time, joint], after[window, time, joint]
+    since, until = first >= 0, last < xy.shape[1]
+    first, last = np.where(since, first, last), np.where(until, last, first)
+    first[~(since | until)] = last[~(since | until)] = 0
+    share = ((time - first) / np.maximum(last - first, 1)).clip(0, 1).astype(xy.dtype)[:, None]
+    start = xy[window, first, joint]
+    filled[window, time, joint] = start + (xy[window, last, joint] - start) * share
+    known = (before[:, -1:] >= 0)[..., None]  # (B, 1, J, 1): seen at all in the window
+    if not known.all():
+        centre = (filled * known).sum(2, keepdims=True) / known.sum(2, keepdims=True).clip(1, None)
+        filled = np.where(known, filled, centre)
+    return filled
+
+
+def fill_edges(xy: np.ndarray, confidence: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return what `fill_gaps` returns for windows of a clip whose own gaps are filled, which is most of the work.
+
+    A gap between two sightings of a window is filled alike in the clip. Others reach an end of the window.
+
+    Args:
+        xy: (B, T, J, 2) windows of a clip that `fill_gaps` has filled, held at the clip's ends; changed in place.
+        confidence: (B, T, J), 0 where unseen or outside of the clip.
+        inside: (B, T) bool, the frames within the clip, which follow each other.
+    """
+    ends = inside.argmax(1), inside.shape[1] - 1 - inside[:, ::-1].argmax(1)
+    window = np.arange(len(xy))
+    open_ended = (confidence[window, ends[0]] <= 0) | (confidence[window, ends[1]] <= 0)  # (B, J)
+    window, joint = np.nonzero(open_ended)
+    if not len(window):
+        return xy
+    seen = confidence[window, :, joint] > 0  # (N, T)
+    known = seen.any(1)
+    first, last = seen.argmax(1), seen.shape[1] - 1 - seen[:, ::-1].argmax(1)
+    held = np.arange(seen.shape[1]).clip(first[:, None], last[:, None])
+    xy[window, :, joint] = np.take_along_axis(xy[window, :, joint], held[..., None], 1)
+    for unknown in np.unique(window[~known]):
+        there = np.ones(xy.shape[2], bool)
+        there[joint[(window == unknown) & ~known]] = False
+        xy[unknown, :, ~there] = (xy[unknown] * there[:, None]).sum(1) / max(there.sum(), 1)
+    return xy
 
 
 def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
@@ -92,8 +146,8 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
     """
     root = xy[:, :, skeleton.root : skeleton.root + 1]
     relative = xy - root
-    seen = (confidence > 0)[..., None]
-    spread = (relative**2 * seen).sum((1, 2, 3)) / seen.sum((1, 2, 3)).clip(1, None)
+    seen = confidence > 0
+    spread = _squares(relative, seen) / _count(seen).clip(1, None)
     path = root - window_places(xy, confidence, skeleton)[:, None, None]
     relative[:, :, skeleton.root : skeleton.root + 1] = path
     size = spread.clip(1e-12, None) ** 0.5
@@ -119,12 +173,41 @@ def person_scale_whole(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
         path = clip[:, root, axis]
         offsets = clip[..., axis] - path[:, None]
         squares += float(np.vdot(offsets, offsets))
-        offsets[:, root] = path - path.mean()
+        offsets[:, root] = path - np.add.reduce(path) / np.float32(len(path))
         planes.append(offsets)
     size = np.float32(max(squares / planes[0].size, 1e-12) ** 0.5)
     for axis, offsets in enumerate(planes):
         np.divide(offsets, size, out=made[..., axis])
     made[..., 2] = clip[..., 2]
+    return made
+
+
+def person_scale_planes(clip: np.ndarray, confidence: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Return what `person_scale` does of filled windows, with the confidence beside it, in half of the time.
+
+    Args:
+        clip: (B, T, J, 3) float32 filled coordinates, and anything.
+        confidence: (B, T, J) float32, 0 where unseen.
+        skeleton: Joint order, for the root.
+
+    Returns:
+        (B, T, J, 3) float32.
+    """
+    made, root, seen = np.empty_like(clip), skeleton.root, confidence > 0
+    present = seen.any(2)
+    shown, squares, planes = np.count_nonzero(present, 1).clip(1), 0.0, []
+    for axis in (0, 1):
+        path = clip[:, :, root, axis]
+        offsets = clip[..., axis] - path[..., None]  # (B, T, J): numpy is slow on axes of length 2
+        square = offsets * offsets
+        square *= seen
+        squares = squares + square.sum((1, 2))
+        offsets[..., root] = path - ((path * present).sum(1) / shown)[:, None]
+        planes.append(offsets)
+    size = np.sqrt(np.maximum(squares / _count(seen).clip(1), 1e-12)).astype(np.float32)[:, None, None]
+    for axis, offsets in enumerate(planes):
+        np.divide(offsets, size, out=made[..., axis])
+    made[..., 2] = confidence
     return made
 
 
@@ -176,6 +259,22 @@ def _arange_like(array: Array, count: int) -> Array:
     return torch.arange(count, dtype=torch.int32, device=array.device)
 
 
+def _squares(offsets: Array, seen: Array) -> Array:
+    """Return the sum of the squares of offsets (B, T, J, 2) where `seen` (B, T, J) is true, (B,)."""
+    if not isinstance(offsets, np.ndarray):
+        return (offsets**2 * seen[..., None]).sum((1, 2, 3))
+    x, y = offsets[..., 0], offsets[..., 1]  # numpy is slow on axes of length 2
+    squares = x * x
+    squares += y * y
+    squares *= seen
+    return squares.sum((1, 2))
+
+
+def _count(seen: Array) -> Array:
+    """Return how many of (B, T, J) are true, (B,)."""
+    return np.count_nonzero(seen, (1, 2)) if isinstance(seen, np.ndarray) else seen.sum((1, 2))
+
+
 def _where(chosen: Array, one: Array, other: Array) -> Array:
     return np.where(chosen, one, other) if isinstance(chosen, np.ndarray) else one.where(chosen, other)
 
@@ -198,12 +297,6 @@ def _flip_time(array: Array) -> Array:
 
 
 def _between(xy: Array, first: Array, last: Array, share: Array) -> Array:
-    """Interpolate (B, T, J, 2) between each joint's frames `first` and `last`, at `share` of the way, all (B, T, J)."""
-    start: Array
-    stop: Array
-    if isinstance(xy, np.ndarray):
-        start, stop = (np.take_along_axis(xy, index[..., None], 1) for index in (first, last))
-        share = share.astype(xy.dtype)
-    else:
-        start, stop = (xy.gather(1, index.long()[..., None].expand_as(xy)) for index in (first, last))
+    """Interpolate tensors (B, T, J, 2) between each joint's frames `first` and `last`, at `share` of the way."""
+    start, stop = (xy.gather(1, index.long()[..., None].expand_as(xy)) for index in (first, last))
     return start + (stop - start) * share[..., None]

@@ -61,11 +61,19 @@ def frames_after(in_frames: int, out_frames: tuple[int, ...]) -> int:
 def stream_delay(in_frames: int, out_frames: tuple[int, ...]) -> int:
     """Return how many frames late a stream gives what `cut` and `blend_seams` give of a clip, at a constant delay.
 
-    A window that yields K frames is full `frames_after` frames after the last of them, so that the first of them waits
-    for K - 1 frames more. The frames after its middle one are blended with the next window, which comes K frames later.
+    The frames after the middle one of a window are blended with the next window, which is as late (`block_delay`).
     """
     yielded = len(out_frames)
-    return frames_after(in_frames, out_frames) + yielded - 1 + (yielded // 2 if yielded >= FEWEST_BLENDED else 0)
+    return block_delay(in_frames, out_frames) + (yielded // 2 if yielded >= FEWEST_BLENDED else 0)
+
+
+def block_delay(in_frames: int, out_frames: tuple[int, ...]) -> int:
+    """Return how many frames late windows that step by as many frames as they yield are lifted, at a constant delay.
+
+    A window that yields K frames is full `frames_after` frames after the last of them, so that the first of them waits
+    for K - 1 frames more.
+    """
+    return frames_after(in_frames, out_frames) + len(out_frames) - 1
 
 
 def blend_seams(outputs: np.ndarray, num_frames: int) -> np.ndarray:
@@ -95,3 +103,25 @@ def blend_seams(outputs: np.ndarray, num_frames: int) -> np.ndarray:
     blended[:-1] += ramp * miss
     blended[1:] -= ramp[:, ::-1] * miss
     return blended
+
+
+def follow_on(outputs: np.ndarray) -> np.ndarray:
+    """Remove the jump between a window's results and those before it, which have been given out already.
+
+    As `blend_seams`, but the new window alone makes up for the miss: wholly in its first frame, and less and less over
+    two thirds of the window. Poses then jitter as with `blend_seams`, and are 1.6 mm farther off (docs/log.md).
+
+    Args:
+        outputs: (B, 2 + S, ...): the last two frames before the window, and the window.
+
+    Returns:
+        (B, S, ...); the window unchanged if it yields fewer than three frames.
+    """
+    before, after = outputs[:, :2], outputs[:, 2:]
+    yielded = after.shape[1]
+    if yielded < FEWEST_BLENDED:
+        return after
+    leaving, entering = before[:, 1] - before[:, 0], after[:, 1] - after[:, 0]
+    miss = (after[:, 0] - before[:, 1] - (leaving + entering) / 2)[:, None]
+    ramp = np.linspace(1, -0.5, yielded, dtype=outputs.dtype).clip(0)
+    return after - ramp.reshape(1, yielded, *(1,) * (outputs.ndim - 2)) * miss

@@ -24,7 +24,7 @@ from poselift.refine.scale import heights_of, sized
 from poselift.refine.scene import Report, Scene, world_camera
 from poselift.refine.smooth import smooth_joints
 from poselift.refine.steps import with_focal_of_steps
-from poselift.refine.view import View, check_pair
+from poselift.refine.view import View, check_pair, expect_pair
 from poselift.sequence import WORLD, Keypoints2D, Poses3D
 
 __all__ = ["Report", "Scene", "StepReport", "place"]
@@ -65,15 +65,15 @@ def place(
     """
     if not people:
         raise ShapeError("nobody to place: wanted a sequence of (keypoints, poses), one pair for each person")
-    for keypoints, poses in people:
-        check_pair(keypoints, poses)
+    for pair in people:
+        check_pair(*expect_pair(pair))
     camera, said = scene_camera(people, focal_px)
     steps, views, heights = [said], [View.of(*pair, camera) for pair in people], heights_of(height_m, len(people))
     for number, (view, height) in enumerate(zip(views, heights, strict=True)):
         poses, smoothed = smooth_joints(view.poses)
         poses, report = sized(poses, height)
         views[number] = replace(view, poses=poses)
-        steps += [smoothed, report]
+        steps += [_of(poses, smoothed), _of(poses, report)]
     views, camera, said_by_steps = with_focal_of_steps(views, camera) if contacts else (views, camera, None)
     steps += [said_by_steps] if said_by_steps else []
     feet = [feet_of(view.poses, view.poses.xyz.astype(np.float64)) for view in views]
@@ -87,12 +87,12 @@ def place(
     paths, ground = _on_one_floor([view.poses for view in views], seen, feet, paths, (pitch_deg, roll_deg))
     steps.append(say_ground(ground, feet, paths, contacts=contacts))
     placed = world_camera(ground, paths[0][_first_frame(views[0].poses)], camera)
-    steps += [say_path(view, path, camera) for view, path in zip(views, paths, strict=True)]
+    steps += [_of(view.poses, say_path(view, path, camera)) for view, path in zip(views, paths, strict=True)]
     everyone = []
     for view, path in zip(views, paths, strict=True):
-        poses, report = feet_on_floor(_in_world(view.poses, path, placed), contacts=contacts)
+        poses, changes = feet_on_floor(_in_world(view.poses, path, placed), contacts=contacts)
         everyone.append(poses)
-        steps += report
+        steps += [_of(poses, change) for change in changes]
     return Scene(placed, tuple(everyone), Report(tuple(steps)))
 
 
@@ -117,9 +117,14 @@ def _on_one_floor(
     ground = find_ground(up, _walked(feet, paths, seen), fixed=None not in given)
     for _ in range(ROUNDS):
         ground = with_angles(ground, *given)
-        paths = [find_path(*person, ground, path) for *person, path in zip(seen, feet, paths, strict=True)]
+        paths = [find_path(person, foot, ground, path) for person, foot, path in zip(seen, feet, paths, strict=True)]
         ground = find_ground(up, _walked(feet, paths, seen), fixed=None not in given)
     return paths, with_angles(ground, *given)
+
+
+def _of(poses: Poses3D, report: StepReport) -> StepReport:
+    """Return a report that says of which person it is, where there are several."""
+    return report if poses.person is None else replace(report, says=f"person {poses.person}: {report.says}")
 
 
 def _walked(
@@ -136,5 +141,5 @@ def _first_frame(poses: Poses3D) -> int:
 
 def _in_world(poses: Poses3D, path: np.ndarray, camera: Camera) -> Poses3D:
     """Return poses in camera axes, and a path (T, 3), in the world's axes."""
-    up = np.tile(np.float32([0, 0, 1]), (len(poses), 1))
+    up = np.tile(np.array([0, 0, 1], np.float32), (len(poses), 1))
     return replace(poses, xyz=poses.xyz @ camera.R, path=camera.to_world(path), up=up, camera=camera, frame=WORLD)

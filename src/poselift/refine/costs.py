@@ -21,10 +21,13 @@ NEAREST_M = 0.1
 class Term(Protocol):
     """A part of the cost."""
 
-    unit: str
-    """Unit of the error before it is divided by the size expected."""
-    tail: float | None
-    """Errors from which on a group counts as an outlier, in ordinary errors; None where there are no outliers."""
+    @property
+    def unit(self) -> str:
+        """Unit of the error before it is divided by the size expected."""
+
+    @property
+    def tail(self) -> float | None:
+        """Errors from which on a group counts as an outlier, in ordinary errors; None where there are no outliers."""
 
     def error(self, path: np.ndarray) -> np.ndarray:
         """Return the errors (M, G, E), in ordinary errors, of a path (T, 3)."""

@@ -10,8 +10,9 @@ import numpy as np
 
 from poselift.errors import FormatError, SkeletonError
 from poselift.geometry.two_bones import excess, put_end
-from poselift.refine.contacts import believable, find_stands, firmness, planted_by
+from poselift.refine.contacts import believable, find_stands, planted_by
 from poselift.refine.curves import above_all, let_go
+from poselift.refine.foot import move_foot
 from poselift.refine.report import StepReport
 from poselift.sequence import CONTACTS, WORLD, Poses3D
 from poselift.skeleton import Skeleton
@@ -19,7 +20,7 @@ from poselift.skeleton import Skeleton
 SIDES = ("left", "right")
 SOLE = ("heel", "big_toe", "small_toe")
 """Points of a foot, of which `poselift.sequence.CONTACTS` has the first two; the third stands when the second does."""
-BELIEVED = 0.95
+BELIEVED = 0.9
 """Probability of the radius within which a joint is moved (`Poses3D.radius`); beyond it, a contact is not believed."""
 USUAL_REACH_M = 0.1
 """The radius where poses have no spread."""
@@ -28,7 +29,7 @@ HIPS_S = 0.25
 MOVING = 0.2
 """Share of contacts that move from which a treadmill is suspected."""
 _ROUNDS = 3
-"""Rounds in which feet under the floor are found and raised."""
+"""Rounds in which hips that are too far from the feet are moved."""
 
 
 def plant_feet(poses: Poses3D) -> tuple[Poses3D, StepReport]:
@@ -142,46 +143,8 @@ def _feet_targets(xyz: np.ndarray, planted: np.ndarray | None, poses: Poses3D) -
         found = find_stands(sole, own, weights, reach[:, foot[1:]], poses.fps)
         stands[:, 2 * number : 2 * number + 2] = found.planted[:, :2]
         refused += int((own[:, :2] & ~found.planted[:, :2]).sum())
-        targets[number] = _move_foot(xyz[:, foot], found.planted, found.place, poses.fps)
+        targets[number] = move_foot(xyz[:, foot], found.planted, found.place, poses.fps)
     return targets, stands, refused
-
-
-def _move_foot(foot: np.ndarray, planted: np.ndarray, place: np.ndarray, fps: float) -> np.ndarray:
-    """Return a foot (T, 4, 3), ankle and sole, moved as a whole onto the places of its points that stand.
-
-    The shift of the foot is the smooth curve through what its standing points need; each point's own part on top of it,
-    which turns the foot, is another.
-    """
-    sole, held = foot[:, 1:], firmness(planted, fps)
-    wanted = (place - sole) * planted[..., None]
-    count = held.sum(1)
-    mean = (held[..., None] * wanted).sum(1) / np.maximum(count, 1e-9)[:, None]
-    deep, weight = np.zeros(len(foot)), np.zeros(len(foot))
-    for _ in range(_ROUNDS):
-        shift = let_go(mean, count, fps)
-        # what is still under the floor, raises it there
-        z, z_weight = mean[:, 2] * count + deep * weight, count + weight
-        shift[:, 2] = let_go((z / np.maximum(z_weight, 1e-9))[:, None], z_weight, fps)[:, 0]
-        own = np.stack([let_go(wanted[:, p] - shift * planted[:, p, None], held[:, p], fps) for p in range(3)], 1)
-        moved = _as_rigid(foot, sole + shift[:, None] + own, held)
-        lowest = moved[..., 2].min(1)
-        under = (lowest < -1e-3) & (count == 0)
-        if not under.any():
-            break
-        deep = np.where(under, shift[:, 2] - lowest, deep)
-        weight = np.where(under, 1.0, weight)
-    return moved
-
-
-def _as_rigid(foot: np.ndarray, sole: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """Return the foot (T, 4, 3) turned and shifted so that its sole is nearest to (T, 3, 3); standing points first."""
-    weights = (held + 1e-2)[..., None]
-    weights = weights / weights.sum(1, keepdims=True)
-    from_middle, to_middle = ((weights * points).sum(1, keepdims=True) for points in (foot[:, 1:], sole))
-    cross = np.einsum("tpi,tpj->tij", weights * (foot[:, 1:] - from_middle), sole - to_middle)
-    u, _, vt = np.linalg.svd(cross)
-    vt[:, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
-    return (foot - from_middle) @ (u @ vt) + to_middle
 
 
 def _ankles_above(xyz: np.ndarray, skeleton: Skeleton, fps: float) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from poselift.sequence import Poses3D, unit_vectors
+from poselift.sequence import CONTACTS, Poses3D, unit_vectors
 from poselift.skeleton import Skeleton
 
 UP_ERROR_DEG = 4.0
@@ -90,7 +90,7 @@ def feet_of(poses: Poses3D, xyz: np.ndarray) -> Feet:
 
 def foot_joints(skeleton: Skeleton) -> list[int]:
     """Return the joints of `poselift.sequence.CONTACTS`, or the ankles where there are no feet."""
-    names = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
+    names: tuple[str, ...] = CONTACTS
     if not set(names) <= {*skeleton.joints}:
         names = tuple(name for name in ("left_ankle", "right_ankle") if name in skeleton)
     return [skeleton.index(name) for name in names]
@@ -189,9 +189,9 @@ def with_angles(ground: Ground, pitch_deg: float | None, roll_deg: float | None)
     roll = np.arctan2(-ground.up[0], -ground.up[1]) if roll_deg is None else np.deg2rad(roll_deg)
     up = np.array([-np.sin(roll) * np.cos(pitch), -np.cos(roll) * np.cos(pitch), -np.sin(pitch)])
     both = pitch_deg is not None and roll_deg is not None
-    said = (
-        "the pitch and roll given" if both else f"the {'pitch' if roll_deg is None else 'roll'} given, {ground.source}"
-    )
+    said = "the pitch and roll given" if both else f"the {'pitch' if roll_deg is None else 'roll'} given"
+    if not both:
+        said = ground.source if said in ground.source else f"{said}, {ground.source}"
     return Ground(up, ground.height, 0.0 if both else ground.error_deg, said)
 
 

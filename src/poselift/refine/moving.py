@@ -12,6 +12,11 @@ SLOWEST_M_S = 0.35
 below 0.2 m/s."""
 LONGEST_STILL = 0.65
 """Share of planted moments that must go the same way."""
+CARRIED = (
+    "The camera moves, or people are on a treadmill: paths are relative to the camera, not over the ground. "
+    "--no-contacts says that it is a treadmill; for a moving camera, use --no-world."
+)
+"""What is said of feet that are carried."""
 _LEAST_S = 1.0
 """Seconds with planted feet below which nothing is concluded."""
 
@@ -47,8 +52,5 @@ def say_carried(velocity: np.ndarray) -> StepReport:
         name="contacts",
         says=f"planted feet move together at {speed:.1f} m/s, so that contacts are not used.",
         values={"carried_m_s": speed},
-        warnings=(
-            "The camera moves, or people are on a treadmill: paths are relative to the camera, not over the ground. "
-            "--no-contacts says that it is a treadmill; for a moving camera, use --no-world.",
-        ),
+        warnings=(CARRIED,),
     )

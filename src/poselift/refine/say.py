@@ -18,7 +18,7 @@ def say_ground(ground: Ground, feet: Sequence[Feet], paths: Sequence[np.ndarray]
     stands = [each.contact > PLANTED for each in feet]
     if not all(each.known for each in feet):
         warnings.append(
-            "These weights do not say when feet touch the ground, so that feet may slide and the floor is less certain; "
+            "These weights do not say when feet touch the ground, so that feet may slide and the floor is uncertain; "
             "weights of BODY_27 do (--skeleton-out BODY_27)."
         )
     elif not contacts:
@@ -36,8 +36,8 @@ def say_ground(ground: Ground, feet: Sequence[Feet], paths: Sequence[np.ndarray]
     if pitch > 70:
         warnings.append("The camera looks nearly straight down, where up and depth are uncertain.")
     says = (
-        f"the camera looks down by {pitch:.1f} degrees, is turned by {roll:.1f}, and is {-ground.height:.2f} m above the "
-        f"floor (from {ground.source}; up to about {ground.error_deg:.0f} degrees)."
+        f"the camera looks down by {pitch:.1f} degrees, is turned by {roll:.1f}, and is {-ground.height:.2f} m above "
+        f"the floor (from {ground.source}; up to about {ground.error_deg:.0f} degrees)."
     )
     return StepReport(name="floor", says=says, values=values, warnings=tuple(warnings))
 
@@ -50,10 +50,9 @@ def say_path(view: View, path: np.ndarray, camera: Camera) -> StepReport:
     off_px = float(np.nanmedian(off)) if len(off) else float("nan")
     away = np.linalg.norm(path, axis=-1)
     went = float(np.linalg.norm(path[-1] - path[0]))
-    who = "" if view.poses.person is None else f"person {view.poses.person} "
     return StepReport(
         name="path",
-        says=f"{who}is {away.min():.1f} to {away.max():.1f} m from the camera, ends {went:.1f} m from where the clip "
-        f"begins, and is {off_px:.0f} px off the keypoints in the median.",
+        says=f"the root is {away.min():.1f} to {away.max():.1f} m from the camera, and ends {went:.1f} m from where it "
+        f"begins; joints are {off_px:.0f} px off the keypoints in the median.",
         values={"nearest_m": float(away.min()), "farthest_m": float(away.max()), "reprojection_px": off_px},
     )

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from poselift.errors import ShapeError
 from poselift.refine.bones import bone_lengths, constant_bones, is_upright, stature
 from poselift.refine.report import StepReport
@@ -22,8 +24,9 @@ def heights_of(height_m: float | Sequence[float | None] | None, people: int) -> 
     Raises:
         ShapeError: There are more or fewer heights than people.
     """
-    if height_m is None or isinstance(height_m, int | float):
-        return [height_m] * people
+    if height_m is None or np.isscalar(height_m):
+        return [None if height_m is None else float(height_m)] * people
+    assert isinstance(height_m, Sequence | np.ndarray)
     if len(height_m) == 1 < people or len(height_m) != people:
         raise ShapeError(
             f"wanted one height for all or one for each of {people} people (height_m, --height), got {len(height_m)}"
@@ -39,8 +42,8 @@ def sized(poses: Poses3D, height_m: float | None) -> tuple[Poses3D, StepReport]:
     """
     if is_upright(poses.skeleton) and stature(bone_lengths(poses), poses.skeleton) < LEAST_M:
         raise ShapeError(
-            "the body that was lifted has no size, so that it cannot be placed; check the lifter, or leave the world out "
-            "(--no-world)"
+            "the body that was lifted has no size, so that it cannot be placed; check the lifter, or leave the world "
+            "out (--no-world)"
         )
     guessed = height_m is None and is_upright(poses.skeleton)
     poses, report = constant_bones(poses, height_m=ADULT_M if guessed else height_m)

@@ -106,8 +106,8 @@ def with_focal_of_steps(views: Sequence[View], camera: Camera) -> tuple[list[Vie
     focal, error = float(now.K[0, 0]), (found.error**-2 + ASSUMED_ERROR**-2) ** -0.5
     report = StepReport(
         name="focal",
-        says=f"steps towards the camera and away from it say {focal:.0f} px, within about {100 * error:.0f} %, in place "
-        f"of {assumed:.0f}.",
+        says=f"steps towards the camera and away from it say {focal:.0f} px, within about {100 * error:.0f} %, in "
+        f"place of {assumed:.0f}.",
         values={"focal_px": focal, "error": error},
         warnings=(f"The focal length is estimated ({focal:.0f} px); --focal or --fov says what it is.",),
     )

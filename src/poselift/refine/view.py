@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from poselift.errors import FormatError, ShapeError
+from poselift.errors import FormatError, ShapeError, check_kind
 from poselift.geometry.camera import Camera
 from poselift.geometry.rotation import shortest_arc
 from poselift.prepare.convert import convert
@@ -51,16 +51,28 @@ class View:
         return Seen(poses.xyz.astype(np.float64), pixels, confidence, poses.spread, camera.K, poses.fps)
 
 
+def expect_pair(value: object) -> tuple[Keypoints2D, Poses3D]:
+    """Return a pair of keypoints and poses, after checking that it is one.
+
+    Raises:
+        KindError: It is something else.
+    """
+    advice = "give a list with (keypoints, poses) for each person: place([(keypoints, poses)])"
+    check_kind(value, tuple, advice)
+    if not isinstance(value, tuple) or len(value) != 2:
+        raise ShapeError(f"wanted pairs of keypoints and poses, got {value!r:.60}; {advice}")
+    expect_keypoints(value[0])
+    expect_poses(value[1])
+    return value[0], value[1]
+
+
 def check_pair(keypoints: Keypoints2D, poses: Poses3D) -> None:
     """Refuse keypoints and poses that are not of one person at one rate.
 
     Raises:
-        KindError: One of them is something else.
         ShapeError: They differ in frames or rate, or no joint is seen.
         FormatError: The poses are in the world already.
     """
-    expect_keypoints(keypoints)
-    expect_poses(poses)
     if len(keypoints) != len(poses) or abs(keypoints.fps - poses.fps) > 0.01 * poses.fps:
         raise ShapeError(
             f"wanted keypoints and the poses lifted from them, got {len(keypoints)} frames at {keypoints.fps:g} fps "
@@ -81,7 +93,8 @@ def in_camera_axes(poses: Poses3D, keypoints: Keypoints2D, camera: Camera) -> Po
         camera: The camera, of which R and t are not used.
     """
     before = poses.camera
-    if poses.frame == CAMERA and (before is None or before.K is None or np.allclose(before.K, camera.K, atol=_SAME)):
+    own = None if before is None else before.K
+    if poses.frame == CAMERA and (own is None or camera.K is None or np.allclose(own, camera.K, atol=_SAME)):
         return replace(poses, camera=camera)
     places = _places(keypoints)
     turn = _turned_from(camera.rays(places)).swapaxes(-1, -2)

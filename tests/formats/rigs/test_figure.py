@@ -10,7 +10,7 @@ from poselift.formats.rigs import RIGS
 from poselift.formats.rigs.figure import Figure, pose_rig
 from poselift.geometry.kinematics import forward_kinematics
 from poselift.sequence import Poses3D
-from poselift.skeleton import BODY_27, H36M_17
+from poselift.skeleton import BODY_27, H36M_17, Skeleton
 
 HEAD = ("nose", "head_top", "left_eye", "right_eye", "left_ear", "right_ear")
 EVERY_RIG = pytest.mark.parametrize("rig", RIGS.values(), ids=list(RIGS))
@@ -119,6 +119,16 @@ def test_a_root_on_the_ground_carries_the_path(acrobat):
     np.testing.assert_allclose(np.ptp(root.place, axis=0), [1, 0, 0], atol=1e-6)
     np.testing.assert_allclose(pelvis.place - root.place, np.tile(pelvis.rest, (5, 1)), atol=1e-6)
     np.testing.assert_array_equal(root.world, np.broadcast_to(np.eye(3), (5, 3, 3)))
+
+
+def test_a_skeleton_without_bones_is_a_figure(acrobat):
+    """Joints of one's own, of which no tree is known."""
+    poses, _ = acrobat(2, 5, H36M_17)
+    loose = Skeleton("LOOSE", H36M_17.joints, (-1,) * len(H36M_17))
+    figure = pose_rig(Poses3D(poses.xyz, loose, 50.0), RIGS["poselift"])
+    assert set(figure.off_m) == set(H36M_17.joints)
+    assert max(off.max() for name, off in figure.off_m.items() if name not in HEAD) < 2e-4
+    assert figure.cost()["collapsed"] == []
 
 
 def test_the_cost_of_constant_bones(acrobat):

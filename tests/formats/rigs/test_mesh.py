@@ -15,6 +15,7 @@ def test_the_body_is_closed_and_shows_its_outside(acrobat, rig):
     np.testing.assert_allclose(np.linalg.norm(mesh.normals, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(mesh.weights.sum(1), 1, atol=1e-6)
     assert mesh.joints.max() < len(figure.joints)
+    assert (mesh.joints[mesh.weights == 0] == 0).all()  # as glTF wants it
     for corners in mesh.triangles.values():
         a, b, c = (mesh.points[corners[:, corner]].astype(float) for corner in range(3))
         facing = np.cross(b - a, c - a)

@@ -64,7 +64,7 @@ def test_onnx_equals_torch_at_any_batch(name, config, tmp_path, capfd):
 
 
 def test_half_precision_is_a_choice_and_is_checked(tmp_path, monkeypatch):
-    model = trained("htnet", **HTNET | {"width": 72})
+    model = trained("htnet", **HTNET | {"width": 144})
     export.export_onnx(model, tmp_path / "exact.onnx")
     export.export_onnx(model, tmp_path / "half.onnx", half=True)
     assert (tmp_path / "half.onnx").stat().st_size < 0.8 * (tmp_path / "exact.onnx").stat().st_size

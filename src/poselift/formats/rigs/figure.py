@@ -20,6 +20,8 @@ _SHORTEST_M = 0.01
 _COLLAPSED = 0.5
 """A bone this much shorter than its constant length, as a share of it, has collapsed."""
 _FAR_M = 0.05
+_AT_ORIGIN_M = 0.1
+"""Root-relative poses of a skeleton without a pelvis have the middle of the hips this near to the origin."""
 
 
 @dataclass
@@ -87,14 +89,14 @@ class Figure:
         `far` holds the spans of frames in which a joint is more than 5 cm off, `collapsed` those in which a bone of the
         poses is shorter than half its usual length; both ends are included.
         """
-        off_mm = 1000 * np.stack(list(self.off_m.values()), axis=1)
+        off_mm: np.ndarray = 1000 * np.stack(list(self.off_m.values()), axis=1)
         frame, worst = np.unravel_index(off_mm.argmax(), off_mm.shape)
-        parents, children = np.array(self.poses.skeleton.bones).T
+        parents, children = np.array(self.poses.skeleton.bones, int).reshape(-1, 2).T
         lengths = np.linalg.norm(self.target[:, children] - self.target[:, parents], axis=-1)
         return {
             "mean_mm": round(float(off_mm.mean()), 1), "max_mm": round(float(off_mm.max()), 1),
             "joint": list(self.off_m)[worst], "frame": int(frame),
-            "far": spans((off_mm > 1000 * _FAR_M).any(1)),
+            "far": spans(np.any(off_mm > 1000 * _FAR_M, axis=1)),
             "collapsed": spans((lengths < _COLLAPSED * np.median(lengths, axis=0)).any(1)),
         }  # fmt: skip
 
@@ -108,14 +110,14 @@ def pose_rig(poses: Poses3D, rig: Rig) -> Figure:
     on y = 0.
 
     Raises:
-        SkeletonError: The skeleton has several roots, its hips do not hang from the root, or a limb lacks a joint.
+        SkeletonError: A limb lacks a joint.
     """
     target = poses.y_up()
     if poses.path is not None:
         target = target + poses.y_up(poses.path)[:, None]
     body = body_of(target, poses.skeleton)
     builder = _Builder(body, rig)
-    if poses.path is None and not poses.xyz[:, poses.skeleton.root].any():
+    if poses.path is None and np.abs(body.places["pelvis"]).max() < _AT_ORIGIN_M:
         target = target + builder.lift
         for joint in builder.joints:
             joint.place = joint.place + builder.lift
@@ -179,7 +181,7 @@ class _Builder:
         pelvis, chest, head = (body.frames[name] for name in ("pelvis", "chest", "head"))
         start = body.places["pelvis"]
         still = np.broadcast_to(np.eye(3), pelvis.shape)
-        own = body.sources["pelvis"]
+        own = body.sources.get("pelvis")
         hips = Joint(_named(rig.hips, own, rig), -1, self.lift, pelvis, start, np.zeros(3), source=own, part="hips")
         if rig.root is not None:
             self.joints.append(Joint(rig.root, -1, np.zeros(3), still, start - self.lift, self.lift, part="root"))
@@ -200,7 +202,7 @@ class _Builder:
         base = rest["thorax"] + _NECK * (rest["skull"] - rest["thorax"])
         target = (rest["skull"] + self.lift, body.places["skull"])
         for number, (name, frame) in enumerate(
-            zip(rig.neck, _between(self.joints[last].world, head, len(rig.neck) + 1), strict=False)
+            zip(rig.neck, _between(self.joints[last].world, head, len(rig.neck) + 1)[:-1], strict=True)
         ):
             share = number / len(rig.neck)
             at = base + share * (rest["skull"] - base) + self.lift

@@ -11,8 +11,8 @@ from poselift.geometry.rotation import frame_from_axes
 _AROUND, _CAP = 12, 4
 _RADII = {
     # (at its start, at its end, across from front to back by that from side to side), by the width of the shoulders
-    "hips": (0.37, 0.35, 0.72),
-    "trunk": (0.34, 0.40, 0.62),
+    "hips": (0.44, 0.38, 0.66),
+    "trunk": (0.37, 0.42, 0.6),
     "neck": (0.17, 0.16, 1.0),
     "head": (0.22, 0.29, 1.15),
     "clavicle": (0.16, 0.16, 1.0),
@@ -62,7 +62,8 @@ def body_mesh(figure: Figure) -> Mesh:
         above = np.where(share <= 0, 0.5, 0.0) if soft else np.zeros(len(share))
         parts["points"].append(points)
         parts["normals"].append(normals)
-        parts["joints"].append(np.tile([index, max(joint.parent, 0) if soft else 0, 0, 0], (len(points), 1)))
+        movers = np.where(above[:, None] > 0, [index, joint.parent, 0, 0], [index, 0, 0, 0])
+        parts["joints"].append(movers)
         parts["weights"].append(np.stack([1 - above, above, 0 * above, 0 * above], axis=1))
         triangles[joint.side or "middle"].append(_grid(len(points) // _AROUND) + count)
         count += len(points)

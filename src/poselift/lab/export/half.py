@@ -14,8 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 from poselift.errors import OutputError
 from poselift.files import written_whole
 
-LEAST_ELEMENTS = 1024
-"""Number of elements from which a tensor is stored as float16; smaller ones save too little."""
+LEAST_ELEMENTS = 1536
+"""Number of elements from which a tensor is stored as float16. Smaller ones save too little, and graphs of joints move
+joints as far as layers of a hundred times their size."""
 ROUNDING = 2.0**-11
 """Largest rounding error of a tensor, as a share of its norm: float16 within its range never exceeds it. A larger error
 means that values are too large, or many so small that float16 keeps only some of their digits."""

@@ -69,11 +69,12 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 class SelfAttention(nn.Module):
     """Multi-head attention between all tokens, after a layer norm."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, dropout: float, bias: bool = True) -> None:
+        """Make a layer; `bias` is that of queries, keys and values."""
         super().__init__()
         self.heads = heads
         self.norm = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width)
+        self.qkv = nn.Linear(width, 3 * width, bias=bias)
         self.proj = nn.Linear(width, width)
         self.dropout = Dropout(dropout)
 
@@ -94,7 +95,8 @@ class FoldedSelfAttention(nn.Module):
         self.heads, self.head_width = layer.heads, width // layer.heads
         with torch.no_grad():
             self.qkv.weight[:width] *= self.head_width**-0.5
-            self.qkv.bias[:width] *= self.head_width**-0.5
+            if layer.qkv.bias is not None:
+                self.qkv.bias[:width] *= self.head_width**-0.5
 
     def forward(self, x: Tensor) -> Tensor:
         """Mix tokens (B, N, width) by attention; returns the same shape, without a residual."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
+from poselift.lab.models.baselines import blocks
 from poselift.lab.models.extras import OutputsConfig, extra_heads
 from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import H36M_17, Skeleton
@@ -56,38 +57,6 @@ class MixSTEConfig(OutputsConfig):
         checks.check_common(self, chunks=1)
 
 
-class Block(nn.Module):
-    """Attention between tokens and an MLP, each on the normalized input and with a residual (Eq. 1 and 2)."""
-
-    def __init__(self, config: MixSTEConfig, drop_path: float) -> None:
-        super().__init__()
-        self.attention = Attention(config.width, config.heads, config.dropout)
-        self.norm = nn.LayerNorm(config.width)
-        self.mlp = layers.Mlp(config.width, config.mlp_ratio * config.width, config.dropout)
-        self.drop_path = layers.DropPath(drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map tokens (B, N, width) to the same shape."""
-        x = x + self.drop_path(self.attention(x))
-        return x + self.drop_path(self.mlp(self.norm(x)))
-
-
-class Attention(layers.SelfAttention):
-    """Multi-head attention between tokens that also folds for inference."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Mix tokens (B, N, width); returns the same shape, without a residual."""
-        return self.mix(x)
-
-    def folded(self) -> nn.Module:
-        """Return this layer folded for inference."""
-        return layers.FoldedSelfAttention(self)
-
-    def published(self) -> nn.Module:
-        """Return this layer in two products with a softmax between them."""
-        return layers.PublishedSelfAttention(self)
-
-
 class MixSTE(Lifter):
     """Maps keypoints (B, T, J, C) on the normalized screen to joints (B, T, J, 3), root-relative camera meters."""
 
@@ -99,8 +68,9 @@ class MixSTE(Lifter):
         self.joint_position = nn.Parameter(torch.zeros(1, joints, width))
         self.frame_position = nn.Parameter(torch.zeros(1, config.in_frames, width))
         rates = layers.drop_path_rates(*config.drop_path, config.num_blocks)
-        self.spatial = nn.ModuleList(Block(config, rate) for rate in rates)
-        self.temporal = nn.ModuleList(Block(config, rate) for rate in rates)
+        shape = (width, config.heads, config.mlp_ratio, config.dropout)
+        self.spatial = nn.ModuleList(blocks.Block(*shape, rate) for rate in rates)
+        self.temporal = nn.ModuleList(blocks.Block(*shape, rate) for rate in rates)
         self.spatial_norm, self.temporal_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 3))
         self.extras = extra_heads(config, width)
@@ -120,13 +90,8 @@ class MixSTE(Lifter):
         checks.check_input(self, x)
         tokens = self.embed(x.flatten(0, 1)) + self.joint_position  # (B * T, J, D)
         for number, (spatial, temporal) in enumerate(zip(self.spatial, self.temporal, strict=True)):
-            tokens = _swapped(self.spatial_norm(spatial(tokens)), self.in_frames)  # (B * J, T, D)
+            tokens = blocks.swapped(self.spatial_norm(spatial(tokens)), self.in_frames)  # (B * J, T, D)
             if number == 0:
                 tokens = tokens + self.frame_position
-            tokens = _swapped(self.temporal_norm(temporal(tokens)), len(self.skeleton))  # (B * T, J, D)
+            tokens = blocks.swapped(self.temporal_norm(temporal(tokens)), len(self.skeleton))  # (B * T, J, D)
         return tokens.unflatten(0, (-1, self.in_frames))
-
-
-def _swapped(tokens: Tensor, groups: int) -> Tensor:
-    """Turn tokens (B * G, N, D), G = `groups`, into (B * N, G, D): joints of frames to frames of joints."""
-    return tokens.unflatten(0, (-1, groups)).transpose(1, 2).flatten(0, 1)

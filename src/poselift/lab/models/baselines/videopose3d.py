@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
+from poselift.lab.models.baselines import blocks
 from poselift.lab.models.extras import OutputsConfig, extra_heads
 from poselift.lab.models.lifter import Lifter
 from poselift.skeleton import H36M_17, Skeleton
@@ -99,19 +100,6 @@ class Block(nn.Module):
         return x[:, :, self.step : x.shape[2] - self.step] + self.over_channels(self.over_time(x))
 
 
-class FrameHead(nn.Module):
-    """Maps all channels of a frame to its joints; features are these channels, cut into as many parts as joints."""
-
-    def __init__(self, width: int, joints: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(width, 3 * joints)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Map features (B, S, J, D) to joints (B, S, J, 3), root-relative meters."""
-        flat = features.flatten(2)[..., : self.linear.in_features]
-        return self.linear(flat).unflatten(2, (-1, 3))
-
-
 class VideoPose3D(Lifter):
     """Maps keypoints (B, T, J, C) on the normalized screen to joints (B, S, J, 3), root-relative camera meters."""
 
@@ -124,10 +112,8 @@ class VideoPose3D(Lifter):
         self.expand = Level(joints * config.in_channels, config.width, _FILTER, 1, config.dropout)
         steps = [_FILTER**level for level in range(1, config.num_levels)]
         self.blocks = nn.Sequential(*(Block(config.width, step, config.dropout) for step in steps))
-        self.head = FrameHead(config.width, joints)
-        self.part = -(-config.width // joints)
-        """Features of a joint (D); the last ones of the last joint are zero where the joints do not divide C."""
-        self.extras = extra_heads(config, self.part)
+        self.head = blocks.FrameHead(config.width, joints)
+        self.extras = extra_heads(config, blocks.part(config.width, joints))
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the channels of each frame, cut into as many parts as joints.
@@ -147,5 +133,4 @@ class VideoPose3D(Lifter):
             ends = (frames[:, :1].expand(-1, self.padding, -1), frames[:, -1:].expand(-1, self.padding, -1))
             frames = torch.cat([ends[0], frames, ends[1]], 1)
         found = self.blocks(self.expand(frames.transpose(1, 2))).transpose(1, 2)  # (B, S, C)
-        joints = len(self.skeleton)
-        return F.pad(found, (0, joints * self.part - found.shape[2])).unflatten(2, (joints, self.part))
+        return blocks.cut(found, len(self.skeleton))
