@@ -214,3 +214,16 @@ def test_what_is_neither_keypoints_nor_poses_is_told_apart(value, name):
     expect_poses(poses)
     with pytest.raises(KindError, match="wanted Poses3D, got Keypoints2D"):
         expect_poses(keypoints)
+
+
+def test_trusted_poses_have_every_field_of_checked_ones():
+    xyz = np.random.default_rng(0).normal(size=(1, 17, 3)).astype(np.float32)
+    trusted = Poses3D.trusted(xyz, H36M_17, 50.0, "turned_camera", start_s=1.5)
+    checked = Poses3D(xyz, H36M_17, 50.0, "turned_camera", start_s=1.5)
+    assert vars(trusted).keys() == vars(checked).keys()
+    assert all(
+        vars(trusted)[name] is value or vars(trusted)[name] == value
+        for name, value in vars(checked).items()
+        if name != "xyz"
+    )
+    np.testing.assert_array_equal(trusted.xyz, checked.xyz)

@@ -119,7 +119,7 @@ class Prepared:
     observed: np.ndarray
     """(T, J) calibrated confidence in the lifter's joints, 0 where unseen."""
     frames: np.ndarray
-    """(N, J, 3) of `Feed.clip`, at the lifter's rate."""
+    """(N, J, 3) of `Feed.filled_clip`, at the lifter's rate."""
     windows: Windows
     """The frames of each window."""
 
@@ -150,7 +150,7 @@ def prepare(keypoints: Keypoints2D, lifter: Lifter, *, repair: bool = True) -> P
     source = repair_swaps(source) if repair else source
     rated = resample_keypoints(source, lifter.fps)
     windows = cut(len(rated), lifter.in_frames, lifter.out_frames)
-    return Prepared(keypoints, calibrate(source.filled()[1]), Feed.of(lifter).clip(rated), windows)
+    return Prepared(keypoints, calibrate(source.filled()[1]), Feed.of(lifter).filled_clip(rated), windows)
 
 
 def about(lifter: Lifter, flip_average: bool, repair: bool) -> dict[str, str]:
@@ -206,7 +206,7 @@ def _lift_windows(
     for start in range(0, len(windows.index), BATCH):
         chosen = slice(start, start + BATCH)
         shown = clip.frames[windows.index[chosen]], windows.inside[chosen]
-        answer = run_lifter(lifter, feed.windows(*shown), flip_average)
+        answer = run_lifter(lifter, feed.windows(*shown, filled=True), flip_average)
         if turn:
             answer = answer.turned(turn(feed.places(*shown, clip.keypoints.image_size)))
         chunks.append(answer.from_root(lifter.skeleton.root))

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from poselift.cli import main, measuring
+from poselift.lifters.load import load_lifter
 
 
 @pytest.fixture(autouse=True)
@@ -118,3 +119,23 @@ def test_archives_and_benchmarks_take_none_of_these_flags(archive, tmp_path, cap
     assert "says its unit, axes, rate and joints itself" in capsys.readouterr().err
     assert evaluate("--data", tmp_path, "--dataset", "h36m", "--up", "y") == 1
     assert "--up: not for a benchmark" in capsys.readouterr().err
+
+
+def test_flags_of_the_world_say_when_they_mean_nothing(write, capsys):
+    path = write("walk.bvh")
+    assert evaluate("--data", path, "--noise", 4) == 1
+    assert "--noise and --unknown are for --world" in capsys.readouterr().err
+    assert evaluate("--data", path, "--world", "--noise", 4, "--detector-errors") == 1
+    assert "give one of them" in capsys.readouterr().err
+
+
+def test_a_lifter_is_measured_in_the_world(write, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(measuring, "load_lifter", lambda name: load_lifter("htnet.mocap"))
+    flags = ["--world", "--noise", 2, "--unknown", "focal", "--cameras", 1]
+    assert evaluate("--data", write("walk.bvh"), *flags, "-o", tmp_path / "scores.json") == 0
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["choices"]["focal"] == "unknown"
+    assert scores["choices"]["keypoints"] == "exact 2D, 2 px noise"
+    assert scores["mean"]["w_mpjpe"] > 0
+    assert scores["units"]["root_bias"] == "%"
+    assert "w MPJPE" in capsys.readouterr().out

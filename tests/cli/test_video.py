@@ -1,5 +1,6 @@
 """Videos on the command line, with the detector of the package and small videos made here: what a user sees."""
 
+import json
 import os
 import re
 import shutil
@@ -74,13 +75,18 @@ def test_everybody_in_a_video_gets_results_with_their_number(lifted):
     people = read_keypoints_file(lifted / "people.npz")
     assert [person.person for person in people] == [1, 2]
     stems = {Path(name).name.split(".")[0] for name in names(lifted / "out")}
-    assert stems == {"demo_video_person1", "demo_video_person2"}
+    assert stems == {"demo_video", "demo_video_person1", "demo_video_person2"}
     for number in (1, 2):
         for ending in ("npz", "json", "csv"):
             poses = read_poses(lifted / "out" / f"demo_video_person{number}.{ending}")
             assert (poses.person, poses.start_s, len(poses)) == (number, 0.0, len(people[0]))
-        page = (lifted / "out" / f"demo_video_person{number}.html").read_text()
-        assert f"<title>demo_video.mp4, person {number}</title>" in page
+    pages = [name for name in names(lifted / "out") if name.endswith(".html")]
+    assert pages == ["demo_video.html"]  # one, with both of them and one copy of the video
+    page = (lifted / "out" / "demo_video.html").read_text()
+    assert "<title>demo_video.mp4</title>" in page
+    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
+    assert [person["number"] for person in data["people"]] == [1, 2]
+    assert data["placed"] and data["camera"]["size"] == data["picture"]["box"][2:]
 
 
 def test_what_was_detected_once_is_lifted_again_to_the_same(lifted, tmp_path):

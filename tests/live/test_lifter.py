@@ -238,8 +238,8 @@ def test_weights_that_look_ahead_need_the_delay_for_it(weights):
         (0.0, "mocap-live", 0.0),
         (0.1, "mocap-live", 0.0),
         (0.3, "mocap-live", 0.24),
-        (1.0, "mocap-81", 0.96),
-        (3, "mocap-243", 2.58),
+        (1.0, "mocap27-81", 0.96),
+        (3, "mocap27-243", 2.58),
     ],
 )
 def test_the_weights_follow_from_the_delay(delay_s, name, real_s):

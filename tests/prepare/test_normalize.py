@@ -7,11 +7,14 @@ from poselift.prepare.normalize import (
     PERSON_SCALE,
     SCREEN,
     calibrate,
+    fill_edges,
     fill_gaps,
     normalize_screen,
     person_scale,
+    person_scale_planes,
     pixels_from_screen,
 )
+from poselift.prepare.window import cut
 from poselift.skeleton import H36M_17
 
 seeds = st.integers(0, 2**32 - 1)
@@ -117,3 +120,23 @@ def test_each_clip_of_a_batch_has_its_own_scale(seed):
         np.testing.assert_allclose(result, np.minimum(scores / middle, 1), rtol=1e-6)
     torch = pytest.importorskip("torch")
     np.testing.assert_allclose(calibrate(torch.from_numpy(confidence)).numpy(), together, rtol=1e-6)
+
+
+@given(seeds, st.integers(1, 40), st.floats(0, 0.9))
+def test_windows_of_a_filled_clip_are_those_that_are_filled_themselves(seed, frames, missing):
+    """To the bit: at the clip's ends, and where joints are not seen in the window or at all."""
+    (xy,), (confidence,) = windows(seed, (1, frames), missing)
+    cut_ = cut(frames, 9, (3, 4, 5))
+    clip = fill_gaps(xy[None], confidence[None])[0]
+    seen = confidence[cut_.index] * cut_.inside[..., None]
+    wanted = fill_gaps(xy[cut_.index], seen)
+    np.testing.assert_array_equal(fill_edges(clip[cut_.index], seen, cut_.inside), wanted)
+
+
+@given(seeds, st.sampled_from([0.0, 0.3]))
+def test_planes_give_the_same_to_float_noise(seed, missing):
+    xy, confidence = windows(seed, missing=missing)
+    filled = fill_gaps(xy, confidence)
+    wanted = np.concatenate([person_scale(filled, confidence, H36M_17), confidence[..., None]], -1)
+    clip = np.concatenate([filled, confidence[..., None]], -1)
+    np.testing.assert_allclose(person_scale_planes(clip, confidence, H36M_17), wanted, rtol=0, atol=2e-6)

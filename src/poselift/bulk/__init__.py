@@ -1,4 +1,4 @@
-"""Many clips at once: find them -> plan shards -> lift windows of many clips together, a process a core -> write shards.
+"""Many clips at once: find them -> plan shards -> lift windows of many clips together, a process a core -> write.
 
 ::
 
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from poselift.bulk.crew import Crew, Progress
-from poselift.bulk.plan import FAILED, Shard, plan, write_failures
+from poselift.bulk.plan import FAILED, Shard, planned, write_failures
 from poselift.bulk.settings import Settings
 from poselift.bulk.sources import find_clips
 from poselift.bulk.work import Report, Worker
@@ -46,6 +46,8 @@ class Summary:
     """Files that they go to."""
     others: Mapping[str, int] = field(default_factory=dict)
     """By ending, files that were left out because keypoints have other endings."""
+    workers: int = 1
+    """Processes that lifted; no more than there were shards to lift."""
     kept: int = 0
     """Shards that a run before had written."""
     lifted: int = 0
@@ -130,7 +132,7 @@ def lift_many(
     found = find_clips([Path(path) for path in inputs], leave=out)
     identity = settings.identity()
     with _folder_to_ourselves(out):
-        shards = plan(found.clips, out, identity, force=force)
+        shards = planned(found.clips, out, identity, force=force)
         summary = Summary(len(found.clips), len(shards), found.others)
         reports: dict[int, Report] = {}
         for number, shard in enumerate(shards):
@@ -139,9 +141,9 @@ def lift_many(
                 summary.add(reports[number])
         summary.kept = len(reports)
         todo = [number for number in range(len(shards)) if number not in reports]
-        written = -_FAILURES_S
+        summary.workers, written = min(workers, max(len(todo), 1)), -_FAILURES_S
         try:
-            for event in _lift([shards[number] for number in todo], settings, min(workers, max(len(todo), 1))):
+            for event in _lift([shards[number] for number in todo], settings, summary.workers):
                 if isinstance(event, Progress):
                     summary.new_frames += event.frames
                 else:

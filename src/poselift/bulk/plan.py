@@ -1,9 +1,9 @@
 """Which clips go into which shard, and which shards are done: what makes a run that was killed go on.
 
-The folder of the results holds `manifest.json`, written once, before any work: what is done with each clip, and how many
-clips each shard has. A shard is done when its file is there, because files are renamed to their names when they are
-whole, and when it says that it was made from these clips. Failures are in the shards' metadata, too, so that one rename
-decides about a shard and about its failures.
+The folder of the results holds `manifest.json`, written once, before any work: what is done with each clip, and how
+many clips each shard has. A shard is done when its file is there, because files are renamed to their names when they
+are whole, and when it says that it was made from these clips. Failures are in the shards' metadata, too, so that one
+rename decides about a shard and about its failures.
 """
 
 import json
@@ -19,7 +19,7 @@ from poselift.formats.about import written_by
 from poselift.formats.parquet import shard_notes
 
 MANIFEST, FAILED = "manifest.json", "failed.jsonl"
-MOST_CLIPS, MOST_ROWS, MOST_BYTES = 256, 65_536, 16 << 20
+MOST_CLIPS, MOST_ROWS, MOST_BYTES = 128, 32_768, 8 << 20
 """A shard is full with so many clips, rows of Parquet files, or bytes of other files; one clip may have more."""
 _VERSION = 1
 
@@ -47,7 +47,7 @@ class Shard:
         return notes if notes.get("made_from") == self.made_from else None
 
 
-def plan(clips: Sequence[Clip], out: Path, identity: Mapping[str, Any], *, force: bool = False) -> list[Shard]:
+def planned(clips: Sequence[Clip], out: Path, identity: Mapping[str, Any], *, force: bool = False) -> list[Shard]:
     """Return the shards of a run: those of the run that began in this folder, or new ones.
 
     Args:

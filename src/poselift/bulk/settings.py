@@ -6,7 +6,7 @@ from typing import Any
 from poselift.files import sha256_of
 from poselift.lifters.load import AUTO, load_lifter, shipped_cards
 from poselift.people import PASSING_S
-from poselift.skeleton import H36M_17, Skeleton, get_skeleton
+from poselift.skeleton import Skeleton, get_skeleton
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +41,9 @@ class Settings:
                 get_skeleton(name)
 
     @property
-    def wanted(self) -> Skeleton:
-        """Joints that the weights must give."""
-        return get_skeleton(self.skeleton_out or H36M_17)
+    def wanted(self) -> Skeleton | None:
+        """Joints that the weights must give; None for as many as there are."""
+        return None if self.skeleton_out is None else get_skeleton(self.skeleton_out)
 
     def identity(self) -> dict[str, Any]:
         """Return what results depend on, as JSON holds it: the fields, and a hash of the weights' file.

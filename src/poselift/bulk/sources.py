@@ -51,8 +51,8 @@ def find_clips(inputs: Sequence[Path], *, leave: Path | None = None) -> Found:
     """Return the clips of folders, lists, Parquet files and keypoint files.
 
     Args:
-        inputs: Paths. A folder is searched with the folders in it; one of OpenPose's files, a frame each, is one clip. A
-            text file lists paths, which are relative to its folder; empty lines and those that begin with # are left out.
+        inputs: Paths. A folder is searched with the folders in it; one of OpenPose's files, a frame each, is one clip.
+            A text file lists paths, relative to its folder; empty lines and those that begin with # are left out.
         leave: A folder that is not searched: the one for the results.
 
     Raises:

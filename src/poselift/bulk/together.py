@@ -1,5 +1,6 @@
 """Lift the people of many clips by windows of many of them at a time, on the road of `poselift.lifting.lift`."""
 
+import operator
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,8 +39,8 @@ class _Waiting:
 class Together:
     """Collects windows until there are enough of them for the network, and gives poses back when a clip is whole.
 
-    The poses are those of `poselift.lift(keypoints, lifter, check=False)` to float noise. Memory holds the clips that are
-    given and not given back yet, and one batch.
+    The poses are those of `poselift.lift(keypoints, lifter, check=False)` to float noise. Memory holds the clips
+    that are given and not given back yet, and one batch.
     """
 
     def __init__(self, lifter: Lifter, *, flip: bool = False, repair: bool = True, batch: int = BATCH) -> None:
@@ -99,10 +100,11 @@ class Together:
 
         When a batch fails, its clips are tried one by one, so that one of them does not spoil the others.
         """
-        frames = [one.clip.frames[one.clip.windows.index[chosen]] for one, chosen in parts]
+        frames = [np.take(one.clip.frames, one.clip.windows.index[chosen], 0) for one, chosen in parts]
         inside = [one.clip.windows.inside[chosen] for one, chosen in parts]
         try:
-            inputs = self._feed.windows(np.concatenate(frames), np.concatenate(inside))
+            shown = frames[0] if len(frames) == 1 else np.concatenate(frames)
+            inputs = self._feed.windows(shown, np.concatenate(inside), filled=True)
             started = time.thread_time()
             answer = run_lifter(self._lifter, inputs, self._flip)
             self.network_s += time.thread_time() - started
@@ -116,7 +118,7 @@ class Together:
         answer, first = answer.from_root(self._lifter.skeleton.root), 0
         for one, chosen in parts:
             mine = slice(first, first + chosen.stop - chosen.start)
-            one.answers.append(answer.each(lambda part, mine=mine: part[mine]))
+            one.answers.append(answer.each(operator.itemgetter(mine)))
             first = mine.stop
         return {}
 

@@ -179,7 +179,7 @@ class Worker:
         if settings.lifter != AUTO:
             return settings.lifter
         wanted = settings.wanted
-        if settings.world and not missing_joints(BODY_27, wanted):
+        if settings.world and wanted is not None and not missing_joints(BODY_27, wanted):
             wanted = BODY_27
         return choose(self._cards, fps=person.fps, length=len(person), skeleton=wanted).card.name
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from poselift.bulk import Settings, Summary, cores
+from poselift.bulk import Settings, Summary
 from poselift.bulk import lift_many as lift_clips
 from poselift.bulk.plan import FAILED
 from poselift.cli.console import err, print_plain, progress, say_error
@@ -76,10 +76,9 @@ def lift_many(
         lifter=many.lifter, flip=many.flip, check=many.check, skeleton=many.skeleton, fps=many.fps,
         image_size=many.image_size, shortest_s=many.shortest, skeleton_out=many.skeleton_out, world=many.world,
     )  # fmt: skip
-    workers = cores() if run.workers is None else run.workers
     with _shown() as show:
-        summary = lift_clips(inputs, run.out, settings, workers=workers, force=run.force, progress=show)
-    _report(summary, run.out, workers)
+        summary = lift_clips(inputs, run.out, settings, workers=run.workers, force=run.force, progress=show)
+    _report(summary, run.out)
     return 1 if summary.failed else 0
 
 
@@ -95,7 +94,7 @@ def _shown() -> Iterator[Callable[[Summary], None]]:
         yield show
 
 
-def _report(summary: Summary, out: Path, workers: int) -> None:
+def _report(summary: Summary, out: Path) -> None:
     """Print what was lifted, how fast, what was said of clips, and the first failures."""
     if summary.others:
         named = ", ".join(f"{count} {ending}" for ending, count in sorted(summary.others.items()))
@@ -108,15 +107,18 @@ def _report(summary: Summary, out: Path, workers: int) -> None:
     if summary.left_out:
         print_plain(f"{summary.left_out:,} people only passed by and are left out (--shortest 0 keeps them)")
     if summary.new_frames:
+        rate, each_us = summary.new_frames / summary.seconds, 1e6 * summary.processor_s / summary.new_frames
+        workers = f"{summary.workers} worker{'s' * (summary.workers > 1)}"
         print_plain(
-            f"{summary.new_frames:,} poses in {summary.seconds:.1f} s, {summary.new_frames / summary.seconds:,.0f} a "
-            f"second with {workers} worker{'s' * (workers > 1)}; {1e6 * summary.processor_s / summary.new_frames:.1f} "
-            f"microseconds of processor time each, {100 * summary.network_s / summary.processor_s:.0f} % of it in the "
-            "network"
+            f"{summary.new_frames:,} poses in {summary.seconds:.1f} s, {rate:,.0f} a second with {workers}; "
+            f"{each_us:.1f} microseconds of processor time each, "
+            f"{100 * summary.network_s / summary.processor_s:.0f} % of it in the network"
         )
     for text, count in summary.said.most_common(_NOTES):
         print_plain(f"in {count:,} clip{'s' * (count > 1)}: {text}", err)
     if summary.failed:
         for line in summary.failed[:_NAMED]:
             say_error(FormatError(f"{line['clip']}: {line['message']}"))
-        print_plain(f"{len(summary.failed):,} clips failed; {out / FAILED} says why", err)
+        print_plain(
+            f"{len(summary.failed):,} clip{'s' * (len(summary.failed) > 1)} failed; {out / FAILED} says why", err
+        )

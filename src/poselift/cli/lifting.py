@@ -14,7 +14,7 @@ from poselift.cli.console import err, print_plain, progress, say_error
 from poselift.cli.placing import WorldOptions
 from poselift.cli.results import KNOWN_FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
 from poselift.doctor.report import report
-from poselift.errors import CheckpointError, FormatError, PoseliftError
+from poselift.errors import FormatError, PoseliftError
 from poselift.formats.table import pose_format
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
@@ -25,7 +25,7 @@ from poselift.people import ALL, PASSING_S, check_choice, choose_people
 from poselift.prepare.convert import convert_poses, missing_joints
 from poselift.read import VideoReading, is_video, read_everyone
 from poselift.sequence import CAMERA, Keypoints2D, Poses3D, spans
-from poselift.skeleton import BODY_27, H36M_17, get_skeleton
+from poselift.skeleton import BODY_27, get_skeleton
 
 _NAMED_SPANS = 6
 NO_SIZE = (
@@ -164,11 +164,11 @@ def _lift_input(
     everyone = [poses for _, poses in lifted]
     if camera is not None:
         everyone = list(world.place(title_of(path, None), lifted))
-    for person, keypoints, poses in zip(people, shown, everyone, strict=True):
-        if lifting.skeleton_out is not None:
-            poses = convert_poses(poses, lifting.skeleton_out)
+    if lifting.skeleton_out is not None:
+        everyone = [convert_poses(poses, lifting.skeleton_out) for poses in everyone]
+    for person, poses in zip(people, everyone, strict=True):
         _describe(title_of(path, person.person), person, poses, cut=lifting.gaps == "cut")
-        results.write(path, keypoints, poses, copy, cut=lifting.gaps == "cut")
+    results.write_everyone(path, shown, everyone, copy, cut=lifting.gaps == "cut")
 
 
 def _lift_person(
@@ -232,15 +232,10 @@ def _choose(keypoints: Keypoints2D, title: str, lifting: LiftOptions, *, placed:
 
     People who are placed in the world are lifted with the weights that know feet, contacts and the direction up.
     """
-    skeleton = lifting.skeleton_out or H36M_17
-    better = [BODY_27] if placed and not missing_joints(BODY_27, get_skeleton(skeleton)) else []
-    for wanted in (*better, skeleton):
-        try:
-            choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=wanted)
-            break
-        except CheckpointError:  # no weights here know feet
-            if wanted == skeleton:
-                raise
+    skeleton = lifting.skeleton_out
+    if placed and skeleton is not None and not missing_joints(BODY_27, get_skeleton(skeleton)):
+        skeleton = BODY_27.name
+    choice = choose_shipped(fps=keypoints.fps, length=len(keypoints), skeleton=skeleton)
     print_plain(f"{title}: {choice.card.name} ({choice.reason})")
     return choice.card.name
 

@@ -2,7 +2,7 @@
 
 import glob
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,7 +48,7 @@ class OutputOptions:
 
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder for the results: poses (npz, csv, json), BVH, and an HTML page that shows them. Where an input shows
-    several people, their numbers are in the names."""
+    several people, their numbers are in the names; one page shows all of them."""
     formats: tuple[str, ...] = FORMATS
     """Formats to write: also glb and vrma (animations), trc and mot (for OpenSim), c3d and parquet
     (docs/formats.md)."""
@@ -159,14 +159,42 @@ class Results:
             except FormatError:  # it cannot be read, so that nothing can be lost
                 continue
 
-    def write(self, path: Path, keypoints: Keypoints2D, poses: Poses3D, copy: "Copy", *, cut: bool) -> None:
-        """Write one person in every format; with `cut`, each stretch between gaps into files of its own.
+    def write_everyone(
+        self, path: Path, keypoints: Sequence[Keypoints2D], everyone: Sequence[Poses3D], copy: "Copy", *, cut: bool
+    ) -> None:
+        """Write all people of an input: each in files of their own, and several on one page, with the input's name.
+
+        Args:
+            path: The input.
+            keypoints: Those of each person.
+            everyone: The poses of each person.
+            copy: Returns a small copy of the video, for the page.
+            cut: Whether gaps are cut out; a page of several people marks them.
+        """
+        formats = self.output.formats
+        together = len(everyone) > 1 and "html" in formats
+        for shown, poses in zip(keypoints, everyone, strict=True):
+            own = tuple(ending for ending in formats if not (together and ending == "html"))
+            self._write_person(path, shown, poses, copy, own, cut=cut)
+        if together:
+            target, video = self.output.out / f"{name_of(path)}.html", copy(everyone[0], len(everyone))
+            write_viewer(
+                everyone, target, keypoints=keypoints, video=video, title=title_of(path, None),
+                overwrite=self.output.force,
+            )  # fmt: skip
+            print_plain(f"-> {target}, everybody on one page")
+
+    def _write_person(
+        self, path: Path, keypoints: Keypoints2D, poses: Poses3D, copy: "Copy", formats: tuple[str, ...], *, cut: bool
+    ) -> None:
+        """Write one person in some formats; with `cut`, each stretch between gaps into files of its own.
 
         Args:
             path: The input.
             keypoints: The person's keypoints.
             poses: The person's poses.
             copy: Returns a small copy of the video, for the page.
+            formats: Endings of the files.
             cut: Whether gaps are cut out.
         """
         name = person_name(path, keypoints.person)
@@ -177,35 +205,34 @@ class Results:
             own = name if len(parts) == 1 else f"{name}_part{number}"
             self.claim(own, path)
             shown = keypoints if len(part) == len(poses) else _during(keypoints, part)
-            for ending in self.output.formats:
+            for ending in formats:
                 target, force = self.output.out / f"{own}.{ending}", self.output.force
                 if ending == "html":
                     title = title_of(path, keypoints.person)
-                    write_viewer(part, target, keypoints=shown, video=copy(part), title=title, overwrite=force)
+                    write_viewer(part, target, keypoints=shown, video=copy(part, 1), title=title, overwrite=force)
                 else:
                     save_poses(part, target, overwrite=force, **self.output.figure.of(ending))
             if self.output.angles:
                 save_angles(joint_angles(part), self.output.out / f"{own}{ANGLES_END}", overwrite=self.output.force)
                 print_plain(f"-> {self.output.out / own}{ANGLES_END}")
-            print_plain(
-                f"-> {self.output.out / own}.{{{','.join(self.output.formats)}}} (axes of {_AXES[poses.frame]})"
-            )
+            if formats:
+                print_plain(f"-> {self.output.out / own}.{{{','.join(formats)}}} (axes of {_AXES[poses.frame]})")
 
 
-Copy = Callable[[Poses3D], SmallCopy | None]
-"""Returns a small copy of the video that poses came from; None where there is none."""
+Copy = Callable[[Poses3D, int], SmallCopy | None]
+"""Returns a small copy of the video that poses came from, for a page of so many people; None where there is none."""
 
 
 def copies(path: Path) -> Copy:
     """Return a function that makes the small copies of a video's parts, each once for everybody in it."""
-    kept: dict[tuple[float, int, float], SmallCopy | None] = {}
+    kept: dict[tuple[float, int, float, int], SmallCopy | None] = {}
 
-    def copy(poses: Poses3D) -> SmallCopy | None:
+    def copy(poses: Poses3D, people: int) -> SmallCopy | None:
         if not is_video(path) or str(path) == STANDARD_INPUT:
             return None
-        part = (poses.start_s, len(poses), poses.fps)
+        part = (poses.start_s, len(poses), poses.fps, people)
         if part not in kept:
-            kept[part] = small_copy(path, poses)
+            kept[part] = small_copy(path, poses, people)
         return kept[part]
 
     return copy

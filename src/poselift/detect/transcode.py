@@ -21,6 +21,7 @@ def transcode(
     height: int = 480,
     fps: float | None = None,
     span: Span = WHOLE,
+    bits_a_second: float | None = None,
     overwrite: bool = False,
 ) -> None:
     """Write a small H.264 mp4 that every browser plays: yuv420p, no sound, upright, starting at time 0.
@@ -31,6 +32,7 @@ def transcode(
         height: Height in pixels; a smaller video keeps its own. Both sides are rounded down to even numbers.
         fps: Constant frames per second, by leaving out or repeating pictures; None keeps the source's times.
         span: The part to write; its first frame gets time 0.
+        bits_a_second: The highest rate, averaged over a few seconds; None for what a steady quality takes.
         overwrite: Replace `out` if it exists.
 
     Raises:
@@ -44,19 +46,24 @@ def transcode(
         size = tuple(max(2, int(side * scale) // 2 * 2) for side in (video.info.width, video.info.height))
         try:
             with av.open(str(temporary.absolute()), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-                _encode(container, video, size, fps)
+                _encode(container, video, size, fps, bits_a_second)
         except av.FFmpegError as error:
             raise OutputError(f"could not write {out}: {error.strerror}; no file was left there") from error
 
 
-def _encode(container: Any, video: Video, size: tuple[int, ...], fps: float | None) -> None:
+def _encode(
+    container: Any, video: Video, size: tuple[int, ...], fps: float | None, bits_a_second: float | None
+) -> None:
     """Encode the pictures of a video at `size` (width, height) into an open mp4."""
     av = pyav()
     stream = container.add_stream("libx264", rate=round(fps or video.info.fps) or 1)
     stream.width, stream.height = size
     stream.pix_fmt = "yuv420p"
     # No B-frames: times start at 0. Short groups: the viewer seeks while the user drags the time line.
-    stream.options = {"crf": "28", "preset": "veryfast", "bf": "0", "g": "15"}
+    options = {"crf": "28", "preset": "veryfast", "bf": "0", "g": "15"}
+    if bits_a_second is not None:
+        options |= {"maxrate": str(round(bits_a_second)), "bufsize": str(round(4 * bits_a_second)), "g": "60"}
+    stream.options = options
     stream.codec_context.time_base = stream.time_base = Fraction(1, _TICKS)
     for time_s, frame in _retimed(_from_zero(video.frames), fps):
         picture = av.VideoFrame.from_ndarray(upright(frame, clockwise(frame), *size), format="rgb24")

@@ -25,7 +25,6 @@ import numpy as np
 from poselift.errors import FormatError, MissingExtraError, did_you_mean, install_hint
 from poselift.files import opened, reason_of
 from poselift.formats.clip import Override, Source, finish
-from poselift.formats.fields import frame_rows
 from poselift.formats.joint_names import place_joints
 from poselift.formats.table_file import KEYPOINT_AXES, Table
 from poselift.formats.tidy import CLIP
@@ -212,7 +211,7 @@ class KeypointParquet:
         self._rest = self._next()
 
     def _next(self) -> dict[str, np.ndarray]:
-        batch = next(self._batches)
+        batch: Any = next(self._batches)
         names = batch.schema.names
         return {name: batch.column(place).to_numpy(zero_copy_only=False) for place, name in enumerate(names)}
 

@@ -9,7 +9,7 @@ from poselift.lifters.card import Card
 from poselift.prepare.convert import missing_joints
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.prepare.window import stream_delay
-from poselift.skeleton import H36M_17, Skeleton, get_skeleton
+from poselift.skeleton import Skeleton, get_skeleton
 
 LEAST_CLIP: tuple[tuple[float, float], ...] = ((27, 0.0), (math.inf, 0.25))
 """Pairs of the longest window that a row holds for, in frames, and the shortest clip to use it on, in windows.
@@ -38,7 +38,7 @@ def choose(
     length: int | None = None,
     live: bool = False,
     delay_s: float = 0.0,
-    skeleton: Skeleton | str = H36M_17,
+    skeleton: Skeleton | str | None = None,
 ) -> Choice:
     """Choose the weights that suit a clip, or a stream.
 
@@ -46,8 +46,8 @@ def choose(
     within that time with windows blended as in a clip (`poselift.prepare.window.stream_delay`). For a clip, take the
     longest window that the clip is long enough for (`LEAST_CLIP`), or the shortest if it is too short for all, among
     weights that also look at later frames or at one frame only. Of equal windows, take that with the lower P-MPJPE with
-    detector errors on the card. Weights that cannot give the joints asked for are left out, and those with more joints
-    than need be.
+    detector errors on the card. Where joints are asked for, weights that cannot give them are left out, and those with
+    more joints than need be; else the weights with the most joints are taken: people want feet.
 
     Args:
         cards: Cards to choose among. Weights that need the picture's size are left out.
@@ -55,7 +55,7 @@ def choose(
         length: Frames of the clip.
         live: Choose for a stream; its length does not matter.
         delay_s: Seconds that a stream may wait.
-        skeleton: Joints that the results must have, or its name.
+        skeleton: Joints that the results must have, or its name; None for as many as there are.
 
     Raises:
         CheckpointError: There are no weights to choose among, none that give these joints, or none without delay; or
@@ -65,7 +65,9 @@ def choose(
     usable = [card for card in cards if card.normalization == PERSON_SCALE]
     if not usable:
         raise CheckpointError("there are no weights to choose among; name the path of an .onnx file")
-    usable = _with_joints(usable, get_skeleton(skeleton))
+    if live:  # weights that come too late do not count, however many joints they give
+        usable = [card for card in usable if card.delay == 0 or _in_time(card, delay_s)] or usable
+    usable = _with_joints(usable, None if skeleton is None else get_skeleton(skeleton))
     if live:
         return _for_stream(usable, delay_s)
     if fps is None or length is None or not (length >= 1 and 0 < fps < math.inf):
@@ -83,9 +85,7 @@ def choose(
 
 def _for_stream(usable: list[Card], delay_s: float) -> Choice:
     """Choose the weights for a stream that may wait for some seconds; see `choose`."""
-    patient = [
-        card for card in usable if 0 < stream_delay(card.in_frames, card.out_frames) <= delay_s * card.fps + 1e-6
-    ]
+    patient = [card for card in usable if _in_time(card, delay_s)]
     if patient:
         best = min(patient, key=_preference)
         late_s = stream_delay(best.in_frames, best.out_frames) / best.fps
@@ -101,9 +101,20 @@ def _for_stream(usable: list[Card], delay_s: float) -> Choice:
     return Choice(best, f"no delay, window of {best.in_frames}")
 
 
-def _with_joints(cards: list[Card], skeleton: Skeleton) -> list[Card]:
-    """Return the cards of weights that give the joints of a skeleton, with as few joints more as there are."""
+def _in_time(card: Card, delay_s: float) -> bool:
+    """Return whether blended windows of these weights come within a delay."""
+    return 0 < stream_delay(card.in_frames, card.out_frames) <= delay_s * card.fps + 1e-6
+
+
+def _with_joints(cards: list[Card], skeleton: Skeleton | None) -> list[Card]:
+    """Return the cards of weights that give the joints of a skeleton, with as few joints more as there are.
+
+    Without a skeleton, those of the weights with the most joints.
+    """
     joints = {card.name: get_skeleton(card.skeleton) for card in cards}
+    if skeleton is None:
+        most = max(map(len, joints.values()))
+        return [card for card in cards if len(joints[card.name]) == most]
     giving = [card for card in cards if not missing_joints(joints[card.name], skeleton)]
     if not giving:
         lacking = min((missing_joints(source, skeleton) for source in joints.values()), key=len)

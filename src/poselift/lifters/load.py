@@ -10,7 +10,7 @@ from poselift.lifters.choose import Choice, choose
 from poselift.lifters.contract import Lifter, check_lifter
 from poselift.lifters.onnx import OnnxLifter
 from poselift.lifters.outside import import_class, is_outside
-from poselift.skeleton import H36M_17, Skeleton
+from poselift.skeleton import Skeleton
 
 DEFAULT_LIFTER = "nanohtnet.mocap-81"
 """Name of the weights to use when none are named and there is no clip to choose by."""
@@ -41,7 +41,7 @@ def choose_shipped(
     length: int | None = None,
     live: bool = False,
     delay_s: float = 0.0,
-    skeleton: Skeleton | str = H36M_17,
+    skeleton: Skeleton | str | None = None,
 ) -> Choice:
     """Choose the shipped weights that suit a clip, or a stream; see `poselift.lifters.choose.choose`."""
     return choose(shipped_cards(), fps=fps, length=length, live=live, delay_s=delay_s, skeleton=skeleton)

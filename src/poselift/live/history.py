@@ -105,8 +105,13 @@ class History:
         share[since_s <= _ROUNDING_S] = 0
         one, other = frames[before], frames[after]
         both = (one[..., 2] > 0) & (other[..., 2] > 0)
-        weight = np.where(both, share[:, None], share[:, None] >= 0.5).astype(np.float32)[..., None]
-        found = one * (1 - weight) + other * weight
+        if both.all():  # as usual: a row a frame, since numpy is slow on axes of length 3
+            weight = share.astype(np.float32)[:, None]
+            rows = one.reshape(len(share), -1) * (1 - weight) + other.reshape(len(share), -1) * weight
+            found = rows.reshape(one.shape)
+        else:
+            weight = np.where(both, share[:, None], share[:, None] >= 0.5).astype(np.float32)[..., None]
+            found = one * (1 - weight) + other * weight
         apart = (step_s > LONGEST_STEP_S) & (since_s > _ON_TIME_S) & (step_s - since_s > _ON_TIME_S)
         found[apart, :, 2] = 0
         found[..., 2] = np.minimum(found[..., 2] / self._scale, 1)

@@ -16,9 +16,11 @@ from poselift.prepare.normalize import (
     PERSON_SCALE,
     SCREEN,
     calibrate,
+    fill_edges,
     fill_gaps,
     normalize_screen,
     person_scale,
+    person_scale_planes,
     person_scale_whole,
     pixels_from_screen,
     window_places,
@@ -93,19 +95,28 @@ class Feed:
 
         return torch.cat([xy, confidence[..., None]], -1)
 
-    def windows(self, clip: Array, inside: Array) -> Array:
+    def filled_clip(self, keypoints: Keypoints2D) -> np.ndarray:
+        """Return what `clip` returns, with the gaps of the clip filled, so that `windows` has little left to fill."""
+        clip = self.clip(keypoints)
+        clip[..., :2] = fill_gaps(clip[None, ..., :2], clip[None, ..., 2])[0]
+        return clip
+
+    def windows(self, clip: Array, inside: Array, *, filled: bool = False) -> Array:
         """Return the network's input.
 
         Args:
             clip: (B, T, J, 3) windows of `Feed.clip`, held at the clip's ends.
             inside: (B, T) bool: the frame lies within the clip; the others count as unseen.
+            filled: The windows are those of `filled_clip`; gaps at their ends are filled in place.
 
         Returns:
             (B, T, J, C) float32.
         """
         if self.normalization == PERSON_SCALE and self.channels == clip.shape[-1] and _whole(clip, inside):
             return person_scale_whole(clip[0], self.skeleton)[None]
-        xy, confidence = _filled(clip, inside)
+        xy, confidence = _filled(clip, inside, edges_only=filled)
+        if filled and self.normalization == PERSON_SCALE:
+            return person_scale_planes(clip, confidence, self.skeleton)[..., : self.channels]
         if self.normalization == PERSON_SCALE:
             xy = person_scale(xy, confidence, self.skeleton)
         return self.join(xy, confidence)[..., : self.channels]
@@ -126,7 +137,9 @@ def _whole(clip: Array, inside: Array) -> bool:
     return bool(np.logical_and.reduce(inside, None)) and bool(np.minimum.reduce(clip[..., 2], None) > 0)
 
 
-def _filled(clip: Array, inside: Array) -> tuple[Array, Array]:
+def _filled(clip: Array, inside: Array, *, edges_only: bool = False) -> tuple[Array, Array]:
     """Return coordinates (B, T, J, 2) with gaps filled in each window, and confidence (B, T, J), 0 where unseen."""
     confidence = clip[..., 2] * inside[..., None]
+    if edges_only:
+        return fill_edges(clip[..., :2], confidence, inside), confidence
     return fill_gaps(clip[..., :2], confidence), confidence

@@ -101,6 +101,34 @@ def _filled_where_unseen(xy: np.ndarray, seen: np.ndarray, before: np.ndarray, a
     return filled
 
 
+def fill_edges(xy: np.ndarray, confidence: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return what `fill_gaps` returns for windows of a clip whose own gaps are filled, which is most of the work.
+
+    A gap between two sightings of a window is filled alike in the clip. Others reach an end of the window.
+
+    Args:
+        xy: (B, T, J, 2) windows of a clip that `fill_gaps` has filled, held at the clip's ends; changed in place.
+        confidence: (B, T, J), 0 where unseen or outside of the clip.
+        inside: (B, T) bool, the frames within the clip, which follow each other.
+    """
+    ends = inside.argmax(1), inside.shape[1] - 1 - inside[:, ::-1].argmax(1)
+    window = np.arange(len(xy))
+    open_ended = (confidence[window, ends[0]] <= 0) | (confidence[window, ends[1]] <= 0)  # (B, J)
+    window, joint = np.nonzero(open_ended)
+    if not len(window):
+        return xy
+    seen = confidence[window, :, joint] > 0  # (N, T)
+    known = seen.any(1)
+    first, last = seen.argmax(1), seen.shape[1] - 1 - seen[:, ::-1].argmax(1)
+    held = np.arange(seen.shape[1]).clip(first[:, None], last[:, None])
+    xy[window, :, joint] = np.take_along_axis(xy[window, :, joint], held[..., None], 1)
+    for unknown in np.unique(window[~known]):
+        there = np.ones(xy.shape[2], bool)
+        there[joint[(window == unknown) & ~known]] = False
+        xy[unknown, :, ~there] = (xy[unknown] * there[:, None]).sum(1) / max(there.sum(), 1)
+    return xy
+
+
 def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
     """Normalise each window by the person's position and size.
 
@@ -118,8 +146,8 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
     """
     root = xy[:, :, skeleton.root : skeleton.root + 1]
     relative = xy - root
-    seen = (confidence > 0)[..., None]
-    spread = (relative**2 * seen).sum((1, 2, 3)) / seen.sum((1, 2, 3)).clip(1, None)
+    seen = confidence > 0
+    spread = _squares(relative, seen) / _count(seen).clip(1, None)
     path = root - window_places(xy, confidence, skeleton)[:, None, None]
     relative[:, :, skeleton.root : skeleton.root + 1] = path
     size = spread.clip(1e-12, None) ** 0.5
@@ -151,6 +179,35 @@ def person_scale_whole(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     for axis, offsets in enumerate(planes):
         np.divide(offsets, size, out=made[..., axis])
     made[..., 2] = clip[..., 2]
+    return made
+
+
+def person_scale_planes(clip: np.ndarray, confidence: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Return what `person_scale` does of filled windows, with the confidence beside it, in half of the time.
+
+    Args:
+        clip: (B, T, J, 3) float32 filled coordinates, and anything.
+        confidence: (B, T, J) float32, 0 where unseen.
+        skeleton: Joint order, for the root.
+
+    Returns:
+        (B, T, J, 3) float32.
+    """
+    made, root, seen = np.empty_like(clip), skeleton.root, confidence > 0
+    present = seen.any(2)
+    shown, squares, planes = np.count_nonzero(present, 1).clip(1), 0.0, []
+    for axis in (0, 1):
+        path = clip[:, :, root, axis]
+        offsets = clip[..., axis] - path[..., None]  # (B, T, J): numpy is slow on axes of length 2
+        square = offsets * offsets
+        square *= seen
+        squares = squares + square.sum((1, 2))
+        offsets[..., root] = path - ((path * present).sum(1) / shown)[:, None]
+        planes.append(offsets)
+    size = np.sqrt(np.maximum(squares / _count(seen).clip(1), 1e-12)).astype(np.float32)[:, None, None]
+    for axis, offsets in enumerate(planes):
+        np.divide(offsets, size, out=made[..., axis])
+    made[..., 2] = confidence
     return made
 
 
@@ -200,6 +257,22 @@ def _arange_like(array: Array, count: int) -> Array:
     import torch
 
     return torch.arange(count, dtype=torch.int32, device=array.device)
+
+
+def _squares(offsets: Array, seen: Array) -> Array:
+    """Return the sum of the squares of offsets (B, T, J, 2) where `seen` (B, T, J) is true, (B,)."""
+    if not isinstance(offsets, np.ndarray):
+        return (offsets**2 * seen[..., None]).sum((1, 2, 3))
+    x, y = offsets[..., 0], offsets[..., 1]  # numpy is slow on axes of length 2
+    squares = x * x
+    squares += y * y
+    squares *= seen
+    return squares.sum((1, 2))
+
+
+def _count(seen: Array) -> Array:
+    """Return how many of (B, T, J) are true, (B,)."""
+    return np.count_nonzero(seen, (1, 2)) if isinstance(seen, np.ndarray) else seen.sum((1, 2))
 
 
 def _where(chosen: Array, one: Array, other: Array) -> Array:

@@ -199,6 +199,8 @@ def _cheapest(
         paid += np.where(change[..., group], cross[:, None, None], stay[:, None, None])
     torn = states.any(1) & ~states.all(1)
     own = price[:, None] * states.sum(1) + np.where(torn, agreement.clip(0)[:, None], -agreement.clip(max=0)[:, None])
+    if (own[:, :1] <= own).all() and (paid[:, :1, :1] <= paid).all():  # nothing is gained by any exchange, as mostly
+        return [np.zeros(len(own), bool) for _ in steps]
     cost, came = own[0], np.zeros(own.shape, np.int64)
     for frame in range(1, len(own)):
         total = cost[:, None] + paid[frame - 1]

@@ -109,7 +109,7 @@ def follow_on(outputs: np.ndarray) -> np.ndarray:
     """Remove the jump between a window's results and those before it, which have been given out already.
 
     As `blend_seams`, but the new window alone makes up for the miss: wholly in its first frame, and less and less over
-    two thirds of the window. Second differences of poses are then as with `blend_seams`; the frames are 1.5 mm worse.
+    two thirds of the window. Poses then jitter as with `blend_seams`, and are 1.6 mm farther off (docs/log.md).
 
     Args:
         outputs: (B, 2 + S, ...): the last two frames before the window, and the window.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from poselift.sequence import Poses3D, unit_vectors
+from poselift.sequence import CONTACTS, Poses3D, unit_vectors
 from poselift.skeleton import Skeleton
 
 UP_ERROR_DEG = 4.0
@@ -90,7 +90,7 @@ def feet_of(poses: Poses3D, xyz: np.ndarray) -> Feet:
 
 def foot_joints(skeleton: Skeleton) -> list[int]:
     """Return the joints of `poselift.sequence.CONTACTS`, or the ankles where there are no feet."""
-    names = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
+    names: tuple[str, ...] = CONTACTS
     if not set(names) <= {*skeleton.joints}:
         names = tuple(name for name in ("left_ankle", "right_ankle") if name in skeleton)
     return [skeleton.index(name) for name in names]

@@ -5,7 +5,7 @@ motion, pose, size and proportions on both sides of a gap are known, and decide 
 
 Costs are negative logarithms of ratios of probabilities (nats): that of what is seen if both pieces show one person, to
 that if they show two. The weights of the parts were fitted on the scenes of benchmarks/tracking.py, seeds 0 to 29, and
-`_VAGUE` and `_LATE` on seeds 1025 to 1089.
+`_VAGUE` on seeds 1025 to 1089.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,6 @@ LONGEST_GAP_S = 2.0
 """Seconds out of sight after which somebody is still expected to go on as before."""
 _MOTION, _SHAPE, _SIZE, _PROPORTION, _GAP = 0.5, 0.3, 0.8, 0.9, 1.6
 """Weights of the parts; the last one is for each second out of sight."""
-_LATE, _LATE_S = 6.0, 0.8
-"""Further nats for each second beyond 0.8 s: by then one may have left the picture, and another come."""
 _NEW, _DOUBT, _MAY = 8.0, 0.6, 4.0
 """Nats: cost of a piece that continues none; what another choice must cost more (the true choice is rarely the second);
 a piece that continues none may continue those that cost up to so much more than this."""
@@ -166,7 +164,7 @@ def link_cost(last: End, first: End, gap_s: float, weights: np.ndarray) -> float
     if known.any():
         away = np.linalg.norm(rest[known] - np.median(rest[known], axis=0), axis=-1).mean()
         shape = 2 * np.log1p((away / _SHAPE_SPREAD) ** 2 / 3) - 1
-    cost = _MOTION * motion + _SHAPE * shape + _GAP * gap_s + _LATE * max(gap_s - _LATE_S, 0.0)
+    cost = _MOTION * motion + _SHAPE * shape + _GAP * gap_s
     compared = unlike(last.bones, first.bones, weights)
     if compared is not None:
         larger, proportions = compared
