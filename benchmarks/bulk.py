@@ -25,9 +25,13 @@ from pathlib import Path
 import numpy as np
 
 import poselift as pl
+from poselift.bulk import Settings
+from poselift.bulk import plan as planning
+from poselift.bulk.sources import find_clips
 from poselift.formats.keypoint_parquet import write_keypoints_parquet
 
 _PER_FILE = 200
+_KILLED_CLIPS = 10
 
 
 def clip(person: pl.Keypoints2D, frames: int, fps: float, seed: int) -> pl.Keypoints2D:
@@ -103,13 +107,17 @@ def kill(source: Path, out: Path, workers: int, lifter: str, kills: int, seed: i
     for folder in (whole, killed):
         shutil.rmtree(folder, ignore_errors=True)
     started_s = time.monotonic()
+    for folder in (whole, killed):  # small shards, so that kills come between them as well as within
+        folder.mkdir(parents=True)
+        planning.MOST_CLIPS = _KILLED_CLIPS
+        planning.planned(find_clips([source]).clips, folder, Settings(lifter=lifter).identity())
     status = started(source, whole, 1, lifter)
     status.communicate()
     seconds = time.monotonic() - started_s
     moments, done = [], 0
     for number in range(kills):
         process = started(source, killed, workers, lifter)
-        moment = drawn.uniform(0.1, 1) * max(seconds / kills, 6.0)
+        moment = drawn.uniform(0.1, 1) * max(2 * seconds / kills, 12.0)
         time.sleep(moment)
         if process.poll() is None:
             done += 1

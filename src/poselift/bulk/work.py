@@ -23,6 +23,7 @@ from poselift.lifters.choose import choose
 from poselift.lifters.load import AUTO, load_lifter, shipped_cards
 from poselift.people import numbered, sighting, who_lasts, without_passers_by
 from poselift.prepare.convert import convert_poses, missing_joints
+from poselift.read import is_video
 from poselift.refine import place
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import BODY_27, get_skeleton
@@ -140,6 +141,11 @@ class Worker:
     def _read(self, clip: Clip, job: "_Job") -> tuple[Keypoints2D, ...]:
         """Return the people of a clip who did not just pass by."""
         shortest_s = self._settings.shortest_s
+        if is_video(clip.path):
+            raise FormatError(
+                f"{clip.path} is a video: detect its keypoints first (poselift lift {clip.path} --keypoints-out "
+                "FILE.npz)"
+            )
         if clip.path.lower().endswith(PARQUET):
             if self._table is None or str(self._table.path) != clip.path:
                 self._table = KeypointParquet(clip.path)

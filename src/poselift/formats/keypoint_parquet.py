@@ -69,8 +69,9 @@ class KeypointParquet:
         with opened(self.path):
             pass
         try:
+            words = [CLIP] if CLIP in parquet.read_schema(self.path, memory_map=False).names else None
             self._file = parquet.ParquetFile(
-                self.path, read_dictionary=[CLIP], memory_map=False, pre_buffer=False, buffer_size=1 << 20
+                self.path, read_dictionary=words, memory_map=False, pre_buffer=False, buffer_size=1 << 20
             )
             schema = self._file.schema_arrow
         except self._broken as error:
@@ -211,7 +212,7 @@ class KeypointParquet:
         self._rest = self._next()
 
     def _next(self) -> dict[str, np.ndarray]:
-        batch = next(self._batches)
+        batch: Any = next(self._batches)
         names = batch.schema.names
         return {name: batch.column(place).to_numpy(zero_copy_only=False) for place, name in enumerate(names)}
 
