@@ -10,7 +10,7 @@ demo: .venv/demo
 	.venv/bin/poselift lift src/poselift/data/demo.npz src/poselift/data/demo_video.mp4 --out out/demo --force
 	@echo "The results are in out/demo. To see them move, open these pages in a browser:"
 	@echo "  $(CURDIR)/out/demo/demo.html"
-	@echo "  $(CURDIR)/out/demo/demo_video_person1.html, and demo_video_person2.html"
+	@echo "  $(CURDIR)/out/demo/demo_video.html"
 
 test: .venv-lab/ready .venv-video/ready
 	.venv-lab/bin/python -m pytest --numprocesses 2 --durations 10

@@ -53,9 +53,10 @@ def main() -> int:
             seed.read(Path(folder))
         with tempfile.TemporaryDirectory() as folder:
             result = in_child(seed, write, Path(folder), options)
-        faults, cases = faults + len(result["faults"]), cases + options.cases
+        tried = options.cases if seed.cases is None else len(seed.cases[: options.cases])
+        faults, cases = faults + len(result["faults"]), cases + tried
         print(
-            f"{seed.name:40.40}{options.cases:7}{result['read']:7}{len(result['faults']):8}{result['slowest']:11.2f}"
+            f"{seed.name:40.40}{tried:7}{result['read']:7}{len(result['faults']):8}{result['slowest']:11.2f}"
             f"{result['largest']:6.0f}", flush=True,
         )  # fmt: skip
         for kind, count in Counter(fault.partition(": ")[2] for fault in result["faults"]).most_common():
@@ -98,7 +99,7 @@ def try_all(seed: Seed, folder: Path, report: Path, cases: int) -> None:
     signal.signal(signal.SIGALRM, _give_up)
     resource.setrlimit(resource.RLIMIT_AS, (_status_mib("VmSize") + GUARD_MIB << 20,) * 2)
     found = {"faults": [], "read": 0, "slowest": 0.0, "largest": 0.0, "trying": 0}
-    for number in range(cases):
+    for number in range(cases) if seed.cases is None else seed.cases[:cases]:
         found["trying"] = number
         if number % 20 == 0:
             report.write_text(json.dumps(found))

@@ -94,6 +94,7 @@ OUTSIDE_IN_FUNCTIONS = {
     "detect.container": {"av"},
     "detect.network": {"onnxruntime"},
     "formats.c3d": {"ezc3d"},
+    "formats.c3d_child": {"ezc3d"},
     "formats.keypoint_parquet": {"pyarrow"},
     "formats.parquet": {"pyarrow"},
     "render.page": {"PIL"},

@@ -5,7 +5,7 @@
     import poselift as pl
 
     (person,) = pl.read_keypoints("clip.json")          # xy (T, J, 2) pixels
-    poses = pl.lift(person)                             # xyz (T, 17, 3) metres, root-relative, camera axes
+    poses = pl.lift(person)                             # xyz (T, 27, 3) metres, root-relative, camera axes
     pl.save_poses(poses, "clip.bvh")
 """
 

@@ -480,6 +480,38 @@ def test_several_people_get_files_of_their_own(clip, tmp_path, monkeypatch):
     assert names(tmp_path / "out") == [f"clip_person{number}.npz" for number in (1, 2, 3)]
 
 
+def page_data(page):
+    return json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(), re.DOTALL)[1]
+    )
+
+
+def test_several_people_are_on_one_page_that_no_person_of_their_own_keeps_away(clip, tmp_path, capsys, monkeypatch):
+    people = numbered(read_keypoints(clip) * 2)
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: people)
+    out = tmp_path / "out"
+    assert run("lift", clip, "-o", out, "--formats", "html", "--people", "2") == 0
+    assert [person["number"] for person in page_data(out / "clip_person2.html")["people"]] == [2]
+    alone = (out / "clip_person2.html").read_bytes()
+    assert run("lift", clip, "-o", out, "--formats", "html") == 0
+    assert names(out) == ["clip.html", "clip_person2.html"]
+    data = page_data(out / "clip.html")
+    assert [(person["number"], len(person["joints"])) for person in data["people"]] == [(1, 17), (2, 17)]
+    assert (out / "clip_person2.html").read_bytes() == alone
+    capsys.readouterr()
+    assert run("lift", clip, "-o", out, "--formats", "html") == 1
+    assert_error(capsys, "clip.html exists and is kept")
+
+
+def test_stretches_of_several_people_have_files_of_their_own_and_one_page(gappy, tmp_path, monkeypatch):
+    people = numbered(read_keypoints(gappy) * 2)
+    monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: people)
+    assert run("lift", gappy, "-o", tmp_path / "cut", "--formats", "npz", "html", "--gaps", "cut") == 0
+    parts = [f"gappy_person{number}_part{part}.npz" for number in (1, 2) for part in (1, 2)]
+    assert names(tmp_path / "cut") == sorted(["gappy.html", *parts])
+    assert [person["gaps"] for person in page_data(tmp_path / "cut" / "gappy.html")["people"]] == [[[25, 34]]] * 2
+
+
 def test_interrupting_leaves_whole_files_only(clip, tmp_path, capsys, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
@@ -689,7 +721,5 @@ def test_the_page_shows_the_keypoints_that_were_lifted(tmp_path):
     for name, keypoints in (("right", person), ("wrong", wrong)):
         write_keypoints(keypoints, tmp_path / f"{name}.npz")
         assert run("lift", tmp_path / f"{name}.npz", "-o", tmp_path / "out", "--formats", "html") == 0
-        page = (tmp_path / "out" / f"{name}.html").read_text()
-        data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1]
-        shown.append(json.loads(data)["people"][0]["keypoints"])
+        shown.append(page_data(tmp_path / "out" / f"{name}.html")["people"][0]["keypoints"])
     assert shown[0] == shown[1]

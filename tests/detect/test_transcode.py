@@ -1,5 +1,7 @@
 """The small copy of a video, on small files encoded here."""
 
+from importlib import resources
+
 import pytest
 
 from poselift.detect.transcode import transcode
@@ -58,3 +60,15 @@ def test_transcode_of_a_part_starts_at_zero(tmp_path):
     frames = list(read_frames(out))
     assert [time for time, _ in frames] == pytest.approx([0, 0.04], abs=1e-3)
     assert [int(rgb[10, 10, 0]) for _, rgb in frames] == pytest.approx([120, 130], abs=6)
+
+
+def test_transcode_holds_a_rate(tmp_path):
+    pytest.importorskip("av", reason="needs the video extra")
+    video = resources.files("poselift") / "data" / "demo_video.mp4"
+    sizes = []
+    for rate in (None, 40_000):
+        out = tmp_path / f"{rate}.mp4"
+        transcode(str(video), out, bits_a_second=rate)
+        sizes.append(out.stat().st_size)
+        assert len(list(read_frames(out))) == 30
+    assert sizes[1] < 4 * 40_000 / 8 < sizes[0]  # a second may take what four seconds are given

@@ -1,5 +1,6 @@
 """C3D files, read back by ezc3d itself and by us."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from poselift.errors import FormatError
-from poselift.formats import read_poses, save_poses
+from poselift.formats import c3d_content, read_poses, save_poses
 from poselift.geometry.camera import Camera
 from poselift.sequence import Poses3D
 from poselift.skeleton import BODY_27, Skeleton
@@ -159,3 +160,65 @@ def test_text_is_no_c3d(tmp_path: Path) -> None:
     (tmp_path / "a.c3d").write_text("frame,time\n")
     with pytest.raises(FormatError, match="no C3D file"):
         read_poses(tmp_path / "a.c3d")
+
+
+def endless(path: Path) -> None:
+    """Cut a file off in the name of ANALOG:DESCRIPTIONS, behind which ezc3d 1.7.2 reads parameters without end."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"\x0c\x02DESCRIPTIONS") + 4])
+
+
+def test_a_file_on_which_ezc3d_never_ends_is_refused_in_time(
+    tmp_path: Path, walking: Poses3D, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_poses(walking, tmp_path / "a.c3d")
+    endless(tmp_path / "a.c3d")
+    monkeypatch.setattr(c3d_content, "START_S", 3.0)
+    start = time.monotonic()
+    with pytest.raises(FormatError, match=r"a\.c3d was not read within 3 s.*POSELIFT_LIMITS=10"):
+        read_poses(tmp_path / "a.c3d")
+    assert time.monotonic() - start < 20
+
+
+def test_more_time_is_given_on_demand(tmp_path: Path, walking: Poses3D, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_poses(walking, tmp_path / "a.c3d")
+    monkeypatch.setattr(c3d_content, "START_S", 1e-4)
+    monkeypatch.setattr(c3d_content, "S_PER_MIB", 1e-4)
+    with pytest.raises(FormatError, match="not read within"):
+        read_poses(tmp_path / "a.c3d")
+    monkeypatch.setenv("POSELIFT_LIMITS", "1000000")
+    assert len(read_poses(tmp_path / "a.c3d")) == len(walking)
+
+
+def test_a_process_that_breaks_down_does_not_take_the_caller_with_it(
+    tmp_path: Path, walking: Poses3D, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_poses(walking, tmp_path / "a.c3d")
+    (tmp_path / "dies.py").write_text("import os; os.abort()")
+    monkeypatch.setattr(c3d_content.c3d_child, "__file__", str(tmp_path / "dies.py"))
+    with pytest.raises(FormatError, match="ezc3d broke down on it"):
+        read_poses(tmp_path / "a.c3d")
+
+
+def test_a_program_without_a_python_reads_c3d(
+    tmp_path: Path, walking: Poses3D, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_poses(walking, tmp_path / "a.c3d")
+    whole = read_poses(tmp_path / "a.c3d")
+    monkeypatch.setattr(c3d_content, "_run", c3d_content._run_frozen)
+    np.testing.assert_array_equal(read_poses(tmp_path / "a.c3d").xyz, whole.xyz)
+    endless(tmp_path / "a.c3d")
+    monkeypatch.setattr(c3d_content, "START_S", 3.0)
+    with pytest.raises(FormatError, match="not read within"):
+        read_poses(tmp_path / "a.c3d")
+
+
+def test_the_other_process_finds_what_this_one_finds(
+    tmp_path: Path, walking: Poses3D, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is isolated: not even a module of the folder that it is started in is imported."""
+    save_poses(walking, tmp_path / "ä ω.c3d")
+    (tmp_path / "json.py").write_text("raise SystemExit(7)")
+    (tmp_path / "numpy.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    assert len(read_poses("ä ω.c3d")) == len(walking)

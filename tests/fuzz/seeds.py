@@ -11,6 +11,7 @@ from typing import Any
 import archives
 import figures
 import numpy as np
+import pytest
 from rich.console import Console
 
 import poselift
@@ -21,7 +22,7 @@ from poselift.datasets.mocap import load_mocap
 from poselift.datasets.mpi_inf_3dhp import load_mpi_inf_3dhp
 from poselift.datasets.own import load_own
 from poselift.files import read_json
-from poselift.formats import read_keypoints_file, read_poses, save_poses, write_keypoints, write_people
+from poselift.formats import c3d_content, read_keypoints_file, read_poses, save_poses, write_keypoints, write_people
 from poselift.formats.bvh import read_bvh
 from poselift.lifters.card import Card
 from poselift.lifters.load import load_lifter
@@ -33,6 +34,8 @@ from poselift.prepare.normalize import PERSON_SCALE
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import BODY_25, COCO_17, H36M_17, Skeleton
 
+C3D_CASES = (0, 3, 10, 41, 47, 53)
+"""A process each, thus few: on 47 ezc3d 1.7.2 never ends, and on 41 it takes memory without end."""
 HAS_LAB = all(importlib.util.find_spec(name) for name in ("torch", "safetensors", "onnx"))
 MOCAP_JOINTS = (
     "Hip RHip RKnee RFoot LHip LKnee LFoot Spine Thorax Neck/Nose Head LShoulder LElbow LWrist RShoulder RElbow RWrist"
@@ -52,6 +55,8 @@ class Seed:
     """The file in the folder that is damaged."""
     read: Callable[[Path], object]
     """Reads what is in the folder."""
+    cases: tuple[int, ...] | None = None
+    """Numbers of the damaged copies that are tried; None for as many as are wanted."""
 
 
 def all_seeds() -> "list[tuple[Seed, Callable[[Path], object]]]":
@@ -154,9 +159,22 @@ def _poses() -> Made:
     xyz = (xyz - xyz[:, :1]).astype(np.float32)
     gap = np.array([False, False, True, False])
     poses = Poses3D(xyz, H36M_17, 25.0, observed=np.full((4, 17), 0.5), gap=gap, path=np.ones((4, 3)))
-    for ending, kind in (("json", "json"), ("npz", "npz"), ("csv", "text")):
+    for ending, kind in (("json", "json"), ("npz", "npz"), ("csv", "text"), ("trc", "text")):
         seed = Seed(f"poses_{ending}", kind, f"a.{ending}", _read(read_poses, f"a.{ending}"))
         yield seed, lambda folder, file=seed.file: save_poses(poses, folder / file)
+    if importlib.util.find_spec("pyarrow"):
+        seed = Seed("poses_parquet", "bytes", "a.parquet", _read(read_poses, "a.parquet"))
+        yield seed, lambda folder: save_poses(poses, folder / "a.parquet")
+    if importlib.util.find_spec("ezc3d"):
+        seed = Seed("poses_c3d", "bytes", "a.c3d", _read_c3d, C3D_CASES)
+        yield seed, lambda folder: save_poses(poses, folder / "a.c3d")
+
+
+def _read_c3d(folder: Path) -> object:
+    """Read a C3D file, which has 2 s; damaged ones keep ezc3d busy without end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(c3d_content, "START_S", 2.0)
+        return read_poses(folder / "a.c3d")
 
 
 def _motion() -> Made:

@@ -20,10 +20,10 @@ def test_damage_is_refused_or_harmless(name, tmp_path):
     write(tmp_path)
     seed.read(tmp_path)
     whole = (tmp_path / seed.file).read_bytes()
-    read = 0
-    for number in range(CASES):
+    read, cases = 0, range(CASES) if seed.cases is None else seed.cases[:CASES]
+    for number in cases:
         try:
             read += try_case(seed, tmp_path, whole, number)
         except Exception as error:
             raise AssertionError(f"{name}, case {number}: {type(error).__name__}: {error}") from error
-    assert read < CASES or name == "log", "nothing was damaged"  # a log is read without its damaged lines
+    assert read < len(cases) or name == "log", "nothing was damaged"  # a log is read without its damaged lines

@@ -1,5 +1,6 @@
 """Lift the people of many clips by windows of many of them at a time, on the road of `poselift.lifting.lift`."""
 
+import operator
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -117,7 +118,7 @@ class Together:
         answer, first = answer.from_root(self._lifter.skeleton.root), 0
         for one, chosen in parts:
             mine = slice(first, first + chosen.stop - chosen.start)
-            one.answers.append(answer.each(lambda part, mine=mine: part[mine]))
+            one.answers.append(answer.each(operator.itemgetter(mine)))
             first = mine.stop
         return {}
 

@@ -1,6 +1,7 @@
 """The command line: one function for each verb."""
 
 import logging
+import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -56,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 when all went well, 1 when an input was refused or broken or when standard output could not
         be written, and 128 + n when signal n has ended the work, such as 130 for Ctrl-C.
     """
+    if getattr(sys, "frozen", False):  # a program made of this one reads C3D files by starting itself once more
+        multiprocessing.freeze_support()
     arguments = list(sys.argv[1:] if argv is None else argv)
     logging.getLogger("poselift").handlers[:] = [RichHandler(console=err, show_time=False, show_path=False)]
     logging.getLogger("poselift").setLevel(logging.INFO)

@@ -153,7 +153,7 @@ def _lift_input(
     results.reserve(path, source.people)  # before any work is done
     people = _read(path, source, video, results)
     for person in people:
-        results.claim(person_name(path, person.person), path)
+        results.claim(person_name(path, person.person), path, page=len(people) == 1)
     _check(title_of(path, None), people, force=results.output.force)
     camera = world.camera(lifting.focal, people) if world.world and lifting.frame is None else None
     if world.world and lifting.frame is None and camera is None:

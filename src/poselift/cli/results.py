@@ -107,12 +107,14 @@ class Results:
             self.claim(f"{first}_person{people}", path, keep=False)
         elif people == ALL and not self.output.force:
             for ending in self.output.formats:
+                if ending == "html":  # of several people there is one page, whose name is the input's
+                    continue
                 for file in self.output.out.glob(f"{glob.escape(first)}_person*.{ending}"):
                     if re.fullmatch(r"\d+", file.stem.removeprefix(f"{first}_person")):
                         check_free(file)
 
-    def claim(self, name: str, path: Path, *, keep: bool = True) -> None:
-        """Take a name for the results of an input, or only look whether it could be taken.
+    def claim(self, name: str, path: Path, *, keep: bool = True, page: bool = True) -> None:
+        """Take a name for the results of an input, or only look whether it could be taken; with or without a page.
 
         The errors are those of `reserve`.
         """
@@ -123,7 +125,8 @@ class Results:
             )
         if keep:
             self.taken[name] = path
-        endings = [f".{ending}" for ending in self.output.formats] + [ANGLES_END] * self.output.angles
+        formats = [ending for ending in self.output.formats if page or ending != "html"]
+        endings = [f".{ending}" for ending in formats] + [ANGLES_END] * self.output.angles
         for ending in endings:
             for target in files_of(self.output.out / f"{name}{ending}"):
                 check_no_input(target, self._input_files())
@@ -203,7 +206,7 @@ class Results:
             raise FormatError(f"{name}: all frames are gaps, so that nothing is left to write; use --gaps mark")
         for number, part in enumerate(parts, 1):
             own = name if len(parts) == 1 else f"{name}_part{number}"
-            self.claim(own, path)
+            self.claim(own, path, page="html" in formats)
             shown = keypoints if len(part) == len(poses) else _during(keypoints, part)
             for ending in formats:
                 target, force = self.output.out / f"{own}.{ending}", self.output.force

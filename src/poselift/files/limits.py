@@ -15,6 +15,19 @@ VARIABLE = "POSELIFT_LIMITS"
 """Environment variable: a number that every limit is multiplied by."""
 
 
+def limits_factor() -> float:
+    """Return the number that the environment multiplies every limit by; 1 where it says nothing.
+
+    Raises:
+        FormatError: The environment holds no positive number.
+    """
+    said = os.environ.get(VARIABLE, "1")
+    with contextlib.suppress(ValueError):
+        if (factor := float(said)) > 0:
+            return factor
+    raise FormatError(f"wanted {VARIABLE} as a number above 0, by which limits are multiplied, got {said!r}")
+
+
 @dataclass(frozen=True)
 class Limit:
     """The largest size of one kind of file."""
@@ -31,11 +44,7 @@ class Limit:
         Raises:
             FormatError: The environment holds no positive number.
         """
-        said = os.environ.get(VARIABLE, "1")
-        with contextlib.suppress(ValueError):
-            if (factor := float(said)) > 0:
-                return self.mib * factor * 2**20
-        raise FormatError(f"wanted {VARIABLE} as a number above 0, by which limits are multiplied, got {said!r}")
+        return self.mib * limits_factor() * 2**20
 
     def check(self, size: float, name: str) -> None:
         """Check a size.

@@ -8,6 +8,8 @@ EVENT      Foot Strike and Foot Off of each side, from the contacts, in seconds 
 POSELIFT   NOTES: JSON with the skeleton's name, frame, start, person, camera, weights and version, cut into pieces
 ========== ===========================================================================================================
 
+ezc3d never ends on some damaged files; it reads in a process of its own (`c3d_content.py`), which ends in time.
+
 Source: the C3D user guide (c3d.org) for groups, units and limits.
 """
 
@@ -23,6 +25,7 @@ from poselift.errors import FormatError, PoseliftError, ShapeError
 from poselift.files import opened, parse_json, reason_of
 from poselift.files.limits import ARRAY
 from poselift.formats.about import parse_about, written_by
+from poselift.formats.c3d_content import Content, content_of
 from poselift.formats.events import foot_events
 from poselift.formats.fields import named_skeleton
 from poselift.formats.joint_names import joint_name
@@ -155,10 +158,9 @@ def read_c3d(path: Path) -> Poses3D:
     Points of others become joints by their usual names, and keep their own name where it is not known.
 
     Raises:
-        FormatError: The file is missing, broken, holds no points, or a point that is never there.
+        FormatError: The file is missing, broken, holds no points, or a point that is never there, or was not read
+            within 30 s and a second more for each MiB.
     """
-    import ezc3d
-
     name = str(path)
     with opened(path, ARRAY) as file:
         start = file.read(10)
@@ -167,42 +169,32 @@ def read_c3d(path: Path) -> Poses3D:
         size = file.seek(0, os.SEEK_END)
     if len(start) < 10 or start[1] != 0x50:
         raise FormatError(f"{name} is no C3D file (it starts with {start[:2]!r}); check that it is the right file")
-    try:
-        content = ezc3d.c3d(name)
-        groups, data = content["parameters"], content["data"]
-        labels = list(groups["POINT"]["LABELS"]["value"])
-        points = np.asarray(data["points"], np.float64)[:3].transpose(2, 1, 0)
-        residuals = np.asarray(data["meta_points"]["residuals"], np.float64)[0].T
-        fps, unit = float(groups["POINT"]["RATE"]["value"][0]), str(groups["POINT"]["UNITS"]["value"][0])
-        analogs = dict(zip(groups["ANALOG"]["LABELS"]["value"], np.asarray(data["analogs"])[0], strict=False))
-        pieces = groups["POSELIFT"]["NOTES"]["value"] if "POSELIFT" in groups else []
-    except (OSError, RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise FormatError(f"{name} is a broken C3D file ({reason_of(error)}); write it again") from error
+    content = content_of(path, size)
+    points, residuals, labels, unit = content.points, content.residuals, content.labels, content.unit
     if not labels or len(labels) != points.shape[1] or not len(points):
         raise FormatError(f"{name}: wanted points with a name each, got {points.shape[1]} points and {len(labels)}")
-    if processor == _INTEL and size < (needed := _bytes_needed(groups, start, 4 * len(labels) + len(analogs))):
+    if processor == _INTEL and size < (needed := _bytes_needed(content, start)):
         raise FormatError(f"{name} is cut off: its frames take {needed:,} bytes, and it has {size:,}; write it again")
     if unit not in _UNITS:
         raise FormatError(f"{name}: wanted POINT:UNITS mm, cm or m, got '{unit}'")
     points = np.where((residuals < 0)[..., None], np.nan, points * _UNITS[unit])
     try:
-        if pieces:
-            notes = parse_json("".join(pieces), f"{name}, POSELIFT:NOTES")
-            return _ours(points, residuals, labels, analogs, notes, name)
+        if content.notes:
+            notes = parse_json(content.notes, f"{name}, POSELIFT:NOTES")
+            return _ours(points, residuals, labels, content.analogs, notes, name)
         joints = [joint_name(label) or label for label in labels]
         if len(set(joints)) < len(joints):
             joints = labels
-        return poses_of_markers(points, joints, fps, name, frame=WORLD)
+        return poses_of_markers(points, joints, content.fps, name, frame=WORLD)
     except ShapeError as error:
         raise FormatError(f"{name}: {error}") from error
 
 
-def _bytes_needed(groups: Any, header: bytes, numbers: int) -> int:
+def _bytes_needed(content: Content, header: bytes) -> int:
     """Return the size of a file at least: the blocks before the data, and the numbers of each frame in the header."""
     first, last = struct.unpack("<2H", header[6:10])
-    blocks = int(groups["POINT"]["DATA_START"]["value"][0]) - 1
-    bytes_each = 4 if float(groups["POINT"]["SCALE"]["value"][0]) < 0 else 2
-    return 512 * blocks + bytes_each * numbers * (last - first + 1)
+    numbers = 4 * len(content.labels) + len(content.analogs)
+    return 512 * (content.data_start - 1) + (4 if content.floats else 2) * numbers * (last - first + 1)
 
 
 def _ours(

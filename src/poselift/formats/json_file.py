@@ -92,7 +92,7 @@ def read_poses_json(path: Path) -> Poses3D:
         field: numbers(content[field], f"'{field}'", name) for field in _EXTRAS if field in content
     }
     if "gaps" in content:
-        extras["gap"] = _gap(content["gaps"], len(xyz), name)
+        extras["gap"] = _gap(content["gaps"], len(np.atleast_1d(xyz)), name)
     try:
         if "camera" in content:
             extras["camera"] = Camera.from_json(content["camera"])

@@ -91,7 +91,7 @@ function drawCurves(frame) {
     const step = [5, 10, 20, 30, 45, 90, 180].find(value => (range[1] - range[0]) / value < 5) || 360;
     for (let value = Math.ceil(range[0] / step) * step; value <= range[1]; value += step) {
       line(context, [inset, toY(value)], [width - inset, toY(value)], 1, rgb(colors.line));
-      context.fillText(`${value}°`, inset + 2, toY(value) - 6);
+      context.fillText(`${value}°`, inset + 2, Math.max(7, toY(value) - 6));
     }
     const twin = other && twinOf(person);
     if (twin && twin.angles) for (const i of columnsOf(twin.angles)) {

@@ -8,6 +8,8 @@ import numpy as np
 
 _MISSING = -32768
 """Number written for an unseen joint."""
+_EFFORT = 4
+"""Of deflating, from 0 to 9: 6 takes twice the time and saves 4 %."""
 FINEST_M = 1e-3
 FINEST_PX = 0.1
 FINEST_SHARE = 0.01
@@ -34,4 +36,5 @@ def packed(values: np.ndarray, finest: float) -> dict[str, Any]:
     # Differences overflow to what the sum, which overflows likewise, undoes.
     steps = np.diff(whole, axis=0, prepend=np.zeros_like(whole[:1])).T
     planes = np.ascontiguousarray(steps).reshape(-1).view(np.uint8).reshape(-1, 2).T
-    return {"unit": unit, "shape": values.shape, "data": base64.b64encode(zlib.compress(planes.tobytes(), 6)).decode()}
+    data = zlib.compress(planes.tobytes(), _EFFORT)
+    return {"unit": unit, "shape": values.shape, "data": base64.b64encode(data).decode()}

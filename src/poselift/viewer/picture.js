@@ -22,6 +22,7 @@ function drawPicture(frame) {
     if (top && people.length > 1) plate(context, [top[0], Math.max(10, top[1] - 18)], person.label, personColor(person.index));
     if (layers.drawn && data.camera) drawBack(context, person, frame, toPane, strength);
   }
+  sayMisses(frame);
 }
 
 // Returns the highest point of the figure.
@@ -46,6 +47,27 @@ function drawKeypoints(context, keypoints, frame, toPane, strength, pane) {
     dot(context, point, size, rgb(tones[keypoints.sides.joints[j]], point[2]));
   });
   return top;
+}
+
+// Distances in pixels between the keypoints and the 3D joints of the same names, as the camera sees them.
+function misses(person, frame) {
+  const {keypoints} = person, count = keypoints.joints.length, joints = jointsAt(data, person, frame), found = [];
+  keypoints.joints.forEach((name, k) => {
+    const j = person.joints.indexOf(name), i = frame * count + k, seen = j >= 0 && throughCamera(joints[j]);
+    const miss = seen ? Math.hypot(seen[0] - keypoints.xy[2 * i], seen[1] - keypoints.xy[2 * i + 1]) : NaN;
+    if (!isNaN(miss)) found.push(miss);
+  });
+  return found;
+}
+
+function sayMisses(frame) {
+  let said = "";
+  if (layers.drawn && data.camera) {
+    const who = people.filter(({index, keypoints}) => keypoints && (chosen === null || chosen === index));
+    const all = who.flatMap(person => misses(person, frame)).sort((a, b) => a - b);
+    said = `white: 3D joints${all.length ? `, ${Math.round(all[all.length >> 1])} px off` : ""}`;
+  }
+  if ($("miss").textContent !== said) $("miss").textContent = said;
 }
 
 // The 3D joints as the camera sees them: thin, so that what is beneath stays visible.

@@ -4,7 +4,8 @@ const NEAREST = .1;  // metres before the eye
 
 // Lines of the floor, faded towards the edge; one stroke for each of a few shades.
 function drawFloor(context, project) {
-  const step = space.radius < 4 ? .5 : space.radius < 12 ? 1 : 5, reach = step * Math.ceil((space.radius + 1) / step);
+  const step = [.5, 1, 2, 5, 10, 20, 50, 100].find(step => space.radius < 9 * step) || 1000;
+  const reach = step * Math.ceil((space.radius + 1) / step);
   const [x0, z0] = space.middle.map(value => Math.round(value / step) * step), shades = Array.from({length: 8}, () => []);
   const half = step / 2, count = Math.round(2 * reach / half), knots = [];  // two to a square's side
   for (let i = 0; i <= count; i++) for (let k = 0; k <= count; k++) {
@@ -62,11 +63,11 @@ function drawShadow(context, shadows, bones, alpha) {
   context.stroke();
 }
 
-// A disc on the floor, as a polygon.
-function disc(context, project, [x, z], radius) {
+// A level disc, as a polygon.
+function disc(context, project, [x, y, z], radius) {
   context.beginPath();
   for (let i = 0; i < 16; i++) {
-    const point = project(x + radius * Math.cos(i * Math.PI / 8), 0, z + radius * Math.sin(i * Math.PI / 8));
+    const point = project(x + radius * Math.cos(i * Math.PI / 8), y, z + radius * Math.sin(i * Math.PI / 8));
     if (point[2] < NEAREST) return;
     context.lineTo(point[0], point[1]);
   }
@@ -126,15 +127,17 @@ function drawTrail(context, project, person, frame, strength) {
   polyline(context, before, 2.5, rgb(color, .85 * strength));
 }
 
-// Feet that stand still, as far as the lifter says, light up on the floor.
+const STEP_M = .25;  // feet higher than this stand on something
+
+// Feet that stand still, as far as the lifter says, light up on the floor, or on the wall or stair they stand on.
 function drawContacts(context, project, person, joints, frame, strength) {
   if (!person.contact) return;
   person.contacts.forEach((j, i) => {
     const share = person.contact[frame * person.contacts.length + i];
     if (j < 0 || share <= .5) return;
-    const color = colors[person.sides.joints[j]];
+    const [x, y, z] = joints[j], color = colors[person.sides.joints[j]];
     for (const [radius, alpha] of [[.11, .25], [.055, .75]]) {
-      disc(context, project, [joints[j][0], joints[j][2]], radius);
+      disc(context, project, [x, y < -STEP_M ? y : 0, z], radius);
       context.fillStyle = rgb(color, alpha * share * strength);
       context.fill();
     }

@@ -23,8 +23,25 @@ SMALL = {
     "htnet": MIXER | {"width": 48},
     "convformer": {"in_frames": 9, "width": 8, "heads": 4, "kernels": (3, 5)},
     "posessm": {"width": 24, "num_blocks": 2},
+    "simplebaseline": {"width": 40},
     "videopose3d": {"in_frames": 11, "num_levels": 2, "width": 40},
     "mixste": {"in_frames": 7, "width": 24, "num_blocks": 2, "heads": 4},
+    "poseformerv2": {
+        "in_frames": 9,
+        "keep_frames": 3,
+        "width": 8,
+        "num_blocks": 1,
+        "drop_path": (0.3, 0.3),
+        "heads": 4,
+    },
+    "motionagformer": {
+        "in_frames": 6,
+        "width": 16,
+        "num_blocks": 1,
+        "heads": 4,
+        "motion_width": 24,
+        "drop_path": (0.3, 0.3),
+    },
 }
 CASES = [
     *((name, config) for name, config in SMALL.items()),

@@ -19,8 +19,11 @@ SMALL = {
     "htnet": MIXER | {"width": 48},
     "convformer": {"in_frames": 9, "width": 8, "heads": 4, "kernels": (3, 5)},
     "posessm": {"width": 24, "num_blocks": 1},
+    "simplebaseline": {"width": 34},
     "videopose3d": {"in_frames": 9, "num_levels": 2, "width": 34},
     "mixste": {"in_frames": 9, "width": 24, "num_blocks": 1, "heads": 4},
+    "poseformerv2": {"in_frames": 9, "width": 8, "num_blocks": 1, "heads": 4, "drop_path": (0.0, 0.0)},
+    "motionagformer": {"in_frames": 9, "width": 16, "num_blocks": 1, "heads": 4, "motion_width": 24},
     "graph_lifter:GraphLifter": {"in_frames": 9, "width": 16},
 }
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -33,8 +33,11 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("htnet", {}),
     ("convformer", {"in_frames": 27}),
     ("convformer", {"in_frames": 81}),
+    ("simplebaseline", {}),
     ("videopose3d", {}),
     ("mixste", {"in_frames": 81, "width": 48, "num_blocks": 3}),
+    ("poseformerv2", {}),
+    ("motionagformer", {}),
 )
 """Lifters of the table: the name, and the options that differ from the authors'."""
 

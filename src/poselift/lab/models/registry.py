@@ -9,7 +9,7 @@ from torch import Tensor
 
 from poselift.errors import CheckpointError, FormatError, RecipeError, SkeletonError, did_you_mean
 from poselift.lab.models import convformer, htnet, nanohtnet, posessm
-from poselift.lab.models.baselines import mixste, videopose3d
+from poselift.lab.models.baselines import mixste, motionagformer, poseformerv2, simplebaseline, videopose3d
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.outside import build_outside, outside_options
 from poselift.lab.models.reference import Reference, load_reference
@@ -42,8 +42,11 @@ LIFTERS: dict[str, Entry] = {
     "htnet": Entry(htnet.HTNet, htnet.HTNetConfig, htnet.REFERENCE),
     "convformer": Entry(convformer.ConvFormer, convformer.ConvFormerConfig, None),
     "posessm": Entry(posessm.PoseSSM, posessm.PoseSSMConfig, posessm.REFERENCE),
+    "simplebaseline": Entry(simplebaseline.SimpleBaseline, simplebaseline.SimpleBaselineConfig, None),
     "videopose3d": Entry(videopose3d.VideoPose3D, videopose3d.VideoPose3DConfig, None),
     "mixste": Entry(mixste.MixSTE, mixste.MixSTEConfig, None),
+    "motionagformer": Entry(motionagformer.MotionAGFormer, motionagformer.MotionAGFormerConfig, None),
+    "poseformerv2": Entry(poseformerv2.PoseFormerV2, poseformerv2.PoseFormerV2Config, None),
 }
 """Every lifter by name."""
 
