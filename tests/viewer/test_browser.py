@@ -296,6 +296,7 @@ def test_keys_choose_people_and_switch_what_is_shown(browser, crowded):
     assert browser.run("chosen") == 1
     assert browser.run(pressed) == ["2", "errors", "drawn", "trails"]
     assert browser.run("document.getElementById('state').textContent") == ""  # the second is seen
+    picture(browser, "curves")
     assert "person 2: right" in browser.run("document.getElementById('values').textContent")
     for key, name in (("e", "errors"), ("t", "trails")):
         before = picture(browser, "space")
