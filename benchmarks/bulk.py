@@ -117,7 +117,10 @@ def kill(source: Path, out: Path, workers: int, lifter: str, kills: int, seed: i
     moments, done = [], 0
     for number in range(kills):
         process = started(source, killed, workers, lifter)
-        moment = drawn.uniform(0.1, 1) * max(2 * seconds / kills, 12.0)
+        before = len(files(killed))
+        while number % 2 and process.poll() is None and len(files(killed)) == before:  # starting may take long
+            time.sleep(0.02)
+        moment = drawn.uniform(0, max(2 * seconds / kills, 2.0))
         time.sleep(moment)
         if process.poll() is None:
             done += 1

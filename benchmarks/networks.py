@@ -53,7 +53,8 @@ class Row:
 
 
 _OURS = {"in_channels": 3, "skeleton": "BODY_27", "spread": True, "up": True, "contact": True}
-_MIXSTE = _OURS | {"in_frames": 81, "drop_path": (0.0, 0.0)}
+_LONG = _OURS | {"in_frames": 81, "drop_path": (0.0, 0.0)}
+_DUAL = _OURS | {"motion_width": 128}  # of 27 frames: a step on 81 takes too long
 NETWORKS = (
     Row("NanoHTNet, as shipped"),
     Row("NanoHTNet, narrower, 144 wide", model={"width": 144, "mlp_width": 144, "gcn_width": 192}),
@@ -63,8 +64,13 @@ NETWORKS = (
         _OURS | {"in_frames": 81, "num_levels": 4, "width": 256, "dropout": 0.0, "same_frames": True}, lr=1e-3),
     Row("dilated convolutions, T = 81, C = 512", "videopose3d",
         _OURS | {"in_frames": 81, "num_levels": 4, "width": 512, "dropout": 0.0, "same_frames": True}, lr=1e-3),
-    Row("space-time transformer, 64 wide, 3 rounds", "mixste", _MIXSTE | {"width": 64, "num_blocks": 3}, lr=1e-3),
-    Row("space-time transformer, 96 wide, 4 rounds", "mixste", _MIXSTE | {"width": 96, "num_blocks": 4}, lr=1e-3),
+    Row("space-time transformer, 64 wide, 3 rounds", "mixste", _LONG | {"width": 64, "num_blocks": 3}, lr=1e-3),
+    Row("space-time transformer, 96 wide, 4 rounds", "mixste", _LONG | {"width": 96, "num_blocks": 4}, lr=1e-3),
+    Row("SimpleBaseline, one frame, as published", "simplebaseline", _OURS | {"dropout": 0.0}, lr=1e-3),
+    Row("PoseFormerV2, T = 81, 1f3c, 8 wide", "poseformerv2", _LONG | {"width": 8, "heads": 4}, lr=1e-3),
+    Row("PoseFormerV2, T = 81, 1f3c, 16 wide", "poseformerv2", _LONG | {"width": 16}, lr=1e-3),
+    Row("MotionAGFormer, T = 27, 24 wide, 3 rounds", "motionagformer", _DUAL | {"width": 24, "num_blocks": 3}, lr=1e-3),
+    Row("MotionAGFormer, T = 27, 32 wide, 4 rounds", "motionagformer", _DUAL | {"width": 32, "num_blocks": 4}, lr=1e-3),
 )  # fmt: skip
 """What is compared by default."""
 SHORT = {"in_frames": 27}

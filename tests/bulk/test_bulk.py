@@ -270,7 +270,7 @@ def started(corpus: Path, out: Path) -> subprocess.Popen:
     paths = [str(SOURCE), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     return subprocess.Popen(
         [sys.executable, "-m", "poselift", "lift-many", str(corpus), "-o", str(out), "--workers", "2",
-         "--lifter", "nanohtnet.mocap-27"],
+         "--lifter", "nanohtnet.mocap27-27"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
@@ -285,7 +285,7 @@ def test_killed_or_ended_runs_lose_and_double_nothing(tmp_path: Path, clips) -> 
     piece = clip(5, 50.0, 0)
     people = {f"clip{number:03d}": (replace(piece, xy=piece.xy + number),) for number in range(count)}
     write_keypoints_parquet(people, folder / "all.parquet")
-    lift_many([folder], tmp_path / "whole", Settings(lifter="nanohtnet.mocap-27"), workers=1)
+    lift_many([folder], tmp_path / "whole", Settings(lifter="nanohtnet.mocap27-27"), workers=1)
     whole = {file.name: file.read_bytes() for file in (tmp_path / "whole").glob("poses-*")}
     out, drawn = tmp_path / "out", random.Random(0)
     for way in ("all", "parent", "interrupt"):

@@ -358,7 +358,7 @@ SAMPLES: dict[str, tuple[str, bool, Writer]] = {
 
 @pytest.fixture(scope="module")
 def lifter() -> Any:
-    return pl.load_lifter("nanohtnet.mocap-27")
+    return pl.load_lifter("nanohtnet.mocap-81")
 
 
 def reference(points: Points, order: str, like: Keypoints2D, *, scored: bool) -> Keypoints2D:

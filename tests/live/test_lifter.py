@@ -235,9 +235,9 @@ def test_weights_that_look_ahead_need_the_delay_for_it(weights):
 @pytest.mark.parametrize(
     ("delay_s", "name", "real_s"),
     [
-        (0.0, "mocap-live", 0.0),
-        (0.1, "mocap-live", 0.0),
-        (0.3, "mocap-live", 0.24),
+        (0.0, "mocap27-live", 0.0),
+        (0.1, "mocap27-live", 0.0),
+        (0.3, "mocap27-live", 0.24),
         (1.0, "mocap27-81", 0.96),
         (3, "mocap27-243", 2.58),
     ],

@@ -71,7 +71,7 @@ class LiveLifter:
         """Choose weights and how late poses come.
 
         Args:
-            lifter: The network. When None, shipped weights: without delay `nanohtnet.mocap-live`; with a delay, the
+            lifter: The network. When None, shipped weights: without delay `nanohtnet.mocap27-live`; with a delay, the
                 best whose poses come within `delay_s` (`poselift.lifters.choose`).
             delay_s: How late poses may be, in seconds. 0 lifts a window for each frame, and takes its newest pose.
                 With 0.16 windows step by the nine frames that they yield, which is smoother and takes a ninth of the

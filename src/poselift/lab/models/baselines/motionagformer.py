@@ -3,13 +3,15 @@
 Paper: Mehraban, Adeli, Taati, "MotionAGFormer: Enhancing 3D Human Pose Estimation with a Transformer-GCNFormer
 Network", WACV 2024, arXiv 2310.16288 (Sec. 3, Fig. 2 and 3). Written from the paper. Licence: MIT.
 Differs: joints in meters. The paper's Norm is batch normalization; we take it over the nodes, J joints or T frames: the
-rounded counts would allow features too, but nothing else in the network tells one frame from another.
+rounded counts allow features too, but nothing else in the network tells one frame from another.
 
 Glossary (paper, here): N = `num_blocks`; d = `width`; d' = `motion_width`; K = `num_neighbors`; A~ = A + I, the graph
 with an edge from each node to itself; D~ = its degrees; the variants XS, S, B, L have N = 12, 26, 16, 26, d = 64, 64,
 128, 128 and T = 27, 81, 243, 243.
-Counts, 3 channels and 17 joints: 2,241,531 (XS), 4,817,119 (S), 11.72 M (B), 19.01 M (L); published 2.2, 4.8, 11.7,
-19.0 M. They hold with a learned scale of each residual and queries, keys and values without bias.
+Eq. GCN, Eq. Sim and Eq. fusion are named here by what they say; the paper's numbers for them were not at hand.
+Counts, 3 channels and 17 joints: 2,241,531 (XS), 4,817,119 (S), 11,723,811 (B), 19,007,111 (L); published 2.2, 4.8,
+11.7 and 19.0 M, which rule out a position of each frame. The authors' networks count 2.24, 4.82, 11.72 and 19.01 M,
+which speaks for a learned scale of each residual, and for queries, keys and values without bias.
 Multiply-accumulates of XS: 1,066 M, of which linear layers are 1,010 M (published: 1.0 G, these alone).
 """
 

@@ -2,8 +2,9 @@
 
 Paper: Zhao, Zheng, M. Liu, P. Wang, C. Chen, "PoseFormerV2: Exploring Frequency Domain for Efficient and Robust 3D
 Human Pose Estimation", CVPR 2023, arXiv 2303.17472 (Sec. 3, Fig. 2 and 3). Written from the paper. Licence: MIT.
-Differs: joints in meters. The paper does not say how many norms stand after the fusion: here one for either kind of
-token. Positions start at zero.
+Differs: joints in meters. Our choices, where the paper was not at hand to check: each kind of token has a norm of its
+own after the fusion; inside it, frames pass the FreqMLP, and the coefficients, which are frequencies already, a plain
+MLP, which costs as much the other way round. Positions start at zero.
 
 Glossary (paper, here): F = `in_frames`; F' = `keep_frames`, the central ones ("1f"); N' or n = `keep_frequencies`
 ("3c"); c = `width`; D = J c, the width of a token of the fusion; FreqMLP = `FrequencyMlp`. "1f3c" is one frame and
