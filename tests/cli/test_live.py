@@ -50,7 +50,7 @@ def test_keypoints_on_standard_input_come_out_as_poses(lines):
     )
     shown = [frame for frame in frames if frame["people"]]
     assert len(shown) == 15
-    assert np.array(shown[-1]["people"][0]["xyz_m"]).shape == (17, 3)
+    assert np.array(shown[-1]["people"][0]["xyz_m"]).shape == (27, 3)
     assert shown[-1]["people"][0]["time_s"] == pytest.approx(14 / 30, abs=1e-5)
 
 

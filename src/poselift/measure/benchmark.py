@@ -174,13 +174,13 @@ def _inputs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield batches of the lifter's input (B, T, J, C), with matrices (B, 1, 3, 3) that turn the rows of its answer."""
     feed = Feed.of(lifter)
-    frames, root = feed.clip(keypoints), clip.xyz[:, clip.skeleton.root]
+    frames, root = feed.filled_clip(keypoints), clip.xyz[:, clip.skeleton.root]
     straight = frame_of(lifter) == TURNED_CAMERA
     for begin in range(0, len(starts), BATCH):
         index = starts[begin : begin + BATCH, None] + np.arange(lifter.in_frames)
         held = index.clip(0, len(clip) - 1)
         turn = turn_to(root[held].mean(1)) if straight else np.broadcast_to(np.eye(3), (len(held), 1, 3, 3))
-        yield feed.windows(frames[held], index == held), turn.swapaxes(-1, -2)
+        yield feed.windows(frames[held], index == held, filled=True), turn.swapaxes(-1, -2)
 
 
 def _errors(
