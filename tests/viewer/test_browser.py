@@ -70,6 +70,18 @@ def picture(browser, canvas: str) -> str:
     )
 
 
+def settled(browser, canvas: str) -> str:
+    """What a canvas shows once it does not change any more: panes get their sizes after the page is there."""
+    before = picture(browser, canvas)
+    for _ in range(100):
+        time.sleep(0.05)
+        shown = picture(browser, canvas)
+        if shown == before:
+            return shown
+        before = shown
+    raise AssertionError(f"{canvas} never stands still")
+
+
 def middle(browser, element: str) -> tuple[float, float]:
     x, y = browser.run(
         f"(r => [r.x + r.width / 2, r.y + r.height / 2])(document.getElementById('{element}').getBoundingClientRect())"
@@ -153,9 +165,9 @@ def test_gaps_are_marked_on_the_time_line_and_unseen_joints_are_faded(browser, t
 
 def test_dragging_turns_and_a_double_click_turns_back(browser, page):
     browser.open(page.as_uri())
-    home, (x, y) = picture(browser, "space"), middle(browser, "space")
+    home, (x, y) = settled(browser, "space"), middle(browser, "space")
     browser.drag((x, y), (x + 80, y + 20))
-    turned = picture(browser, "space")
+    turned = settled(browser, "space")
     assert turned != home
     browser.send("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=-200)
     browser.wait("eye.zoom > 1")
@@ -163,7 +175,7 @@ def test_dragging_turns_and_a_double_click_turns_back(browser, page):
     for count in (1, 2):
         for kind in ("mousePressed", "mouseReleased"):
             browser.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=count)
-    assert picture(browser, "space") == home
+    assert settled(browser, "space") == home
 
 
 def test_first_view_is_the_cameras(browser, page):
