@@ -468,13 +468,13 @@ DRAWING = """(() => {
 
 
 def test_drawing_three_people_of_a_long_clip_keeps_thirty_frames_a_second(browser, tmp_path):
-    """The best of several tries, as the machine may be busy: thirty frames a second leave 33 ms for each."""
+    """The best of several tries, as the machine may be busy; what is left of the 33 ms is for the browser."""
     first, second = crowd(18_000)
     people = [first, second, replace(second, person=3, path=second.path + np.float32(1))]
     write_viewer(people, tmp_path / "long.html")
     browser.open((tmp_path / "long.html").as_uri() + "#frame=9000")
     took = min(browser.run(DRAWING) for _ in range(5))
-    assert took < 33
+    assert took < 20
 
 
 def test_people_without_places_stand_side_by_side(browser, tmp_path):
