@@ -5,7 +5,17 @@ import pytest
 
 from poselift.errors import KindError, ShapeError, SkeletonError
 from poselift.geometry.camera import Camera
-from poselift.sequence import SPREAD_SHAPE, Keypoints2D, Poses3D, expect_keypoints, expect_poses, spans, spread_quantile
+from poselift.sequence import (
+    FRAMES,
+    SPREAD_SHAPE,
+    Keypoints2D,
+    Poses3D,
+    expect_keypoints,
+    expect_poses,
+    from_y_up,
+    spans,
+    spread_quantile,
+)
 from poselift.skeleton import COCO_17, H36M_17
 
 XY = np.ones((3, 17, 2))
@@ -227,3 +237,9 @@ def test_trusted_poses_have_every_field_of_checked_ones():
         if name != "xyz"
     )
     np.testing.assert_array_equal(trusted.xyz, checked.xyz)
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_axes_with_y_up_and_back(frame):
+    xyz = np.random.default_rng(0).normal(size=(3, 17, 3)).astype(np.float32)
+    np.testing.assert_allclose(from_y_up(Poses3D(xyz, H36M_17, 50, frame).y_up(), frame), xyz, atol=1e-6)

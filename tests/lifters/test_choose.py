@@ -118,3 +118,11 @@ def test_the_joints_asked_for_choose_the_weights(skeleton, name):
 def test_weights_without_the_joints_are_refused():
     with pytest.raises(CheckpointError, match="HALPE_26: .*left_heel.* missing"):
         choose(CARDS, fps=50, length=500, skeleton="HALPE_26")
+
+
+def test_without_joints_asked_for_the_weights_with_the_most_are_taken():
+    """Feet come by themselves; joints that are asked for are given without more, and a stream waits for nobody."""
+    body = [dataclasses.replace(one, name=f"body.{one.name}", skeleton="BODY_27") for one in CARDS[1:2]]
+    assert choose([*CARDS, *body], fps=50, length=5000).card.name == "body.a.81"
+    assert choose([*CARDS, *body], fps=50, length=5000, skeleton="H36M_17").card.name == "a.243"
+    assert choose([*CARDS, *body], live=True).card.name == "a.live"  # the only weights of more joints look ahead
