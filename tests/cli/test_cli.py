@@ -388,6 +388,12 @@ def test_flags_of_the_world_that_cannot_be(clip, tmp_path, capsys, flags, said):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_height_is_checked_before_anything_is_read(tmp_path, capsys):
+    (tmp_path / "a.json").write_text("no JSON")
+    assert run("lift", tmp_path / "a.json", "-o", tmp_path / "out", "--height", "180") == 1
+    assert_error(capsys, "0.5 to 2.6 metres")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -7,6 +7,7 @@ from poselift.cli.console import print_plain
 from poselift.errors import FormatError, ShapeError
 from poselift.geometry.camera import Camera
 from poselift.refine import place
+from poselift.refine.bones import checked_height
 from poselift.refine.focal import assumed_camera, camera_of, focal_of_fov
 from poselift.sequence import Keypoints2D, Poses3D
 
@@ -40,7 +41,7 @@ class WorldOptions:
         Raises:
             FormatError: Both focal length and field of view are given, or what is said is for people who are placed,
                 and nobody is.
-            ShapeError: The field of view is out of range.
+            ShapeError: The field of view, a height or an angle is out of range.
         """
         if focal is not None and self.fov is not None:
             raise FormatError("--focal and --fov say the same thing; give one of them")
@@ -50,6 +51,8 @@ class WorldOptions:
         if given and (frame is not None or not self.world):
             why = "--no-world" if frame is None else f"--frame {frame}"
             raise FormatError(f"{', '.join(given)}: for people who are placed in the world, and {why} places nobody")
+        for height in self.height:
+            checked_height(height)
         if self.fov is not None:
             focal_of_fov(self.fov, (1, 1))
         for name, angle in (("--camera-pitch", self.camera_pitch), ("--camera-roll", self.camera_roll)):

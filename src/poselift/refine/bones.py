@@ -65,7 +65,7 @@ def constant_bones(
         raise ShapeError("wanted the height or the lengths of the bones, got both; the lengths give the height already")
     warnings, scale = [], 1.0
     if height_m is not None:
-        scale = _checked_height(height_m) / stature(bone_lengths(poses), skeleton)
+        scale = checked_height(height_m) / stature(bone_lengths(poses), skeleton)
         poses = _scaled(poses, scale)
         if not 0.75 < scale < 1.35:
             warnings.append(
@@ -242,7 +242,12 @@ def _scaled(poses: Poses3D, scale: float) -> Poses3D:
     return replace(poses, xyz=poses.xyz * np.float32(scale), spread=times(poses.spread), path=times(poses.path))
 
 
-def _checked_height(height_m: float) -> float:
+def checked_height(height_m: float) -> float:
+    """Return a person's height in metres.
+
+    Raises:
+        ShapeError: Nobody is as tall.
+    """
     if not POSSIBLE_HEIGHTS_M[0] <= height_m <= POSSIBLE_HEIGHTS_M[1]:
         low, high = POSSIBLE_HEIGHTS_M
         raise ShapeError(f"wanted a height from {low} to {high} metres (height_m, --height), got {height_m:g}")
