@@ -272,6 +272,18 @@ class PoseHead(nn.Module):
 class ConvFormer(Lifter):
     """Maps keypoints (B, T, J, C) on the normalized screen to joints (B, 1, J, 3), root-relative camera metres."""
 
+    resizable = ("skeleton",)
+    joint_axes = {
+        r"frame_position": (2, True),
+        r"embed\.position": (1, True),
+        r"temporal\..*\.norm\d\.(weight|bias)": (0, True),
+        r"temporal\..*\.mlp\.fc\d\.(weight|bias)": (0, True),
+        r"temporal\..*\.mlp\.fc\d\.weight#2": (1, False),
+        r"(temporal|head)_norm\.(weight|bias)": (0, True),
+        r"head\.linear\.(weight|bias)": (0, True),
+        r"head\.linear\.weight#2": (1, False),
+    }
+
     def __init__(self, config: ConvFormerConfig | None = None) -> None:
         config = config or ConvFormerConfig()
         super().__init__(config, ((config.in_frames - 1) // 2,))

@@ -67,6 +67,14 @@ class HTNetConfig(OutputsConfig):
 class HTNet(Lifter):
     """Maps keypoints (B, 1, J, C) on the normalized screen to joints (B, 1, J, 3), root-relative camera metres."""
 
+    resizable = ("skeleton",)
+    joint_axes = {
+        r"position": (1, True),
+        r"spatial\..*\.ljc\..*\.modulation": (0, True),
+        r"spatial\..*\.ljc\..*\.adjacency": (0, False),
+        r"spatial\..*\.ljc\..*\.adjacency#2": (1, False),
+    }
+
     def __init__(self, config: HTNetConfig | None = None) -> None:
         config = config or HTNetConfig()
         super().__init__(config, out_frames=(0,))

@@ -1,11 +1,13 @@
 """The base class of the lab's lifters: a torch module that knows the window it needs."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from poselift.lab.models.extras import ExtraHeads
+from poselift.lab.models.joints import JointAxes, for_joints
 from poselift.skeleton import Skeleton
 
 
@@ -31,6 +33,10 @@ class Lifter(nn.Module, ABC):
     """The layer that maps features to joints."""
     extras: ExtraHeads | None
     """Heads for more than joints; None where the config asks for none."""
+    resizable: ClassVar[tuple[str, ...]] = ()
+    """Options that may differ in a lifter whose weights `resized` can fit to this one."""
+    joint_axes: ClassVar[JointAxes] = {}
+    """Where the weights have joints; lifters with "skeleton" among `resizable` say it."""
 
     def __init__(self, config: Any, out_frames: tuple[int, ...]) -> None:
         """Copy the attributes that every lifter has from its config.
@@ -43,6 +49,17 @@ class Lifter(nn.Module, ABC):
         self.config, self.out_frames, self.extras = config, out_frames, None
         self.skeleton, self.fps = config.skeleton, config.fps
         self.in_frames, self.in_channels = config.in_frames, config.in_channels
+
+    def resized(self, tensors: Mapping[str, Tensor], config: Any) -> dict[str, Tensor]:
+        """Fit weights of a lifter of other joints to this lifter; see `poselift.lab.models.joints`.
+
+        Args:
+            tensors: Weights of a lifter with `config`, by name.
+            config: Options that differ from this one's in what is `resizable` at most.
+        """
+        if config.skeleton == self.skeleton:
+            return dict(tensors)
+        return for_joints(tensors, config.skeleton, self.skeleton, self.joint_axes)
 
     @abstractmethod
     def encode(self, x: Tensor) -> Tensor:

@@ -26,7 +26,6 @@ from poselift.errors import RecipeError
 from poselift.lab.models import checks, layers
 from poselift.lab.models import htnet_mixers as mixers
 from poselift.lab.models.extras import OutputsConfig, extra_heads
-from poselift.lab.models.joints import for_joints
 from poselift.lab.models.lifter import Lifter
 from poselift.lab.models.reference import Reference
 from poselift.skeleton import H36M_17, Skeleton
@@ -161,6 +160,14 @@ class NanoHTNet(Lifter):
     """
 
     resizable = ("in_frames", "live", "skeleton")
+    joint_axes = {
+        r"spatial_position": (1, True),
+        r"spatial\..*\.ljc\..*\.modulation": (0, True),
+        r"spatial\..*\.ljc\..*\.adjacency": (0, False),
+        r"spatial\..*\.ljc\..*\.adjacency#2": (1, False),
+        r"temporal_embed\.weight": (1, False),
+        r"temporal_out\.(weight|bias)": (0, True),
+    }
     inverse_dct: Tensor | None
     not_root: Tensor | None
 
@@ -199,8 +206,7 @@ class NanoHTNet(Lifter):
             tensors: Weights of a lifter with `config`, by name.
             config: Options that differ from this one's in `in_frames`, `live` and `skeleton` at most.
         """
-        if config.skeleton != self.skeleton:
-            tensors = for_joints(tensors, config.skeleton, self.skeleton, JOINT_AXES)
+        tensors = super().resized(tensors, config)
         name = "spatial_embed.weight"
         shift = first_frame(self.config) - first_frame(config)
         if name not in tensors or (shift == 0 and config.in_frames == self.in_frames):
@@ -242,17 +248,6 @@ class NanoHTNet(Lifter):
         if self.inverse_dct is not None:
             features = self.inverse_dct @ features
         return features.unflatten(2, (len(self.skeleton), -1))  # (B, S, J, h)
-
-
-JOINT_AXES = {
-    r"spatial_position": (1, True),
-    r"spatial\..*\.ljc\..*\.modulation": (0, True),
-    r"spatial\..*\.ljc\..*\.adjacency": (0, False),
-    r"spatial\..*\.ljc\..*\.adjacency#2": (1, False),
-    r"temporal_embed\.weight": (1, False),
-    r"temporal_out\.(weight|bias)": (0, True),
-}
-"""Where the weights have joints; see `poselift.lab.models.joints`."""
 
 
 def _spatial_mixer(config: NanoHTNetConfig) -> mixers.Mixer:

@@ -17,6 +17,7 @@ Glossary (paper, here): D = `width`; K = `expand`; N = `state_dim`; L = J, the j
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -117,6 +118,13 @@ class PoseSSMBlock(nn.Module):
 class PoseSSM(Lifter):
     """Maps keypoints (B, 1, J, C) on the normalized screen to joints (B, 1, J, 3), root-relative camera metres."""
 
+    resizable = ("skeleton",)
+    joint_axes = {
+        r"blocks\..*\.attention\.position": (1, True),
+        r"blocks\..*\.space\.input_map": (1, False),
+        r"blocks\..*\.space\.output_map": (1, True),
+    }
+
     def __init__(self, config: PoseSSMConfig | None = None) -> None:
         config = config or PoseSSMConfig()
         super().__init__(config, out_frames=(0,))
@@ -126,6 +134,15 @@ class PoseSSM(Lifter):
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.head = nn.Linear(config.width, 3)
         self.extras = extra_heads(config, config.width)
+
+    def resized(self, tensors: Mapping[str, Tensor], config: Any) -> dict[str, Tensor]:
+        """Fit weights of a lifter of other joints; the maps of a scan, which are by scan position, go by joint."""
+        here, there = (torch.tensor(skeleton.topological) for skeleton in (self.skeleton, config.skeleton))
+        by_joint = {
+            name: value[:, there.argsort()] if name.endswith(_BY_POSITION) else value for name, value in tensors.items()
+        }
+        made = super().resized(by_joint, config)
+        return {name: value[:, here] if name.endswith(_BY_POSITION) else value for name, value in made.items()}
 
     def encode(self, x: Tensor) -> Tensor:
         """Map normalized keypoints (B, 1, J, C) to features (B, 1, J, width) of each joint; see `checks.single_frames`.
@@ -142,6 +159,9 @@ class PoseSSM(Lifter):
         folded.blocks, folded.norm.eps = fold_blocks(folded.blocks, folded.norm.eps)
         return folded
 
+
+_BY_POSITION = (".space.input_map", ".space.output_map")
+"""Ends of the names of weights that go by scan position."""
 
 KEYS_FROM_REFERENCE = (
     (r"^embed\.", r"patch_embed."),
