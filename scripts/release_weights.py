@@ -1,6 +1,9 @@
 """Release finished runs: write files into src/poselift/weights and weights, with cards measured on those files.
 
-Usage: python scripts/release_weights.py RUN/NAME.onnx ... --data mocap17.npz --recording RECORDING.npz ...
+Usage: python scripts/release_weights.py RUN/NAME.onnx ... --data mocap27.npz --recording RECORDING.npz ...
+       python scripts/release_weights.py --missing --data mocap27.npz --recording RECORDING.npz ...
+
+`--missing` measures the scores that cards of shipped weights lack, if the others were measured on that motion capture.
 
 Run `python scripts/weights_table.py` afterwards, to bring the README's table up to date.
 """
@@ -8,7 +11,8 @@ Run `python scripts/weights_table.py` afterwards, to bring the README's table up
 import argparse
 from pathlib import Path
 
-from poselift.lab.export.release import release
+from poselift.lab.export.release import measure_missing, release
+from poselift.lifters.card import Card
 from poselift.measure.claims import Sources
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,11 +20,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--missing", action="store_true", help="measure what the cards of shipped weights lack")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--recording", type=Path, nargs="+", required=True)
     args = parser.parse_args()
     sources = Sources(args.data, args.recording)
+    if args.missing:
+        for path in sorted((ROOT / "src/poselift/weights").glob("*.json")):
+            if Card.read(path).scores["exact 2D"].data == args.data.name:
+                print(path.name, measure_missing(path, sources), flush=True)
     for run in args.runs:
         card = release(run, ROOT / "src/poselift/weights", ROOT / "weights", sources)
         print(card.name, {name: score.mean["p_mpjpe"] for name, score in card.scores.items()}, card.speed)

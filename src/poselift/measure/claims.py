@@ -36,6 +36,14 @@ MEASURES: dict[str, tuple[MocapProtocol, bool]] = {
 }
 """By name, the protocols of a card's scores on motion capture, and whether detector errors are simulated. The tests
 measure the quick ones again."""
+BY_DETECTOR = MocapProtocol(cameras=1)
+"""The protocol of the scores by kind of detector, which shipped weights have as well; their names are those of
+`by_detector`."""
+
+
+def by_detector(kind: str) -> str:
+    """Return the name of a card's score with the errors of a kind of detector."""
+    return f"detector errors, {kind}"
 
 
 @dataclass(frozen=True)

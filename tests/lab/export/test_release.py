@@ -13,16 +13,17 @@ from poselift.datasets.clip import MocapClip
 from poselift.errors import CheckpointError, MissingData
 from poselift.lab.export import release as releasing
 from poselift.lab.export.onnx import export_onnx
-from poselift.lab.export.release import release
+from poselift.lab.export.release import measure_missing, release
 from poselift.lab.export.weights import load_weights, save_weights
 from poselift.lab.models import build
 from poselift.lab.observe.detector import simulated_detector
+from poselift.lab.observe.landmarks import DETECTORS
 from poselift.lab.run.recipe import TrainRecipe, recipe_json
 from poselift.lifters.card import Card, Training
 from poselift.lifters.load import load_lifter
 from poselift.measure import claims
-from poselift.measure.claims import MEASURES, Sources, check_file, check_scores
-from poselift.skeleton import H36M_17
+from poselift.measure.claims import MEASURES, Sources, by_detector, check_file, check_scores
+from poselift.skeleton import BODY_27, H36M_17
 
 MODEL = {"width": 192, "mlp_width": 128, "gcn_width": 96, "num_blocks": 1, "in_channels": 3}
 RECIPE = TrainRecipe(name="htnet.tiny", lifter="htnet", model=MODEL, init="runs/x/htnet.poseclr.safetensors", steps=5)
@@ -84,6 +85,25 @@ def test_what_ships_is_half_as_large_and_its_card_is_of_it(run, sources, tmp_pat
     assert (card.training.steps, card.training.windows, card.training.threads) == (5, 5 * 256, 1)
     again = load_weights(tmp_path / "training" / "htnet.tiny.safetensors")
     assert all(value.dtype == torch.float32 for value in again.state_dict().values() if value.is_floating_point())
+
+
+def test_a_card_gets_the_scores_that_it_lacks(run, sources, person, tmp_path, monkeypatch):
+    shaken = [person + np.random.default_rng(seed).normal(0, 0.01, (6, 27, 3)).astype(np.float32) for seed in range(3)]
+    bodies = [MocapClip(f"{i}", "a", xyz, BODY_27, 50.0) for i, xyz in enumerate(shaken)]
+    monkeypatch.setattr(claims, "load_mocap", lambda path, *, split: bodies)
+    path = tmp_path / "weights" / "htnet.tiny.json"
+    card = release(run, tmp_path / "weights", tmp_path / "training", Sources(sources.mocap, [tmp_path / "two.npz"]))
+    kinds = {by_detector(kind) for kind in DETECTORS}
+    assert kinds < set(card.scores) and len(kinds) == 6
+    few = {name: score for name, score in card.scores.items() if name not in {by_detector("COCO_17"), "exact 2D"}}
+    dataclasses.replace(card, scores=few).write(path, overwrite=True)
+    again = Sources(sources.mocap, [tmp_path / "two.npz"], simulated_detector)
+    assert measure_missing(path, again) == ["exact 2D", by_detector("COCO_17")]
+    found = Card.read(path)
+    assert found.scores == card.scores
+    assert len({score.mean["p_mpjpe"] for name, score in card.scores.items() if name in kinds}) > 4
+    lifter = load_lifter(path.with_suffix(".onnx"))
+    assert all(check.measured is not None and check.holds for check in check_scores(lifter, found, again))
 
 
 def test_nothing_ships_that_was_not_measured(run, tmp_path):

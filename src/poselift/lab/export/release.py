@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from poselift.lab.export.card import sizes_of
 from poselift.lab.export.half import store_half
 from poselift.lab.export.weights import halve_weights
 from poselift.lab.observe.detector import SimulatedDetector
+from poselift.lab.observe.landmarks import DETECTORS
 from poselift.lab.observe.noise import NoiseConfig
 from poselift.lifters.card import Card, Score
 from poselift.lifters.onnx import OnnxLifter
-from poselift.measure.claims import MEASURES, Sources, mocap_score
+from poselift.measure.claims import BY_DETECTOR, MEASURES, Sources, by_detector, mocap_score
 from poselift.measure.speed import measure_speed
+from poselift.skeleton import BODY_27
 
 SPLIT = "dev"
 """Split of the motion capture that scores are measured on."""
@@ -60,25 +63,60 @@ def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
     return card
 
 
-def measure_all(lifter: OnnxLifter, sources: Sources, noise: NoiseConfig) -> dict[str, Score]:
-    """Measure every score of a card: motion capture by each protocol of `MEASURES`, and each view of the recordings.
+def measure_missing(path: Path, sources: Sources) -> list[str]:
+    """Measure the scores that a shipped card does not have, and write them into it.
+
+    Args:
+        path: The card; its ONNX file lies beside it.
+        sources: Paths of the motion capture and the recordings.
+
+    Returns:
+        The names of the new scores.
+
+    Raises:
+        CheckpointError: The card is broken, or says that the weights were not trained here.
+        MissingData: There is no motion capture or recording at the sources' paths.
+    """
+    card = Card.read(path)
+    if card.training is None:
+        raise CheckpointError(f"{path} is of weights that were not trained here; measure them by poselift evaluate")
+    noise = NoiseConfig(**card.training.recipe["data"]["noise"])
+    lifter = OnnxLifter(path.with_suffix(".onnx"), threads=1)
+    scores = measure_all(lifter, sources, noise, but=card.scores)
+    replace(card, scores=card.scores | scores).write(path, overwrite=True)
+    return list(scores)
+
+
+def measure_all(
+    lifter: OnnxLifter, sources: Sources, noise: NoiseConfig, *, but: Container[str] = ()
+) -> dict[str, Score]:
+    """Measure every score of a card.
+
+    These are motion capture by each protocol of `MEASURES` and, for clips with feet and face, as each kind of detector
+    sees it (`BY_DETECTOR`), and each view of the recordings.
 
     Args:
         lifter: The lifter.
         sources: Paths of the motion capture and the recordings.
         noise: Errors of the simulated detector.
+        but: Names of scores to leave out.
 
     Raises:
         MissingData: A path is not given, or there is no file.
     """
     clips, detector = sources.clips(SPLIT), SimulatedDetector(noise)
+    wanted = {name: (protocol, detector if noisy else None) for name, (protocol, noisy) in MEASURES.items()}
+    if clips[0].skeleton == BODY_27:
+        wanted |= {by_detector(kind): (BY_DETECTOR, SimulatedDetector(noise, kind)) for kind in DETECTORS}
     assert sources.mocap is not None  # `clips` has checked it
     scores = {
-        name: mocap_score(lifter, clips, sources.mocap.name, SPLIT, protocol, detector if noisy else None)
-        for name, (protocol, noisy) in MEASURES.items()
+        name: mocap_score(lifter, clips, sources.mocap.name, SPLIT, protocol, observe)
+        for name, (protocol, observe) in wanted.items()
+        if name not in but
     }
     for number, recording in enumerate(sources.recordings.values()):
-        name = Path(recording.name).stem if number else "real recording"
+        source = Path(recording.name).stem if number else "real recording"
         for view in recording.people:
-            scores[f"{name}, camera {view}"] = recording.score(lifter, view)
+            if (name := f"{source}, camera {view}") not in but:
+                scores[name] = recording.score(lifter, view)
     return scores

@@ -44,8 +44,8 @@ class SimulatedDetector:
 
     @property
     def errors(self) -> dict[str, Any]:
-        """The fields of `config`, which are recorded with the scores."""
-        return asdict(self.config)
+        """The fields of `config`, which are recorded with the scores, and the kind where it is not the first one."""
+        return asdict(self.config) | ({} if self.kind == DETECTOR_SKELETON.name else {"kind": self.kind})
 
     def __call__(self, joints: np.ndarray, fps: float, seed: int) -> Keypoints2D:
         """Detect the keypoints of a clip.
@@ -133,13 +133,15 @@ def simulated_detector(errors: dict[str, Any]) -> SimulatedDetector:
     """Return the simulated detector with the errors that a card records.
 
     Args:
-        errors: Fields of `NoiseConfig`.
+        errors: Fields of `NoiseConfig`; "kind" for another detector than BODY_25B's.
 
     Raises:
         RecipeError: A field is unknown to this version of poselift.
     """
+    fields = dict(errors)
+    kind = fields.pop("kind", DETECTOR_SKELETON.name)
     try:
-        return SimulatedDetector(NoiseConfig(**errors))
+        return SimulatedDetector(NoiseConfig(**fields), kind)
     except TypeError as error:
         raise RecipeError(
             f"these detector errors are of another version of poselift ({error}); measure with that version"
