@@ -257,6 +257,7 @@ def plot(runs: Runs, cost: Mapping[str, Mapping[str, float]], curves: Mapping[st
         xs, ys = zip(*(points[name] for name in best), strict=True)
         left.step(xs, ys, where="post", color="#999", linewidth=1.2, zorder=1)
         left.set_xscale("log")
+        left.xaxis.set_major_formatter("{x:g}")
     left.set_xlabel("processor time of a frame in bulk, ms")
     left.set_ylabel("P-MPJPE with detector errors, mm")
     left.set_title("error over cost; the gray line is the frontier, red are our four families", fontsize=10)
@@ -267,6 +268,9 @@ def plot(runs: Runs, cost: Mapping[str, Mapping[str, float]], curves: Mapping[st
             (line,) = right.loglog(*curve.T, linewidth=1, alpha=0.9, label=str(number))
             right.annotate(str(number), curve[-1], fontsize=9, color=line.get_color(), xytext=(3, -3),
                            textcoords="offset points")  # fmt: skip
+    for axis in (right.xaxis, right.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
     right.set_xlabel("steps of 64 windows")
     right.set_ylabel("training loss of joints, mm")
     right.set_title("the same runs at equal steps", fontsize=10)
