@@ -72,6 +72,7 @@ OUTSIDE_AT_THE_TOP = {
     "formats.amc": {"scipy"},
     "formats.bvh": {"scipy"},
     "measure.tables": {"rich"},
+    "measure.wide": {"rich"},
 }
 OUTSIDE_IN_FUNCTIONS = {
     "formats.rigs.figure": {"scipy"},

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import io
 import json
 import re
 import sys
@@ -14,6 +15,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
+from rich.console import Console
+
 import poselift
 from poselift import cli
 from poselift.cli import training
@@ -22,6 +25,8 @@ from poselift.lab.export.card import CMU_LICENSE, OTHER_LICENSE, license_of, siz
 from poselift.lab.export.weights import load_weights
 from poselift.lab.observe import cameras, noise
 from poselift.lab.recipes import RECIPES, get_recipe
+from poselift.lab.recipes.tables import TABLES
+from poselift.lab.reproduce import Outcome, sheets
 from poselift.lab.run import losses, optim, recipe
 from poselift.lab.windows import mocap as data
 from poselift.lifters.card import Card
@@ -286,3 +291,16 @@ def test_pretrain_on_a_benchmark(archives, tmp_path):
 def test_pretrain_knows_no_such_lifter(tmp_path):
     with pytest.raises(RecipeError, match="did you mean 'nanohtnet'"):
         training.pretrain("nanohtnt", ["--data", "x", "--out", "y"])
+
+
+def test_a_papers_table_is_whole_on_a_terminal_of_80_columns():
+    found = sheets(TABLES["humaneva_convformer"], {"convformer_humaneva_9": Outcome(error="no data")})
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(training._sheet_table(found[0]))
+    lines = console.export_text().splitlines()
+    words = " ".join(lines).split()
+    assert all(len(line) <= 80 for line in lines) and not any("…" in word for word in words)
+    for head in found[0].heads[2:]:
+        assert any(head in line for line in lines)
+    for line in found[0].lines:
+        assert set(line[2:]) <= set(words)

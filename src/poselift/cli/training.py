@@ -32,6 +32,7 @@ from poselift.lab.tasks import make_task
 from poselift.lab.train import Run, write_weights
 from poselift.lab.windows.benchmark import BenchmarkConfig
 from poselift.lab.windows.mocap import DataConfig
+from poselift.measure.wide import Stacked
 
 Bar = Callable[[str], AbstractContextManager[Callable[..., None]]]
 """Opens a progress bar with a title; yields a callback that takes the number done, the number in all and a note."""
@@ -216,13 +217,13 @@ def reproduce(
     return 1 if any(outcome.error for outcome in outcomes.values()) else 0
 
 
-def _sheet_table(sheet: Sheet) -> Table:
+def _sheet_table(sheet: Sheet) -> Stacked:
     table = Table(title=Text(sheet.title), title_justify="left")
     for number, head in enumerate(sheet.heads):
-        table.add_column(Text(head), justify="left" if number < 2 else "right")
+        table.add_column(Text(head), justify="left" if number < 2 else "right", no_wrap=number > 1)
     for line in sheet.lines:
         table.add_row(*map(Text, line))
-    return table
+    return Stacked(table, keep=2)
 
 
 def import_weights(

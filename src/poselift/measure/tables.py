@@ -10,6 +10,7 @@ from rich.text import Text
 
 from poselift.errors import DatasetError
 from poselift.measure.scores import UNITS, Scores
+from poselift.measure.wide import Stacked
 
 ACTIONS = (
     "Directions", "Discussion", "Eating", "Greeting", "Phoning", "Photo", "Posing", "Purchases", "Sitting",
@@ -42,7 +43,7 @@ def compare(results: Sequence[Scores]) -> dict[str, list[Any]]:
     return {name: found for name, found in values.items() if any(value != found[0] for value in found)}
 
 
-def table(results: Sequence[Scores], metrics: Sequence[str] = tuple(UNITS)) -> Table:
+def table(results: Sequence[Scores], metrics: Sequence[str] = tuple(UNITS)) -> Stacked:
     """Make a table with a row for each result. If they were measured differently, rows and title say so.
 
     Args:
@@ -62,7 +63,7 @@ def table(results: Sequence[Scores], metrics: Sequence[str] = tuple(UNITS)) -> T
     return _side_by_side(results, columns, results[0].dataset)
 
 
-def action_table(results: Sequence[Scores], metric: str = "mpjpe") -> Table:
+def action_table(results: Sequence[Scores], metric: str = "mpjpe") -> Stacked:
     """Make a table of one metric by action, in the order of the papers' columns, with the result at the end.
 
     Args:
@@ -122,7 +123,7 @@ def _heading(metric: str, scores: Scores) -> str:
     return f"{_SHORT.get(metric, metric)}\n{_unit(metric, scores)}".replace(" at ", "\nat ")
 
 
-def _section(name: str, section: dict[str, dict[str, float]], scores: Scores) -> Table:
+def _section(name: str, section: dict[str, dict[str, float]], scores: Scores) -> Stacked:
     """Make one of a result's tables, with a row for each part and a column for each metric."""
     made = _empty(name)
     metrics = [metric for metric in UNITS if metric in scores.mean]
@@ -131,7 +132,7 @@ def _section(name: str, section: dict[str, dict[str, float]], scores: Scores) ->
     rows = [section.get(metric, {}) for metric in metrics]
     for part in dict.fromkeys(part for row in rows for part in row):
         made.add_row(Text(part), *(_number(row.get(part)) for row in rows))
-    return made
+    return Stacked(made)
 
 
 def _empty(first: str) -> Table:
@@ -148,7 +149,7 @@ def _check(results: Sequence[Scores], metrics: Sequence[str]) -> None:
         raise DatasetError(f"no metric {', '.join(odd)}; known: {', '.join(UNITS)}")
 
 
-def _side_by_side(results: Sequence[Scores], columns: dict[str, list[float | None]], title: str) -> Table:
+def _side_by_side(results: Sequence[Scores], columns: dict[str, list[float | None]], title: str) -> Stacked:
     """Make a table of a row for each result: its lifter, the choices in which results differ, and its numbers."""
     differing = compare(results)
     beside = {name: found for name, found in differing.items() if name == "data set" or len(differing) <= _MOST}
@@ -169,7 +170,7 @@ def _side_by_side(results: Sequence[Scores], columns: dict[str, list[float | Non
     below = {name: found for name, found in differing.items() if name not in beside}
     lines += [f"differs: {name}: {'; '.join(map(_words, found))}" for name, found in below.items()]
     made.caption = Text("\n".join(lines + [f"({number}) {words}" for number, words in enumerate(long, 1)]))
-    return made
+    return Stacked(made, keep=1 + len(beside))
 
 
 def _size(result: Scores) -> str:

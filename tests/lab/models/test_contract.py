@@ -1,6 +1,7 @@
 """What every lifter promises. Each registered one is here, small; and one from elsewhere."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -14,7 +15,7 @@ from poselift.lab.export.cost import count_macs, count_parameters
 from poselift.lab.export.forms import example, fold, published
 from poselift.lab.export.onnx import export_onnx
 from poselift.lab.export.weights import load_weights, save_weights
-from poselift.lab.models import LIFTERS, build, options
+from poselift.lab.models import LIFTERS, baselines, build, options
 from poselift.skeleton import HALPE_26, HUMANEVA_15, Skeleton
 
 MIXER = {"mlp_width": 32, "gcn_width": 24, "num_blocks": 2}
@@ -51,6 +52,7 @@ CASES = [
     ),
     ("posessm", SMALL["posessm"] | {"in_channels": 3, "step_size": "joint"}),
     ("videopose3d", SMALL["videopose3d"] | {"in_frames": 6, "in_channels": 3, "same_frames": True}),
+    ("videopose3d", SMALL["videopose3d"] | {"in_frames": 9, "fps": 50.0}),  # one frame, by jumps
     *((name, config | {"spread": True, "up": True, "contact": True}) for name, config in SMALL.items()),
     *((name, config | {"in_channels": 3, "skeleton": "BODY_27"}) for name, config in SMALL.items()),
 ]
@@ -59,6 +61,13 @@ BATCH = 4
 
 def test_every_lifter_is_here():
     assert set(SMALL) == set(LIFTERS)
+
+
+def test_baselines_are_short():
+    folder = Path(baselines.__file__).parent
+    long = {path.name: lines for path in folder.glob("*.py") if (lines := len(path.read_text().splitlines())) >= 250}
+    assert long == {}
+    assert len(list(folder.glob("*.py"))) >= 7
 
 
 @pytest.fixture(params=CASES, ids=lambda case: f"{case[0]}-{len(case[1])}")

@@ -13,7 +13,7 @@ SIXTEEN = Skeleton("SIXTEEN", H36M_17.joints[:16], H36M_17.parents[:16])
 
 @pytest.mark.parametrize(("skeleton", "count"), [(SIXTEEN, 4_291_632), (H36M_17, 4_296_755)])
 def test_the_count_follows_from_the_layers(skeleton, count):
-    """The paper says "4 to 5 million" (Sec. 3.1); 4.29 M is what its layers of 1024 come to for its 16 joints."""
+    """The paper says "4 to 5 million"; 4.29 M is what its layers of 1024 come to for its 16 joints."""
     assert count_parameters(build("simplebaseline", skeleton=skeleton)) == count
 
 
@@ -23,7 +23,7 @@ def test_a_frame_costs_its_weights():
 
 
 def test_it_is_the_papers_figure():
-    """Fig. 1 in plain sums: twice two layers with a residual around them, and a linear layer."""
+    """The figure of the network in plain sums: twice two layers with a residual around them, and a linear layer."""
     torch.manual_seed(0)
     model = build("simplebaseline", width=40).requires_grad_(False)
     model.train()(example(model, 64))  # moves the running statistics

@@ -23,7 +23,7 @@ class Attention(layers.SelfAttention):
 
 
 class Block(nn.Module):
-    """Attention between tokens and an MLP, each on the normalized input and with a residual (MixSTE, Eq. 1 and 2)."""
+    """Attention between tokens and an MLP, each on the normalized input and with a residual (a transformer's block)."""
 
     def __init__(self, width: int, heads: int, mlp_ratio: int, dropout: float, drop_path: float) -> None:
         super().__init__()

@@ -1,14 +1,14 @@
 """MotionAGFormer: keypoints of a window to the joints of all its frames, by attention and graph convolutions abreast.
 
 Paper: Mehraban, Adeli, Taati, "MotionAGFormer: Enhancing 3D Human Pose Estimation with a Transformer-GCNFormer
-Network", WACV 2024, arXiv 2310.16288 (Sec. 3, Fig. 2 and 3). Written from the paper. Licence: MIT.
+Network", WACV 2024, arXiv 2310.16288 (its section on the method). Written from the paper. Licence: MIT.
 Differs: joints in meters. The paper's Norm is batch normalization; we take it over the nodes, J joints or T frames: the
 rounded counts allow features too, but nothing else in the network tells one frame from another.
 
 Glossary (paper, here): N = `num_blocks`; d = `width`; d' = `motion_width`; K = `num_neighbors`; A~ = A + I, the graph
 with an edge from each node to itself; D~ = its degrees; the variants XS, S, B, L have N = 12, 26, 16, 26, d = 64, 64,
 128, 128 and T = 27, 81, 243, 243.
-Eq. GCN, Eq. Sim and Eq. fusion are named here by what they say; the paper's numbers for them were not at hand.
+Equations and sections are named here by what they say (Eq. GCN, Eq. Sim, Eq. fusion): their numbers were not at hand.
 Counts, 3 channels and 17 joints: 2,241,531 (XS), 4,817,119 (S), 11,723,811 (B), 19,007,111 (L); published 2.2, 4.8,
 11.7 and 19.0 M, which rule out a position of each frame. The authors' networks count 2.24, 4.82, 11.72 and 19.01 M,
 which speaks for a learned scale of each residual, and for queries, keys and values without bias.
@@ -85,7 +85,7 @@ def normalized(graph: Tensor) -> Tensor:
 
 
 class SpatialGraph(nn.Module):
-    """The graph of the joints: the bones (Sec. 3.3)."""
+    """The graph of the joints: the bones (the paper's part on the spatial GCNFormer)."""
 
     graph: Tensor
 
@@ -100,7 +100,7 @@ class SpatialGraph(nn.Module):
 
 
 class TemporalGraph(nn.Module):
-    """The graph of a joint's frames: each is tied to those it resembles most (Eq. Sim, Sec. 3.3)."""
+    """The graph of a joint's frames: each is tied to those it resembles most (Eq. Sim)."""
 
     def __init__(self, neighbors: int) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class GraphConv(nn.Module):
 
 
 class MixerBlock(nn.Module):
-    """A mixer of tokens and an MLP, each with a norm before it and a scaled residual (Fig. 3)."""
+    """A mixer of tokens and an MLP, each with a norm before it and a scaled residual."""
 
     def __init__(self, mixer: nn.Module, config: MotionAGFormerConfig, drop_path: float) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ class MotionAGFormer(Lifter):
         self.blocks = nn.Sequential(*(DualBlock(config, rate) for rate in rates))
         self.norm = nn.LayerNorm(width)
         motion = nn.Linear(width, config.motion_width)
-        self.head = nn.Sequential(motion, nn.Tanh(), nn.Linear(config.motion_width, 3))  # motion semantics, Sec. 3.1
+        self.head = nn.Sequential(motion, nn.Tanh(), nn.Linear(config.motion_width, 3))  # "motion semantics"
         self.extras = extra_heads(config, width)
 
     def encode(self, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """PoseFormerV2: a long window to the joints of its center frame, from few frames and few low frequencies.
 
 Paper: Zhao, Zheng, M. Liu, P. Wang, C. Chen, "PoseFormerV2: Exploring Frequency Domain for Efficient and Robust 3D
-Human Pose Estimation", CVPR 2023, arXiv 2303.17472 (Sec. 3, Fig. 2 and 3). Written from the paper. Licence: MIT.
+Human Pose Estimation", CVPR 2023, arXiv 2303.17472 (its section on the method). Written from the paper. Licence: MIT.
 Differs: joints in meters. Our choices, where the paper was not at hand to check: each kind of token has a norm of its
 own after the fusion; inside it, frames pass the FreqMLP, and the coefficients, which are frequencies already, a plain
 MLP, which costs as much the other way round. Positions start at zero.
@@ -75,7 +75,7 @@ class PoseFormerV2Config(OutputsConfig):
 
 
 class CosineTransform(nn.Module):
-    """The orthonormal type-II cosine transform over tokens, its lowest coefficients first (Sec. 3.2)."""
+    """The orthonormal type-II cosine transform over tokens, its lowest coefficients first."""
 
     matrix: Tensor
 
@@ -93,7 +93,7 @@ class CosineTransform(nn.Module):
 
 
 class FrequencyMlp(nn.Module):
-    """FreqMLP (Sec. 3.3): an MLP on the frequencies of a row of tokens, z -> IDCT(MLP(DCT(z)))."""
+    """FreqMLP: an MLP on the frequencies of a row of tokens, z -> IDCT(MLP(DCT(z)))."""
 
     def __init__(self, frames: int, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class FrequencyMlp(nn.Module):
 
 
 class FusionBlock(nn.Module):
-    """Attention between all tokens; then an MLP for the frequencies and a FreqMLP for the frames (Fig. 3)."""
+    """Attention between all tokens; then an MLP for the frequencies and a FreqMLP for the frames."""
 
     def __init__(self, config: PoseFormerV2Config, drop_path: float) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class FusionBlock(nn.Module):
 
 
 class PooledHead(nn.Module):
-    """Maps a frame's features of all joints together to its joints: a layer norm and a linear layer (Sec. 3.3)."""
+    """Maps a frame's features of all joints together to its joints: a layer norm, a linear layer."""
 
     def __init__(self, width: int, joints: int) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class PoseFormerV2(Lifter):
         self.frame_position = nn.Parameter(torch.zeros(1, frames, joints * width))
         self.fusion = nn.Sequential(*(FusionBlock(config, rate) for rate in rates))
         self.frequency_norm, self.frame_norm = nn.LayerNorm(joints * width), nn.LayerNorm(joints * width)
-        # A convolution over tokens with one output is a weighted sum of them (Sec. 3.3).
+        # A convolution over tokens with one output is a weighted sum of them (the regression head).
         self.frequency_sum, self.frame_sum = nn.Linear(frequencies, 1), nn.Linear(frames, 1)
         self.head = PooledHead(2 * width, joints)
         self.extras = extra_heads(config, 2 * width)

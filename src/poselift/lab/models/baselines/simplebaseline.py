@@ -1,9 +1,9 @@
 """SimpleBaseline: the keypoints of one frame to its joints, by linear layers over all joints at once.
 
 Paper: Martinez, Hossain, Romero, Little, "A simple yet effective baseline for 3d human pose estimation", ICCV 2017,
-arXiv 1705.03098 (Sec. 3, Fig. 1). Written from the paper. Licence: MIT.
+arXiv 1705.03098 (its figure of the network). Written from the paper. Licence: MIT.
 Differs: joints in meters, and keypoints as all our lifters see them, where the paper subtracts the mean of each number
-and divides by its deviation; no limit of 1 on the norm of weights (Sec. 3.1), which belongs to the training.
+and divides by its deviation; no limit of 1 on the norm of weights, which belongs to the training.
 
 Glossary (paper, here): linear size 1024 = `width`; residual blocks = `num_blocks`; n = J joints.
 Counts, with biases and the two weights of each normalized channel: (C J + 3) W before the blocks, 2 (W + 3) W a block,
@@ -54,14 +54,14 @@ class SimpleBaselineConfig(OutputsConfig):
 
 
 class Layer(nn.Module):
-    """A linear layer, batch normalization, ReLU and dropout (the four boxes that Fig. 1 repeats)."""
+    """A linear layer, batch normalization, ReLU and dropout (the four boxes that the figure repeats)."""
 
     def __init__(self, channels: int, width: int, dropout: float) -> None:
         super().__init__()
         self.linear = nn.Linear(channels, width)
         self.norm = nn.BatchNorm1d(width)
         self.dropout = layers.Dropout(dropout)
-        nn.init.kaiming_normal_(self.linear.weight)  # Sec. 3.1
+        nn.init.kaiming_normal_(self.linear.weight)  # the paper's initialization, "Kaiming"
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels) to (B, width)."""
@@ -73,7 +73,7 @@ class Layer(nn.Module):
 
 
 class Block(nn.Module):
-    """Two layers with a residual around both (Fig. 1, dashed box)."""
+    """Two layers with a residual around both (the dashed box of the figure)."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()

@@ -1,16 +1,25 @@
 """VideoPose3D: keypoints of a clip to joints, by convolutions over time whose steps grow from layer to layer.
 
 Paper: Pavllo, Feichtenhofer, Grangier, Auli, "3D human pose estimation in video with temporal convolutions and
-semi-supervised training", CVPR 2019, arXiv 1811.11742 (Sec. 3, Fig. 2). Written from the paper. Licence: MIT.
+semi-supervised training", CVPR 2019, arXiv 1811.11742 (its section on the temporal model). Written from the paper.
+Licence: MIT.
 Differs: joints in meters; the window may be longer than the receptive field, and then every frame that sees a whole
-field is lifted, as the paper's form for whole clips does. With `same_frames` one window yields all its frames, the ends
-filled up with copies of the first and the last frame, as the paper does at the ends of a clip (Sec. 4.1).
+field is lifted. With `same_frames` one window yields all its frames, the ends filled up with copies of the first and
+the last frame, as the paper does at the ends of a clip.
+
+Two forms share the weights, as in the paper. A window of one field is lifted by filters that jump over what its one
+frame does not need (strides instead of dilations): the form to train in. A longer window is lifted by dilated filters,
+whose sums neighboring frames share: the form for whole clips, which `whole_clip` makes of a trained network.
 
 Glossary (paper, here): receptive field = 3 ** `num_levels` frames; W = 3, the width of every filter; B = `num_levels`
-- 1 blocks; C = `width`. Counts: 243 frames of 17 joints, C = 1024: 16.95 M weights; 27 frames: 8.56 M (Table 4).
+- 1 blocks; C = `width`.
+Counts of 27, 81, 243 frames with 17 joints and C = 1024: 8.56, 12.75, 16.95 M weights, as published.
+Multiply-accumulates: one more frame of a clip costs 8.55, 12.74, 16.93 M; the published operations (17.09, 25.48,
+33.87 MFLOPs) are twice these. A window alone costs 17.8, 57.4, 176.3 M by strides and 86.5, 549.4, 2,608.9 M by
+dilations; 256 frames of a window of 498 cost 6,927 M, 27.1 M each.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -69,16 +78,22 @@ class VideoPose3DConfig(OutputsConfig):
 
 
 class Level(nn.Module):
-    """A convolution, batch normalization, ReLU and dropout (the paper's "slice" of a block)."""
+    """A convolution, batch normalization, ReLU and dropout; its filter sees frames that are `step` apart.
 
-    def __init__(self, channels: int, width: int, filter_width: int, step: int, dropout: float) -> None:
+    With `jump` the sums that nothing asks for are left out, and the frames that are `step` apart have become neighbors.
+    """
+
+    def __init__(
+        self, channels: int, width: int, filter_width: int, step: int, dropout: float, *, jump: bool = False
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels, width, filter_width, dilation=step, bias=False)
+        stride, dilation = (filter_width, 1) if jump else (1, step)
+        self.conv = nn.Conv1d(channels, width, filter_width, stride, dilation=dilation, bias=False)
         self.norm = nn.BatchNorm1d(width, momentum=_MOMENTUM)
         self.dropout = layers.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, channels, T) to (B, width, T - step * (filter_width - 1))."""
+        """Map (B, channels, T) to (B, width, T - step * (filter_width - 1)); with `jump` to T / filter_width frames."""
         return self.dropout(F.relu(self.norm(self.conv(x))))
 
     def folded(self) -> nn.Module:
@@ -87,17 +102,18 @@ class Level(nn.Module):
 
 
 class Block(nn.Module):
-    """A residual block: a filter over frames that are `step` apart, and one over channels (Fig. 2)."""
+    """A residual block: a filter over frames that are `step` apart, and one over channels."""
 
-    def __init__(self, width: int, step: int, dropout: float) -> None:
+    def __init__(self, width: int, step: int, dropout: float, *, jump: bool) -> None:
         super().__init__()
-        self.step = step
-        self.over_time = Level(width, width, _FILTER, step, dropout)
+        self.step, self.jump = step, jump
+        self.over_time = Level(width, width, _FILTER, step, dropout, jump=jump)
         self.over_channels = Level(width, width, 1, 1, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, width, T) to (B, width, T - 2 * step)."""
-        return x[:, :, self.step : x.shape[2] - self.step] + self.over_channels(self.over_time(x))
+        """Map (B, width, T) to (B, width, T - 2 * step), or to T / 3 frames by jumps."""
+        middle = x[:, :, 1::_FILTER] if self.jump else x[:, :, self.step : x.shape[2] - self.step]
+        return middle + self.over_channels(self.over_time(x))
 
 
 class VideoPose3D(Lifter):
@@ -109,9 +125,10 @@ class VideoPose3D(Lifter):
         super().__init__(config, tuple(range(frames) if config.same_frames else range(half, frames - half)))
         joints = len(config.skeleton)
         self.padding = half if config.same_frames else 0
-        self.expand = Level(joints * config.in_channels, config.width, _FILTER, 1, config.dropout)
+        jump = len(self.out_frames) == 1 and not config.same_frames
+        self.expand = Level(joints * config.in_channels, config.width, _FILTER, 1, config.dropout, jump=jump)
         steps = [_FILTER**level for level in range(1, config.num_levels)]
-        self.blocks = nn.Sequential(*(Block(config.width, step, config.dropout) for step in steps))
+        self.blocks = nn.Sequential(*(Block(config.width, step, config.dropout, jump=jump) for step in steps))
         self.head = blocks.FrameHead(config.width, joints)
         self.extras = extra_heads(config, blocks.part(config.width, joints))
 
@@ -134,3 +151,21 @@ class VideoPose3D(Lifter):
             frames = torch.cat([ends[0], frames, ends[1]], 1)
         found = self.blocks(self.expand(frames.transpose(1, 2))).transpose(1, 2)  # (B, S, C)
         return blocks.cut(found, len(self.skeleton))
+
+
+def whole_clip(model: VideoPose3D, frames: int) -> VideoPose3D:
+    """Return the form for whole clips: the same weights, for windows out of which `frames` frames come.
+
+    Args:
+        model: A network, trained or not; it is not changed.
+        frames: Frames that come out of a window; its field is so much shorter than the window.
+
+    Raises:
+        RecipeError: `frames` is less than 1, or the network lifts every frame of a window already (`same_frames`).
+    """
+    config = model.config
+    if frames < 1 or config.same_frames:
+        raise RecipeError(f"wanted 1 frame or more and a network without same_frames, got {frames} and {config}")
+    clip = VideoPose3D(replace(config, in_frames=config.field + frames - 1)).train(model.training)
+    clip.load_state_dict(model.state_dict())
+    return clip
