@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from poselift.cli.answer import add
 from poselift.cli.console import print_plain, say_error
 from poselift.cli.motion import describe_readings
 from poselift.cli.results import FigureOptions
@@ -149,6 +150,13 @@ def _convert_file(source: Path, target: Path, options: ConvertOptions, motion: M
         frames = max(map(len, content))
         who = f"{len(content)} people, {frames} frames" if len(content) > 1 else f"{frames} frames"
         lost = list(dict.fromkeys(name for poses in content for name in row.lost(poses)))
+        add(
+            "results",
+            {
+                "source": source, "files": files_of(path), "people": [poses.person for poses in content],
+                "frames": frames, "fps": content[0].fps, "skeleton": content[0].skeleton.name, "lost": lost,
+            },
+        )  # fmt: skip
         missing = f"; {row.ending} has no place for {', '.join(lost)}" if lost and row.read is not None else ""
         print_plain(f"{source} -> {path}: {who} at {content[0].fps:g} fps, {content[0].skeleton.name}{missing}")
 
