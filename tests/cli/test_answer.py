@@ -158,8 +158,8 @@ def benchmark_arguments(tmp_path, monkeypatch, fake_lifter, poses):
 
     times = dict.fromkeys(FORMS, 1.0)
     row = Row(
-        lifter="htnet", parameters=1, out_frames=1, macs=1, folded_macs=1, latency_ms=times, bulk_ms=times, train_ms=1.0,
-        difference=0.0,
+        lifter="htnet", parameters=1, out_frames=1, macs=1, folded_macs=1,
+        latency_ms=times, bulk_ms=times, train_ms=1.0, difference=0.0,
     )  # fmt: skip
     monkeypatch.setattr(training, "measure", lambda *_: row)
     return ["benchmark", "htnet", "-o", tmp_path]
