@@ -17,9 +17,10 @@ THREE = os.environ.get("POSELIFT_THREE", "")
 
 
 def check(name: str, *arguments: str) -> str:
+    places = os.pathsep.join([str(SCRIPTS.parent / "src"), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, str(SCRIPTS / name), *arguments], capture_output=True, text=True, timeout=600,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(SCRIPTS.parent / "src"), os.environ.get("PYTHONPATH", "")])},
+        env=os.environ | {"PYTHONPATH": places},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
