@@ -252,7 +252,7 @@ def test_errors_name_their_kind_what_to_do_and_the_flag(tmp_path, poses, capsys)
     status, found = ask(capsys, "convert", poses, poses)
     (error,) = found["errors"]
     assert (status, error["kind"]) == (1, "OutputExistsError")
-    assert "never overwritten" in error["message"] and error["what_to_do"].startswith("choose another")
+    assert "never overwritten" in error["message"] and error["what_to_do"] == "name another target"
     (tmp_path / "clip.csv").write_text("mine")
     (error,) = ask(capsys, "convert", poses, tmp_path / "clip.csv")[1]["errors"]
     assert error["flags"] == ["--force"]
