@@ -78,9 +78,9 @@ def test_the_reference_has_every_public_name_once():
 
 
 def equations() -> list[tuple[str, str]]:
-    rows = re.findall(r"^\| (.+?) \| .+ \| `(poselift\.[\w.]+)` \|$", (DOCS / "equations.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (.+?) \| .+ \| `([\w.]+)` \|$", (DOCS / "equations.md").read_text("utf-8"), re.MULTILINE)
     assert len(rows) > 15
-    return rows
+    return [(equation, f"poselift.lab.{symbol}") for equation, symbol in rows]
 
 
 def sources(symbol: str) -> tuple[str, str]:
