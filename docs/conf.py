@@ -21,6 +21,7 @@ html_theme = "furo"
 html_title = f"poselift {__version__}"
 html_show_sourcelink = False
 html_copy_source = False
+html_show_search_summary = False  # it would fetch pages, which a browser refuses for files on disk
 exclude_patterns = ["conf.py"]
 suppress_warnings = ["misc.highlighting_failure"]  # blocks with "..." in the place of what does not matter
 

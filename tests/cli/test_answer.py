@@ -310,6 +310,14 @@ def test_a_key_that_is_not_declared_is_refused(capsys):
         answer.record(other=1)
 
 
+def test_messages_do_not_grow_without_end(monkeypatch):
+    monkeypatch.setattr(answer, "MOST_MESSAGES", 3)
+    with answer.Answering("live", True, io.StringIO()) as asked:
+        for number in range(9):
+            answer.note_message(str(number))
+        assert asked._answer.messages == ["0", "1", "2"]
+
+
 def test_the_page_names_every_key_every_kind_and_every_status():
     page = PAGE.read_text("utf-8")
     rows = re.findall(r"^\| `([\w-]+)` \| `(\w+)` \| \S", page, re.MULTILINE)

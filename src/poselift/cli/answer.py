@@ -78,6 +78,8 @@ ADVICE = {
     "InternalError": "report this as a fault of poselift, with the traceback on standard error",
 }
 """By kind of error, what to do where the message itself does not say it."""
+MOST_MESSAGES = 10_000
+"""Messages that are kept, as a stream may run for days."""
 _FLAGS = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _FRAME = re.compile(r"[╭╮╰╯│─]+|-{4,}")
 _current: ContextVar["Answer | None"] = ContextVar("answer", default=None)
@@ -120,8 +122,8 @@ def add(key: str, value: Any) -> None:
 
 
 def note_message(text: str) -> None:
-    """Keep a line that is printed for people."""
-    if (answer := _current.get()) is not None:
+    """Keep a line that is printed for people, of the first `MOST_MESSAGES`."""
+    if (answer := _current.get()) is not None and len(answer.messages) < MOST_MESSAGES:
         answer.messages.append(text)
 
 
