@@ -4,7 +4,7 @@ PIP = bin/python -m pip install --quiet --disable-pip-version-check -c constrain
 # More threads than cores make small networks crawl.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check dist clean
+.PHONY: demo test check docs dist clean
 
 demo: .venv/demo
 	.venv/bin/poselift lift src/poselift/data/demo.npz src/poselift/data/demo_video.mp4 --out out/demo --force
@@ -20,6 +20,11 @@ check: .venv-lab/ready
 	.venv-lab/bin/ruff format --check .
 	.venv-lab/bin/ruff check .
 	.venv-lab/bin/mypy
+
+# The pages and the docstrings as a site, which loads nothing from outside.
+docs: .venv-docs/ready
+	.venv-docs/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env -b html docs dist/site
+	@echo "The site is in dist/site; open $(CURDIR)/dist/site/index.html in a browser."
 
 # The wheel, built from the sdist; and that it works where there is nothing but it and what it asks for.
 dist: .venv-lab/ready
@@ -44,7 +49,7 @@ endef
 export CHECK_WHEEL
 
 clean:
-	rm -rf .venv .venv-lab .venv-video .venv-dist dist out
+	rm -rf .venv .venv-lab .venv-video .venv-docs .venv-dist dist out
 
 # The front with videos, as `pip install "poselift[video]"` gives it.
 .venv/demo: pyproject.toml constraints.txt
@@ -62,4 +67,10 @@ clean:
 .venv-video/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-video
 	.venv-video/$(PIP) -e '.[video]' pytest pytest-xdist hypothesis 'numpy==1.26.*; python_version<"3.13"'
+	touch $@
+
+# The front and Sphinx.
+.venv-docs/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/$(PIP) -e '.[docs]'
 	touch $@

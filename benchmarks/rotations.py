@@ -3,15 +3,16 @@
     python benchmarks/rotations.py mocap27.npz [--walk cmu_samples] [--frames 36000]
 
 Printed are, over the dev clips: how far elbows and knees turn off one axis (in the frame of the bone above, while bent
-by more than 20 degrees); how far joints turn beyond their bone's change of direction in a frame; how far heads are from
-the recordings' own, for 27 and for 17 joints; how far the figure is from the joints. With `--walk`, a folder with
-02.asf and 02_01.amc, also how segments turn against the bones of this recording, up to one constant turn of each. Then
-the time and the size of animation files.
+by more than 20 degrees); how far joints turn beyond their bone's change of direction in a frame, and what shows that
+turn; how far heads are from the recordings' own, for 27 and for 17 joints; how far the figure is from the joints. With
+`--walk`, a folder with 02.asf and 02_01.amc, also how segments turn against the bones of this recording, up to one
+constant turn of each. Then the time and the size of animation files.
 """
 
 import argparse
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,25 @@ def beyond_bone_deg(figure: Figure) -> np.ndarray:
     return np.stack(found, axis=1)
 
 
+def shown_by(figure: Figure, beyond: np.ndarray) -> Counter[str]:
+    """What shows the turns (T - 1, J) of more than 10 degrees beyond the bone's change of direction."""
+    found: Counter[str] = Counter()
+    for frame, index in zip(*np.nonzero(beyond > 10), strict=True):
+        joint, two = figure.joints[index], slice(frame, frame + 2)
+        lower = [other for other in (figure.joints[child] for child in joint.children) if "lower" in other.part]
+        if joint.part == "hips":
+            found["the hips, which turn so"] += 1
+        elif "upper" in joint.part:
+            turned = np.swapaxes(joint.world[two], -1, -2) @ lower[0].world[two]
+            bent = np.degrees(Rotation.from_matrix(turned).magnitude()).max() > 20
+            found["an elbow or a knee, bent by more than 20 degrees" if bent else "one that is bent less"] += 1
+        else:
+            above = figure.joints[joint.parent].world[two]
+            carried = angle_deg(above[:1], above[1:])[0] > 10
+            found["the bone above, which turns so" if carried else "nothing"] += 1
+    return found
+
+
 def summary(values: np.ndarray, unit: str) -> str:
     """Median, 95 % quantile and maximum in words."""
     median, high, most = np.median(values), np.quantile(values, 0.95), values.max()
@@ -74,6 +94,7 @@ def summary(values: np.ndarray, unit: str) -> str:
 def measure(archive: dict[str, np.ndarray]) -> dict[str, str]:
     """The measurements over all dev clips, by their names."""
     starts, axes, beyond, heads, off = archive["offsets"], {}, [], {"27": [], "17": []}, []
+    shown, whirls = Counter[str](), []
     for clip in np.flatnonzero(archive["split"] == "dev"):
         frames = slice(starts[clip], starts[clip + 1])
         skeleton = BODY_27 if archive["known"][clip].all() else H36M_17
@@ -81,7 +102,9 @@ def measure(archive: dict[str, np.ndarray]) -> dict[str, str]:
         figure = pose_rig(Poses3D(xyz, skeleton, float(archive["fps"])), RIGS["mixamo"])
         for part, name in (("lower_arm", "elbows"), ("lower_leg", "knees")):
             axes.setdefault(name, []).append(off_axis_deg(figure, part))
-        beyond.append(beyond_bone_deg(figure).ravel())
+        turns = beyond_bone_deg(figure)
+        beyond.append(turns.ravel())
+        shown += shown_by(figure, turns)
         off += [1000 * distance for distance in figure.off_m.values()]
         quaternions = archive["head_quat"][frames].astype(float)
         if skeleton is BODY_27 and np.isfinite(quaternions).all():
@@ -89,11 +112,18 @@ def measure(archive: dict[str, np.ndarray]) -> dict[str, str]:
             heads["27"].append(angle_deg(figure.body.frames["head"], truth))
             body = body_of((xyz * AXES)[:, : len(H36M_17)], H36M_17)
             heads["17"].append(angle_deg(body.frames["head"], truth))
+            trunk = [index for index, joint in enumerate(figure.joints) if joint.part in ("hips", "trunk")]
+            whirls.append(angle_deg(truth[:-1], truth[1:])[(turns[:, trunk] > 10).any(1)])
     said = {f"axes of {name}": summary(np.concatenate(found), "degrees") for name, found in axes.items()}
     over = np.concatenate(beyond)
     said["joints beyond their bones"] = (
         f"{100 * (over > 10).mean():.3f} % of {len(over):,} more than 10 degrees a frame, {over.max():.1f} at most"
     )
+    said["they are shown by"] = "; ".join(f"{what}: {count}" for what, count in shown.most_common())
+    if whirls := np.concatenate([np.zeros(0), *whirls]).tolist():
+        said["recorded heads while trunks do"] = (
+            f"turn by {np.median(whirls):.1f} degrees a frame (median of {len(whirls)})"
+        )
     for joints, found in heads.items():
         if found:
             said[f"head of {joints} joints"] = summary(np.concatenate(found), "degrees")

@@ -57,6 +57,7 @@ LAB_RANK = {room: rank for rank, row in enumerate(LAB_LAYERS) for room in row.sp
 # Besides numpy and the standard library. What is heavy is imported inside functions.
 OUTSIDE_AT_THE_TOP = {
     "cli": {"rich", "tyro"},
+    "cli.answer": {"tyro"},
     "cli.bulk": {"tyro"},
     "cli.cards": {"rich", "tyro"},
     "cli.console": {"rich", "tyro"},

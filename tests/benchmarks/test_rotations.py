@@ -41,3 +41,25 @@ def test_files_are_written_and_measured(acrobat):
     said = rotations.measure_writing(archive_of(acrobat, [0]), 30)
     assert len(said) == 4
     assert all(words.endswith(" MB") for words in said.values())
+
+
+def test_what_shows_a_turn_is_said(acrobat):
+    """A whirl is shown by the hips and carries the rest along; an elbow is told from nothing."""
+    figure = rotations.pose_rig(acrobat(0, 40, BODY_27)[0], rotations.RIGS["mixamo"])
+    index = {joint.name.rpartition(":")[2]: number for number, joint in enumerate(figure.joints)}
+    whirl = Rotation.from_rotvec(np.radians(15) * np.arange(40)[:, None] * [0, 1, 0]).as_matrix()
+    for joint in figure.joints:
+        joint.world = whirl @ joint.world
+    beyond = np.zeros((39, len(figure.joints)))
+    for name in ("Hips", "Head", "LeftArm"):
+        beyond[5, index[name]] = 11
+    found = rotations.shown_by(figure, beyond)
+    assert found == {
+        "the hips, which turn so": 1, "the bone above, which turns so": 1,
+        "an elbow or a knee, bent by more than 20 degrees": 1,
+    }  # fmt: skip
+    for joint in figure.joints:
+        joint.world = np.repeat(joint.world[:1], 40, axis=0)  # nobody moves, and elbows are straight
+    figure.joints[index["LeftForeArm"]].world = figure.joints[index["LeftArm"]].world
+    found = rotations.shown_by(figure, beyond)
+    assert (found["nothing"], found["one that is bent less"]) == (1, 1)

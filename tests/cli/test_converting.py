@@ -94,6 +94,11 @@ def test_several_people(tmp_path: Path, poses: Poses3D, capsys: pytest.CaptureFi
     assert [p.person for p in read_all_poses(tmp_path / "copy.csv")] == [1, 4]
     assert run(tmp_path / "all.csv", tmp_path / "x.json", "--person", 2) == 1
     assert "has no person 2 (--person); it has 1, 4" in said(capsys)[1]
+    assert run(tmp_path / "all.csv", tmp_path / "page.html") == 0
+    save_poses((pair[0], replace(pair[1], start_s=1.0)), tmp_path / "apart.csv")
+    assert run(tmp_path / "apart.csv", tmp_path / "apart.html") == 0
+    names = sorted(path.name for path in tmp_path.glob("*.html"))
+    assert names == ["apart_person1.html", "apart_person4.html", "page.html"]
 
 
 def test_nothing_is_overwritten(tmp_path: Path, poses: Poses3D, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,7 +110,7 @@ def test_nothing_is_overwritten(tmp_path: Path, poses: Poses3D, capsys: pytest.C
     assert run(tmp_path / "a.npz", tmp_path / "b.json", "--force") == 0
     before = (tmp_path / "a.npz").read_bytes()
     assert run(tmp_path / "a.npz", tmp_path / "a.npz", "--force") == 1
-    assert "is an input and is never overwritten" in said(capsys)[1]
+    assert "is an input and is never overwritten; name another target" in " ".join(said(capsys)[1].split())
     assert (tmp_path / "a.npz").read_bytes() == before
     (tmp_path / "c.trc.json").write_text("precious")
     assert run(tmp_path / "a.npz", tmp_path / "c.trc") == 1

@@ -1,12 +1,14 @@
 """The table of pose formats: each row is complete and true, and what it says of a format holds."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from poselift.errors import FormatError, MissingExtraError
+from poselift.errors import FormatError, MissingExtraError, ShapeError
 from poselift.formats import files_of, read_all_poses, read_poses, save_poses
 from poselift.formats.table import POSE_FORMATS, PoseFormat, in_module, pose_format
 from poselift.geometry.camera import Camera
@@ -75,6 +77,17 @@ def test_a_file_of_one_person_takes_no_more(tmp_path: Path, all_known: Poses3D) 
     assert read_poses(tmp_path / "clip.json", person=2).person == 2
     with pytest.raises(FormatError, match="holds 1 people, with the numbers 2; name one of them"):
         read_poses(tmp_path / "clip.json", person=1)
+
+
+def test_a_page_shows_everybody(tmp_path: Path, all_known: Poses3D) -> None:
+    save_poses((all_known, replace(all_known, person=1)), tmp_path / "both.html", title="Two of them")
+    text = (tmp_path / "both.html").read_text("utf-8")
+    (data,) = re.findall(r"<script[^>]*json[^>]*>(.*?)</script>", text, re.DOTALL)
+    assert [one["number"] for one in json.loads(data)["people"]] == [2, 1]
+    assert "Two of them" in text
+    with pytest.raises(ShapeError):  # of different clips
+        save_poses((all_known, replace(all_known, fps=50.0)), tmp_path / "clips.html")
+    assert not (tmp_path / "clips.html").exists()
 
 
 def test_options_that_a_format_does_not_take_are_refused(tmp_path: Path, all_known: Poses3D) -> None:

@@ -298,3 +298,15 @@ def test_single_frames_are_converted_as_clips_are(source, target, missing):
     found = np.stack([converter(frame) for frame in frames])
     np.testing.assert_array_equal(found[..., 2], confidence)
     np.testing.assert_allclose(found[..., :2], np.where(confidence[..., None] > 0, xy, 0), atol=2e-4)
+
+
+def test_whose_keypoints_they_are_and_when_they_begin_is_kept():
+    xy = np.random.default_rng(0).normal(500, 50, (5, 33, 2))
+    xy[2, MEDIAPIPE_33.index("left_shoulder")] = np.nan
+    keypoints = Keypoints2D(xy, None, MEDIAPIPE_33, 30.0, (1000, 1000), start_s=2.0, person=3, may_continue=(1,))
+    made = convert(keypoints, H36M_17)
+    assert (made.start_s, made.person, made.may_continue, made.image_size) == (2.0, 3, (1,), (1000, 1000))
+    unseen = np.isnan(made.xy).any(-1)
+    assert not unseen[[0, 1, 3, 4]].any()
+    assert {H36M_17.joints[joint] for joint in np.flatnonzero(unseen[2])} >= {"left_shoulder", "thorax"}
+    assert (made.confidence[unseen] == 0).all() and not unseen[2].all()

@@ -10,9 +10,10 @@ import tyro
 from rich.logging import RichHandler
 
 from poselift import __version__
+from poselift.cli.answer import FLAG, Answering, note_message, with_flag
 from poselift.cli.bulk import lift_many
 from poselift.cli.cards import check_card, lifters
-from poselift.cli.console import err, lab_verb, print_plain, say_error
+from poselift.cli.console import err, lab_verb, print_plain, say_error, say_interrupted
 from poselift.cli.converting import convert
 from poselift.cli.lifting import lift
 from poselift.cli.live import live
@@ -59,28 +60,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if getattr(sys, "frozen", False):  # a program made of this one reads C3D files by starting itself once more
         multiprocessing.freeze_support()
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    logging.getLogger("poselift").handlers[:] = [RichHandler(console=err, show_time=False, show_path=False)]
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = [word for word in given if word != FLAG]
+    logging.getLogger("poselift").handlers[:] = [
+        RichHandler(console=err, show_time=False, show_path=False), _Noted()
+    ]  # fmt: skip
     logging.getLogger("poselift").setLevel(logging.INFO)
-    with streams_kept() as output, signals_raised():
+    with (
+        streams_kept() as output,
+        signals_raised(),
+        Answering(next(iter(arguments), ""), len(arguments) < len(given), output) as answer,
+    ):
         try:
             status = _run(arguments)
         except PoseliftError as error:
             say_error(error)
             status = 1
         except KeyboardInterrupt as error:
-            err.print("interrupted; no file was left half-written")
+            say_interrupted()
             status = 128 + (error.number if isinstance(error, Interrupted) else signal.SIGINT)
         except SystemExit as ending:  # tyro's, after a help text or a wrong argument
-            output.flush()
-            if output.error is None:
-                raise
             status = ending.code if isinstance(ending.code, int) else 1
+            if not answer.asked:
+                output.flush()
+                if output.error is None:
+                    raise
+            answer.usage(status)
+        answer.finish(status)
         output.flush()
         if output.error is not None:
             print_plain(f"cannot write to standard output ({output.error.strerror}); the work was finished", err)
             status = status or 1
     return status
+
+
+class _Noted(logging.Handler):
+    """Keeps what is logged in the answer."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        note_message(record.getMessage())
 
 
 def _run(arguments: list[str]) -> int:
@@ -94,6 +113,7 @@ def _run(arguments: list[str]) -> int:
     verbs = VERBS | {name: _placeholder(text) for name, text in LAB_VERBS.items()}
     if verb in LAB_VERBS:
         verbs[verb] = lab_verb(f"{verb}_verb" if verb in ("train", "pretrain") else verb.replace("-", "_"))
+    verbs = {name: with_flag(function) for name, function in verbs.items()}
     return tyro.extras.subcommand_cli_from_dict(verbs, prog="poselift", description=_DESCRIPTION, args=arguments)
 
 

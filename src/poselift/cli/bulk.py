@@ -11,6 +11,7 @@ import tyro
 from poselift.bulk import Settings, Summary
 from poselift.bulk import lift_many as lift_clips
 from poselift.bulk.plan import FAILED
+from poselift.cli.answer import RESULTS, record
 from poselift.cli.console import err, print_plain, progress, say_error
 from poselift.errors import FormatError
 from poselift.lifters.load import AUTO
@@ -96,6 +97,7 @@ def _shown() -> Iterator[Callable[[Summary], None]]:
 
 def _report(summary: Summary, out: Path) -> None:
     """Print what was lifted, how fast, what was said of clips, and the first failures."""
+    record(out=out, **{key: getattr(summary, key) for key in RESULTS["lift-many"] if key != "out"})
     if summary.others:
         named = ", ".join(f"{count} {ending}" for ending, count in sorted(summary.others.items()))
         print_plain(f"left out, as keypoints have other endings: {named}")

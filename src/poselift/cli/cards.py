@@ -8,6 +8,7 @@ import tyro
 from rich.box import SIMPLE
 from rich.table import Table
 
+from poselift.cli.answer import add, record
 from poselift.cli.console import ResultFile, lab_module, print_plain, progress
 from poselift.cli.console import out as console
 from poselift.errors import CheckpointError, DatasetError, MissingExtraError
@@ -29,6 +30,7 @@ def lifters() -> int:
     for column in ("name", "frames", "size", "exact", "errors", "real", "frames/s"):
         table.add_column(column, justify="left" if column == "name" else "right", no_wrap=True)
     for card in shipped_cards():
+        add("lifters", card)
         row = card_row(card)
         exact, errors = (row[what].split(" / ")[0] for what in ("exact 2D", "detector errors"))
         table.add_row(
@@ -97,7 +99,9 @@ def check_card(
         raise DatasetError(f"none of the scores of {card.name} was measured: {scores[0].note if scores else 'none'}")
     checks = [*check_file(network), *_check_sizes(card, lifter), *scores]
     _show(card, network, checks)
-    result.write([asdict(check) | {"holds": check.holds} for check in checks])
+    content = [asdict(check) | {"holds": check.holds} for check in checks]
+    result.write(content)
+    record(weights=card.name, checks=content)
     return 0 if all(check.holds for check in checks) else 1
 
 
@@ -129,6 +133,7 @@ def _show(card: Card, lifter: OnnxLifter, checks: list[Check]) -> None:
         table.add_row(check.name, claimed, measured, difference, verdict)
     console.print(table)
     now = measure_speed(lifter)
+    record(speed={"card": card.speed, "measured": now})
     for speed, where in ((card.speed, "on the card"), (now, "measured here")):
         text = "none" if speed is None else (
             f"{speed.frames_per_s:,.0f} frames/s, {speed.window_ms:.2f} ms a window, {speed.machine}"

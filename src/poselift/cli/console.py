@@ -14,6 +14,7 @@ import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from poselift.cli.answer import add, note_error, note_interrupted, note_message
 from poselift.errors import MissingExtraError, PoseliftError, install_hint
 from poselift.files import check_free, check_no_input, written_whole
 
@@ -49,6 +50,7 @@ class ResultFile:
         if self.out is not None:
             with written_whole(self.out, overwrite=self.force) as path:
                 path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+            add("files", self.out)
 
 
 def lab_verb(name: str) -> Callable[..., int]:
@@ -72,14 +74,23 @@ def _import_with_torch(module: str) -> Any:
 
 def print_plain(text: str, console: Console = out) -> None:
     """Print a line as it is: without markup, colours or line breaks."""
+    if console is out:
+        note_message(text)
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def say_error(error: PoseliftError, path: Path | None = None) -> None:
     """Print an error, and the input's path before it where the message does not name it."""
+    note_error(error, path)
     where = f"{path}: " if path is not None and str(path) not in str(error) else ""
     err.print("[bold red]error:[/] ", end="")
     print_plain(f"{where}{error}", err)
+
+
+def say_interrupted() -> None:
+    """Print that a signal has ended the work."""
+    note_interrupted()
+    err.print("interrupted; no file was left half-written")
 
 
 @contextmanager

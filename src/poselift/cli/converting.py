@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from poselift.cli.answer import add
 from poselift.cli.console import print_plain, say_error
 from poselift.cli.motion import describe_readings
 from poselift.cli.results import FigureOptions
@@ -137,11 +138,11 @@ def _convert_file(source: Path, target: Path, options: ConvertOptions, motion: M
     if options.skeleton_out is not None:
         people = tuple(convert_poses(poses, options.skeleton_out) for poses in people)
     results: list[tuple[Path, tuple[Poses3D, ...]]] = [(target, people)]
-    if not row.several and len(people) > 1:
+    if len(people) > 1 and not (row.several and (row.read is not None or _of_one_clip(people))):
         results = [(target.with_stem(f"{target.stem}_person{poses.person}"), (poses,)) for poses in people]
     for path, _ in results:
         for file in files_of(path):
-            check_no_input(file, [source])
+            check_no_input(file, [source], "name another target")
             check_free(file, overwrite=options.force)
     figure = FigureOptions(rig=options.rig, unit=options.unit_out).of(row.ending.removeprefix("."))
     for path, content in results:
@@ -149,8 +150,20 @@ def _convert_file(source: Path, target: Path, options: ConvertOptions, motion: M
         frames = max(map(len, content))
         who = f"{len(content)} people, {frames} frames" if len(content) > 1 else f"{frames} frames"
         lost = list(dict.fromkeys(name for poses in content for name in row.lost(poses)))
+        add(
+            "results",
+            {
+                "source": source, "files": files_of(path), "people": [poses.person for poses in content],
+                "frames": frames, "fps": content[0].fps, "skeleton": content[0].skeleton.name, "lost": lost,
+            },
+        )  # fmt: skip
         missing = f"; {row.ending} has no place for {', '.join(lost)}" if lost and row.read is not None else ""
         print_plain(f"{source} -> {path}: {who} at {content[0].fps:g} fps, {content[0].skeleton.name}{missing}")
+
+
+def _of_one_clip(people: Sequence[Poses3D]) -> bool:
+    """Return whether people can be shown on one page: as many frames of each, at one rate, from one moment on."""
+    return len({(len(poses), poses.fps, poses.start_s) for poses in people}) == 1
 
 
 def _read(path: Path, motion: MotionReading) -> tuple[Poses3D, ...]:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import tyro
 
 from poselift.checks import check, number_people, worst
+from poselift.cli.answer import add, plain
 from poselift.cli.console import err, print_plain, progress, say_error
 from poselift.cli.placing import WorldOptions
 from poselift.cli.results import KNOWN_FORMATS, OutputOptions, Results, copies, name_of, person_name, title_of
@@ -221,6 +222,8 @@ def _check(title: str, people: Sequence[Keypoints2D], *, force: bool) -> None:
     findings = [found for found in number_people([check(person) for person in people]) if found.severity != "info"]
     if findings:
         err.print(report(title, findings))
+        for found in findings:
+            add("findings", {"input": title, **plain(found)})
     if worst(findings) == "error" and not force:
         raise FormatError(
             "not lifted, because of the errors above: do what the advice says, or lift it as it is (--force)"

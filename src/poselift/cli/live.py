@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
+from poselift.cli.answer import record
 from poselift.cli.console import err, print_plain
 from poselift.detect.container import StandardInput
 from poselift.errors import FormatError, ShapeError
@@ -206,6 +207,14 @@ def _write(poses: Sequence[Poses3D], time_s: float) -> None:
 def _report(lifter: LiveLifter, pipeline: Pipeline, times: dict[str, deque[float]]) -> None:
     """Print what went in, what was dropped, and where the time went."""
     counts, dropped = lifter.counts, sum(pipeline.dropped)
+    record(
+        frames=counts.frames, dropped=dropped, late=counts.late, repeated=counts.repeated, people=counts.people,
+        delay_s=lifter.delay_s, smoothing_delay_s=lifter.smoothing_delay_s or 0.0,
+        times_ms={
+            name: {"median": 1000 * np.median(seconds), "p95": 1000 * np.quantile(seconds, 0.95)}
+            for name, seconds in times.items()
+        },
+    )  # fmt: skip
     if not counts.frames and not dropped:
         return  # what went wrong is said already
     late = f", and {1000 * lifter.smoothing_delay_s:.0f} ms by smoothing" if lifter.smoothing_delay_s else ""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from poselift.cli.answer import add, record
 from poselift.cli.console import ResultFile, lab_module, print_plain, progress
 from poselift.cli.console import out as console
 from poselift.cli.motion import Skipped, describe_readings
@@ -23,7 +24,7 @@ from poselift.measure.mocap import MocapProtocol, evaluate_mocap
 from poselift.measure.placing import GIVEN, UNKNOWN, WorldProtocol, evaluate_world
 from poselift.measure.protocols import PROTOCOLS, BenchmarkProtocol
 from poselift.measure.scores import Scores
-from poselift.measure.tables import action_table, scores_view
+from poselift.measure.tables import action_table, compare, scores_view
 from poselift.measure.tables import table as scores_table
 
 
@@ -117,7 +118,9 @@ def evaluate(
         with progress("evaluating") as tick:
             scores = evaluate_benchmark(load_lifter(lifter), clips, protocol, progress=tick)
     console.print(scores_view(scores))
-    result.write(replace(scores, remarks=(*scores.remarks, *readings)).as_json())
+    content = replace(scores, remarks=(*scores.remarks, *readings)).as_json()
+    result.write(content)
+    record(scores=content)
     return status
 
 
@@ -216,6 +219,10 @@ def table(
     """
     scores = [_read_scores(path) for path in results]
     console.print(action_table(scores, metric) if actions else scores_table(scores))
+    record(
+        results=[{"file": path, **result.as_json()} for path, result in zip(results, scores, strict=True)],
+        differences=compare(scores),
+    )
     return 0
 
 
@@ -262,5 +269,8 @@ def doctor(
             load_benchmark(path, dataset=kind, keypoints=keypoints, split="all", truth=truth) if kind else path
         )
     return look_at(
-        things, out, skeleton=skeleton, fps=fps, detector_model=detector_model, force=force, console=console
+        things, out, skeleton=skeleton, fps=fps, detector_model=detector_model, force=force, console=console,
+        tell=lambda name, findings, drawings: add(
+            "inputs", {"input": name, "findings": list(findings), "drawings": list(drawings)}
+        ),
     )  # fmt: skip

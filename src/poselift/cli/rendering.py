@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from poselift.cli.answer import add
 from poselift.cli.console import print_plain, progress
 from poselift.errors import FormatError
 from poselift.files import check_free, check_no_input
@@ -62,6 +63,7 @@ def render(
             height=options.height, title=" and ".join(dict.fromkeys(path.stem for path in results)),
             overwrite=options.force, progress=tick,
         )  # fmt: skip
+    add("files", options.out)
     print_plain(f"-> {options.out}")
     return 0
 

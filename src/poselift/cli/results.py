@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
+from poselift.cli.answer import add, record
 from poselift.cli.console import print_plain
 from poselift.errors import FormatError, OutputExistsError
 from poselift.files import FOLDER, check_free, check_no_input, found_at, result_name
@@ -151,6 +152,7 @@ class Results:
         file = self.output.keypoints_out
         if file is not None:
             write_people(people, file, complete=complete, overwrite=self.output.force)
+            record(keypoints=file)
             part = "" if complete else f" (of the first {len(people[0])} frames: the work was interrupted)"
             print_plain(f"-> {file}, keypoints of {len(people)} people{part}")
 
@@ -185,6 +187,7 @@ class Results:
                 everyone, target, keypoints=keypoints, video=video, title=title_of(path, None),
                 overwrite=self.output.force,
             )  # fmt: skip
+            add("pages", target)
             print_plain(f"-> {target}, everybody on one page")
 
     def _write_person(
@@ -208,6 +211,7 @@ class Results:
             own = name if len(parts) == 1 else f"{name}_part{number}"
             self.claim(own, path, page="html" in formats)
             shown = keypoints if len(part) == len(poses) else _during(keypoints, part)
+            files: list[Path] = []
             for ending in formats:
                 target, force = self.output.out / f"{own}.{ending}", self.output.force
                 if ending == "html":
@@ -215,11 +219,23 @@ class Results:
                     write_viewer(part, target, keypoints=shown, video=copy(part, 1), title=title, overwrite=force)
                 else:
                     save_poses(part, target, overwrite=force, **self.output.figure.of(ending))
+                files += files_of(target)
             if self.output.angles:
-                save_angles(joint_angles(part), self.output.out / f"{own}{ANGLES_END}", overwrite=self.output.force)
-                print_plain(f"-> {self.output.out / own}{ANGLES_END}")
+                files.append(self.output.out / f"{own}{ANGLES_END}")
+                save_angles(joint_angles(part), files[-1], overwrite=self.output.force)
+                print_plain(f"-> {files[-1]}")
+            add("people", described(path, part, files))
             if formats:
                 print_plain(f"-> {self.output.out / own}.{{{','.join(formats)}}} (axes of {_AXES[poses.frame]})")
+
+
+def described(path: Path, poses: Poses3D, files: Sequence[Path]) -> dict[str, Any]:
+    """Return what poses are, for the answer to a program."""
+    return {
+        "input": path, "person": poses.person, "frames": len(poses), "fps": poses.fps, "start_s": poses.start_s,
+        "skeleton": poses.skeleton.name, "axes": poses.frame, "in_the_world": poses.path is not None,
+        "unseen": poses.unseen, "gaps": poses.gaps, "about": poses.about, "files": files,
+    }  # fmt: skip
 
 
 Copy = Callable[[Poses3D, int], SmallCopy | None]

@@ -13,6 +13,7 @@ import tyro
 from rich.table import Table
 from rich.text import Text
 
+from poselift.cli.answer import add, record
 from poselift.cli.console import out as console
 from poselift.cli.console import print_plain, progress
 from poselift.errors import RecipeError
@@ -83,9 +84,10 @@ def train(name: str, arguments: Sequence[str]) -> int:
         done = run.train(
             lambda step, steps, line: tick(step, steps, _describe(line)), max_minutes=given.max_minutes, signals=True
         )
+    record(out=given.out, finished=bool(done))
     if not (done and run.ranks.first):
         return 0
-    write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **_stamp())
+    record(weights=write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **_stamp()))
     return 0
 
 
@@ -138,10 +140,11 @@ def pretrain(name: str, arguments: Sequence[str]) -> int:
     )  # fmt: skip
     run = Pretraining(given.recipe, make_view_task(given.recipe.data, given.data), given.out)
     with _bar_of(run)(f"pre-training {given.recipe.name}") as tick:
-        run.pretrain(
+        done = run.pretrain(
             lambda step, steps, line: tick(step, steps, _describe_contrast(line)), max_minutes=given.max_minutes,
             signals=True,
         )  # fmt: skip
+    record(out=given.out, finished=done)
     return 0
 
 
@@ -205,7 +208,10 @@ def reproduce(
         with progress(f"{name} ({number} of {len(recipes)})") as tick:
             outcomes[name] = reproduce_row(name, data, out / name, changes, **stamp, tick=tick)
     found = sheets(chosen, outcomes)
-    content = json.dumps(as_json(chosen, found, outcomes) | stamp, indent=2) + "\n"
+    answer = as_json(chosen, found, outcomes)
+    content = json.dumps(answer | stamp, indent=2) + "\n"
+    record(table=answer["table"], sheets=answer["sheets"], outcomes=answer["results"])
+    record(files=[out / f"{table}.{ending}" for ending in ("json", "md")])
     for ending, text in (("json", content), ("md", page(found))):
         with written_whole(out / f"{table}.{ending}", overwrite=True) as path:
             path.write_text(text, encoding="utf-8")
@@ -243,6 +249,7 @@ def import_weights(
         force: Overwrite results that exist.
     """
     path = card.import_weights(lifter, checkpoint, out, date=_stamp()["date"], overwrite=force)
+    add("files", path)
     print_plain(f"{checkpoint.name} -> {path}, with its card; lift with: poselift lift VIDEO -o DIR --lifter {path}")
     return 0
 
@@ -275,6 +282,7 @@ def benchmark(
     path = out / f"{stamp['date']}-efficiency.md"
     with written_whole(path, overwrite=True) as temporary:
         temporary.write_text(markdown(rows, config, command=command, **stamp), encoding="utf-8")
+    record(rows=rows, config=config, files=[path])
     table = Table(title="milliseconds of one window; frames/s of ONNX Runtime in bulk", caption=f"more in {path}")
     for column in ("lifter", "parameters", "MMACs", "authors' steps", "onnx", "faster", "frames/s"):
         table.add_column(column, justify="left" if column == "lifter" else "right", overflow="fold")

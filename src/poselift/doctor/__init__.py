@@ -75,6 +75,7 @@ def doctor(
     detector_model: Path | None = None,
     force: bool = False,
     console: Console | None = None,
+    tell: Callable[[str, Sequence[Finding], Sequence[Path]], None] | None = None,
 ) -> int:
     """Check keypoint files, videos and data sets, print what is wrong, and draw the joints with their names.
 
@@ -87,6 +88,7 @@ def doctor(
         detector_model: BlazePose file of the 2D detector for videos; the one in the package when None.
         force: Overwrite drawings.
         console: Console to print on; standard output when None.
+        tell: Called for each input with its name, what was found, and the drawings that were made.
 
     Returns:
         The exit status: 1 when there is an error or something cannot be read, else 0.
@@ -109,9 +111,11 @@ def doctor(
             people, findings = _people(item, joints, rate, detector_model)
         console.print(report(name, findings))
         failed |= worst(findings) == "error"
-        if out is not None:
-            for path in _draw_all(people, out, result_name(Path(name)), force):
-                console.print(f"drawn: {path}", markup=False, highlight=False, soft_wrap=True)
+        drawings = [] if out is None else _draw_all(people, out, result_name(Path(name)), force)
+        if tell is not None:
+            tell(name, findings, drawings)
+        for path in drawings:
+            console.print(f"drawn: {path}", markup=False, highlight=False, soft_wrap=True)
     return int(failed)
 
 

@@ -83,14 +83,19 @@ def check_free(path: str | Path, *, overwrite: bool = False) -> None:
         raise OutputExistsError(f"{path} exists and is kept; choose another name, or allow overwriting (--force)")
 
 
-def check_no_input(target: Path, inputs: Iterable[Path]) -> None:
+def check_no_input(target: Path, inputs: Iterable[Path], advice: str = "choose another place (--out)") -> None:
     """Refuse a result that would replace one of its own input files, even where overwriting is allowed.
+
+    Args:
+        target: The file that would be written.
+        inputs: The files that are read.
+        advice: What to do, with the flag that decides about the target.
 
     Raises:
         OutputExistsError: `target` is the same file as one of `inputs`, under this or another name.
     """
     if any(_is_same(path, target) for path in inputs):
-        raise OutputExistsError(f"{target} is an input and is never overwritten; choose another place (--out)")
+        raise OutputExistsError(f"{target} is an input and is never overwritten; {advice}")
 
 
 def _is_same(path: Path, target: Path) -> bool:

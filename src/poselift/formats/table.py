@@ -118,7 +118,8 @@ POSE_FORMATS: dict[str, PoseFormat] = {
             holds=_EVERYTHING, extra=("c3d", "ezc3d"),
         ),
         PoseFormat(
-            ending=".html", what="a page that shows them", write=in_module("viewer", "write_viewer"), guards=True
+            ending=".html", what="a page that shows them, several in one room", several=True,
+            write=in_module("viewer", "write_viewer"), options=("keypoints", "video", "title"), guards=True,
         ),
     )
 }  # fmt: skip

@@ -153,7 +153,7 @@ def convert(keypoints: Keypoints2D, target: Skeleton) -> Keypoints2D:
         target: Joint order wanted.
 
     Returns:
-        Keypoints with `target`'s joints; unseen joints are NaN with confidence 0.
+        Keypoints with `target`'s joints; unseen joints are NaN with confidence 0. Everything else is as it was.
 
     Raises:
         SkeletonError: The target's joints cannot be made from the source's.
@@ -163,7 +163,7 @@ def convert(keypoints: Keypoints2D, target: Skeleton) -> Keypoints2D:
     check_convertible(keypoints.skeleton, target)
     xy, confidence = convert_arrays(*keypoints.filled(), keypoints.skeleton, target)
     xy = np.where(confidence[..., None] > 0, xy, np.float32(np.nan))
-    return Keypoints2D(xy, confidence, target, keypoints.fps, keypoints.image_size)
+    return replace(keypoints, xy=xy, confidence=confidence, skeleton=target)
 
 
 class FrameConverter:
