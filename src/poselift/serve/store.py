@@ -46,20 +46,23 @@ class Store:
         self._reserved = 0
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._held = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+            held = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
         except OSError as error:
             raise OutputError(f"cannot use {folder}: {reason_of(error)}; name another folder (--out)") from error
         try:
             if sys.platform != "win32":
-                fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            os.close(self._held)
+            os.close(held)
             raise OutputError(f"another server uses {folder}; end it, or name another folder (--out)") from error
+        self._held: int | None = held
         self._used = self._clear_up()
 
     def close(self) -> None:
-        """Let other servers use the folder."""
-        os.close(self._held)
+        """Let other servers use the folder; may be called twice."""
+        held, self._held = self._held, None
+        if held is not None:
+            os.close(held)
 
     def of(self, job: str, *parts: str) -> Path:
         """Return a path in the folder of a job."""
