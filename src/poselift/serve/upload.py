@@ -11,9 +11,8 @@ from poselift.serve.refusal import Refusal
 
 _PIECE = 1 << 20
 """Bytes that are held in memory before they are written."""
-_THROWN_AWAY = 64 * MIB
-"""Bytes of a file that is refused which are still read, so that its sender reads the answer."""
-_THROWN_AWAY_S = 10.0
+_THROWN_AWAY_S = 60.0
+"""Seconds for which a file that is refused is still read, and forgotten, so that its sender gets to read the answer."""
 
 
 async def receive(pieces: AsyncIterator[bytes], path: Path, limits: Limits) -> int:
@@ -56,14 +55,11 @@ def too_large(limits: Limits) -> Refusal:
 
 
 async def throw_away(pieces: AsyncIterator[bytes]) -> None:
-    """Read some of what is refused: a sender who is cut off while sending does not read the answer."""
-    left = _THROWN_AWAY
+    """Read what is refused, for a while: a sender who is cut off while sending does not read the answer."""
     try:
         async with asyncio.timeout(_THROWN_AWAY_S):
-            async for piece in pieces:
-                left -= len(piece)
-                if left < 0:
-                    return
+            async for _ in pieces:
+                pass
     except TimeoutError:
         return
 
