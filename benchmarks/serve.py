@@ -1,4 +1,4 @@
-"""Many jobs, and one huge file, through `poselift serve`: what memory, open files and processes it takes, and what stays.
+"""Many jobs, and one huge file, through `poselift serve`: memory, open files and processes, and what stays.
 
     OMP_NUM_THREADS=1 python benchmarks/serve.py [--jobs 2000] [--huge 2048] [-o serve.json]
 

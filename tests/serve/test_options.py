@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+import poselift
 from poselift.cli import main
 from poselift.serve.options import OPTIONS, arguments, parse_options
 from poselift.serve.refusal import Refusal
@@ -67,3 +70,15 @@ def test_what_is_no_option_is_refused(name, text, said):
         parse_options([(name, text)])
     assert told.value.status == 400
     assert len(told.value.message) < 800
+
+
+def test_the_docs_list_every_option():
+    docs = Path(poselift.__file__).parents[2] / "docs" / "serve.md"
+    if not docs.is_file():
+        pytest.skip("not a checkout")
+    table = docs.read_text("utf-8").partition("<!-- options -->\n")[2].partition("<!-- /options -->")[0]
+    rows = [
+        f"| `{option.name}` | {option.what} | `{option.flag or '--' + option.name.replace('_', '-')}` |"
+        for option in OPTIONS.values()
+    ]
+    assert table.splitlines()[2:] == rows
