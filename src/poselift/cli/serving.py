@@ -1,6 +1,7 @@
 """The verb that serves a web page."""
 
 import importlib.util
+import json
 import re
 import webbrowser
 from dataclasses import dataclass
@@ -16,9 +17,11 @@ from poselift.serve.limits import GIB, MIB, Limits
 from poselift.serve.refusal import problem
 from poselift.serve.server import Address
 from poselift.serve.server import serve as serve_jobs
+from poselift.serve.store import RESULTS
 from poselift.serve.worker import Tick
 
 _MARK = "error: "
+_MOST_WORDS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,14 +120,38 @@ def run_verb(arguments: list[str], tick: Tick) -> int:
 def read_answer(status: int, out: str, err: str) -> dict[str, Any]:
     """Return what is known of a verb's work: `errors`, `messages` and `result`, as `--json` has them.
 
+    A process that ended before its verb did has printed no answer, but perhaps some words.
+
     Args:
         status: The exit status.
-        out: What was printed to standard output.
+        out: What was printed to standard output: the line of `--json`, or words.
         err: What was printed to standard error.
     """
-    lines = [line for line in out.splitlines() if line.strip()]
-    said = "" if status == 0 else err.rpartition(_MARK)[2].strip() if _MARK in err else " ".join(err.split())[-2000:]
-    errors = [problem("PoseliftError", said or f"ended with status {status}")] if status else []
-    heard = re.sub(r"\s*\n {9}(?=\S)", " ", err.rpartition(_MARK)[0] if _MARK in err else err)
-    heard_lines = [re.sub(r"^(INFO|WARNING|ERROR)\s+", "", line).strip() for line in heard.splitlines() if line.strip()]
-    return {"errors": errors, "messages": [*heard_lines, *lines], "result": {}}
+    answer = _answer(out) or _words(status, out, err)
+    found = [
+        f"{finding['check']}: {finding['wrong']}; then: {finding['effect']}; advice: {finding['advice']}"
+        for finding in answer["result"].get("findings", ())
+    ]
+    said = [line for line in answer["messages"] if line.strip() and not line.startswith("-> ")]  # files are listed
+    return {"errors": answer["errors"], "messages": [*found, *said], "result": answer["result"]}
+
+
+def _words(status: int, out: str, err: str) -> dict[str, Any]:
+    """Return what words say: log lines, each whole and without its level, and the error at their end."""
+    heard, mark, error = err.rpartition(_MARK)
+    if not mark:
+        heard, error = err, " ".join(err.split())[-_MOST_WORDS:]
+    lines = re.sub(r"[ \t]*\n {9}(?=\S)", " ", heard).splitlines()
+    lines = [re.sub(r"^(INFO|WARNING|ERROR)\s+", "", line).strip() for line in lines]
+    errors = [problem("PoseliftError", error.strip() or f"ended with status {status}")] if status else []
+    return {"errors": errors, "messages": [*lines, *out.splitlines()], "result": {}}
+
+
+def _answer(out: str) -> dict[str, Any] | None:
+    """Return the answer in the last line of what was printed, if there is one; results are named without folder."""
+    last = out.rstrip("\n").rpartition("\n")[2].replace(f'"../{RESULTS}/', '"')
+    try:
+        answer = json.loads(last)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) and {"errors", "messages", "result"} <= answer.keys() else None
