@@ -19,7 +19,7 @@ from poselift.formats import write_keypoints
 SOURCE = Path(poselift.__file__).parent
 HEAVY = (
     "torch", "av", "matplotlib", "safetensors", "onnx", "onnxscript", "cv2", "pyarrow", "ezc3d", "PIL", "pythonosc",
-    "websockets",
+    "websockets", "starlette", "uvicorn",
 )  # fmt: skip
 
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
@@ -36,7 +36,7 @@ LAYERS = (
     "checks",
     "lifting",
     "datasets read live",
-    "measure doctor bulk",
+    "measure doctor bulk serve",
     "poselift",
     "lab",
     "cli",
@@ -67,6 +67,7 @@ OUTSIDE_AT_THE_TOP = {
     "cli.measuring": {"tyro"},
     "cli.rendering": {"tyro"},
     "cli.results": {"tyro"},
+    "cli.serving": {"tyro"},
     "datasets.mocap_joints": {"scipy"},
     "doctor": {"rich"},
     "doctor.report": {"rich"},
@@ -74,6 +75,7 @@ OUTSIDE_AT_THE_TOP = {
     "formats.bvh": {"scipy"},
     "measure.tables": {"rich"},
     "measure.wide": {"rich"},
+    "serve.app": {"starlette"},  # its types, for checkers alone
 }
 OUTSIDE_IN_FUNCTIONS = {
     "formats.rigs.figure": {"scipy"},
@@ -100,6 +102,8 @@ OUTSIDE_IN_FUNCTIONS = {
     "formats.keypoint_parquet": {"pyarrow"},
     "formats.parquet": {"pyarrow"},
     "render.page": {"PIL"},
+    "serve.app": {"starlette"},
+    "serve.server": {"uvicorn"},
 }
 
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from poselift.cli.console import ProgressLines, ResultFile, progress
+from poselift.cli.console import ProgressLines, ResultFile, progress, progress_watched
 from poselift.errors import OutputExistsError
 
 
@@ -100,3 +100,16 @@ def test_a_result_is_written_once(tmp_path):
     assert json.loads((tmp_path / "scores.json").read_text()) == []
     ResultFile().write({})
     assert [path.name for path in tmp_path.iterdir()] == ["scores.json"]
+
+
+def test_progress_goes_to_a_watcher_while_there_is_one(capsys):
+    clock, told = Clock(), []
+    with progress_watched(lambda *said: told.append(said)), progress("reading", clock) as tick:
+        for done in range(5):
+            clock.now += 0.04
+            tick(done, 100)
+        tick(100, 100)
+    assert told == [("reading", 0, None), ("reading", 2, 100), ("reading", 100, 100)]
+    with progress("lifting", clock) as tick:
+        tick(1, 2)
+    assert len(told) == 3 and capsys.readouterr().err == ""

@@ -20,6 +20,7 @@ from poselift.cli.live import live
 from poselift.cli.measuring import doctor, evaluate, table
 from poselift.cli.process import Interrupted, signals_raised, streams_kept
 from poselift.cli.rendering import render
+from poselift.cli.serving import serve
 from poselift.errors import PoseliftError
 
 VERBS: dict[str, Callable[..., int]] = {
@@ -28,6 +29,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "live": live,
     "convert": convert,
     "render": render,
+    "serve": serve,
     "doctor": doctor,
     "evaluate": evaluate,
     "table": table,

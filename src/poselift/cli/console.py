@@ -93,6 +93,23 @@ def say_interrupted() -> None:
     err.print("interrupted; no file was left half-written")
 
 
+_watcher: Callable[[str, int, int | None], None] | None = None
+
+
+@contextmanager
+def progress_watched(watcher: Callable[[str, int, int | None], None]) -> Iterator[None]:
+    """Call a function with the title, the number done and the number in all while the block runs, instead of printing.
+
+    It is called at most ten times a second.
+    """
+    global _watcher
+    _watcher = watcher
+    try:
+        yield
+    finally:
+        _watcher = None
+
+
 @contextmanager
 def progress(title: str, clock: Callable[[], float] = time.monotonic) -> Iterator[Callable[..., None]]:
     """Show how far a job is: by a bar on a terminal, and by a line every half a minute elsewhere, as in a log.
@@ -104,6 +121,9 @@ def progress(title: str, clock: Callable[[], float] = time.monotonic) -> Iterato
     Yields:
         The callback; it takes the number done, the number in all or None, and a note or None.
     """
+    if _watcher is not None:
+        yield _Watched(title, _watcher, clock)
+        return
     if not err.is_interactive:  # no terminal, or one that cannot move its cursor
         lines = ProgressLines(title, clock)
         yield lines.tick
@@ -115,6 +135,23 @@ def progress(title: str, clock: Callable[[], float] = time.monotonic) -> Iterato
         yield lambda done, total=None, note=None: bar.update(
             task, completed=done, total=total, description=f"{title} {note}" if note else title
         )
+
+
+class _Watched:
+    """Passes progress on to a watcher: the first, the last, and at most ten a second in between."""
+
+    EVERY_S = 0.1
+
+    def __init__(self, title: str, watcher: Callable[[str, int, int | None], None], clock: Callable[[], float]) -> None:
+        self._title, self._watcher, self._clock = title, watcher, clock
+        self._next = clock() + self.EVERY_S
+        watcher(title, 0, None)
+
+    def __call__(self, done: int, total: int | None = None, note: str | None = None) -> None:
+        now = self._clock()
+        if now >= self._next or done == total:
+            self._next = now + self.EVERY_S
+            self._watcher(self._title, done, total)
 
 
 class ProgressLines:
