@@ -376,6 +376,8 @@ def test_without_the_picture_s_size_results_stay_relative_and_the_flag_is_named(
         (["--fov", "200"], "field of view from 1 to 170"),
         (["--height", "180"], "0.5 to 2.6 metres"),
         (["--height", "1.8", "1.7", "1.6"], "one for each of 1 people"),
+        (["--bones", "thigh=43"], "thigh in metres"),
+        (["--bones", "thigh=0.4", "--no-world"], "--bones: for people who are placed"),
         (["--focal", "3"], "--focal"),
         (["--camera-pitch", "400"], "--camera-pitch"),
         (["--height", "1.8", "--no-world"], "--no-world places nobody"),

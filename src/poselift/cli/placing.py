@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from poselift.cli.bones import Bones
 from poselift.cli.console import print_plain
 from poselift.errors import FormatError, ShapeError
 from poselift.geometry.camera import Camera
@@ -22,6 +23,10 @@ class WorldOptions:
     height: tuple[float, ...] = ()
     """Height of the people in metres, one for all or one for each in the order of their numbers; an adult's mean
     (1.70) when not given."""
+    bones: tuple[str, ...] = ()
+    """Lengths of bones that were measured between centres of joints, in metres: thigh=0.43 shank=0.41 upper_arm=0.29
+    forearm=0.26 hip_width=0.18, also left_thigh and so on; or a .json or .toml file of them. They are kept exactly;
+    other bones follow --height, or without it these."""
     fov: float | None = None
     """Horizontal field of view of the camera in degrees, instead of --focal."""
     camera_pitch: float | None = None
@@ -41,11 +46,11 @@ class WorldOptions:
         Raises:
             FormatError: Both focal length and field of view are given, or what is said is for people who are placed,
                 and nobody is.
-            ShapeError: The field of view, a height or an angle is out of range.
+            ShapeError: The field of view, a height, a bone or an angle is out of range.
         """
         if focal is not None and self.fov is not None:
             raise FormatError("--focal and --fov say the same thing; give one of them")
-        said = {"--height": self.height, "--fov": self.fov, "--no-contacts": not self.contacts}
+        said = {"--height": self.height, "--bones": self.bones, "--fov": self.fov, "--no-contacts": not self.contacts}
         said |= {"--camera-pitch": self.camera_pitch, "--camera-roll": self.camera_roll}
         given = [flag for flag, value in said.items() if not (value is None or value is False or value == ())]
         if given and (frame is not None or not self.world):
@@ -53,6 +58,7 @@ class WorldOptions:
             raise FormatError(f"{', '.join(given)}: for people who are placed in the world, and {why} places nobody")
         for height in self.height:
             checked_height(height)
+        Bones(self.bones)
         if self.fov is not None:
             focal_of_fov(self.fov, (1, 1))
         for name, angle in (("--camera-pitch", self.camera_pitch), ("--camera-roll", self.camera_roll)):
@@ -87,6 +93,7 @@ class WorldOptions:
         scene = place(
             people,
             height_m=heights,
+            bone_lengths_m=Bones(self.bones).of([poses for _, poses in people]),
             pitch_deg=self.camera_pitch,
             roll_deg=self.camera_roll,
             contacts=self.contacts,

@@ -16,6 +16,7 @@ from poselift.geometry.camera import Camera
 from poselift.refine.feet import feet_on_floor
 from poselift.refine.focal import scene_camera
 from poselift.refine.gravity import Feet, Ground, feet_of, find_ground, find_up, with_angles
+from poselift.refine.known import BoneLengths, bones_of
 from poselift.refine.moving import carried, say_carried
 from poselift.refine.path import Seen, find_path
 from poselift.refine.report import StepReport
@@ -37,6 +38,7 @@ def place(
     people: Sequence[tuple[Keypoints2D, Poses3D]],
     *,
     height_m: float | Sequence[float | None] | None = None,
+    bone_lengths_m: BoneLengths | Sequence[BoneLengths | None] | None = None,
     focal_px: float | None = None,
     pitch_deg: float | None = None,
     roll_deg: float | None = None,
@@ -50,6 +52,10 @@ def place(
             `spread` (weights of `BODY_27`) are placed better; what is lacking is said.
         height_m: Height from sole to crown in metres: one for all, or one for each person, None for those of whom it is
             not known. An adult's mean is taken for them.
+        bone_lengths_m: Lengths of bones in metres, between centres of joints, by name: "thigh", "shank", "upper_arm",
+            "forearm" (also "left_thigh" and so on; sides are averaged) and "hip_width"; one table for all, or one or
+            None for each person. Bones given have their length whatever the height is; without a height, they also
+            decide the size of the body.
         focal_px: Focal length in pixels; when None, that of the poses' camera, or else a usual one, which is said.
         pitch_deg: Degrees by which the camera looks down; found from the clip when None.
         roll_deg: Degrees by which the camera is turned clockwise; found from the clip when None.
@@ -61,17 +67,19 @@ def place(
     Raises:
         KindError: Something else than pairs of keypoints and poses.
         FormatError: The picture's size is not known, or poses are in the world already.
-        ShapeError: Keypoints and poses do not fit, or a height or a focal length is out of range.
+        ShapeError: Keypoints and poses do not fit, or a height, a bone or a focal length is out of range or unknown.
+        SkeletonError: The poses lack a bone whose length is given.
     """
     if not people:
         raise ShapeError("nobody to place: wanted a sequence of (keypoints, poses), one pair for each person")
     for pair in people:
         check_pair(*expect_pair(pair))
     camera, said = scene_camera(people, focal_px)
-    steps, views, heights = [said], [View.of(*pair, camera) for pair in people], heights_of(height_m, len(people))
-    for number, (view, height) in enumerate(zip(views, heights, strict=True)):
+    heights, bones = heights_of(height_m, len(people)), bones_of(bone_lengths_m, len(people))
+    steps, views = [said], [View.of(*pair, camera) for pair in people]
+    for number, view in enumerate(views):
         poses, smoothed = smooth_joints(view.poses)
-        poses, report = sized(poses, height)
+        poses, report = sized(poses, heights[number], bones[number])
         views[number] = replace(view, poses=poses)
         steps += [_of(poses, smoothed), _of(poses, report)]
     views, camera, said_by_steps = with_focal_of_steps(views, camera) if contacts else (views, camera, None)
