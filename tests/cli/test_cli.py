@@ -378,6 +378,7 @@ def test_without_the_picture_s_size_results_stay_relative_and_the_flag_is_named(
         (["--height", "1.8", "1.7", "1.6"], "one for each of 1 people"),
         (["--bones", "thigh=43"], "thigh in metres"),
         (["--bones", "thigh=0.4", "--no-world"], "--bones: for people who are placed"),
+        (["--camera-is", "still", "--frame", "camera"], "--camera-is: for people who are placed"),
         (["--focal", "3"], "--focal"),
         (["--camera-pitch", "400"], "--camera-pitch"),
         (["--height", "1.8", "--no-world"], "--no-world places nobody"),

@@ -17,7 +17,7 @@ from poselift.refine.feet import feet_on_floor
 from poselift.refine.focal import scene_camera
 from poselift.refine.gravity import Feet, Ground, feet_of, find_ground, find_up, with_angles
 from poselift.refine.known import BoneLengths, bones_of
-from poselift.refine.moving import carried, say_carried
+from poselift.refine.moving import background_of, say_carried, say_moving, unrest
 from poselift.refine.path import Seen, find_path
 from poselift.refine.report import StepReport
 from poselift.refine.say import say_ground, say_path
@@ -43,6 +43,7 @@ def place(
     pitch_deg: float | None = None,
     roll_deg: float | None = None,
     contacts: bool = True,
+    still: bool | None = None,
 ) -> Scene:
     """Place the people of one clip in one world, as seen by a camera at rest.
 
@@ -60,9 +61,12 @@ def place(
         pitch_deg: Degrees by which the camera looks down; found from the clip when None.
         roll_deg: Degrees by which the camera is turned clockwise; found from the clip when None.
         contacts: Feet that touch the ground are at rest on it. False for treadmills, and where it is not so.
+        still: Whether the camera is at rest; when None, the background of the video tells
+            (`Keypoints2D.footage`), or else planted feet that move.
 
     Returns:
-        The scene: camera, people in the frame "world", and the report.
+        The scene: camera, people in the frame "world", and the report. Before a camera that moves nobody is placed:
+        people are then in the frame "camera", without a path, and the report says why.
 
     Raises:
         KindError: Something else than pairs of keypoints and poses.
@@ -82,14 +86,19 @@ def place(
         poses, report = sized(poses, heights[number], bones[number])
         views[number] = replace(view, poses=poses)
         steps += [_of(poses, smoothed), _of(poses, report)]
+    footage = background_of([keypoints for keypoints, _ in people])
+    if (still is None and footage is not None and footage.moves) or still is False:
+        return _not_placed(views, camera, [*steps, say_moving(footage if still is None else None, None)])
     views, camera, said_by_steps = with_focal_of_steps(views, camera) if contacts else (views, camera, None)
     steps += [said_by_steps] if said_by_steps else []
     feet = [feet_of(view.poses, view.poses.xyz.astype(np.float64)) for view in views]
     seen = [view.seen(camera) for view in views]
     paths = [find_path(person) for person in seen]
-    if contacts and (velocity := carried(_walked(feet, paths, seen))) is not None:
+    if contacts and (speed := unrest(_walked(feet, paths, seen))) is not None:
+        if still is None and footage is None:
+            return _not_placed(views, camera, [*steps, say_moving(None, speed)])
         contacts = False
-        steps.append(say_carried(velocity))
+        steps.append(say_carried(speed))
     if not contacts:
         feet = [each.unused() for each in feet]
     paths, ground = _on_one_floor([view.poses for view in views], seen, feet, paths, (pitch_deg, roll_deg))
@@ -102,6 +111,11 @@ def place(
         everyone.append(poses)
         steps += [_of(poses, change) for change in changes]
     return Scene(placed, tuple(everyone), Report(tuple(steps)))
+
+
+def _not_placed(views: Sequence[View], camera: Camera, steps: Sequence[StepReport]) -> Scene:
+    """Return a scene of people who are relative to their pelvis, in the axes of a camera that moves."""
+    return Scene(camera, tuple(replace(view.poses, path=None) for view in views), Report(tuple(steps)))
 
 
 def _on_one_floor(
