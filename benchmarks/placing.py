@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--lifter", default="nanohtnet.mocap27-81")
+    parser.add_argument("--lifter", default="nanohtnet.mocap27-243")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     args = parser.parse_args()
     lifter, clips = pl.load_lifter(args.lifter), load_mocap(args.data / "mocap27.npz", split="dev")

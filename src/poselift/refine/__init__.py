@@ -16,6 +16,7 @@ from poselift.geometry.camera import Camera
 from poselift.refine.feet import feet_on_floor
 from poselift.refine.focal import scene_camera
 from poselift.refine.gravity import Feet, Ground, feet_of, find_ground, find_up, with_angles
+from poselift.refine.horizon import with_focal_of_horizon
 from poselift.refine.known import BoneLengths, bones_of
 from poselift.refine.moving import background_of, say_carried, say_moving, unrest
 from poselift.refine.path import Seen, find_path
@@ -89,8 +90,9 @@ def place(
     footage = background_of([keypoints for keypoints, _ in people])
     if (still is None and footage is not None and footage.moves) or still is False:
         return _not_placed(views, camera, [*steps, say_moving(footage if still is None else None, None)])
-    views, camera, said_by_steps = with_focal_of_steps(views, camera) if contacts else (views, camera, None)
-    steps += [said_by_steps] if said_by_steps else []
+    for estimate in (with_focal_of_steps, with_focal_of_horizon) if contacts else ():
+        views, camera, found = estimate(views, camera)
+        steps += [found] if found else []
     feet = [feet_of(view.poses, view.poses.xyz.astype(np.float64)) for view in views]
     seen = [view.seen(camera) for view in views]
     paths = [find_path(person) for person in seen]

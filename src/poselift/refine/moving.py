@@ -17,7 +17,7 @@ SLOWEST_M_S = 0.35
 below 0.2 m/s."""
 LONGEST_STILL = 0.65
 """Share of planted moments that must go the same way."""
-RESTLESS_M_S = 0.3
+RESTLESS_M_S = 0.4
 """Speed in m/s across the line of sight, over `LOOK_S`, from which planted feet do not rest."""
 LOOK_S = 0.4
 """Seconds over which the speed of planted feet is measured: over less, noise is all that is seen."""
