@@ -51,7 +51,7 @@ def recording(lifter: pl.Lifter, path: Path) -> None:
         keypoints = pl.Keypoints2D(seen[..., :2], seen[..., 2], BODY_25B, float(data["fps"]), size)
         camera = Camera(np.eye(3), np.zeros(3), K, dist, image_size=size)
         poses = pl.lift(keypoints, lifter, frame="camera", camera=camera, check=False)
-        scene = pl.place([(keypoints, poses)], height_m=RECORDED_HEIGHT_M)
+        scene = pl.place([(keypoints, poses)], height_m=RECORDED_HEIGHT_M, still=True)
         found = scene.camera.to_camera(scene.people[0].absolute().astype(np.float64))
         true = Camera(R, t, K).to_camera(truth)
         along, across = along_and_across(found[hips, 0], true[hips, 0])
@@ -81,7 +81,8 @@ def pair(lifter: pl.Lifter, clips: list[MocapClip], detector: object) -> None:
             keypoints = detector(camera.to_camera(clip.xyz), clip.fps, seed)
             own = Camera.from_focal(1000.0, (1000, 1000))
             people.append((keypoints, pl.lift(keypoints, lifter, frame="camera", camera=own, check=False)))
-        scene = pl.place(people, height_m=[true_height(clip.in_joints(H36M_17)) for clip in (first, second)])
+        heights = [true_height(clip.in_joints(H36M_17)) for clip in (first, second)]
+        scene = pl.place(people, height_m=heights, still=True)
         found = np.linalg.norm(scene.people[0].path - scene.people[1].path, axis=1)
         true = np.linalg.norm(first.xyz[:, 0] - second.xyz[:, 0], axis=1)
         errors.append(100 * np.median(np.abs(found / true - 1)))
@@ -101,7 +102,7 @@ def speed(lifter: pl.Lifter, clips: list[MocapClip]) -> None:
         keypoints = pl.Keypoints2D(xy, None, BODY_27, clip.fps, (1000, 1000))
         poses = pl.lift(keypoints, lifter, frame="camera", camera=own, check=False)
         start, used = time.perf_counter(), time.process_time()
-        pl.place([(keypoints, poses)], height_m=1.7)
+        pl.place([(keypoints, poses)], height_m=1.7, still=True)
         say(f"speed, {frames} frames", {"s": time.perf_counter() - start, "CPU s": time.process_time() - used})
 
 
