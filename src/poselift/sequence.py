@@ -43,7 +43,8 @@ class Keypoints2D:
     may_continue: tuple[int, ...] = ()
     """Numbers of the people of whom this one may be the continuation: the tracker lost them, and could not decide."""
     footage: Footage | None = None
-    """What the video says of its camera; None for keypoints that are from none. Keypoint files do not keep it."""
+    """What the video says of its camera; None for keypoints that are from none. Of keypoint files, ours in npz
+    keep it."""
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""
