@@ -104,7 +104,8 @@ def place(
     if not contacts:
         feet = [each.unused() for each in feet]
     paths, ground = _on_one_floor([view.poses for view in views], seen, feet, paths, (pitch_deg, roll_deg))
-    steps.append(say_ground(ground, feet, paths, contacts=contacts))
+    seconds = sum(len(view.poses) / view.poses.fps for view in views)
+    steps.append(say_ground(ground, feet, paths, contacts=contacts, seconds=seconds))
     placed = world_camera(ground, paths[0][_first_frame(views[0].poses)], camera)
     steps += [_of(view.poses, say_path(view, path, camera)) for view, path in zip(views, paths, strict=True)]
     everyone = []
