@@ -2,7 +2,8 @@
 
 Usage: python benchmarks/placing.py DATA [--views N] [--every N] [--lifter NAME] [--only PART ...]
 
-DATA is the folder with mocap27.npz and pose2sim_cams_1_3.npz. Parts: noise, detector, unknown, recording, pair, speed.
+DATA is the folder with mocap27.npz and pose2sim_cams_1_3.npz. Parts: noise, detector, unknown, bones, recording, pair,
+speed.
 The simulated detector needs the lab extra. Every line is printed as it is found.
 """
 
@@ -20,11 +21,14 @@ from poselift.datasets.mocap import load_mocap
 from poselift.formats.archive import read_archive
 from poselift.geometry.camera import Camera
 from poselift.measure.mocap import MocapProtocol, clip_cameras
-from poselift.measure.placing import WorldProtocol, evaluate_world, true_height
+from poselift.measure.placing import WorldProtocol, evaluate_world, height_of, true_height
 from poselift.measure.world import along_and_across
+from poselift.refine.bones import bone_lengths
+from poselift.refine.scale import sized
+from poselift.refine.smooth import smooth_joints
 from poselift.skeleton import BODY_25B, BODY_27, H36M_17
 
-PARTS = ("noise", "detector", "unknown", "recording", "pair", "speed")
+PARTS = ("noise", "detector", "unknown", "bones", "recording", "pair", "speed")
 RECORDED_HEIGHT_M = 1.66
 """Height of the person in the recording, which nobody wrote down: the triangulated thighs and shanks have 0.815 m, and
 are 49.1 % of stature (Winter, Biomechanics and Motor Control of Human Movement)."""
@@ -51,7 +55,7 @@ def recording(lifter: pl.Lifter, path: Path) -> None:
         keypoints = pl.Keypoints2D(seen[..., :2], seen[..., 2], BODY_25B, float(data["fps"]), size)
         camera = Camera(np.eye(3), np.zeros(3), K, dist, image_size=size)
         poses = pl.lift(keypoints, lifter, frame="camera", camera=camera, check=False)
-        scene = pl.place([(keypoints, poses)], height_m=RECORDED_HEIGHT_M)
+        scene = pl.place([(keypoints, poses)], height_m=RECORDED_HEIGHT_M, still=True)
         found = scene.camera.to_camera(scene.people[0].absolute().astype(np.float64))
         true = Camera(R, t, K).to_camera(truth)
         along, across = along_and_across(found[hips, 0], true[hips, 0])
@@ -61,6 +65,24 @@ def recording(lifter: pl.Lifter, path: Path) -> None:
         away = np.median(np.linalg.norm(true[hips, 0], axis=1))
         values |= {"depth %": 100 * np.median(along) / away, "distance m": away, "pelvis height mm": 1000 * height}
         say(f"recording, camera {name}", values)
+
+
+def bones(lifter: pl.Lifter, clips: list[MocapClip], detector: object, cameras: int) -> None:
+    """Compare the size of bodies whose thighs and shanks are known, or nothing, with the true one."""
+    off: dict[str, list[float]] = {"thigh and shank": [], "thigh alone": [], "nothing": []}
+    for clip in clips:
+        body = clip.in_joints(H36M_17)
+        lengths = bone_lengths(pl.Poses3D(body.xyz - body.xyz[:, :1], H36M_17, clip.fps))
+        known = {"thigh": lengths[H36M_17.index("left_knee")], "shank": lengths[H36M_17.index("left_ankle")]}
+        for camera in clip_cameras(body, MocapProtocol(cameras=cameras)):
+            keypoints = detector(camera.to_camera(clip.xyz), clip.fps, zlib.crc32(clip.name.encode()))
+            poses, _ = smooth_joints(pl.lift(keypoints, lifter, check=False))
+            for name, count in (("thigh and shank", 2), ("thigh alone", 1), ("nothing", 0)):
+                sizes, _ = sized(poses, None, dict([*known.items()][:count]))
+                off[name].append(100 * abs(height_of(sizes) / true_height(body) - 1))
+    for name, errors in off.items():
+        values = {"scale error %, median": np.median(errors), "95 %": np.percentile(errors, 95), "most": max(errors)}
+        say(f"bones known: {name}", values)
 
 
 def pair(lifter: pl.Lifter, clips: list[MocapClip], detector: object) -> None:
@@ -81,7 +103,8 @@ def pair(lifter: pl.Lifter, clips: list[MocapClip], detector: object) -> None:
             keypoints = detector(camera.to_camera(clip.xyz), clip.fps, seed)
             own = Camera.from_focal(1000.0, (1000, 1000))
             people.append((keypoints, pl.lift(keypoints, lifter, frame="camera", camera=own, check=False)))
-        scene = pl.place(people, height_m=[true_height(clip.in_joints(H36M_17)) for clip in (first, second)])
+        heights = [true_height(clip.in_joints(H36M_17)) for clip in (first, second)]
+        scene = pl.place(people, height_m=heights, still=True)
         found = np.linalg.norm(scene.people[0].path - scene.people[1].path, axis=1)
         true = np.linalg.norm(first.xyz[:, 0] - second.xyz[:, 0], axis=1)
         errors.append(100 * np.median(np.abs(found / true - 1)))
@@ -101,7 +124,7 @@ def speed(lifter: pl.Lifter, clips: list[MocapClip]) -> None:
         keypoints = pl.Keypoints2D(xy, None, BODY_27, clip.fps, (1000, 1000))
         poses = pl.lift(keypoints, lifter, frame="camera", camera=own, check=False)
         start, used = time.perf_counter(), time.process_time()
-        pl.place([(keypoints, poses)], height_m=1.7)
+        pl.place([(keypoints, poses)], height_m=1.7, still=True)
         say(f"speed, {frames} frames", {"s": time.perf_counter() - start, "CPU s": time.process_time() - used})
 
 
@@ -111,12 +134,12 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--views", type=int, default=4)
     parser.add_argument("--every", type=int, default=1)
-    parser.add_argument("--lifter", default="nanohtnet.mocap27-81")
+    parser.add_argument("--lifter", default="nanohtnet.mocap27-243")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     args = parser.parse_args()
     lifter, clips = pl.load_lifter(args.lifter), load_mocap(args.data / "mocap27.npz", split="dev")
     views, detector = MocapProtocol(cameras=args.views, every=args.every), None
-    if {"detector", "unknown", "pair"} & {*args.only}:
+    if {"detector", "unknown", "bones", "pair"} & {*args.only}:
         from poselift.lab.observe.detector import SimulatedDetector
 
         detector = SimulatedDetector()
@@ -129,6 +152,8 @@ def main() -> None:
             protocol = WorldProtocol(views=views, height=height, focal=focal)
             found = evaluate_world(lifter, clips, protocol, observe=detector).mean
             say(f"height {height}, focal {focal}", found)
+    if "bones" in args.only:
+        bones(lifter, clips[:: args.every], detector, args.views)
     if "recording" in args.only:
         recording(lifter, args.data / "pose2sim_cams_1_3.npz")
     if "pair" in args.only:

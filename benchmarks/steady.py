@@ -48,7 +48,7 @@ def views(path: str, cameras: int, every: int, *, exact: bool) -> list[View]:
     """Lift every clip of the split "dev" from its first cameras."""
     archive = np.load(path)
     names, heights, floors = (archive[name].tolist() for name in ("names", "stature", "floor"))
-    lifter, found = pl.load_lifter("nanohtnet.mocap27-81", threads=1), []
+    lifter, found = pl.load_lifter("nanohtnet.mocap27-243", threads=1), []
     for clip in load_mocap(path, split="dev")[::every]:
         for number, camera in enumerate(clip_cameras(clip.in_joints(pl.H36M_17), MocapProtocol())[:cameras]):
             there = camera.to_camera(clip.xyz)

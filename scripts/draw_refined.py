@@ -24,7 +24,7 @@ from poselift.prepare.swaps import without_log
 from poselift.refine.bones import constant_bones
 from poselift.refine.smooth import smooth_joints
 
-WEIGHTS = "nanohtnet.mocap27-81"
+WEIGHTS = "nanohtnet.mocap27-243"
 CLIPS = {
     "walk": "cmua_02_01",
     "squat, scooping up": "cmua_02_06",

@@ -25,7 +25,7 @@ HEAVY = (
 # Rooms of one row are neighbours and do not know each other; each may import those of earlier rows, and itself.
 LAYERS = (
     "errors version",
-    "skeleton files track records",
+    "skeleton files track records footage",
     "geometry",
     "sequence",
     "people",

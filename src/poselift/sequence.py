@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import PoseliftError, ShapeError, SkeletonError, check_kind
+from poselift.footage import Footage
 from poselift.geometry.camera import Camera
 from poselift.skeleton import Skeleton, get_skeleton
 
@@ -41,6 +42,9 @@ class Keypoints2D:
     """Number of the person among those of the source, from 1; None for somebody who is alone there."""
     may_continue: tuple[int, ...] = ()
     """Numbers of the people of whom this one may be the continuation: the tracker lost them, and could not decide."""
+    footage: Footage | None = None
+    """What the video says of its camera; None for keypoints that are from none. Of keypoint files, ours in npz
+    keep it."""
 
     def __post_init__(self) -> None:
         """Check shapes and values; store contiguous float32."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from poselift.errors import FormatError, KindError, OutputExistsError, PoseliftError, ShapeError
+from poselift.footage import Footage
 from poselift.formats import read_keypoints_file, write_keypoints, write_people
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, MEDIAPIPE_33
@@ -31,7 +32,7 @@ def assert_same(first, second):
             assert other.confidence is None
         else:
             np.testing.assert_array_equal(one.confidence, other.confidence)
-        for name in ("skeleton", "fps", "image_size", "start_s", "person", "may_continue"):
+        for name in ("skeleton", "fps", "image_size", "start_s", "person", "may_continue", "footage"):
             assert getattr(one, name) == getattr(other, name), name
 
 
@@ -42,6 +43,28 @@ def test_what_was_written_is_read_exactly(tmp_path, count, scores):
     written = people(count, scores=scores)
     write_people(written, tmp_path / "a.npz")
     assert_same(read_keypoints_file(tmp_path / "a.npz"), written)
+
+
+@pytest.mark.parametrize("footage", [Footage(1234.5, "26 mm by a tag", 0.01), Footage(moved=0.2), Footage(900.0)])
+def test_what_the_video_says_of_its_camera_is_kept(tmp_path, footage):
+    """Also of somebody alone, so that a video that was looked at once is placed alike."""
+    written = [replace(person, footage=footage) for person in people(2)]
+    write_people(written, tmp_path / "a.npz")
+    assert_same(read_keypoints_file(tmp_path / "a.npz"), written)
+    alone = replace(people(1)[0], person=None, start_s=0.0, footage=footage)
+    write_keypoints(alone, tmp_path / "b.npz")
+    assert_same(read_keypoints_file(tmp_path / "b.npz"), [alone])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("focal_px", -1.0), ("moved", np.nan), ("moved", "far"), ("focal_px", [1.0])]
+)
+def test_what_no_camera_has_is_refused(tmp_path, name, value):
+    write_people([replace(person, footage=Footage(900.0, "a", 0.1)) for person in people(2)], tmp_path / "a.npz")
+    arrays = dict(np.load(tmp_path / "a.npz")) | {name: np.array(value)}
+    np.savez(tmp_path / "b.npz", **arrays)
+    with pytest.raises(FormatError, match=name):
+        read_keypoints_file(tmp_path / "b.npz")
 
 
 def test_somebody_alone_stays_without_number(tmp_path):

@@ -75,6 +75,7 @@ def test_a_lifter_that_knows_is_placed_within_centimetres():
     assert found.mean["contact_f1"] > 0.9
     assert found.mean["contact_f1_lifted"] == 1
     assert found.mean["under_floor_95"] < 10
+    assert found.mean["peaks_kept"] == pytest.approx(1, abs=0.05)
     assert found.mean["p_mpjpe_lifted"] < 0.01
     assert found.counts["frames"] == len(clip())
     assert found.units["rte"] == "%"

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from poselift.errors import FormatError, ShapeError
+from poselift.footage import Footage
 from poselift.refine.focal import (
     ASSUMED,
+    TOLD,
     USUAL_FOCAL,
     assumed_camera,
     focal_of_fov,
     fov_of_focal,
+    likely_camera,
     scene_camera,
 )
 from tests.refine.stage import camera_at, seen, walking
@@ -57,3 +60,20 @@ def test_pictures_of_several_sizes_are_refused():
     other = replace(PAIR[0], image_size=(640, 480))
     with pytest.raises(FormatError, match="several sizes"):
         scene_camera([PAIR, (other, PAIR[1])], None)
+
+
+def test_a_focal_length_of_the_metadata_is_taken_said_and_overruled():
+    footage = Footage(1500.0, "26 mm in terms of 35 mm film by a tag")
+    keypoints = replace(PAIR[0], footage=footage)
+    for poses in (UNKNOWN[1], replace(PAIR[1], camera=likely_camera([keypoints], (1280, 720)))):
+        camera, said = scene_camera([(keypoints, poses)], None)
+        assert (camera.K[0, 0], camera.name) == (1500, TOLD)
+        assert not said.warnings
+        assert "from metadata: 26 mm in terms of 35 mm film by a tag" in said.says
+        assert "--focal" in said.says
+        assert said.values["from_metadata"] == 1
+    camera, said = scene_camera([(keypoints, UNKNOWN[1])], 1000.0)
+    assert camera.K[0, 0] == 1000
+    assert "metadata" not in said.says
+    wrong = replace(PAIR[0], footage=Footage(1e6, "a tag"))
+    assert scene_camera([(wrong, UNKNOWN[1])], None)[0].name == ASSUMED

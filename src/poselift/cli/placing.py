@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from poselift.cli.bones import Bones
 from poselift.cli.console import print_plain
 from poselift.errors import FormatError, ShapeError
 from poselift.geometry.camera import Camera
 from poselift.refine import place
 from poselift.refine.bones import checked_height
-from poselift.refine.focal import assumed_camera, camera_of, focal_of_fov
+from poselift.refine.focal import camera_of, focal_of_fov, likely_camera
 from poselift.sequence import Keypoints2D, Poses3D
 
 
@@ -22,6 +24,10 @@ class WorldOptions:
     height: tuple[float, ...] = ()
     """Height of the people in metres, one for all or one for each in the order of their numbers; an adult's mean
     (1.70) when not given."""
+    bones: tuple[str, ...] = ()
+    """Lengths of bones that were measured between centres of joints, in metres: thigh=0.43 shank=0.41 upper_arm=0.29
+    forearm=0.26 hip_width=0.18, also left_thigh and so on; or a .json or .toml file of them. They are kept exactly;
+    other bones follow --height, or without it these."""
     fov: float | None = None
     """Horizontal field of view of the camera in degrees, instead of --focal."""
     camera_pitch: float | None = None
@@ -30,6 +36,9 @@ class WorldOptions:
     """Degrees by which the camera is turned clockwise; found from the clip when not given."""
     contacts: bool = True
     """Feet that touch the ground are at rest. --no-contacts is for treadmills."""
+    camera_is: Literal["found", "still", "moving"] = "found"
+    """Whether the camera is still or moving; found by the background of the video, or else by feet that stand. Before
+    a camera that moves nobody is placed: results are relative to the pelvis, in the camera's axes."""
 
     def check(self, focal: float | None, frame: str | None) -> None:
         """Refuse values that contradict each other or cannot be, before anything is read.
@@ -41,18 +50,25 @@ class WorldOptions:
         Raises:
             FormatError: Both focal length and field of view are given, or what is said is for people who are placed,
                 and nobody is.
-            ShapeError: The field of view, a height or an angle is out of range.
+            ShapeError: The field of view, a height, a bone or an angle is out of range.
         """
         if focal is not None and self.fov is not None:
             raise FormatError("--focal and --fov say the same thing; give one of them")
-        said = {"--height": self.height, "--fov": self.fov, "--no-contacts": not self.contacts}
+        said: dict[str, object] = {
+            "--height": self.height,
+            "--bones": self.bones,
+            "--fov": self.fov,
+            "--no-contacts": not self.contacts,
+        }
         said |= {"--camera-pitch": self.camera_pitch, "--camera-roll": self.camera_roll}
+        said |= {"--camera-is": None if self.camera_is == "found" else self.camera_is}
         given = [flag for flag, value in said.items() if not (value is None or value is False or value == ())]
         if given and (frame is not None or not self.world):
             why = "--no-world" if frame is None else f"--frame {frame}"
             raise FormatError(f"{', '.join(given)}: for people who are placed in the world, and {why} places nobody")
         for height in self.height:
             checked_height(height)
+        Bones(self.bones)
         if self.fov is not None:
             focal_of_fov(self.fov, (1, 1))
         for name, angle in (("--camera-pitch", self.camera_pitch), ("--camera-roll", self.camera_roll)):
@@ -63,7 +79,8 @@ class WorldOptions:
         """Return the camera in whose axes people are lifted to be placed; None where the picture's size is not known.
 
         Args:
-            focal: Focal length in pixels; None where it is not given.
+            focal: Focal length in pixels; None where it is not given, and the video's metadata or a usual one
+                decide.
             people: Everybody in a file.
 
         Raises:
@@ -74,7 +91,7 @@ class WorldOptions:
             return None
         if self.fov is not None:
             focal = focal_of_fov(self.fov, size)
-        return assumed_camera(size) if focal is None else camera_of(focal, size)
+        return likely_camera(people, size) if focal is None else camera_of(focal, size)
 
     def place(self, title: str, people: Sequence[tuple[Keypoints2D, Poses3D]]) -> tuple[Poses3D, ...]:
         """Place the people of a file, print what was found and assumed, and return their poses in the world.
@@ -87,9 +104,11 @@ class WorldOptions:
         scene = place(
             people,
             height_m=heights,
+            bone_lengths_m=Bones(self.bones).of([poses for _, poses in people]),
             pitch_deg=self.camera_pitch,
             roll_deg=self.camera_roll,
             contacts=self.contacts,
+            still=None if self.camera_is == "found" else self.camera_is == "still",
         )
         for step in scene.report.steps:
             print_plain(f"{title}: {step}")

@@ -76,7 +76,8 @@ def detect_video(
         One `Keypoints2D` for each person, those seen longest first, each over the whole span and in pixels of the
         upright source picture. Frames without the person hold NaN and confidence 0. `fps` is the average rate; where
         the frames are not evenly spaced (phones, screen recordings) the keypoints are interpolated onto even times, so
-        that frame i is at start_s + i / fps seconds.
+        that frame i is at start_s + i / fps seconds. `footage` says the focal length of the file's metadata, and
+        whether the background moves.
 
     Raises:
         DetectionError: The video cannot be read, shows no person, or the model does not load.
@@ -85,7 +86,9 @@ def detect_video(
     name = name_of(source)
     usable = open_detector(model) if detector is None else detector
     with open_video(source, span, raw) as video:
-        found = Detections(name, usable.skeleton, (video.info.width, video.info.height), video.info.fps)
+        found = Detections(
+            name, usable.skeleton, (video.info.width, video.info.height), video.info.fps, video.info.focal
+        )
         try:
             _detect(video, source, usable, found, lambda done: progress and progress(done, video.info.frames_in(span)))
         except KeyboardInterrupt:
@@ -110,7 +113,9 @@ def _detect(
     pictures = ahead(video.pictures(longest_side=_LONGEST_SIDE), _AHEAD, getattr(source, "close", None))
     try:
         for time_s, rgb in pictures:
-            found.add(time_s, detector(rgb, time_s), (rgb.shape[1], rgb.shape[0]))
+            people = detector(rgb, time_s)
+            found.add(time_s, people, (rgb.shape[1], rgb.shape[0]))
+            found.background.add(time_s, rgb, people)
             progress(len(found.frames))
     finally:
         pictures.close()

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from poselift.detect.background import Background
+from poselift.footage import Footage
 from poselift.people import PASSING_S, Sighting, log_doubts, log_passers_by, middle, numbered, who_lasts
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
@@ -30,6 +32,10 @@ class Detections:
     """(width, height) of the upright picture in pixels."""
     nominal_fps: float
     """Frames per second as the video states them."""
+    focal: tuple[float, str] | None = None
+    """Focal length in pixels by the file's metadata, and what they say."""
+    background: Background = field(default_factory=Background)
+    """What is beside the people."""
     frames: list[tuple[float, np.ndarray]] = field(default_factory=list)
     """Of each frame its time in seconds, and (P, J, 3) keypoints: pixels of the upright picture, and confidence."""
 
@@ -48,6 +54,11 @@ class Detections:
     def times_s(self) -> np.ndarray:
         """(T,) time of each frame in seconds."""
         return np.array([time_s for time_s, _ in self.frames])
+
+    def footage(self) -> Footage:
+        """Return what the video says of its camera."""
+        focal_px, source = self.focal or (None, "")
+        return Footage(focal_px, source, self.background.moved)
 
     def follow(self, shortest_s: float = PASSING_S) -> tuple[Keypoints2D, ...]:
         """Return everyone over all frames, those seen longest first, numbered; nobody if nobody was found.
@@ -104,8 +115,9 @@ class Detections:
         keypoints, fps = evenly_timed(keypoints, self.times_s, self.nominal_fps)
         confidence = np.nan_to_num(keypoints[..., 2])
         return Keypoints2D(
-            keypoints[..., :2], confidence, self.skeleton, fps, self.size, self.frames[0][0], may_continue=may_continue
-        )
+            keypoints[..., :2], confidence, self.skeleton, fps, self.size, self.frames[0][0], may_continue=may_continue,
+            footage=self.footage(),
+        )  # fmt: skip
 
     def _describe(self, people: tuple[Keypoints2D, ...]) -> None:
         """Log in how many frames each person was found, and who is small."""

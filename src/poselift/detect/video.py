@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from poselift.detect.container import LARGEST_PICTURE, RawVideo, Source, name_of, opened, pyav
+from poselift.detect.focal_tag import focal_of_tags
 from poselift.errors import DetectionError
 
 _LOG = logging.getLogger(__name__)
@@ -71,6 +72,8 @@ class VideoInfo:
     """Length in seconds, or None when the file does not say."""
     rotation: int
     """Degrees by which the stored picture is turned clockwise to be shown: 0, 90, 180 or 270."""
+    focal: tuple[float, str] | None = None
+    """Focal length in pixels by the file's metadata, and what they say; None where they do not."""
 
     def frames_in(self, span: Span) -> int | None:
         """Return about how many frames a part of the video has; None where the file does not say."""
@@ -171,8 +174,17 @@ def _info(name: str, container: Any, stream: Any, frame: Any) -> VideoInfo:
     _check_length(name, float(duration or 0))
     return VideoInfo(
         *_shown_size(frame, rotation), _rate(stream), stream.frames or None,
-        None if duration is None else float(duration), rotation,
+        None if duration is None else float(duration), rotation, _focal(container, stream, frame),
     )  # fmt: skip
+
+
+def _focal(container: Any, stream: Any, frame: Any) -> tuple[float, str] | None:
+    """Return the focal length in pixels that the stream, the file or the first picture says, and how it says it."""
+    size = (frame.width, frame.height)
+    for holder in (stream, container, frame):
+        if (found := focal_of_tags(getattr(holder, "metadata", {}), size)) is not None:
+            return found
+    return None
 
 
 def _within(name: str, frames: Iterator[tuple[float, Any]], span: Span) -> Iterator[tuple[float, Any]]:

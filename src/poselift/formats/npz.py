@@ -151,7 +151,7 @@ def _people(array: np.ndarray, name: str, source: Source, override: Override) ->
 
 def write_keypoints_npz(keypoints: Keypoints2D, path: Path) -> None:
     """Write the layout that `read_keypoints_npz` reads."""
-    if keypoints.person is not None or keypoints.may_continue or keypoints.start_s:
+    if keypoints.person is not None or keypoints.may_continue or keypoints.start_s or keypoints.footage:
         write_people_npz([keypoints], path)
         return
     fields = {"xy": keypoints.xy, "fps": np.array(keypoints.fps)} | _skeleton_fields(keypoints)

@@ -10,6 +10,8 @@ start_s      time of the first frame in seconds from the beginning of the source
 person       (P,) numbers of the people, 0 for somebody who is alone
 may_continue (P, N) numbers of the people of whom each may be the continuation, filled up with 0
 complete     false where the video was not seen to its end
+focal_px     focal length in pixels by the video's metadata, with `focal_source`, absent when unknown
+moved        how far the background moved, as `poselift.footage.Footage` says, absent when unknown
 ============ =================================================================================================
 """
 
@@ -20,10 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from poselift.errors import FormatError, ShapeError, SkeletonError
+from poselift.footage import Footage
 from poselift.formats.clip import Override, Source, frame_rate, picture_size
 from poselift.sequence import Keypoints2D
 
-FIELDS = ("start_s", "person", "may_continue", "complete")
+FIELDS = ("start_s", "person", "may_continue", "complete", "focal_px", "focal_source", "moved")
 """Arrays that only archives of this layout have."""
 _LOG = logging.getLogger("poselift")
 
@@ -63,12 +66,17 @@ def people_fields(people: Sequence[Keypoints2D], *, complete: bool = True) -> di
         fields["confidence"] = np.array([person.confidence for person in people])
     if first.image_size is not None:
         fields["image_size"] = np.array(first.image_size)
+    if first.footage is not None and first.footage.focal_px is not None:
+        fields |= {"focal_px": np.array(first.footage.focal_px), "focal_source": np.array(first.footage.focal_source)}
+    if first.footage is not None and first.footage.moved is not None:
+        fields["moved"] = np.array(first.footage.moved)
     return fields
 
 
 def _common(person: Keypoints2D) -> tuple[object, ...]:
     skeleton = person.skeleton.name, person.skeleton.joints
-    return len(person), person.fps, person.start_s, skeleton, person.image_size, person.confidence is not None
+    scored = person.confidence is not None
+    return len(person), person.fps, person.start_s, skeleton, person.image_size, scored, person.footage
 
 
 def read_people(
@@ -103,16 +111,36 @@ def read_people(
     if start.shape != () or start.dtype.kind not in "iuf":
         raise FormatError(f"{path}: wanted one number 'start_s', got {start.dtype} {start.shape}")
     fps, size = frame_rate(xy.shape[1], source, override), picture_size(source, override)
+    footage = _footage(arrays, path)
     try:
         return tuple(
             Keypoints2D(
                 xy[place], None if scores is None else scores[place], skeleton, fps, size, float(start),
-                int(numbers[place]) or None, tuple(int(number) for number in before[place] if number),
+                int(numbers[place]) or None, tuple(int(number) for number in before[place] if number), footage,
             )
             for place in range(len(xy))
         )  # fmt: skip
     except (SkeletonError, ShapeError) as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+def _footage(arrays: Mapping[str, np.ndarray], path: Path) -> Footage | None:
+    """Return what an archive says of the camera; None where it says nothing.
+
+    Raises:
+        FormatError: It is no positive number, or no text.
+    """
+    numbers = {name: np.asarray(arrays[name]) for name in ("focal_px", "moved") if name in arrays}
+    for name, number in numbers.items():
+        if number.shape != () or number.dtype.kind not in "iuf" or not 0 <= number < np.inf:
+            raise FormatError(f"{path}: wanted one number {name!r} from 0 on, got {number.dtype} {number.shape}")
+    if not numbers:
+        return None
+    source = np.asarray(arrays.get("focal_source", ""))
+    if source.shape != () or source.dtype.kind != "U":
+        raise FormatError(f"{path}: wanted one text 'focal_source', got {source.dtype} {source.shape}")
+    focal_px, moved = (float(numbers[name]) if name in numbers else None for name in ("focal_px", "moved"))
+    return Footage(focal_px, str(source), moved)
 
 
 def _whole(array: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:

@@ -48,6 +48,7 @@ UNITS = {
     "root_along": "mm",
     "root_bias": "%",
     "under_floor_95": "mm",
+    "peaks_kept": "",
     "contact_f1": "",
     "contact_f1_lifted": "",
     "p_mpjpe_lifted": "mm",
@@ -56,8 +57,12 @@ UNITS = {
 }
 """Metrics by name with their units; at 30 frames a second. `root_bias` is signed: positive for people placed too far
 away, as a share of the distance. What ends in `lifted` is of the poses before they were placed, relative to the root.
-`under_floor_95` is the depth of the lowest joint under the floor that was found, which 5 % of the frames exceed."""
-_OVER_ALL = ("up_error_median", "up_error_95", "under_floor_95", "contact_f1", "contact_f1_lifted")
+`under_floor_95` is the depth of the lowest joint under the floor that was found, which 5 % of the frames exceed.
+`peaks_kept` is the mean speed of joints, relative to the root, where it is truly among the fastest 1 %, as a share of
+that before they were placed."""
+FAST = 0.99
+"""Speeds above this quantile of the true ones are peaks."""
+_OVER_ALL = ("up_error_median", "up_error_95", "under_floor_95", "peaks_kept", "contact_f1", "contact_f1_lifted")
 _TALLIED = tuple(name for name in UNITS if name not in _OVER_ALL)
 
 
@@ -108,13 +113,14 @@ def evaluate_world(
         raise DatasetError("wanted motion capture, and a lifter, of H36M_17 or BODY_27 to measure in the world")
     clips = clips[:: protocol.views.every]
     tally, frames = Tally(dict.fromkeys(_TALLIED, ("all",)), "frames"), 0
-    ups, depths, contacts = [], [], {"contact_f1": np.zeros(3), "contact_f1_lifted": np.zeros(3)}
+    ups, depths, speeds, contacts = [], [], [], {"contact_f1": np.zeros(3), "contact_f1_lifted": np.zeros(3)}
     for done, clip in enumerate(clips):
         body = clip.in_joints(H36M_17) if clip.skeleton == BODY_27 else clip
         for number, camera in enumerate(clip_cameras(body, protocol.views)):
             keypoints = _observed(clip, camera, number, protocol, observe)
             scene, lifted = _placed(lifter, keypoints, body, protocol, camera)
             found = placing_errors(scene, clip, camera) | _lifted_errors(lifted, clip, camera)
+            speeds.append(_speeds(scene.people[0], lifted, clip))
             depths.append(-scene.people[0].absolute()[..., 2].min(1))
             contacts["contact_f1"] += _contact_counts(scene.people[0], clip)
             contacts["contact_f1_lifted"] += _contact_counts(lifted, clip)
@@ -127,6 +133,7 @@ def evaluate_world(
     means = tally.means()
     means |= {"up_error_median": float(np.median(ups)), "up_error_95": float(np.percentile(ups, 95))}
     means["under_floor_95"] = 1000 * max(float(np.percentile(np.concatenate(depths), 95)), 0.0)
+    means["peaks_kept"] = _kept(np.concatenate(speeds, 1))
     means |= {name: 2 * hit / (2 * hit + wrong + missed) for name, (hit, wrong, missed) in contacts.items() if hit}
     detector = getattr(observe, "description", "simulated") if observe else f"exact 2D, {protocol.noise_px:g} px noise"
     choices: dict[str, Any] = {**asdict(protocol.views), "height": protocol.height, "focal": protocol.focal}
@@ -196,6 +203,20 @@ def _lifted_errors(poses: Poses3D, clip: MocapClip, camera: Camera) -> dict[str,
     }
 
 
+def _speeds(placed: Poses3D, lifted: Poses3D, clip: MocapClip) -> np.ndarray:
+    """Return the speeds (3, N) in m/s of all joints relative to the root: placed, lifted and true."""
+    body = [*range(1, len(H36M_17))]
+    three = [placed.xyz[:, body], lifted.xyz[:, body], clip.xyz[:, body] - clip.xyz[:, :1]]
+    return np.stack([np.linalg.norm(xyz[2:] - xyz[:-2], axis=-1).ravel() * clip.fps / 2 for xyz in three])
+
+
+def _kept(speeds: np.ndarray) -> float:
+    """Return the mean placed speed as a share of the lifted one, of speeds (3, N), where the true ones are peaks."""
+    placed, lifted, true = speeds[:, np.isfinite(speeds).all(0)]
+    fast = true >= np.quantile(true, FAST) if len(true) else np.zeros(0, bool)
+    return float(placed[fast].mean() / lifted[fast].mean()) if fast.any() else float("nan")
+
+
 def _contact_counts(poses: Poses3D, clip: MocapClip) -> np.ndarray:
     """Return how many contacts are found, wrongly found, and missed, of those that are known."""
     if poses.contact is None or clip.contact is None:
@@ -239,4 +260,5 @@ def _placed(
             keypoints, lifter, frame=CAMERA, camera=seen_by, check=False,
             flip_average=protocol.views.flip_average,
         )  # fmt: skip
-    return place([(keypoints, poses)], height_m=true_height(body) if protocol.height == GIVEN else None), poses
+    height = true_height(body) if protocol.height == GIVEN else None
+    return place([(keypoints, poses)], height_m=height, still=True), poses  # as the background of a video would tell

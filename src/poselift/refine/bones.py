@@ -66,7 +66,7 @@ def constant_bones(
     warnings, scale = [], 1.0
     if height_m is not None:
         scale = checked_height(height_m) / stature(bone_lengths(poses), skeleton)
-        poses = _scaled(poses, scale)
+        poses = scaled(poses, scale)
         if not 0.75 < scale < 1.35:
             warnings.append(
                 f"The height of {height_m:g} m makes the body {scale:.2f} times what was lifted; check --height and "
@@ -235,7 +235,9 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
     return float(values[order][np.searchsorted(total, total[-1] / 2).clip(max=len(values) - 1)])
 
 
-def _scaled(poses: Poses3D, scale: float) -> Poses3D:
+def scaled(poses: Poses3D, scale: float) -> Poses3D:
+    """Return a person so many times as large: joints, spread and path."""
+
     def times(array: np.ndarray | None) -> np.ndarray | None:
         return None if array is None else array * np.float32(scale)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from poselift.errors import FormatError, ShapeError
+from poselift.footage import Footage
 from poselift.geometry.camera import Camera
 from poselift.refine.report import StepReport
 from poselift.sequence import Keypoints2D, Poses3D
@@ -20,11 +21,26 @@ SHORTEST_FOCAL, LONGEST_FOCAL = 0.2, 20.0
 
 ASSUMED = "assumed focal length"
 """Name of a camera whose focal length is a guess; files keep it."""
+TOLD = "focal length from metadata"
+"""Name of a camera whose focal length the video's metadata say; files keep it."""
 
 
 def assumed_camera(image_size: tuple[int, int]) -> Camera:
     """Return a camera with a usual focal length, for people of whose camera nothing is known."""
     return replace(Camera.from_focal(usual_focal(image_size), image_size), name=ASSUMED)
+
+
+def likely_camera(people: Sequence[Keypoints2D], image_size: tuple[int, int]) -> Camera:
+    """Return a camera with the focal length that the video's metadata say, or else with a usual one.
+
+    Args:
+        people: Everybody in a clip.
+        image_size: (width, height) of the picture in pixels.
+    """
+    footage = _footage(people)
+    if footage is None or footage.focal_px is None or not _is_possible(footage.focal_px, image_size):
+        return assumed_camera(image_size)
+    return replace(Camera.from_focal(footage.focal_px, image_size), name=TOLD)
 
 
 def usual_focal(image_size: tuple[int, int]) -> float:
@@ -54,8 +70,8 @@ def camera_of(focal_px: float, image_size: tuple[int, int]) -> Camera:
     Raises:
         ShapeError: The focal length is out of range.
     """
-    low, high = (share * max(image_size) for share in (SHORTEST_FOCAL, LONGEST_FOCAL))
-    if not low <= focal_px <= high:
+    if not _is_possible(focal_px, image_size):
+        low, high = (share * max(image_size) for share in (SHORTEST_FOCAL, LONGEST_FOCAL))
         raise ShapeError(
             f"wanted a focal length in pixels from {low:.0f} to {high:.0f} for a picture of {image_size[0]} x "
             f"{image_size[1]} (focal_px, --focal), got {focal_px:g}"
@@ -79,8 +95,9 @@ def scene_camera(people: Sequence[tuple[Keypoints2D, Poses3D]], focal_px: float 
     sizes |= {camera.image_size for camera in cameras} - {None}
     if len(sizes) > 1:
         raise FormatError(f"wanted people of one clip, got pictures of several sizes: {', '.join(map(str, sizes))}")
+    footage = _footage([keypoints for keypoints, _ in people])
     if focal_px is None and cameras:
-        return _at_rest(cameras[0]), _said(cameras[0])
+        return _at_rest(cameras[0]), _said(cameras[0], footage)
     size = next(iter(sizes), None)
     if size is None:
         raise FormatError(
@@ -88,24 +105,38 @@ def scene_camera(people: Sequence[tuple[Keypoints2D, Poses3D]], focal_px: float 
             "image_size (--image-size WIDTH HEIGHT)"
         )
     if focal_px is None:
-        return assumed_camera(size), _said(assumed_camera(size))
-    camera = camera_of(focal_px, size)
-    return camera, _said(camera)
+        camera = likely_camera([keypoints for keypoints, _ in people], size)
+    else:
+        camera = camera_of(focal_px, size)
+    return camera, _said(camera, footage)
 
 
 def _at_rest(camera: Camera) -> Camera:
     return Camera(np.eye(3), np.zeros(3), camera.K, camera.dist, camera.name, camera.image_size)
 
 
-def _said(camera: Camera) -> StepReport:
+def _is_possible(focal_px: float, image_size: tuple[int, int]) -> bool:
+    return SHORTEST_FOCAL * max(image_size) <= focal_px <= LONGEST_FOCAL * max(image_size)
+
+
+def _footage(people: Sequence[Keypoints2D]) -> Footage | None:
+    """Return what the video of a clip says of its camera, of which everybody has the same."""
+    return next((person.footage for person in people if person.footage is not None), None)
+
+
+def _said(camera: Camera, footage: Footage | None) -> StepReport:
     assert camera.K is not None
-    focal, guessed = float(camera.K[0, 0]), camera.name == ASSUMED
+    focal, guessed, told = float(camera.K[0, 0]), camera.name == ASSUMED, camera.name == TOLD
     view = "" if camera.image_size is None else f", {fov_of_focal(focal, camera.image_size):.0f} degrees across"
     effect = "10 % more of it puts people 10 % farther away, and makes the way they go in depth as much longer"
+    source = "a usual one" if guessed else "given"
+    if told:
+        source = "from metadata" + (f": {footage.focal_source}" if footage and footage.focal_source else "")
+        effect += "; a stabilized video may show less than the lens does, and then has a longer one (--focal, --fov)"
     warnings = (f"The focal length is a guess ({focal:.0f} px); --focal or --fov says what it is.",) if guessed else ()
     return StepReport(
         name="camera",
-        says=f"focal length {focal:.0f} px ({'a usual one' if guessed else 'given'}{view}); {effect}.",
-        values={"focal_px": focal, "guessed": float(guessed)},
+        says=f"focal length {focal:.0f} px ({source}{view}); {effect}.",
+        values={"focal_px": focal, "guessed": float(guessed), "from_metadata": float(told)},
         warnings=warnings,
     )

@@ -102,15 +102,15 @@ def find_up(people: Sequence[tuple[Poses3D, np.ndarray]]) -> Ground:
     Args:
         people: Poses, and their joints (T, J, 3) in camera axes. `up` of the poses is in the same axes.
     """
-    told = [(poses.up[there], _trust(poses)[there]) for poses, _ in people if poses.up is not None
+    told = [(poses.up[there], trust_of(poses)[there]) for poses, _ in people if poses.up is not None
             for there in (_there(poses),)]  # fmt: skip
     if told:
         ups, trust = (np.concatenate(parts).astype(np.float64) for parts in zip(*told, strict=True))
-        return Ground(_median(ups, trust), np.nan, UP_ERROR_DEG, "the network's directions")
+        return Ground(median_direction(ups, trust), np.nan, UP_ERROR_DEG, "the network's directions")
     standing = np.concatenate([_standing(poses, xyz)[_there(poses)] for poses, xyz in people])
     # cameras are level more often than not: it counts as much as everybody together
     up = unit_vectors(
-        _median(standing, np.ones(len(standing))) + np.array([0.0, -1.0, 0.0]), np.array([0.0, -1.0, 0.0])
+        median_direction(standing, np.ones(len(standing))) + np.array([0.0, -1.0, 0.0]), np.array([0.0, -1.0, 0.0])
     )
     return Ground(up, np.nan, GUESSED_UP_ERROR_DEG, "how people stand, and a camera that is nearly level")
 
@@ -141,7 +141,7 @@ def find_ground(before: Ground, feet: Sequence[tuple[Feet, np.ndarray, float]], 
     height = _lowest_level(points @ up - heights, weights)
     information = np.eye(2) / np.deg2rad(max(before.error_deg, 0.01)) ** 2
     for _ in range(_STEPS):
-        axes = _across(up)
+        axes = across(up)
         error = (points @ up - heights - height) / FOOT_ERROR_M
         robust = weights / (1 + error**2 / 4) ** 2
         rows = np.concatenate([points @ axes.T, -np.ones((len(points), 1))], 1) / FOOT_ERROR_M  # by tilt and height
@@ -227,7 +227,7 @@ def _standing(poses: Poses3D, xyz: np.ndarray) -> np.ndarray:
     return unit_vectors(xyz[:, shoulders].mean(1) - xyz[:, ankles].mean(1), np.array([0.0, -1.0, 0.0]))
 
 
-def _trust(poses: Poses3D) -> np.ndarray:
+def trust_of(poses: Poses3D) -> np.ndarray:
     """Return the weights (T,) of the directions in each frame: more where both feet stand and the pose is certain."""
     trust = np.ones(len(poses))
     if poses.contact is not None:
@@ -235,7 +235,7 @@ def _trust(poses: Poses3D) -> np.ndarray:
     return trust if poses.spread is None else trust / np.maximum(poses.spread.mean(1), 1e-3) ** 2
 
 
-def _median(directions: np.ndarray, trust: np.ndarray) -> np.ndarray:
+def median_direction(directions: np.ndarray, trust: np.ndarray) -> np.ndarray:
     """Return the direction (3,) with the least sum of distances from (N, 3) others, weighted by (N,)."""
     found = unit_vectors((directions * trust[:, None]).sum(0) / trust.sum(), np.array([0.0, -1.0, 0.0]))
     for _ in range(_STEPS):
@@ -244,7 +244,7 @@ def _median(directions: np.ndarray, trust: np.ndarray) -> np.ndarray:
     return found
 
 
-def _across(up: np.ndarray) -> np.ndarray:
+def across(up: np.ndarray) -> np.ndarray:
     """Return two unit vectors (2, 3) at right angles to a direction (3,) and each other."""
     first = np.cross(up, np.eye(3)[np.abs(up).argmin()])
     first /= np.linalg.norm(first)

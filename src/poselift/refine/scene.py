@@ -39,7 +39,8 @@ class Scene:
     camera: Camera
     """The camera that saw them, with its intrinsics and its place in the world."""
     people: tuple[Poses3D, ...]
-    """Poses in the frame "world", each with its path and the camera."""
+    """Poses in the frame "world", each with its path and the camera; in the frame "camera", and without a path, where
+    the camera moves."""
     report: Report
     """What was found, assumed and changed."""
 
