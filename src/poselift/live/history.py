@@ -45,6 +45,8 @@ class History:
 
     @scale.setter
     def scale(self, scale: float) -> None:
+        if np.float32(scale) == self._scale:
+            return
         self._scale = np.float32(scale)
         held = slice(self._start, self._end)
         self._calibrated[held, :, 2] = np.minimum(self._raw[held, :, 2] / self._scale, 1)

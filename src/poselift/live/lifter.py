@@ -2,12 +2,14 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from poselift.errors import CheckpointError, FormatError, ShapeError, SkeletonError
+from poselift.lifters.answer import Answer, ask
 from poselift.lifters.contract import Lifter, check_lifter
 from poselift.lifters.load import choose_shipped, load_lifter
 from poselift.live.history import LONGEST_STEP_S
@@ -157,7 +159,7 @@ class LiveLifter:
             )
         if self._alone is None:
             self._alone = self._follow(time_s, {})
-        return self._advance(self._alone, frame, time_s)
+        return self._advance([(self._alone, frame)], time_s)[0]
 
     def push_people(self, people_xyc: np.ndarray, skeleton: Skeleton | str, time_s: float) -> tuple[Poses3D, ...]:
         """Take the next frame of everybody.
@@ -196,13 +198,12 @@ class LiveLifter:
                 self._followed[number].seen_s = time_s
         self._forget(time_s)
         nobody = np.zeros(self._shape, np.float32)
-        found = []
-        for number, follower in sorted(self._followed.items()):
-            if number in here or time_s - follower.seen_s <= LONGEST_STEP_S + self.delay_s:
-                pose = self._advance(follower, here.get(number, nobody), time_s)
-                if pose is not None:
-                    found.append(pose)
-        return tuple(found)
+        due = [
+            (follower, here.get(number, nobody))
+            for number, follower in sorted(self._followed.items())
+            if number in here or time_s - follower.seen_s <= LONGEST_STEP_S + self.delay_s
+        ]
+        return tuple(pose for pose in self._advance(due, time_s) if pose is not None)
 
     def _takes(self, skeleton: Skeleton | str, time_s: float) -> bool:
         """Return whether a frame is later than the one before; check its skeleton and time."""
@@ -238,16 +239,33 @@ class LiveLifter:
             del self._followed[number]
             self._tracker.may_continue.pop(number, None)
 
-    def _advance(self, follower: _Follower, frame: np.ndarray, time_s: float) -> Poses3D | None:
-        """Push a frame (J, 3) of the source's joints, which may be changed, to a person's stream."""
-        if not math.isfinite(np.vdot(frame, frame)):  # quicker than to look at each number
-            frame[~np.isfinite(frame).all(-1)] = 0
-        before = follower.stream.windows
-        pose = follower.stream.push(self._converter(frame), time_s, **follower.who)
-        self.counts.windows += follower.stream.windows - before
-        self._lag = max(self._lag, follower.stream.lag)
-        if pose is None or follower.filter is None:
-            return pose
-        joints = follower.filter(pose.xyz[0], pose.start_s, None if pose.spread is None else pose.spread[0])
-        self._smoothing_s = follower.filter.delay_s
+    def _advance(self, people: Sequence[tuple[_Follower, np.ndarray]], time_s: float) -> list[Poses3D | None]:
+        """Push a frame (J, 3) of the source's joints, which may be changed, to the stream of each person.
+
+        The windows of all of them go through the network together.
+        """
+        taken = []
+        for follower, frame in people:
+            if not math.isfinite(np.vdot(frame, frame)):  # quicker than to look at each number
+                frame[~np.isfinite(frame).all(-1)] = 0
+            taken.append(follower.stream.take(self._converter(frame), time_s))
+        answers = iter(self._answers([window for windows in taken for window in windows]))
+        found = []
+        for (follower, _), windows in zip(people, taken, strict=True):
+            pose = follower.stream.give([next(answers) for _ in windows], **follower.who)
+            self.counts.windows += len(windows)
+            self._lag = max(self._lag, follower.stream.lag)
+            found.append(pose if pose is None or follower.filter is None else self._smoothed(follower.filter, pose))
+        return found
+
+    def _answers(self, windows: list[np.ndarray]) -> list[Answer]:
+        """Return the answers (1, K, ...) to windows (1, T, J, C), of one call of the network."""
+        if len(windows) < 2:
+            return [ask(self.lifter, window) for window in windows]
+        answer = ask(self.lifter, np.concatenate(windows))
+        return [answer.each(lambda part, at=number: part[at : at + 1]) for number in range(len(windows))]
+
+    def _smoothed(self, smooth: OneEuro, pose: Poses3D) -> Poses3D:
+        joints = smooth(pose.xyz[0], pose.start_s, None if pose.spread is None else pose.spread[0])
+        self._smoothing_s = smooth.delay_s
         return replace(pose, xyz=joints[None])

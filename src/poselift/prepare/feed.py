@@ -21,6 +21,7 @@ from poselift.prepare.normalize import (
     normalize_screen,
     person_scale,
     person_scale_planes,
+    person_scale_single,
     person_scale_whole,
     pixels_from_screen,
     window_places,
@@ -114,6 +115,10 @@ class Feed:
         """
         if self.normalization == PERSON_SCALE and self.channels == clip.shape[-1] and _whole(clip, inside):
             return person_scale_whole(clip[0], self.skeleton)[None]
+        if not filled and self.normalization == PERSON_SCALE and isinstance(clip, np.ndarray) and len(clip) == 1:
+            single = person_scale_single(clip[0], clip[0, ..., 2] * inside[0, :, None], self.skeleton)
+            if single is not None:
+                return single[None, ..., : self.channels]
         xy, confidence = _filled(clip, inside, edges_only=filled)
         if filled and self.normalization == PERSON_SCALE:
             return person_scale_planes(clip, confidence, self.skeleton)[..., : self.channels]

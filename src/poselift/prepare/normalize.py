@@ -182,6 +182,49 @@ def person_scale_whole(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return made
 
 
+def person_scale_single(clip: np.ndarray, confidence: np.ndarray, skeleton: Skeleton) -> np.ndarray | None:
+    """Return what `fill_gaps` and `person_scale` do of one window with unseen joints, with the confidence beside it.
+
+    It is for streams, as `person_scale_whole` is. Some joints are never seen, since no detector looks for them: they
+    cost next to nothing.
+
+    Args:
+        clip: (T, J, 3) float32 finite coordinates, and anything.
+        confidence: (T, J) float32, 0 where unseen.
+        skeleton: Joint order, for the root.
+
+    Returns:
+        (T, J, 3) float32; None where nothing is seen.
+    """
+    seen = confidence > 0
+    times = np.add.reduce(seen, 0)  # (J,) frames in which each joint is seen
+    count = int(np.add.reduce(times))
+    if not count:
+        return None
+    never, partly = times == 0, np.flatnonzero((times > 0) & (times < len(clip)))
+    parts = fill_gaps(clip[None, :, partly, :2], confidence[None][..., partly])[0] if len(partly) else None
+    present = np.logical_or.reduce(seen, 1)
+    shown, root, some = np.count_nonzero(present), skeleton.root, bool(np.logical_or.reduce(never))
+    made, squares, planes = np.empty_like(clip), 0.0, []
+    for axis in (0, 1):
+        offsets = clip[..., axis].copy()
+        if parts is not None:
+            offsets[:, partly] = parts[..., axis]
+        if some:  # at the mean of the others, frame by frame
+            offsets[:, never] = 0
+            offsets[:, never] = (np.add.reduce(offsets, 1) / np.float32(len(times) - np.count_nonzero(never)))[:, None]
+        path = offsets[:, root].copy()
+        offsets -= path[:, None]
+        squares += float(np.vdot(offsets * seen, offsets))
+        offsets[:, root] = path - np.float32(np.vdot(path, present) / shown)
+        planes.append(offsets)
+    size = np.float32(max(squares / count, 1e-12) ** 0.5)
+    for axis, offsets in enumerate(planes):
+        np.divide(offsets, size, out=made[..., axis])
+    made[..., 2] = confidence
+    return made
+
+
 def person_scale_planes(clip: np.ndarray, confidence: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Return what `person_scale` does of filled windows, with the confidence beside it, in half of the time.
 
