@@ -86,6 +86,11 @@ class Answer:
         changed: dict[str, Any] = {n: None if part is None else change(part) for n, part in self.parts.items()}
         return Answer(**changed)
 
+    def apart(self) -> "list[Answer]":
+        """Return the answer (1, ...) to each window."""
+        named = {name: part for name, part in self.parts.items() if part is not None}
+        return [Answer(**{name: part[at : at + 1] for name, part in named.items()}) for at in range(len(self.joints))]
+
     @property
     def parts(self) -> dict[str, Any]:
         """Arrays by name, None where there are none."""

@@ -31,7 +31,7 @@ from poselift.lifters.contract import Lifter, frame_of
 from poselift.lifting import FASTEST_TURN_RAD, FEWEST_JOINTS, HIPS, NARROWEST_HIPS
 from poselift.live.history import History, RunningMedian
 from poselift.prepare.feed import Feed
-from poselift.prepare.normalize import SCREEN
+from poselift.prepare.normalize import SCREEN, pixels_from_screen
 from poselift.prepare.window import Windows, block_delay, frames_after, stream_delay
 from poselift.sequence import Poses3D
 
@@ -99,8 +99,10 @@ class PersonStream:
         self._across: tuple[float, list[float]] | None = None
 
     def push(self, frame: np.ndarray, time_s: float, **who: Any) -> Poses3D | None:
-        """Take the keypoints of the next frame, and lift the windows that are due; arguments and result as of `take`
-        and `give`."""
+        """Take the keypoints of the next frame and lift the windows that are due.
+
+        Arguments and result are those of `take` and `give`.
+        """
         return self.give([ask(self._lifter, window) for window in self.take(frame, time_s)], **who)
 
     def take(self, frame: np.ndarray, time_s: float) -> list[np.ndarray]:
@@ -145,6 +147,23 @@ class PersonStream:
         found = self._of_blocks(answers) if self._plan.blocks else self._of_window(answers)
         return None if found is None else self._pose(*found, who)
 
+    def sight(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return what was seen at the time of a pose that came out.
+
+        Returns:
+            Keypoints (J, 3), pixels and calibrated confidence; and the mean place (2,) of the person in the picture
+            over the pose's window.
+        """
+        fps, outputs = self._lifter.fps, self._lifter.out_frames
+        middle = (outputs[0] + outputs[-1]) / 2 if self._plan.blocks else outputs[-1]
+        first_s = time_s - middle / fps
+        frame = self._history.frame(time_s)
+        place = self._history.place(self._root, first_s, first_s + (self._lifter.in_frames - 1) / fps)
+        if self._feed.normalization == SCREEN and self._image_size is not None:
+            xy = pixels_from_screen(frame[:, :2], self._image_size)
+            return np.concatenate([xy, frame[:, 2:]], 1), pixels_from_screen(place, self._image_size)
+        return frame, place
+
     def _due_window(self, time_s: float) -> list[np.ndarray]:
         """Return the window that ends with the newest frame, unless its pose would lie before the stream began."""
         if time_s - self.lag / self._lifter.fps < self._start_s - _ROUNDING / self._lifter.fps:
@@ -188,7 +207,7 @@ class PersonStream:
         share = float(share) if share > _ROUNDING else 0.0
         output_s = self._start_s + (frame + share) / fps
         oldest = (self._blocks - len(self._answers)) * yielded
-        return self._lifted.between(frame - oldest, share), self._history.observed(output_s), output_s
+        return self._lifted.between(frame - oldest, share), self._history.frame(output_s)[:, 2], output_s
 
     def _add_block(self, answer: Answer) -> None:
         """Take the answer (1, K, ...) to the next block, and join it to those before it that are still needed."""
