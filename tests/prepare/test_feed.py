@@ -13,7 +13,7 @@ from poselift.prepare.normalize import (
     fill_gaps,
     normalize_screen,
     person_scale,
-    person_scale_whole,
+    person_scale_single,
 )
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, Skeleton
@@ -187,11 +187,23 @@ def test_torch_gives_the_same(seed, missing, shape):
     np.testing.assert_allclose(theirs.numpy(), fed(xy, confidence, H36M_17, 3), atol=2e-3, rtol=1e-3)
 
 
-@given(seeds)
-def test_a_window_without_gaps_goes_the_short_way_to_the_same_place(seed):
-    xy, confidence = windows(seed, (1, 9), missing=0.0)
-    short = fed(xy, confidence, H36M_17, 3)
-    np.testing.assert_array_equal(short[0], person_scale_whole(Feed.join(xy, confidence)[0], H36M_17))
-    np.testing.assert_allclose(short[..., :2], person_scale(xy, confidence, H36M_17), atol=2e-6)
-    np.testing.assert_array_equal(short[..., 2], confidence)
+@given(seeds, st.sampled_from([0.0, 0.3]))
+def test_a_single_window_goes_the_short_way_to_the_same_place(seed, missing):
+    xy, confidence = windows(seed, (2, 9), missing=missing)
+    inside = np.arange(9)[None] >= seed % 4
+    short = fed(xy[:1], confidence[:1], H36M_17, 3)
+    single = person_scale_single(Feed.join(xy, confidence)[0], np.ones(9, bool), H36M_17)
+    np.testing.assert_array_equal(short[0], single)
+    np.testing.assert_allclose(
+        short[..., :2], person_scale(fill_gaps(xy[:1], confidence[:1]), confidence[:1], H36M_17), atol=2e-6
+    )
+    np.testing.assert_array_equal(short[..., 2], confidence[:1])
+    late, shown = confidence[:1] * inside[..., None], Feed.join(xy, confidence)[:1]
+    np.testing.assert_allclose(
+        Feed(H36M_17, 3).windows(shown, inside)[..., :2],
+        person_scale(fill_gaps(xy[:1], late), late, H36M_17),
+        atol=2e-6,
+    )
+    assert person_scale_single(shown[0], np.zeros(9, bool), H36M_17) is None
+    xy, confidence = xy[:1], confidence[:1]
     np.testing.assert_allclose(fed(xy, confidence, H36M_17, 2), short[..., :2], atol=2e-6)

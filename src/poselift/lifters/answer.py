@@ -4,6 +4,7 @@ Whatever happens to joints between the network and the clip happens here, to all
 with the mirror image's, turned into another frame, blended where windows meet, stitched.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -85,6 +86,11 @@ class Answer:
         changed: dict[str, Any] = {n: None if part is None else change(part) for n, part in self.parts.items()}
         return Answer(**changed)
 
+    def apart(self) -> "list[Answer]":
+        """Return the answer (1, ...) to each window."""
+        named = {name: part for name, part in self.parts.items() if part is not None}
+        return [Answer(**{name: part[at : at + 1] for name, part in named.items()}) for at in range(len(self.joints))]
+
     @property
     def parts(self) -> dict[str, Any]:
         """Arrays by name, None where there are none."""
@@ -157,11 +163,16 @@ def ask(lifter: Lifter, inputs: np.ndarray) -> Answer:
     for part, array in found.items():
         if part not in wanted:
             raise ShapeError(f"{name} answers '{part}', which is not known; wanted {', '.join(wanted)}")
-        if array.shape != wanted[part] or not np.isfinite(array).all():
+        if array.shape != wanted[part] or not _is_finite(array):
             odd = " with NaN or infinite values" if array.shape == wanted[part] else ""
             raise ShapeError(f"wanted finite {part} {wanted[part]} from {name}, got {array.shape}{odd}")
     _check_ranges(found, name)
     return Answer(**found)
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    """Return whether all numbers are finite; their sum of squares tells it in one step, unless it overflows."""
+    return math.isfinite(float(np.vdot(array, array))) or bool(np.isfinite(array).all())
 
 
 def _check_ranges(found: dict[str, np.ndarray], name: str) -> None:
@@ -172,8 +183,10 @@ def _check_ranges(found: dict[str, np.ndarray], name: str) -> None:
         ("up", "directions of length 1 as", 0.99, 1.01),
     ):
         if part in found and found[part].size:
-            values = np.linalg.norm(found[part], axis=-1) if part == "up" else found[part]
-            if not (values.min() >= low and values.max() <= high):
+            values = found[part]
+            if part == "up":
+                values = np.sqrt(np.einsum("...i,...i->...", values, values))
+            if not (np.minimum.reduce(values, None) >= low and np.maximum.reduce(values, None) <= high):
                 raise ShapeError(
                     f"wanted {what} {part} from {name}, got {values.min():.3g} to {values.max():.3g}; see "
                     "poselift.lifters.contract.Lifter"

@@ -45,6 +45,8 @@ class History:
 
     @scale.setter
     def scale(self, scale: float) -> None:
+        if np.float32(scale) == self._scale:
+            return
         self._scale = np.float32(scale)
         held = slice(self._start, self._end)
         self._calibrated[held, :, 2] = np.minimum(self._raw[held, :, 2] / self._scale, 1)
@@ -117,12 +119,24 @@ class History:
         found[..., 2] = np.minimum(found[..., 2] / self._scale, 1)
         return found
 
-    def observed(self, time_s: float) -> np.ndarray:
-        """Return the calibrated confidence (J,) at a time, as `at` does."""
+    def frame(self, time_s: float) -> np.ndarray:
+        """Return the keypoints (J, 3) at one time, as `at` does. Not to be written to."""
         after = self._start + int(np.searchsorted(self.times_s, time_s - _ROUNDING_S))
         if after < self._end and self._times_s[after] - time_s <= _ROUNDING_S:
-            return np.asarray(self._calibrated[after, :, 2])
-        return np.asarray(self.at(np.array([time_s]))[0, :, 2])
+            return np.asarray(self._calibrated[after])
+        return np.asarray(self.at(np.array([time_s]))[0])
+
+    def place(self, joint: int, first_s: float, last_s: float) -> np.ndarray:
+        """Return the mean place (2,) of a joint from one time to another, over the frames in which it is seen.
+
+        Where it is seen in none, it is that of all joints.
+        """
+        first, after = np.searchsorted(self.times_s, (first_s - _ROUNDING_S, last_s + _ROUNDING_S)) + self._start
+        frames = self._raw[first : max(after, first + 1)]
+        own = frames[frames[:, joint, 2] > 0, joint, :2]
+        if not len(own):
+            own = frames[frames[..., 2] > 0][:, :2]
+        return own.mean(0) if len(own) else np.zeros(2, np.float32)
 
     def far_from_sightings(self, time_s: float) -> bool:
         """Return whether the person was not seen within `LONGEST_STEP_S` of a time."""

@@ -2,12 +2,14 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from poselift.errors import CheckpointError, FormatError, ShapeError, SkeletonError
+from poselift.lifters.answer import Answer, ask
 from poselift.lifters.contract import Lifter, check_lifter
 from poselift.lifters.load import choose_shipped, load_lifter
 from poselift.live.history import LONGEST_STEP_S
@@ -16,6 +18,7 @@ from poselift.live.stream import PersonStream, Plan
 from poselift.prepare.convert import FrameConverter
 from poselift.prepare.normalize import SCREEN
 from poselift.prepare.window import frames_after
+from poselift.refine.online import CHANGED, OnlineRoom, WorldOptions
 from poselift.sequence import Poses3D
 from poselift.skeleton import Skeleton, get_skeleton
 from poselift.track import PATIENCE_S, Tracker
@@ -46,6 +49,7 @@ class _Follower:
     stream: PersonStream
     filter: OneEuro | None
     seen_s: float
+    number: int
     who: dict[str, Any]
 
 
@@ -67,6 +71,7 @@ class LiveLifter:
         delay_s: float = 0.0,
         smooth: bool = False,
         image_size: tuple[int, int] | None = None,
+        world: WorldOptions | bool = False,
     ) -> None:
         """Choose weights and how late poses come.
 
@@ -78,12 +83,14 @@ class LiveLifter:
                 time; with 0.24 they are blended as in a clip. Weights that look ahead need more, and are more accurate:
                 0.42, 0.96 or 2.58. `delay_s` of the result says how late poses are.
             smooth: Smooth each joint by a one-euro filter, which comes late by `smoothing_delay_s` more.
-            image_size: (width, height) of the picture in pixels, which `screen` weights want.
+            image_size: (width, height) of the picture in pixels, which `screen` weights and the world want.
+            world: Place everybody in one world (`poselift.refine.online.OnlineRoom`): True, or what is known of it.
+                Poses are then in the frame "world", with `path`; up, floor and sizes converge and then hold (`room`).
 
         Raises:
             ShapeError: `delay_s` is negative or no number.
             CheckpointError: The lifter looks farther ahead than `delay_s`.
-            FormatError: The weights want the picture's size.
+            FormatError: The weights or the world want the picture's size.
             SkeletonError: `lifter` is no lifter.
         """
         if not (math.isfinite(delay_s) and delay_s >= 0):
@@ -95,6 +102,11 @@ class LiveLifter:
         check_lifter(lifter)
         if getattr(lifter, "normalization", None) == SCREEN and image_size is None:
             raise FormatError("these weights want the picture's size; give image_size=(width, height)")
+        if world and image_size is None:
+            raise FormatError(
+                "to place people in the world, the picture's size must be known; give image_size=(width, height) "
+                "(--image-size WIDTH HEIGHT), or leave the world out (--no-world)"
+            )
         plan = Plan.of(lifter, delay_s)
         if plan is None:
             least_s = frames_after(lifter.in_frames, lifter.out_frames) / lifter.fps
@@ -106,13 +118,18 @@ class LiveLifter:
         """The network."""
         self.counts = Counts()
         """What came in so far."""
+        self.room: OnlineRoom | None = None
+        """The world in which people are placed; None without."""
         self._plan, self._smooth, self._image_size = plan, smooth, image_size
+        self._world = WorldOptions() if world is True else world or None
         self._lag, self._smoothing_s = plan.lag, 0.0
         self._skeleton: Skeleton | None = None
         self._last_s = -math.inf
         self._tracker = Tracker()
         self._alone: _Follower | None = None
         self._followed: dict[int, _Follower] = {}
+        if self._world is not None and image_size is not None:
+            self.resize(image_size)
 
     @property
     def delay_s(self) -> float:
@@ -127,6 +144,28 @@ class LiveLifter:
     def smoothing_delay_s(self) -> float:
         """Seconds by which smoothing delayed the last pose: the lag of joints in steady motion, their mean."""
         return self._smoothing_s
+
+    def resize(self, image_size: tuple[int, int], world: WorldOptions | None = None) -> None:
+        """Say that the frames to come are of pictures of another size; the world, if there is one, is found anew.
+
+        Args:
+            image_size: (width, height) of the picture in pixels.
+            world: What is known of the world from now on; None for what was known before.
+
+        Raises:
+            ShapeError: The focal length is out of range for such pictures.
+        """
+        self._world = world or self._world
+        self._image_size = image_size
+        for follower in [*self._followed.values(), *([self._alone] if self._alone else [])]:
+            follower.stream = PersonStream(self.lifter, self._plan, image_size)  # places in the picture are new
+        if self._world is None:
+            return
+        if self.room is not None:
+            _LOG.warning(CHANGED)
+        self.room = OnlineRoom(self._world, image_size)
+        for guess in self.room.guesses:
+            _LOG.warning(guess)
 
     def push(self, keypoints_xyc: np.ndarray, skeleton: Skeleton | str, time_s: float) -> Poses3D | None:
         """Take the next frame of one person.
@@ -156,8 +195,8 @@ class LiveLifter:
                 f"{frame.shape}"
             )
         if self._alone is None:
-            self._alone = self._follow(time_s, {})
-        return self._advance(self._alone, frame, time_s)
+            self._alone = self._follow(time_s, 0, {})
+        return self._advance([(self._alone, frame)], time_s)[0]
 
     def push_people(self, people_xyc: np.ndarray, skeleton: Skeleton | str, time_s: float) -> tuple[Poses3D, ...]:
         """Take the next frame of everybody.
@@ -192,17 +231,18 @@ class LiveLifter:
                 here[number] = pose
                 if number not in self._followed:
                     earlier = tuple(before + 1 for before in self._tracker.may_continue.get(number, ()))
-                    self._followed[number] = self._follow(time_s, {"person": number + 1, "may_continue": earlier})
+                    self._followed[number] = self._follow(
+                        time_s, number, {"person": number + 1, "may_continue": earlier}
+                    )
                 self._followed[number].seen_s = time_s
         self._forget(time_s)
         nobody = np.zeros(self._shape, np.float32)
-        found = []
-        for number, follower in sorted(self._followed.items()):
-            if number in here or time_s - follower.seen_s <= LONGEST_STEP_S + self.delay_s:
-                pose = self._advance(follower, here.get(number, nobody), time_s)
-                if pose is not None:
-                    found.append(pose)
-        return tuple(found)
+        due = [
+            (follower, here.get(number, nobody))
+            for number, follower in sorted(self._followed.items())
+            if number in here or time_s - follower.seen_s <= LONGEST_STEP_S + self.delay_s
+        ]
+        return tuple(pose for pose in self._advance(due, time_s) if pose is not None)
 
     def _takes(self, skeleton: Skeleton | str, time_s: float) -> bool:
         """Return whether a frame is later than the one before; check its skeleton and time."""
@@ -225,29 +265,52 @@ class LiveLifter:
         self.counts.frames += 1
         return True
 
-    def _follow(self, time_s: float, who: dict[str, Any]) -> _Follower:
+    def _follow(self, time_s: float, number: int, who: dict[str, Any]) -> _Follower:
         """Begin the stream of a person."""
         self.counts.people += 1
         stream = PersonStream(self.lifter, self._plan, self._image_size)
-        return _Follower(stream, OneEuro() if self._smooth else None, time_s, who)
+        return _Follower(stream, OneEuro() if self._smooth else None, time_s, number, who)
 
     def _forget(self, time_s: float) -> None:
         """Forget people who have been away for too long for the tracker, and whose last poses have come out."""
         longest_s = max(PATIENCE_S, LONGEST_STEP_S + self.delay_s)
         for number in [n for n, follower in self._followed.items() if time_s - follower.seen_s > longest_s]:
             del self._followed[number]
+            if self.room is not None:
+                self.room.forget(number)
             self._tracker.may_continue.pop(number, None)
 
-    def _advance(self, follower: _Follower, frame: np.ndarray, time_s: float) -> Poses3D | None:
-        """Push a frame (J, 3) of the source's joints, which may be changed, to a person's stream."""
-        if not math.isfinite(np.vdot(frame, frame)):  # quicker than to look at each number
-            frame[~np.isfinite(frame).all(-1)] = 0
-        before = follower.stream.windows
-        pose = follower.stream.push(self._converter(frame), time_s, **follower.who)
-        self.counts.windows += follower.stream.windows - before
-        self._lag = max(self._lag, follower.stream.lag)
-        if pose is None or follower.filter is None:
-            return pose
-        joints = follower.filter(pose.xyz[0], pose.start_s, None if pose.spread is None else pose.spread[0])
-        self._smoothing_s = follower.filter.delay_s
+    def _advance(self, people: Sequence[tuple[_Follower, np.ndarray]], time_s: float) -> list[Poses3D | None]:
+        """Push a frame (J, 3) of the source's joints, which may be changed, to the stream of each person.
+
+        The windows of all of them go through the network together.
+        """
+        taken = []
+        for follower, frame in people:
+            if not math.isfinite(np.vdot(frame, frame)):  # quicker than to look at each number
+                frame[~np.isfinite(frame).all(-1)] = 0
+            taken.append(follower.stream.take(self._converter(frame), time_s))
+        answers = iter(self._answers([window for windows in taken for window in windows]))
+        found = []
+        for (follower, _), windows in zip(people, taken, strict=True):
+            pose = follower.stream.give([next(answers) for _ in windows], **follower.who)
+            self.counts.windows += len(windows)
+            self._lag = max(self._lag, follower.stream.lag)
+            if pose is not None and follower.filter is not None:
+                pose = self._smoothed(follower.filter, pose)
+            if pose is not None and self.room is not None:
+                pose = self.room.place(pose, *follower.stream.sight(pose.start_s), follower.number)
+            found.append(pose)
+        return found
+
+    def _answers(self, windows: list[np.ndarray]) -> list[Answer]:
+        """Return the answers (1, K, ...) to windows (1, T, J, C), of one call of the network."""
+        if len(windows) < 2:
+            return [ask(self.lifter, window) for window in windows]
+        answer = ask(self.lifter, np.concatenate(windows))
+        return answer.apart()
+
+    def _smoothed(self, smooth: OneEuro, pose: Poses3D) -> Poses3D:
+        joints = smooth(pose.xyz[0], pose.start_s, None if pose.spread is None else pose.spread[0])
+        self._smoothing_s = smooth.delay_s
         return replace(pose, xyz=joints[None])

@@ -24,6 +24,8 @@ class People:
     """(P, J, 3) pixels and confidence; NaN where a joint was not seen."""
     skeleton: Skeleton
     """Joint order."""
+    image_size: tuple[int, int] | None = None
+    """(width, height) of the picture in pixels; None where the source does not say."""
 
 
 def parse_people(line: str | bytes, number: int, skeleton: Skeleton | None) -> People:
@@ -66,19 +68,22 @@ def parse_people(line: str | bytes, number: int, skeleton: Skeleton | None) -> P
     return People(float(time_s), keypoints, joints)
 
 
-def poses_line(poses: Sequence[Poses3D], time_s: float) -> str:
+def poses_line(poses: Sequence[Poses3D], time_s: float, *, settled: bool | None = None) -> str:
     """Return a frame's poses as a line, without the line's end.
 
-    Each person has `time_s` of the pose, `xyz_m`, `observed` and `gap`, and `spread_m`, `up` and `contact` where the
-    lifter gives them; see `poselift.sequence.Poses3D`. Lengths have four decimals.
+    Each person has `time_s` of the pose, `xyz_m`, `observed` and `gap`, `path_m` in the world, and `spread_m`, `up` and
+    `contact` where the lifter gives them; see `poselift.sequence.Poses3D`. Lengths have four decimals.
 
     Args:
         poses: One frame of each person.
         time_s: Time of the newest frame that went in.
+        settled: Whether the world's floor holds; None without a world.
     """
     made: dict[str, object] = {"time_s": round(time_s, 6)}
     if poses:
         made |= {"skeleton": poses[0].skeleton.name, "frame": poses[0].frame}
+    if settled is not None:
+        made["settled"] = settled
     made["people"] = [_person(pose) for pose in poses]
     return json.dumps(made, separators=(",", ":"))
 
@@ -89,6 +94,7 @@ def _person(pose: Poses3D) -> dict[str, object]:
         person["may_continue"] = list(pose.may_continue)
     person |= {"time_s": round(pose.start_s, 6), "xyz_m": _rounded(pose.xyz[0], 4)}
     for name, array, digits in (
+        ("path_m", pose.path, 4),
         ("observed", pose.observed, 3),
         ("spread_m", pose.spread, 4),
         ("up", pose.up, 4),

@@ -20,6 +20,7 @@ sides put back        not done: it needs the frames after
 
 import math
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,7 @@ from poselift.lifters.contract import Lifter, frame_of
 from poselift.lifting import FASTEST_TURN_RAD, FEWEST_JOINTS, HIPS, NARROWEST_HIPS
 from poselift.live.history import History, RunningMedian
 from poselift.prepare.feed import Feed
-from poselift.prepare.normalize import SCREEN
+from poselift.prepare.normalize import SCREEN, pixels_from_screen
 from poselift.prepare.window import Windows, block_delay, frames_after, stream_delay
 from poselift.sequence import Poses3D
 
@@ -85,7 +86,7 @@ class PersonStream:
         """Time of the newest frame."""
         self.windows = 0
         """Number of windows that were lifted."""
-        self._begun = False
+        self._begun, self._pending = False, list[np.ndarray]()
         self._begin(0.0)
 
     def _begin(self, time_s: float) -> None:
@@ -98,23 +99,28 @@ class PersonStream:
         self._across: tuple[float, list[float]] | None = None
 
     def push(self, frame: np.ndarray, time_s: float, **who: Any) -> Poses3D | None:
+        """Take the keypoints of the next frame and lift the windows that are due.
+
+        Arguments and result are those of `take` and `give`.
+        """
+        return self.give([ask(self._lifter, window) for window in self.take(frame, time_s)], **who)
+
+    def take(self, frame: np.ndarray, time_s: float) -> list[np.ndarray]:
         """Take the keypoints of the next frame.
 
         Args:
             frame: (J, 3) float32 in the lifter's joints: pixels and score, all 0 where a joint was not seen.
             time_s: Time of the frame, later than `last_s`.
-            who: `person` and `may_continue` of the result.
 
         Returns:
-            One pose, whose `start_s` is the time that it is of; None while nobody was seen, and until the delay is
-            over.
+            The network's input, (1, T, J, C), of each window that is due now; `give` wants the answers.
         """
         if time_s - self.last_s > self._longest_pause_s:
             self._begun = False
-        self.last_s = time_s
+        self.last_s, self._pending = time_s, []
         if not self._begun:
             if not frame[:, 2].any():
-                return None  # nobody yet
+                return []  # nobody yet
             self._begin(time_s)
             self._begun = True
         if self._feed.normalization == SCREEN:
@@ -122,37 +128,86 @@ class PersonStream:
         if self._scale.add(frame[:, 2]):
             self._history.scale = self._scale.value
         self._history.add(frame, time_s, bool(np.count_nonzero(frame[:, 2]) >= FEWEST_JOINTS))
-        found = self._of_blocks(time_s) if self._plan.blocks else self._of_push(time_s)
+        return self._due_blocks(time_s) if self._plan.blocks else self._due_window(time_s)
+
+    def give(self, answers: Sequence[Answer], **who: Any) -> Poses3D | None:
+        """Return the pose that is due after the frame that was taken last.
+
+        Args:
+            answers: (1, K, ...) to each window that `take` returned.
+            who: `person` and `may_continue` of the result.
+
+        Returns:
+            One pose, whose `start_s` is the time that it is of; None while nobody was seen, and until the delay is
+            over.
+        """
+        if not self._begun:
+            return None
+        self.windows += len(answers)
+        found = self._of_blocks(answers) if self._plan.blocks else self._of_window(answers)
         return None if found is None else self._pose(*found, who)
 
-    def _of_push(self, time_s: float) -> tuple[Answer, np.ndarray, float] | None:
-        """Return the answer (1, ...) of a window of its own, what was observed (J,), and the time."""
-        output_s = time_s - self.lag / self._lifter.fps
-        if output_s < self._start_s - _ROUNDING / self._lifter.fps:
-            return None
-        clip, inside = self._window(time_s)
-        answer = self._lift(clip, inside)
-        return answer.each(lambda part: part[0, -1:]), clip[self._lifter.out_frames[-1], :, 2], output_s
+    def sight(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return what was seen at the time of a pose that came out.
 
-    def _of_blocks(self, time_s: float) -> tuple[Answer, np.ndarray, float] | None:
-        """Lift the windows that have become complete; return as `_of_push` does."""
+        Returns:
+            Keypoints (J, 3), pixels and calibrated confidence; and the mean place (2,) of the person in the picture
+            over the pose's window.
+        """
+        fps, outputs = self._lifter.fps, self._lifter.out_frames
+        middle = (outputs[0] + outputs[-1]) / 2 if self._plan.blocks else outputs[-1]
+        first_s = time_s - middle / fps
+        frame = self._history.frame(time_s)
+        place = self._history.place(self._root, first_s, first_s + (self._lifter.in_frames - 1) / fps)
+        if self._feed.normalization == SCREEN and self._image_size is not None:
+            xy = pixels_from_screen(frame[:, :2], self._image_size)
+            return np.concatenate([xy, frame[:, 2:]], 1), pixels_from_screen(place, self._image_size)
+        return frame, place
+
+    def _due_window(self, time_s: float) -> list[np.ndarray]:
+        """Return the window that ends with the newest frame, unless its pose would lie before the stream began."""
+        if time_s - self.lag / self._lifter.fps < self._start_s - _ROUNDING / self._lifter.fps:
+            return []
+        clip, inside = self._window(time_s)
+        self._pending.append(clip[self._lifter.out_frames[-1], :, 2])
+        return [self._feed.windows(clip[None], inside)]
+
+    def _of_window(self, answers: Sequence[Answer]) -> tuple[Answer, np.ndarray, float] | None:
+        """Return the newest frame (1, ...) of the answer, what was observed (J,), and the time."""
+        if not answers:
+            return None
+        newest = answers[0].each(lambda part: part[0, -1:])
+        return newest, self._pending[0], self.last_s - self.lag / self._lifter.fps
+
+    def _due_blocks(self, time_s: float) -> list[np.ndarray]:
+        """Return the windows that have become complete."""
         fps, yielded, first = self._lifter.fps, len(self._lifter.out_frames), self._lifter.out_frames[0]
         position = (time_s - self._start_s) * fps
         last = self._lifter.in_frames - 1 - first  # from the first frame that comes out to the last that goes in
-        while self._blocks * yielded + last <= position + _ROUNDING:
-            last_s = self._start_s + (self._blocks * yielded + last) / fps
-            self._add_block(self._lift(*self._window(last_s)))
+        due, block = [], self._blocks
+        while block * yielded + last <= position + _ROUNDING:
+            clip, inside = self._window(self._start_s + (block * yielded + last) / fps)
+            due.append(self._feed.windows(clip[None], inside))
+            block += 1
+        return due
+
+    def _of_blocks(self, answers: Sequence[Answer]) -> tuple[Answer, np.ndarray, float] | None:
+        """Add the blocks, and return what is due as `_of_window` does."""
+        for answer in answers:
+            self._add_block(answer)
+        fps, yielded = self._lifter.fps, len(self._lifter.out_frames)
+        position = (self.last_s - self._start_s) * fps
         if self.lag == self._plan.lag and abs(position - round(position)) > _ROUNDING:
             self.lag += 1
         position = position - self.lag
         if position < -_ROUNDING or self._lifted is None:
             return None
-        frame = max(int(np.floor(position + _ROUNDING)), 0)
+        frame = max(math.floor(position + _ROUNDING), 0)
         share = position - frame
         share = float(share) if share > _ROUNDING else 0.0
         output_s = self._start_s + (frame + share) / fps
         oldest = (self._blocks - len(self._answers)) * yielded
-        return self._lifted.between(frame - oldest, share), self._history.observed(output_s), output_s
+        return self._lifted.between(frame - oldest, share), self._history.frame(output_s)[:, 2], output_s
 
     def _add_block(self, answer: Answer) -> None:
         """Take the answer (1, K, ...) to the next block, and join it to those before it that are still needed."""
@@ -175,11 +230,6 @@ class PersonStream:
         times_s = last_s + self._back_s
         inside = times_s >= self._history.times_s[0] - _ROUNDING / self._lifter.fps
         return self._history.at(times_s), inside[None]
-
-    def _lift(self, clip: np.ndarray, inside: np.ndarray) -> Answer:
-        """Lift a window."""
-        self.windows += 1
-        return ask(self._lifter, self._feed.windows(clip[None], inside))
 
     def _pose(self, answer: Answer, observed: np.ndarray, time_s: float, who: dict[str, Any]) -> Poses3D:
         """Return a pose with what is known about it."""

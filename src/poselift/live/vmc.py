@@ -34,19 +34,21 @@ class Humanoid:
     """An avatar's pose, in Unity's axes."""
 
     hips: np.ndarray
-    """(3,) metres: place of the hips, so high that the lower foot stands on the ground."""
+    """(3,) metres: place of the hips. Of poses in the world, where they are; else so high that the lower foot stands on
+    the ground."""
     rotations: dict[str, np.ndarray]
     """By bone, parents first, its rotation against its parent, (4,) xyzw."""
     parents: dict[str, str | None]
     """By bone, the bone that it hangs from; None for the hips."""
 
 
-def humanoid(xyz: np.ndarray, skeleton: Skeleton) -> Humanoid:
+def humanoid(xyz: np.ndarray, skeleton: Skeleton, path: np.ndarray | None = None) -> Humanoid:
     """Return the last of some successive poses as an avatar's, by the rig `unity` of `poselift.formats.rigs`.
 
     Args:
         xyz: (N, J, 3) joints relative to the pelvis, y up, right-handed, metres.
         skeleton: Joint order, with the joints of `H36M_17`.
+        path: (3,) metres: place of the pelvis above the floor at y = 0, in the same axes; None where it is not known.
 
     Raises:
         SkeletonError: The skeleton has no single root that both hips hang from, or a limb lacks a joint.
@@ -58,6 +60,8 @@ def humanoid(xyz: np.ndarray, skeleton: Skeleton) -> Humanoid:
     for index, joint in enumerate(figure.joints):
         local[joint.name] = Rotation.from_matrix(_MIRROR @ figure.local(index)[-1] @ _MIRROR).as_quat()
         parents[joint.name] = figure.joints[joint.parent].name if joint.parent >= 0 else None
+    if path is not None:
+        return Humanoid(_MIRROR @ path, local, parents)
     lowest = min(xyz[-1, skeleton.index(f"{side}_ankle"), 1] for side in ("left", "right"))
     return Humanoid(np.array([0.0, _ANKLE_M - lowest, 0.0]), local, parents)
 
@@ -104,7 +108,8 @@ class VmcSender:
         figure = None
         if pose is not None and not (pose.gap is not None and pose.gap[0]):
             self._remembered.append(_upright(pose))
-            figure = humanoid(np.stack(self._remembered), pose.skeleton)
+            path = None if pose.path is None else pose.y_up(pose.path)[0]
+            figure = humanoid(np.stack(self._remembered), pose.skeleton, path)
         try:
             with contextlib.suppress(ConnectionRefusedError):  # nobody listens yet, which UDP may say or not
                 self._client.send(packet(figure, time_s))

@@ -193,9 +193,9 @@ class FrameConverter:
         self._any = self._needs.any(-1)
         self._joints = np.arange(len(target))
         first = [np.flatnonzero(needs) for needs in self._needs[0]]
-        self._complete = all(len(joints) for joints in first)
+        self._possible = np.flatnonzero([len(joints) for joints in first])  # some joints no mixture gives
         self._sources = np.concatenate(first)
-        self._starts = np.cumsum([0, *map(len, first[:-1])])
+        self._starts = np.cumsum([0, *(len(first[joint]) for joint in self._possible[:-1])])
 
     def __call__(self, frame: np.ndarray) -> np.ndarray:
         """Convert one frame.
@@ -210,13 +210,12 @@ class FrameConverter:
             found = frame.copy()
             found[found[:, 2] <= 0] = 0
             return found
-        if self._complete:
-            scores = np.minimum.reduceat(frame[:, 2].take(self._sources), self._starts)
-            if np.minimum.reduce(scores) > 0:  # every joint is its first mixture, as is usual
-                found = np.empty((self._shape[1], 3), np.float32)
-                np.matmul(self._weights[0], frame[:, :2], out=found[:, :2])
-                found[:, 2] = scores
-                return found
+        scores = np.minimum.reduceat(frame[:, 2].take(self._sources), self._starts)
+        if np.minimum.reduce(scores) > 0:  # every joint that there is is its first mixture, as is usual
+            found = np.zeros((self._shape[1], 3), np.float32)
+            np.matmul(self._weights[0], frame[:, :2], out=found[:, :2])
+            found[self._possible, 2] = scores
+            return found
         least = np.where(self._any, np.where(self._needs, frame[:, 2], np.float32(np.inf)).min(-1), 0)
         rank = (least > 0).argmax(0)
         found = np.empty((self._shape[1], 3), np.float32)

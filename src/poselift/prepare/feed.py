@@ -21,7 +21,7 @@ from poselift.prepare.normalize import (
     normalize_screen,
     person_scale,
     person_scale_planes,
-    person_scale_whole,
+    person_scale_single,
     pixels_from_screen,
     window_places,
 )
@@ -112,8 +112,10 @@ class Feed:
         Returns:
             (B, T, J, C) float32.
         """
-        if self.normalization == PERSON_SCALE and self.channels == clip.shape[-1] and _whole(clip, inside):
-            return person_scale_whole(clip[0], self.skeleton)[None]
+        if not filled and self.normalization == PERSON_SCALE and isinstance(clip, np.ndarray) and len(clip) == 1:
+            single = person_scale_single(clip[0], inside[0], self.skeleton)
+            if single is not None:
+                return single[None, ..., : self.channels]
         xy, confidence = _filled(clip, inside, edges_only=filled)
         if filled and self.normalization == PERSON_SCALE:
             return person_scale_planes(clip, confidence, self.skeleton)[..., : self.channels]
@@ -127,14 +129,6 @@ class Feed:
         if self.normalization == SCREEN and image_size is not None:
             places = pixels_from_screen(places, image_size)
         return places
-
-
-def _whole(clip: Array, inside: Array) -> bool:
-    """Return whether a single window of numpy, as of a stream, shows every joint in every frame."""
-    if not isinstance(clip, np.ndarray) or len(clip) != 1:
-        return False
-    # ufuncs: the methods of arrays are written in Python, which costs a stream a hundredth of its time
-    return bool(np.logical_and.reduce(inside, None)) and bool(np.minimum.reduce(clip[..., 2], None) > 0)
 
 
 def _filled(clip: Array, inside: Array, *, edges_only: bool = False) -> tuple[Array, Array]:

@@ -154,32 +154,54 @@ def person_scale(xy: Array, confidence: Array, skeleton: Skeleton) -> Array:
     return relative / size[:, None, None, None]
 
 
-def person_scale_whole(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Return what `person_scale` does of one window in which every joint is seen, with the confidence beside it.
+def person_scale_single(clip: np.ndarray, inside: np.ndarray, skeleton: Skeleton) -> np.ndarray | None:
+    """Return what `fill_gaps` and `person_scale` do of one window, with the confidence beside it.
 
-    It takes a third of the time, for streams that lift a window for each frame. Each coordinate is a plane (T, J) of
-    its own, because numpy is slow on axes of length 2.
+    It is for streams that lift a window for each frame: coordinates are planes (T, J), because numpy is slow on axes of
+    length 2; sums are products; and joints that are never seen, since the detector does not look for them, cost next
+    to nothing.
 
     Args:
-        clip: (T, J, 3) float32 coordinates and confidence, which is positive.
+        clip: (T, J, 3) float32 finite coordinates and confidence, which is not positive where unseen.
+        inside: (T,) bool: the frame lies within the clip; the others count as unseen.
         skeleton: Joint order, for the root.
 
     Returns:
-        (T, J, 3) float32.
+        (T, J, 3) float32; None where nothing is seen.
     """
-    made, root = np.empty_like(clip), skeleton.root
-    planes, squares = [], 0.0
-    for axis in (0, 1):
-        path = clip[:, root, axis]
-        offsets = clip[..., axis] - path[:, None]
-        squares += float(np.vdot(offsets, offsets))
-        offsets[:, root] = path - np.add.reduce(path) / np.float32(len(path))
-        planes.append(offsets)
-    size = np.float32(max(squares / planes[0].size, 1e-12) ** 0.5)
-    for axis, offsets in enumerate(planes):
-        np.divide(offsets, size, out=made[..., axis])
-    made[..., 2] = clip[..., 2]
-    return made
+    frames, joints = clip.shape[:2]
+    planes = np.ascontiguousarray(clip.transpose(2, 0, 1))  # (3, T, J)
+    offsets, confidence, root = planes[:2], planes[2], skeleton.root
+    if not np.logical_and.reduce(inside):
+        confidence *= inside[:, None]
+    whole = bool(np.minimum.reduce(confidence, None) > 0)
+    seen, count, present = None, frames * joints, None
+    if not whole:
+        seen = (confidence > 0).astype(np.float32)
+        times = np.ones(frames, np.float32) @ seen  # (J,) frames in which each joint is seen
+        count = int(np.add.reduce(times))
+        if not count:
+            return None
+        if np.maximum.reduce(times) < frames:
+            present = np.logical_or.reduce(seen, 1).astype(np.float32)
+        known = times > 0
+        partly = np.flatnonzero(known & (times < frames))
+        if len(partly):
+            filled = fill_gaps(clip[None, :, partly, :2], confidence[None][..., partly])[0]
+            offsets[..., partly] = filled.transpose(2, 0, 1)
+        if len(never := np.flatnonzero(~known)):
+            centre = offsets @ known.astype(np.float32) / np.float32(joints - len(never))
+            for joint in never:
+                offsets[..., joint] = centre
+    path = offsets[..., root].copy()  # (2, T)
+    offsets -= path[..., None]
+    squares = np.vdot(offsets if seen is None else offsets * seen, offsets)
+    size = np.float32(max(float(squares) / count, 1e-12) ** 0.5)
+    if present is None:
+        present = np.ones(frames, np.float32)
+    offsets[..., root] = path - (path @ present / np.add.reduce(present))[:, None]
+    offsets /= size
+    return np.ascontiguousarray(planes.transpose(1, 2, 0))
 
 
 def person_scale_planes(clip: np.ndarray, confidence: np.ndarray, skeleton: Skeleton) -> np.ndarray:
