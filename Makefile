@@ -4,7 +4,7 @@ PIP = bin/python -m pip install --quiet --disable-pip-version-check -c constrain
 # More threads than cores make small networks crawl.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check docs dist clean
+.PHONY: demo test check docs dist browser clean
 
 demo: .venv/demo
 	.venv/bin/poselift lift src/poselift/data/demo.npz src/poselift/data/demo_video.mp4 --out out/demo --force
@@ -48,8 +48,12 @@ with tempfile.TemporaryDirectory() as out:
 endef
 export CHECK_WHEEL
 
+# What the test of the networks in a browser needs, 150 MB from npm; the test is skipped without it.
+browser:
+	cd examples/browser && npm ci --ignore-scripts --no-audit --no-fund
+
 clean:
-	rm -rf .venv .venv-lab .venv-video .venv-docs .venv-dist dist out
+	rm -rf .venv .venv-lab .venv-video .venv-docs .venv-dist dist out examples/browser/node_modules
 
 # The front with videos, as `pip install "poselift[video]"` gives it.
 .venv/demo: pyproject.toml constraints.txt

@@ -86,6 +86,8 @@ OUTSIDE_IN_FUNCTIONS = {
     "prepare.feed": {"torch"},
     "prepare.normalize": {"torch"},
     "lifters.onnx": {"onnxruntime"},
+    "lifters.openvino": {"openvino"},
+    "bulk.cluster": {"ray"},
     "live.vmc": {"pythonosc", "scipy"},
     "live.web": {"websockets"},
     "datasets.own": {"pyarrow"},

@@ -18,19 +18,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
+from poselift.bulk.cluster import lift_on_ray, need_ray
 from poselift.bulk.crew import Crew, Progress
 from poselift.bulk.plan import FAILED, Shard, planned, write_failures
 from poselift.bulk.settings import Settings
 from poselift.bulk.sources import find_clips
 from poselift.bulk.work import Report, Worker
-from poselift.errors import MissingExtraError, OutputError, ShapeError, install_hint
+from poselift.errors import MissingExtraError, OutputError, ShapeError, did_you_mean, install_hint
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["Settings", "Summary", "cores", "lift_many"]
+__all__ = ["Engine", "Settings", "Summary", "cores", "lift_many"]
 
+Engine = Literal["process", "ray"]
+"""What lifts: processes of this machine, or actors of Ray Data."""
 _LOCK = ".lift-many.lock"
 _FAILURES_S = 10.0
 """Seconds between two writings of the file of failures."""
@@ -47,7 +51,7 @@ class Summary:
     others: Mapping[str, int] = field(default_factory=dict)
     """By ending, files that were left out because keypoints have other endings."""
     workers: int = 1
-    """Processes that lifted; no more than there were shards to lift."""
+    """Processes that lifted; no more than there were shards to lift. 0 for as many as a cluster has cores."""
     kept: int = 0
     """Shards that a run before had written."""
     lifted: int = 0
@@ -99,6 +103,8 @@ def lift_many(
     settings: Settings | None = None,
     *,
     workers: int | None = None,
+    engine: Engine = "process",
+    address: str | None = None,
     force: bool = False,
     progress: Callable[[Summary], None] | None = None,
 ) -> Summary:
@@ -110,7 +116,10 @@ def lift_many(
             `manifest.json`.
         settings: What is done with each clip.
         workers: Number of processes; that of the cores when None. 1 works in this process. With more, a program that
-            calls this must be importable (`if __name__ == "__main__":`), because processes are spawned.
+            calls this must be importable (`if __name__ == "__main__":`), because processes are spawned. With "ray",
+            the most actors.
+        engine: "process" for processes of this machine, "ray" for actors of a cluster (`poselift.bulk.cluster`).
+        address: With "ray": address of a running cluster; None begins one on this machine.
         force: Begin anew in a folder that holds another run, whose results are deleted.
         progress: Called as frames are lifted, with what there is so far.
 
@@ -122,11 +131,16 @@ def lift_many(
         OutputExistsError: The folder holds a run over other clips or with other settings.
         OutputError: Results cannot be written, or another run writes into the folder.
         CheckpointError: The weights are not there, or broken.
-        MissingExtraError: pyarrow is not installed.
+        MissingExtraError: pyarrow is not installed, or Ray with `engine="ray"`.
     """
     _need_pyarrow()
-    workers = cores() if workers is None else workers
-    if workers < 1:
+    if engine not in get_args(Engine):
+        raise ShapeError(f"unknown engine '{engine}'; {did_you_mean(engine, get_args(Engine))}")
+    if engine == "ray":
+        need_ray()
+    elif address is not None:
+        raise ShapeError(f"an address ({address}) is for the engine ray; leave it out, or choose that engine")
+    if workers is not None and workers < 1:
         raise ShapeError(f"wanted 1 or more workers, got {workers}")
     out, settings, started = Path(out), settings or Settings(), time.monotonic()
     found = find_clips([Path(path) for path in inputs], leave=out)
@@ -141,9 +155,15 @@ def lift_many(
                 summary.add(reports[number])
         summary.kept = len(reports)
         todo = [number for number in range(len(shards)) if number not in reports]
-        summary.workers, written = min(workers, max(len(todo), 1)), -_FAILURES_S
+        missing, written = [shards[number] for number in todo], -_FAILURES_S
+        if engine == "ray":
+            events = lift_on_ray(missing, settings, address=address, workers=workers)
+            summary.workers = workers or 0
+        else:
+            summary.workers = min(workers or cores(), max(len(todo), 1))
+            events = _lift(missing, settings, summary.workers)
         try:
-            for event in _lift([shards[number] for number in todo], settings, summary.workers):
+            for event in events:
                 if isinstance(event, Progress):
                     summary.new_frames += event.frames
                 else:

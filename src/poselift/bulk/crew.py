@@ -132,13 +132,25 @@ class Crew:
         hand.process.join(_LEAVE_S)
         key = hand.shard, hand.place
         deaths[key] += 1
-        if deaths[key] >= _DEATHS:
-            code = hand.process.exitcode
-            how = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
-            skips.setdefault(hand.shard, {})[hand.place] = (
-                f"{deaths[key]} processes ended {how} at this clip; there may be too little memory, or the clip is "
-                "damaged: lift it by itself"
-            )
+        code = hand.process.exitcode
+        how = f"by signal {-code}" if code is not None and code < 0 else f"with status {code}"
+        if why := worn_out(deaths[key], how):
+            skips.setdefault(hand.shard, {})[hand.place] = why
+
+
+def worn_out(deaths: int, how: str) -> str:
+    """Return why a clip at which so many processes ended is left out; empty while it is tried again.
+
+    Args:
+        deaths: Number of processes.
+        how: How they ended, such as "by signal 9"; empty if that is not known.
+    """
+    if deaths < _DEATHS:
+        return ""
+    return (
+        f"{deaths} processes ended{how and ' '}{how} at this clip; there may be too little memory, or the clip is "
+        "damaged: lift it by itself"
+    )
 
 
 @contextlib.contextmanager

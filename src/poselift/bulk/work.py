@@ -54,10 +54,11 @@ class Report:
     """Of it, in the network."""
 
     @classmethod
-    def of(cls, notes: Mapping[str, Any]) -> "Report":
-        """Return the report in the metadata of a shard that was done before."""
+    def of(cls, notes: Mapping[str, Any], seconds: float = 0.0, network_s: float = 0.0) -> "Report":
+        """Return the report in the metadata of a shard that was done, before or by another machine in so much time."""
         failed = tuple(dict(line) for line in notes["failed"])
-        return cls(notes["clips"], notes["persons"], notes["frames"], failed, notes["left_out"], notes["said"])
+        counts = notes["clips"], notes["persons"], notes["frames"]
+        return cls(*counts, failed, notes["left_out"], notes["said"], seconds, network_s)
 
     def notes(self) -> dict[str, Any]:
         """Return what `of` reads: everything but the times, so that equal runs write equal files."""

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from poselift.bulk import Settings, Summary
+from poselift.bulk import Engine, Settings, Summary
 from poselift.bulk import lift_many as lift_clips
 from poselift.bulk.plan import FAILED
 from poselift.cli.answer import RESULTS, record
@@ -52,7 +52,13 @@ class RunOptions:
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Folder of the results. A run that did not end goes on when the same command is given again."""
     workers: int | None = None
-    """Number of processes, each with one thread; the number of cores when not given."""
+    """Number of processes, each with one thread; the number of cores when not given. With --engine ray, the most
+    actors."""
+    engine: Engine = "process"
+    """What lifts: processes of this machine, or actors of a Ray cluster, on many machines that share the folders."""
+    address: str | None = None
+    """With --engine ray: address of a running cluster, such as auto or HOST:6379; one on this machine is begun when not
+    given."""
     force: bool = False
     """Begin anew in a folder that holds another run, and delete its results."""
 
@@ -78,7 +84,10 @@ def lift_many(
         image_size=many.image_size, shortest_s=many.shortest, skeleton_out=many.skeleton_out, world=many.world,
     )  # fmt: skip
     with _shown() as show:
-        summary = lift_clips(inputs, run.out, settings, workers=run.workers, force=run.force, progress=show)
+        summary = lift_clips(
+            inputs, run.out, settings, workers=run.workers, engine=run.engine, address=run.address, force=run.force,
+            progress=show,
+        )  # fmt: skip
     _report(summary, run.out)
     return 1 if summary.failed else 0
 
@@ -110,7 +119,7 @@ def _report(summary: Summary, out: Path) -> None:
         print_plain(f"{summary.left_out:,} people only passed by and are left out (--shortest 0 keeps them)")
     if summary.new_frames:
         rate, each_us = summary.new_frames / summary.seconds, 1e6 * summary.processor_s / summary.new_frames
-        workers = f"{summary.workers} worker{'s' * (summary.workers > 1)}"
+        workers = f"{summary.workers} worker{'s' * (summary.workers > 1)}" if summary.workers else "a cluster"
         print_plain(
             f"{summary.new_frames:,} poses in {summary.seconds:.1f} s, {rate:,.0f} a second with {workers}; "
             f"{each_us:.1f} microseconds of processor time each, "

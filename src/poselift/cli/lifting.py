@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -20,6 +20,7 @@ from poselift.formats.table import pose_format
 from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
+from poselift.lifters.onnx import Engine
 from poselift.lifting import DOUBTFUL, LONGEST_GUESS_S, as_lifted, doubtful_pelvis
 from poselift.lifting import lift as lift_keypoints
 from poselift.people import ALL, PASSING_S, check_choice, choose_people
@@ -80,6 +81,8 @@ class LiftOptions:
     """Name of shipped weights, path of an .onnx file, or module:Class; auto chooses shipped weights for each clip."""
     flip: bool = False
     """Average with the mirror image, which is a little more accurate and takes twice the time."""
+    engine: Engine = "onnxruntime"
+    """What runs the network: onnxruntime, or openvino (an extra), a little faster for long clips."""
     frame: Literal["camera", "turned_camera"] | None = None
     """Axes of the results: those of the camera, or of a camera that is turned to look straight at the person.
     The axes of the weights when not given (turned_camera for the shipped ones); other axes need --focal."""
@@ -130,7 +133,7 @@ def lift(
         )
     if lifting.skeleton_out is not None:  # before anything is read
         get_skeleton(lifting.skeleton_out)
-    open_lifter = cache(load_lifter)
+    open_lifter = cache(partial(load_lifter, engine=lifting.engine))
     if lifting.lifter != AUTO:  # before anything is read
         open_lifter(lifting.lifter)
     results, failed = Results(output, dict(zip(names, inputs, strict=True))), 0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poselift.errors import CheckpointError
-from poselift.lifters.card import Card
+from poselift.lifters.card import INT8, Card
 from poselift.prepare.convert import missing_joints
 from poselift.prepare.normalize import PERSON_SCALE
 from poselift.prepare.window import stream_delay
@@ -50,7 +50,7 @@ def choose(
     more joints than need be; else the weights with the most joints are taken: people want feet.
 
     Args:
-        cards: Cards to choose among. Weights that need the picture's size are left out.
+        cards: Cards to choose among. Weights that need the picture's size are left out, and those in int8.
         fps: Frames per second of the clip.
         length: Frames of the clip.
         live: Choose for a stream; its length does not matter.
@@ -62,7 +62,7 @@ def choose(
             fps or length is not given.
         SkeletonError: There is no skeleton of this name.
     """
-    usable = [card for card in cards if card.normalization == PERSON_SCALE]
+    usable = [card for card in cards if card.normalization == PERSON_SCALE and not card.name.endswith(INT8)]
     if not usable:
         raise CheckpointError("there are no weights to choose among; name the path of an .onnx file")
     if live:  # weights that come too late do not count, however many joints they give

@@ -8,7 +8,7 @@ from poselift.errors import CheckpointError, did_you_mean
 from poselift.lifters.card import Card
 from poselift.lifters.choose import Choice, choose
 from poselift.lifters.contract import Lifter, check_lifter
-from poselift.lifters.onnx import OnnxLifter
+from poselift.lifters.onnx import Engine, OnnxLifter
 from poselift.lifters.outside import import_class, is_outside
 from poselift.skeleton import Skeleton
 
@@ -54,6 +54,7 @@ def load_lifter(
     length: int | None = None,
     live: bool = False,
     threads: int = 0,
+    engine: Engine = "onnxruntime",
 ) -> "OnnxLifter | Lifter":
     """Open a lifter.
 
@@ -65,18 +66,23 @@ def load_lifter(
         length: With "auto": frames of the clip.
         live: With "auto": choose for a stream, where the newest frame in must come out at once.
         threads: Number of threads that one call uses; 0 for all cores.
+        engine: What runs the network: "onnxruntime", or "openvino" (`poselift.lifters.openvino`).
 
     Returns:
         The lifter; an `OnnxLifter`, which has a `card`, unless it is your own.
 
     Raises:
         CheckpointError: There is no such lifter, its files are broken, or "auto" has nothing to choose by or among; or
-            a lifter of your own cannot be made without arguments, or lacks a part of the contract.
+            a lifter of your own cannot be made without arguments, lacks a part of the contract, or is to be run by an
+            engine.
+        MissingExtraError: The engine is not installed.
     """
     if is_outside(str(name_or_path)):
+        if engine != "onnxruntime":
+            raise CheckpointError(f"{name_or_path} runs itself; leave out the engine {engine}, or name an .onnx file")
         return _load_own(str(name_or_path))
     if str(name_or_path).endswith(".onnx"):
-        return OnnxLifter(name_or_path, threads=threads)
+        return OnnxLifter(name_or_path, threads=threads, engine=engine)
     if str(name_or_path) == AUTO:
         name_or_path = choose_shipped(fps=fps, length=length, live=live).card.name
     known = shipped_lifters()
@@ -84,7 +90,7 @@ def load_lifter(
         raise CheckpointError(
             f"unknown lifter '{name_or_path}'; {did_you_mean(str(name_or_path), known)} or the path of an .onnx file"
         )
-    return OnnxLifter(_shipped(str(name_or_path)), threads=threads)
+    return OnnxLifter(_shipped(str(name_or_path)), threads=threads, engine=engine)
 
 
 def _shipped(name: str) -> Path:

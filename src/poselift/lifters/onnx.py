@@ -1,30 +1,36 @@
 """A lifter from an ONNX file with a card beside it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from poselift.errors import CheckpointError, FormatError, ShapeError
+from poselift.errors import CheckpointError, FormatError, ShapeError, did_you_mean
 from poselift.files import check_readable, found_at
 from poselift.files.limits import NETWORK
 from poselift.lifters.card import Card
+from poselift.lifters.openvino import OpenVinoSession
 from poselift.prepare.normalize import NORMALIZATIONS
 from poselift.sequence import CONTACTS
 from poselift.skeleton import get_skeleton
 
+Engine = Literal["onnxruntime", "openvino"]
+"""What runs networks."""
+
 
 class OnnxLifter:
-    """A lifter from an ONNX file and its card, run by ONNX Runtime on the CPU."""
+    """A lifter from an ONNX file and its card, run on the CPU by ONNX Runtime or, if asked for, by OpenVINO."""
 
-    def __init__(self, path: str | Path, *, threads: int = 0) -> None:
+    def __init__(self, path: str | Path, *, threads: int = 0, engine: Engine = "onnxruntime") -> None:
         """Open the weights.
 
         Args:
             path: The `.onnx` file; its card has the same name with the ending `.json`.
-            threads: Number of threads that one call uses; 0 lets ONNX Runtime take all cores.
+            threads: Number of threads that one call uses; 0 lets the engine take all cores.
+            engine: "onnxruntime", or "openvino", which needs the extra of that name.
 
         Raises:
+            MissingExtraError: The engine is not installed.
             CheckpointError: The file or its card is missing, broken, or they contradict each other.
         """
         path = Path(path)
@@ -43,7 +49,7 @@ class OnnxLifter:
         self.skeleton = get_skeleton(self.card.skeleton)
         self.in_frames, self.out_frames = self.card.in_frames, self.card.out_frames
         self.fps, self.in_channels = self.card.fps, self.card.in_channels
-        self._session = _open_session(path, threads)
+        self._session = _open_session(path, threads, engine)
         try:
             self._check_shapes(path)
         except UnicodeDecodeError as error:
@@ -123,17 +129,23 @@ def _runtime_errors() -> tuple[type[Exception], ...]:
     return (*own, MemoryError, RuntimeError, ValueError)
 
 
-def _open_session(path: Path, threads: int) -> Any:
+def _open_session(path: Path, threads: int, engine: Engine) -> Any:
+    if engine not in get_args(Engine):
+        raise CheckpointError(f"unknown engine '{engine}'; {did_you_mean(engine, get_args(Engine))}")
+    session = OpenVinoSession(path, threads) if engine == "openvino" else _open_by_onnxruntime(path, threads)
+    names = [out.name for out in session.get_outputs()]
+    if len(session.get_inputs()) != 1 or not (len(names) == 1 or "joints" in names):
+        raise CheckpointError(f"{path}: wanted one input and one output, or several with one called joints")
+    return session
+
+
+def _open_by_onnxruntime(path: Path, threads: int) -> Any:
     import onnxruntime  # slow to import, so only when a network is opened
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4  # errors are raised, too
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except _runtime_errors() as error:
         raise CheckpointError(f"{path} is no network that ONNX Runtime can open: {error}") from error
-    names = [out.name for out in session.get_outputs()]
-    if len(session.get_inputs()) != 1 or not (len(names) == 1 or "joints" in names):
-        raise CheckpointError(f"{path}: wanted one input and one output, or several with one called joints")
-    return session
