@@ -47,7 +47,10 @@ LAB_VERBS = {
 }
 """The verbs of the lab with the first line of their help; `poselift.cli.training` has them, and needs torch."""
 
-_DESCRIPTION = "2D keypoints or video to 3D human motion. `poselift --version` prints the version."
+_DESCRIPTION = (
+    "2D keypoints or video to 3D human motion. `poselift --version` prints the version; --json behind any verb answers "
+    "in one line of JSON (docs/json.md)."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
