@@ -66,9 +66,10 @@ class Server:
         return sorted(int(pid) for file in listed for pid in file.read_text().split())
 
     def measure(self) -> dict:
-        """The server and its workers; one of its children only keeps count for `multiprocessing`."""
-        pids = self.children()
-        return process(self.process.pid) | {"children": len(pids)} | {"worker": process(pids[-1]) if pids else None}
+        """The server and its worker; its other child, a small one, keeps count for `multiprocessing`."""
+        found = [process(pid) for pid in self.children()]
+        worker = max(found, key=lambda one: one["rss_mib"], default=None)
+        return process(self.process.pid) | {"children": len(found), "worker": worker}
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -105,7 +105,7 @@ OUTSIDE_IN_FUNCTIONS = {
     "formats.parquet": {"pyarrow"},
     "render.page": {"PIL"},
     "serve.app": {"starlette"},
-    "serve.server": {"uvicorn"},
+    "serve.server": {"starlette", "uvicorn"},
 }
 
 

@@ -146,7 +146,7 @@ class Handlers:
 
         job = self._asked(request)
         name = next((file.name for file in job.files if file.name.endswith(".html")), "page")
-        headers = {"content-security-policy": _SANDBOX}
+        headers = {"content-security-policy": _SANDBOX, "cross-origin-opener-policy": "unsafe-none"}
         return FileResponse(self._store.result(job, name), media_type="text/html", headers=headers)
 
     def everything(self, request: "Request") -> "Response":

@@ -24,8 +24,8 @@ _LOOK_S = 0.2
 """Seconds between looks at the clock and at what is asked."""
 _IDLE_S = 60.0
 """Seconds without a job after which the worker, which takes memory, is ended."""
-_MOST_PRINTED = 1 << 18
-"""Bytes of what a job printed that are read."""
+_MOST_PRINTED, _MOST_MESSAGES = 1 << 22, 500
+"""Bytes of what a job printed that are read, and lines of it that are kept."""
 
 
 class Line:
@@ -241,7 +241,8 @@ class Line:
     def _known(self, status: int, log: Path) -> dict[str, Any]:
         """Return what is known of the results from what was printed."""
         said = self._read(status, *(_printed(log / name) for name in ("out", "err")))
-        return {"errors": tuple(said["errors"]), "messages": tuple(said["messages"]), "result": said["result"]}
+        messages = tuple(said["messages"][:_MOST_MESSAGES])
+        return {"errors": tuple(said["errors"]), "messages": messages, "result": said["result"]}
 
 
 def _printed(file: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from poselift.errors import MissingExtraError, OutputError, install_hint
 from poselift.files import reason_of
+from poselift.serve.app import Handlers, application
 from poselift.serve.guard import Guard
 from poselift.serve.limits import Limits
 from poselift.serve.line import Line, Read
@@ -18,6 +19,7 @@ from poselift.serve.store import Store
 from poselift.serve.worker import Run
 
 _KEEP_ALIVE_S = 5
+_MOST_CONNECTIONS = 512
 _LEAVE_S = 3
 """Seconds in which answers that are being sent may be finished when the server ends."""
 
@@ -72,9 +74,8 @@ def serve(
         OutputError: The address is taken, or the folder cannot be used.
     """
     try:
+        import starlette  # noqa: F401 - needed by the application
         import uvicorn
-
-        from poselift.serve.app import Handlers, application
     except ImportError as error:
         raise MissingExtraError(f"serving needs {error.name}; run: {install_hint('serve')}") from error
     with contextlib.ExitStack() as stack:
@@ -82,13 +83,13 @@ def serve(
         store = stack.enter_context(contextlib.closing(Store(folder, limits)))
         line = stack.enter_context(contextlib.closing(Line(store, run, read, formats)))
         token = None if address.is_local and not address.ask_token else _token(folder)
-        guarded = Guard(
-            application(Handlers(store, line, formats)),
-            names=(*address.names, address.host), any_address=not address.is_local, token=token,
-        )  # fmt: skip
+        names = (address.host, *address.names, *([] if address.is_local else [socket.gethostname()]))
+        handlers = Handlers(store, line, formats)
+        guarded = Guard(application(handlers), names=names, any_address=not address.is_local, token=token)
         config = uvicorn.Config(
             guarded, http="h11", ws="none", loop="asyncio", lifespan="off", log_config=None, log_level="error",
             access_log=False, server_header=False, timeout_keep_alive=_KEEP_ALIVE_S, timeout_graceful_shutdown=_LEAVE_S,
+            limit_concurrency=_MOST_CONNECTIONS,
         )  # fmt: skip
         ready(_url(address, listening.getsockname()[1], token))
         uvicorn.Server(config).run(sockets=[listening])
@@ -112,7 +113,7 @@ def _listening(address: Address) -> socket.socket:
 def _url(address: Address, port: int, token: str | None) -> str:
     """Return the address of the page."""
     host = address.host
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - all addresses of this machine
+    if host in ("0.0.0.0", "::"):  # all addresses of this machine
         host = address.names[0] if address.names else socket.gethostname()
     host = f"[{host}]" if ":" in host else host
     return f"http://{host}:{port}/" + ("" if token is None else f"?token={token}")

@@ -87,9 +87,7 @@ class Worker:
         """
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, run, memory_bytes), name="poselift-worker", daemon=False
-        )
+        self._process = context.Process(target=_serve, args=(theirs, run, memory_bytes), name="poselift-worker")
         self._process.start()
         theirs.close()
         self._jobs = 0
