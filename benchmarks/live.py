@@ -13,14 +13,16 @@ import platform
 import resource
 import subprocess
 import time
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 import poselift as pl
+from poselift.measure.push import SKIPPED, measure_push, summary
 
-WINDOW = np.random.default_rng(0).normal(size=(1, 81, 17, 3)).astype(np.float32)
+LIVE, LATE = "nanohtnet.mocap27-live", "nanohtnet.mocap27-243"
 
 
 def recording(frames: int, scores: bool = True) -> np.ndarray:
@@ -32,65 +34,25 @@ def recording(frames: int, scores: bool = True) -> np.ndarray:
     return there_and_back[np.arange(frames) % len(there_and_back)]
 
 
-class Times:
-    """Milliseconds of wall and processor of many calls."""
-
-    def __init__(self) -> None:
-        self.wall, self.cpu = [], []
-
-    def run(self, call):
-        wall, cpu = time.perf_counter_ns(), time.process_time_ns()
-        result = call()
-        self.cpu.append((time.process_time_ns() - cpu) / 1e6)
-        self.wall.append((time.perf_counter_ns() - wall) / 1e6)
-        return result
-
-    @property
-    def quiet(self) -> np.ndarray:
-        """Calls during which the processor did nothing else, by the difference of the two clocks."""
-        return np.subtract(self.wall, self.cpu) < 0.1
-
-    def summary(self, skip: int = 100) -> dict:
-        found = {}
-        for name, values in (("wall", self.wall[skip:]), ("cpu", self.cpu[skip:])):
-            found[name] = {"median": float(np.median(values)), "mean": float(np.mean(values))} | {
-                f"p{share:g}": float(np.percentile(values, share)) for share in (5, 95, 99)
-            }
-        return found
-
-
 def pushes(name: str, delay_s: float, fps: float, frames: int, people: int = 1) -> dict:
     """Pushes and windows by themselves, in turns."""
     lifter = pl.load_lifter(name, threads=1)
-    live, keypoints = pl.LiveLifter(lifter, delay_s=delay_s), recording(frames)
-    window = np.resize(WINDOW, (1, lifter.in_frames, len(lifter.skeleton), lifter.in_channels))
-    alone, push = Times(), Times()
-    for i, frame in enumerate(keypoints):
-        alone.run(lambda: lifter(window))
-        if people == 1:
-            push.run(lambda: live.push(frame, pl.MEDIAPIPE_33, i / fps))  # noqa: B023
-        else:
-            everybody = frame[None] + np.arange(people)[:, None, None] * np.array([900, 0, 0], np.float32)
-            push.run(lambda: live.push_people(everybody, pl.MEDIAPIPE_33, i / fps))  # noqa: B023
-    result = {"lifter": name, "delay_s": live.delay_s, "fps": fps, "people": people, "frames": frames}
-    result |= {"windows a push": live.counts.windows / frames, "window": alone.summary(), "push": push.summary()}
-    quiet = alone.quiet & push.quiet & np.roll(alone.quiet & push.quiet, 1)
-    quiet[:100] = False
-    result["turns that nothing interrupted"] = int(quiet.sum())
-    if quiet.any():
-        result["uninterrupted: push / window"] = float(
-            np.median(np.array(push.wall)[quiet]) / np.median(np.array(alone.wall)[quiet])
-        )
-    for clock in ("wall", "cpu"):
-        one = result["window"][clock]["median"]
-        cost = np.array(getattr(push, clock)[100:]) / one
-        result[f"{clock}: push / window"] = float(np.median(cost))
-        result[f"{clock}: p5 of push / p5 of window"] = result["push"][clock]["p5"] / result["window"][clock]["p5"]
-        result[f"{clock}: mean push / window"] = float(np.mean(cost))
-        result[f"{clock}: p99 of push / median of push"] = float(np.percentile(cost, 99) / np.median(cost))
-        result[f"{clock}: most of a push / window"] = float(np.max(cost))
-        result[f"{clock}: p99 of push / window"] = float(np.percentile(cost, 99))
-    return result
+    clip = recording(frames + SKIPPED)
+    cost = measure_push(lifter, name, clip, pl.MEDIAPIPE_33, delay_s=delay_s, people=people, fps=fps)
+    ratios = {ratio: getattr(cost, f"{ratio}_ratio") for ratio in ("median", "mean", "worst", "tail")}
+    return asdict(cost) | {"fps": fps} | ratios
+
+
+def room(frames: int) -> dict:
+    """What the world costs: the same stream with and without, in turns; milliseconds of processor time."""
+    lifter, taken = pl.load_lifter(LIVE, threads=1), {"with": [], "without": []}
+    streams = {"with": pl.LiveLifter(lifter, image_size=(1280, 720), world=True), "without": pl.LiveLifter(lifter)}
+    for i, frame in enumerate(recording(frames)):
+        for name, live in streams.items():
+            began = time.process_time_ns()
+            live.push(frame, pl.MEDIAPIPE_33, i / 50)
+            taken[name].append(time.process_time_ns() - began)
+    return {name: summary(times[SKIPPED:]) for name, times in taken.items()}
 
 
 def memory(minutes: float, delay_s: float) -> dict:
@@ -124,16 +86,16 @@ def jitter() -> list[dict]:
     for fps in (50.0, 30.0):
         clip = pl.Keypoints2D(person.xy, person.confidence, person.skeleton, fps)
         for name, delay_s, smooth in (
-            ("nanohtnet.mocap-live", 0.0, False),
-            ("nanohtnet.mocap-live", 0.0, True),
-            ("nanohtnet.mocap-live", 0.16, False),
-            ("nanohtnet.mocap-live", 0.24, False),
-            ("nanohtnet.mocap-81", 0.96, False),
+            (LIVE, 0.0, False),
+            (LIVE, 0.0, True),
+            (LIVE, 0.16, False),
+            (LIVE, 0.24, False),
+            (LATE, 2.58, False),
         ):
             lifter = pl.load_lifter(name, threads=1)
             offline = pl.lift(clip, lifter, repair=False, check=False).xyz
             live = pl.LiveLifter(lifter, delay_s=delay_s, smooth=smooth)
-            end = np.repeat(frames[-1:], 60, 0) if delay_s else frames[:0]
+            end = np.repeat(frames[-1:], 140, 0) if delay_s else frames[:0]
             poses = [live.push(frame, clip.skeleton, i / fps) for i, frame in enumerate(np.concatenate([frames, end]))]
             poses = [pose for pose in poses if pose is not None and pose.start_s <= (len(frames) - 2) / fps]
             late = round(fps * poses[0].start_s)
@@ -161,14 +123,14 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
-    result = {"machine": machine(), "pushes": [], "jitter": jitter()}
+    result = {"machine": machine(), "pushes": [], "jitter": jitter(), "world": room(options.frames)}
     for name, delay_s, fps, people in (
-        ("nanohtnet.mocap-live", 0.0, 50.0, 1),
-        ("nanohtnet.mocap-live", 0.0, 30.0, 1),
-        ("nanohtnet.mocap-live", 0.16, 50.0, 1),
-        ("nanohtnet.mocap-live", 0.24, 50.0, 1),
-        ("nanohtnet.mocap-81", 0.96, 50.0, 1),
-        ("nanohtnet.mocap-live", 0.0, 50.0, 4),
+        (LIVE, 0.0, 50.0, 1),
+        (LIVE, 0.0, 30.0, 1),
+        (LIVE, 0.16, 50.0, 1),
+        (LIVE, 0.24, 50.0, 1),
+        (LATE, 2.58, 50.0, 1),
+        (LIVE, 0.0, 50.0, 4),
     ):
         result["pushes"].append(pushes(name, delay_s, fps, options.frames, people))
     result["memory"] = [memory(options.minutes, delay_s) for delay_s in (0.24, 0.0) if options.minutes]

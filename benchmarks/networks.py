@@ -7,7 +7,7 @@ Usage: python benchmarks/networks.py --data mocap27.npz --out DIR [--minutes-per
        python benchmarks/networks.py --data mocap27.npz --out DIR --sources [--minutes-per-run 10]
 
 Every row is the recipe `nanohtnet_mocap27_81` (27 joints with spread, up and contact, all sources of motion) with
-another network in place of NanoHTNet, at a learning rate of its own. A row takes as many steps of 64 windows as its
+another network in place of NanoHTNet, at a learning rate of its own. A row takes as many steps of its batch as its
 network does in the given minutes of one core; with `--steps`, all rows take that many. `--sources` trains one network
 with and without each source of motion, for equal steps.
 
@@ -44,6 +44,8 @@ class Row:
     model: Mapping[str, Any] = field(default_factory=dict)
     """Its options, or for NanoHTNet those that differ from the recipe's."""
     lr: float = 2e-3
+    batch: int = 64
+    """Windows of a step; fewer for networks that give many frames of a window, so that a step sees as many frames."""
     sources: Mapping[str, float] | None = None
     """Shares of the sources of motion; None for the recipe's."""
 
@@ -62,21 +64,27 @@ NETWORKS = (
         _OURS | {"in_frames": 81, "num_levels": 4, "width": 256, "dropout": 0.0, "same_frames": True}, lr=1e-3),
     Row("dilated convolutions, T = 81, C = 512", "videopose3d",
         _OURS | {"in_frames": 81, "num_levels": 4, "width": 512, "dropout": 0.0, "same_frames": True}, lr=1e-3),
-    Row("space-time transformer, 64 wide, 3 rounds", "mixste", _LONG | {"width": 64, "num_blocks": 3}, lr=1e-3),
-    Row("space-time transformer, 96 wide, 4 rounds", "mixste", _LONG | {"width": 96, "num_blocks": 4}, lr=1e-3),
+    Row("space-time transformer, 64 wide, 3 rounds", "mixste",
+        _LONG | {"width": 64, "num_blocks": 3}, lr=1e-3, batch=8),
+    Row("space-time transformer, 96 wide, 4 rounds", "mixste",
+        _LONG | {"width": 96, "num_blocks": 4}, lr=1e-3, batch=8),
     Row("VideoPose3D, T = 27, as published", "videopose3d",
         _OURS | {"in_frames": 27, "num_levels": 3, "dropout": 0.0}, lr=1e-3),
     Row("VideoPose3D, T = 243, as published", "videopose3d", _OURS | {"dropout": 0.0}, lr=1e-3),
     Row("SimpleBaseline, one frame, as published", "simplebaseline", _OURS | {"dropout": 0.0}, lr=1e-3),
     Row("PoseFormerV2, T = 81, 1f3c, 8 wide", "poseformerv2", _LONG | {"width": 8, "heads": 4}, lr=1e-3),
     Row("PoseFormerV2, T = 81, 1f3c, 16 wide", "poseformerv2", _LONG | {"width": 16}, lr=1e-3),
-    Row("MotionAGFormer, T = 27, 24 wide, 3 rounds", "motionagformer", _DUAL | {"width": 24, "num_blocks": 3}, lr=1e-3),
+    Row("MotionAGFormer, T = 27, 24 wide, 3 rounds", "motionagformer",
+        _DUAL | {"width": 24, "num_blocks": 3}, lr=1e-3, batch=21),
+    Row("17 joints and a head for the other ten", "extremities:BodyAndExtremities", {"in_frames": 81}),
     Row("HTNet, one frame", "htnet", _OURS | _STILL, lr=2e-3),
     Row("PoseSSM, one frame", "posessm", _OURS | _STILL_SSM, lr=2e-3),
     Row("ConvFormer, T = 27", "convformer",
         _OURS | {"in_frames": 27, "dropout": 0.0, "drop_path": (0.0, 0.0)}, lr=1e-3),
-    Row("MotionAGFormer, T = 27, 32 wide, 4 rounds", "motionagformer", _DUAL | {"width": 32, "num_blocks": 4}, lr=1e-3),
-    Row("MotionAGFormer XS, T = 27, as published", "motionagformer", _OURS | {"drop_path": (0.0, 0.0)}, lr=5e-4),
+    Row("MotionAGFormer, T = 27, 32 wide, 4 rounds", "motionagformer",
+        _DUAL | {"width": 32, "num_blocks": 4}, lr=1e-3, batch=21),
+    Row("MotionAGFormer XS, T = 27, as published", "motionagformer",
+        _OURS | {"drop_path": (0.0, 0.0)}, lr=5e-4, batch=21),
     Row("PoseFormerV2, T = 81, 1f3c, as published", "poseformerv2", _LONG, lr=5e-4),
 )  # fmt: skip
 """What is compared by default."""
@@ -109,7 +117,7 @@ def recipe(row: Row, steps: int, args: argparse.Namespace, seed: int = 0) -> Tra
     """Return the recipe of a row."""
     base = get_recipe("nanohtnet_mocap27_81")
     assert isinstance(base, TrainRecipe)
-    changes: dict[str, Any] = {"seed": seed, "optim": {"lr": row.lr}}
+    changes: dict[str, Any] = {"seed": seed, "optim": {"lr": row.lr}, "batch_size": row.batch}
     if row.sources is not None:
         changes["data"] = {"sources": dict(row.sources)}
     made = short_runs.changed(base, changes)

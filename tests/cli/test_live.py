@@ -48,10 +48,33 @@ def test_keypoints_on_standard_input_come_out_as_poses(lines):
         "live: 15 frames lifted, 0 dropped because they came too fast, 1 late and 1 repeated ones ignored; 1 people"
         in said
     )
+    assert "relative to the pelvis, as the picture's size is not known" in said and "settled" not in frames[0]
     shown = [frame for frame in frames if frame["people"]]
     assert len(shown) == 15
     assert np.array(shown[-1]["people"][0]["xyz_m"]).shape == (27, 3)
     assert shown[-1]["people"][0]["time_s"] == pytest.approx(14 / 30, abs=1e-5)
+
+
+def test_with_the_size_of_the_picture_people_are_in_the_world(lines):
+    process = started("--input", "-", "--image-size", "1280", "720", "--height", "1.8", "--fov", "60")
+    out, said = process.communicate("\n".join(lines), timeout=120)
+    assert process.returncode == 0, said
+    assert "in the world, whose floor converges" in said and "guess" not in said
+    last = json.loads(out.splitlines()[-1])
+    assert (last["frame"], last["settled"]) == ("world", False)
+    (person,) = last["people"]
+    assert person["up"] == [0, 0, 1] and len(person["path_m"]) == 3
+    low, high = (op(joint[2] for joint in person["xyz_m"]) for op in (min, max))
+    assert 1.3 < high - low < 2.1
+
+
+@pytest.mark.parametrize(
+    "given", [["--no-world", "--height", "1.8"], ["--fov", "60", "--focal", "900"], ["--camera-pitch", "500"]]
+)
+def test_contradictions_about_the_world_are_refused(given, capsys):
+    assert main(["live", "--input", "-", *given]) == 1
+    said = capsys.readouterr().err
+    assert ("pitch_deg" if "--camera-pitch" in given else given[-2]) in said
 
 
 def test_each_line_is_answered_at_once(lines):

@@ -329,3 +329,39 @@ def test_memory_does_not_grow(walk):
         tracemalloc.stop()
     assert live.counts.people > 6
     assert sizes[1] - sizes[0] < 100_000
+
+
+def test_several_people_go_through_the_network_together(weights, walk):
+    lifter, calls = weights["mocap27-81"], []
+
+    class Counting(Newest):
+        def __call__(self, windows):
+            calls.append(len(windows))
+            return super().__call__(windows)
+
+    together, keypoints = pl.LiveLifter(Counting(lifter)), walk(60)
+    alone = [pl.LiveLifter(Counting(lifter)) for _ in range(4)]
+    for number, frame in enumerate(frames_of(keypoints)):
+        everybody = frame[None] + np.arange(4)[:, None, None] * np.array([900, 0, 0], np.float32)
+        poses = together.push_people(everybody, keypoints.skeleton, number / 50)
+        assert calls.pop() == len(poses) == 4 and not calls
+        for pose, one, person in zip(poses, alone, everybody, strict=True):
+            wanted = one.push(person, keypoints.skeleton, number / 50)
+            np.testing.assert_allclose(pose.xyz, wanted.xyz, atol=1e-5)
+        calls.clear()
+
+
+def test_people_in_the_world_share_its_floor(weights, walk):
+    live = pl.LiveLifter(weights["mocap27-81"], delay_s=0.9, image_size=(1920, 1080), world=True)
+    keypoints = walk(70, missing=0)
+    for number, frame in enumerate(frames_of(keypoints)):
+        everybody = frame[None] + np.array([[[0, 0, 0]], [[600, 0, 0]]], np.float32)
+        poses = live.push_people(everybody, keypoints.skeleton, number / 50)
+    assert [pose.frame for pose in poses] == ["world"] * 2
+    assert poses[0].camera is poses[1].camera
+    assert poses[1].path[0, 0] > poses[0].path[0, 0] + 0.3  # to the right of the other
+    assert all(np.abs(pose.xyz[0] + pose.path[0])[:, 2].max() < 3 for pose in poses)
+    before = live.room
+    live.resize((1280, 720))
+    assert live.room is not before
+    assert live.push_people(everybody, keypoints.skeleton, 1.4) == ()  # the stream begins anew

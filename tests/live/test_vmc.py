@@ -196,3 +196,16 @@ def test_addresses(text, wanted):
 def test_no_addresses(text):
     with pytest.raises(FormatError, match="wanted HOST:PORT"):
         address(text)
+
+
+def test_in_the_world_the_hips_go_where_the_person_goes(waving):
+    placed = pl.Poses3D((waving - waving[0])[None], "H36M_17", 50.0, "world", path=np.array([[0.5, 2.0, 0.9]]))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(10)
+        sender = VmcSender("127.0.0.1", receiver.getsockname()[1])
+        sender.send([placed], 0.0)
+        sender.close()
+        messages = {found[0]: found for name, found in read_bundle(receiver.recv(65536)) if "Bone" in name}
+    # z up to y up: x stays, y becomes the height, and away from the camera is -z; Unity's x is mirrored
+    assert messages["Hips"][1:4] == pytest.approx([-0.5, 0.9, -2.0], abs=1e-6)

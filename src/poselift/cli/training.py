@@ -19,7 +19,8 @@ from poselift.cli.console import print_plain, progress
 from poselift.errors import RecipeError
 from poselift.files import written_whole
 from poselift.lab.export import card
-from poselift.lab.export.efficiency import EfficiencyConfig, cases, markdown, measure
+from poselift.lab.export.efficiency import EfficiencyConfig, cases, measure
+from poselift.lab.export.report import PUSHES, markdown, measure_pushes, numbers, peak_memory, plot_svg, surroundings
 from poselift.lab.models import options
 from poselift.lab.poseclr.pretrain import Pretraining, PretrainRecipe
 from poselift.lab.poseclr.views import make_view_task
@@ -261,35 +262,50 @@ def benchmark(
     threads: int = 1,
     batch: int = 256,
     rounds: int = 8,
+    pushes: int = 1000,
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("benchmarks"),
 ) -> int:
-    """Measure what lifters cost: parameters, operations, latency and speed in bulk, in torch and in ONNX Runtime.
+    """Measure what lifters cost: operations, latency, speed in bulk against plain products, pushes, memory and size.
 
     Args:
         lifters: Names of lifters, or module:Class; all lifters of the papers when not given.
         threads: Number of threads to run on.
         batch: Number of windows in a batch, for the speed in bulk.
         rounds: Number of times that each form is measured; more rounds vary less.
-        out: Folder for the page, which is named by the date; a page of the same day is replaced.
+        pushes: Number of frames that are pushed to each stream of the shipped weights; 0 leaves streams and memory out.
+        out: Folder for the page, the same as JSON, and the plot, named by the date; those of the same day are replaced.
     """
+    if pushes < 0:
+        raise RecipeError(f"wanted a number of pushes of 0 or more (--pushes), got {pushes}")
     config, rows, stamp = EfficiencyConfig(threads=threads, batch=batch, rounds=rounds), [], _stamp()
     with progress("measuring") as tick:
         chosen = cases(lifters)
         for done, (name, changes) in enumerate(chosen):
             tick(done, len(chosen), name)
             rows.append(measure(name, changes, config))
+    streams = measure_pushes(pushes) if pushes else []
+    memory = {name: peak_memory(name, batch) for name in dict.fromkeys(name for name, _, _ in PUSHES) if pushes}
     command = " ".join(["poselift benchmark", *lifters, f"--threads {threads} --batch {batch}"])
+    about, measured = stamp | {"command": command} | surroundings(), (rows, streams, memory, config)
     path = out / f"{stamp['date']}-efficiency.md"
-    with written_whole(path, overwrite=True) as temporary:
-        temporary.write_text(markdown(rows, config, command=command, **stamp), encoding="utf-8")
-    record(rows=rows, config=config, files=[path])
+    title = f"Share of the rate of plain matrix products, batch of {batch}, {about['machine']}"
+    for ending, text in (
+        (".md", markdown(*measured, about)),
+        (".json", json.dumps(numbers(*measured, about), indent=1) + "\n"),
+        (".svg", plot_svg(rows, title)),
+    ):
+        with written_whole(path.with_suffix(ending), overwrite=True) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    files = [path.with_suffix(ending) for ending in (".md", ".json", ".svg")]
+    record(rows=rows, config=config, streams=streams, memory=memory, files=files)
     table = Table(title="milliseconds of one window; frames/s of ONNX Runtime in bulk", caption=f"more in {path}")
-    for column in ("lifter", "parameters", "MMACs", "authors' steps", "onnx", "faster", "frames/s"):
+    for column in ("lifter", "parameters", "MMACs", "authors' steps", "onnx", "faster", "frames/s", "of products"):
         table.add_column(column, justify="left" if column == "lifter" else "right", overflow="fold")
     for row in rows:
         table.add_row(
             row.lifter, f"{row.parameters:,}", f"{row.macs / 1e6:.1f}", f"{row.latency_ms['published']:.2f}",
             f"{row.latency_ms['onnx']:.2f}", f"{row.speedup('onnx'):.1f}x", f"{row.frames_per_s('onnx'):,.0f}",
+            f"{100 * row.fraction():.0f} %",
         )  # fmt: skip
     console.print(table)
     return 0

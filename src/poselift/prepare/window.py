@@ -1,6 +1,7 @@
 """Cut a clip of any length into a lifter's windows, and join the windows' results again."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -123,5 +124,10 @@ def follow_on(outputs: np.ndarray) -> np.ndarray:
         return after
     leaving, entering = before[:, 1] - before[:, 0], after[:, 1] - after[:, 0]
     miss = (after[:, 0] - before[:, 1] - (leaving + entering) / 2)[:, None]
-    ramp = np.linspace(1, -0.5, yielded, dtype=outputs.dtype).clip(0)
-    return after - ramp.reshape(1, yielded, *(1,) * (outputs.ndim - 2)) * miss
+    return after - _ramp_down(yielded).reshape(1, yielded, *(1,) * (outputs.ndim - 2)) * miss
+
+
+@cache
+def _ramp_down(yielded: int) -> np.ndarray:
+    """Return the share (S,) of a miss that each frame of a window makes up for, over two thirds of it."""
+    return np.linspace(1, -0.5, yielded, dtype=np.float32).clip(0)

@@ -3,7 +3,6 @@
 Speeds are compared within one run: the forms take turns, so that other load on the machine affects all of them alike.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +19,9 @@ from poselift.errors import RecipeError
 from poselift.lab.export.cost import count_macs, count_parameters
 from poselift.lab.export.forms import example, fold, published
 from poselift.lab.export.onnx import export_onnx
+from poselift.lab.export.roofline import MACS, product
 from poselift.lab.models import build, options
-from poselift.measure.speed import machine
+from poselift.lifters.onnx import PIECE
 
 FORMS = ("published", "eager", "folded", "onnx")
 """The forms: the authors' steps in torch, our steps, our folded network, and the folded graph in ONNX Runtime."""
@@ -59,6 +59,11 @@ class EfficiencyConfig:
     train_batch: int = 64
     """Windows in a training step."""
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The processor's time on one thread, so that other load changes little; else the wall's."""
+        return time.process_time if self.threads == 1 else time.perf_counter
+
     def __post_init__(self) -> None:
         """Check the numbers.
 
@@ -92,10 +97,27 @@ class Row:
     """Milliseconds of a window in a training step, forward and backward, in float32."""
     difference: float
     """Largest difference between any form and the authors' steps, in metres."""
+    onnx_ms: dict[str, float]
+    """Of one window in ONNX Runtime: p5, p95 and p99, milliseconds."""
+    whole_ms: float
+    """Milliseconds of a window in a batch that ONNX Runtime takes whole, and not in pieces of `PIECE` windows."""
+    matmul_ms: float
+    """Median milliseconds of the product of `poselift.lab.export.roofline`, in turns with the batches."""
+    file_bytes: int
+    """Size of the ONNX file, in float32."""
 
     def frames_per_s(self, form: str) -> float:
         """Return the frames per second that a form returns in bulk."""
         return 1000 * self.out_frames / self.bulk_ms[form]
+
+    @property
+    def matmul_rate(self) -> float:
+        """Multiply-accumulates a millisecond of the plain product."""
+        return MACS / self.matmul_ms
+
+    def fraction(self, milliseconds: float | None = None) -> float:
+        """Return the share of the rate of a plain product that ONNX Runtime reaches, by default in bulk."""
+        return self.folded_macs / (milliseconds or self.bulk_ms["onnx"]) / self.matmul_rate
 
     def speedup(self, form: str, *, bulk: bool = False) -> float:
         """Return how many times faster a form is than the authors' steps, for one window or in bulk."""
@@ -125,7 +147,9 @@ def measure(name: str, config: dict[str, Any], settings: EfficiencyConfig) -> Ro
             session = _session(Path(folder) / "lifter.onnx", settings.threads)
             forms = {"published": published(model), "eager": model, "folded": fold(model)}
             difference = _difference(forms, session, example(model, 4))
+            size = (Path(folder) / "lifter.onnx").stat().st_size
             one, many = (_times(forms, session, example(model, batch), settings) for batch in (1, settings.batch))
+        medians, bulk = ({form: float(np.median(taken)) for form, taken in times.items()} for times in (one, many))
         changed = [f"{key}={value}" for key, value in config.items()]
         return Row(
             lifter=" ".join((name, *changed)),
@@ -133,8 +157,12 @@ def measure(name: str, config: dict[str, Any], settings: EfficiencyConfig) -> Ro
             out_frames=len(model.out_frames),
             macs=count_macs(forms["published"], example(model, 1)),
             folded_macs=count_macs(forms["folded"], example(model, 1)),
-            latency_ms=one,
-            bulk_ms={form: milliseconds / settings.batch for form, milliseconds in many.items()},
+            latency_ms={form: medians[form] for form in FORMS},
+            bulk_ms={form: bulk[form] / settings.batch for form in FORMS},
+            onnx_ms={f"p{share}": float(np.percentile(one["onnx"], share)) for share in (5, 95, 99)},
+            whole_ms=bulk["onnx whole"] / settings.batch,
+            matmul_ms=bulk["product"],
+            file_bytes=size,
             train_ms=_train_ms(build(name, **config), settings),
             difference=difference,
         )
@@ -161,31 +189,38 @@ def _difference(forms: dict[str, nn.Module], session: onnxruntime.InferenceSessi
 @torch.no_grad()
 def _times(
     forms: dict[str, nn.Module], session: onnxruntime.InferenceSession, x: Tensor, settings: EfficiencyConfig
-) -> dict[str, float]:
-    """Return the median milliseconds of a call by form; forms take turns, whose first calls do not count."""
-    feed = {"keypoints": x.numpy()}
+) -> dict[str, list[float]]:
+    """Return the milliseconds of each call by form; forms take turns, whose first calls do not count.
+
+    Besides the forms there are "product", the plain product of matrices, and "onnx whole", without pieces.
+    """
+    pieces = [x[start : start + PIECE].numpy() for start in range(0, len(x), PIECE)]
+    clock = settings.clock
 
     def torch_call(form: nn.Module) -> Callable[[], Any]:
         return lambda: form(x)
 
-    calls = {name: torch_call(form) for name, form in forms.items()} | {"onnx": lambda: session.run(None, feed)}
+    calls: dict[str, Callable[[], Any]] = {name: torch_call(form) for name, form in forms.items()}
+    calls["onnx"] = lambda: [session.run(None, {"keypoints": piece}) for piece in pieces]
+    calls["onnx whole"] = lambda: session.run(None, {"keypoints": x.numpy()})
+    calls["product"] = product(settings.threads)
     taken: dict[str, list[float]] = {name: [] for name in calls}
     began = time.perf_counter()
     for turn in range(settings.rounds):
         for name, call in calls.items():
-            taken[name] += _turn(call, settings.turn_s)
+            taken[name] += _turn(call, settings.turn_s, clock)
         if turn and time.perf_counter() - began > settings.budget_s:
             break
-    return {name: 1000 * float(np.median(turns)) for name, turns in taken.items()}
+    return {name: [1000 * seconds for seconds in turns] for name, turns in taken.items()}
 
 
-def _turn(call: Callable[[], Any], seconds: float) -> list[float]:
+def _turn(call: Callable[[], Any], seconds: float, clock: Callable[[], float]) -> list[float]:
     """Return the seconds of each call of a turn, without the first call unless it is the only one."""
     taken: list[float] = []
     while sum(taken[1:]) < seconds and sum(taken) < 4 * seconds or len(taken) < 2 and not sum(taken) > 1:
-        began = time.perf_counter()
+        began = clock()
         call()
-        taken.append(time.perf_counter() - began)
+        taken.append(clock() - began)
     return taken[1:] or taken
 
 
@@ -211,44 +246,3 @@ def cases(names: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
         options(name)  # raises for an unknown name, before anything is measured
         found += [case for case in CASES if case[0] == name] or [(name, {})]
     return found
-
-
-def markdown(rows: Sequence[Row], settings: EfficiencyConfig, *, command: str, commit: str, date: str) -> str:
-    """Return the dated page of a run in Markdown, with the machine, the versions and two tables."""
-    versions = f"torch {torch.__version__}, ONNX Runtime {onnxruntime.__version__}"
-    waiting = os.environ.get("OMP_WAIT_POLICY", "not set")
-    lines = [
-        f"# Efficiency of the lifters, {date}",
-        "",
-        f"`{command}` at commit {commit}.",
-        f"{settings.threads} thread(s) of {machine()}, load average {os.getloadavg()[0]:.1f};",
-        f"{versions}; float32; OMP_WAIT_POLICY {waiting}.",
-        "",
-        "Fresh weights; medians of calls. The forms take turns of many calls, so a network finds its weights in the",
-        "cache; taking turns call by call, each would first have to fetch them. *published*: the authors' steps in",
-        "torch; *eager*: ours; *folded*: ours for inference; *onnx*: the folded graph in ONNX Runtime. Ratios are",
-        "against *published*. MACs are those of matrix products and convolutions, in the authors' steps and folded.",
-        "",
-        "| lifter | parameters | MMACs a window | folded | MMACs a frame | training ms a window | largest difference |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        lines.append(
-            f"| {row.lifter} | {row.parameters:,} | {row.macs / 1e6:.2f} | {row.folded_macs / 1e6:.2f} "
-            f"| {row.macs / row.out_frames / 1e6:.2f} | {row.train_ms:.2f} | {row.difference:.1e} |"
-        )
-    lines += [
-        "",
-        (
-            f"| lifter | one window, ms: {', '.join(FORMS)} | onnx is faster by | batch of {settings.batch}, frames/s: "
-            f"{', '.join(FORMS)} | onnx is faster by |"
-        ),
-        "|---|---|---|---|---|",
-    ]
-    for row in rows:
-        one = " / ".join(f"{row.latency_ms[form]:.2f}" for form in FORMS)
-        many = " / ".join(f"{row.frames_per_s(form):,.0f}" for form in FORMS)
-        lines.append(
-            f"| {row.lifter} | {one} | {row.speedup('onnx'):.1f}x | {many} | {row.speedup('onnx', bulk=True):.1f}x |"
-        )
-    return "\n".join(lines) + "\n"
