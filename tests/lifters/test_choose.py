@@ -126,3 +126,11 @@ def test_without_joints_asked_for_the_weights_with_the_most_are_taken():
     assert choose([*CARDS, *body], fps=50, length=5000).card.name == "body.a.81"
     assert choose([*CARDS, *body], fps=50, length=5000, skeleton="H36M_17").card.name == "a.243"
     assert choose([*CARDS, *body], live=True).card.name == "a.live"  # the only weights of more joints look ahead
+
+
+@pytest.mark.parametrize("how", [{"fps": 50, "length": 500}, {"live": True}, {"live": True, "delay_s": 3.0}])
+def test_weights_in_int8_are_only_taken_by_name(how):
+    small = [dataclasses.replace(one, name=f"{one.name}-int8", scores=CARDS[-1].scores) for one in CARDS[:-1]]
+    assert choose([*small, *CARDS], **how).card == choose(CARDS, **how).card
+    with pytest.raises(CheckpointError, match="no weights to choose among"):
+        choose(small, **how)

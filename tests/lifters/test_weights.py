@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import poselift as pl
+from poselift.lifters.card import INT8
 from poselift.lifters.load import DEFAULT_LIFTER, shipped_cards
 from poselift.measure.claims import MEASURES, QUICK_FRAMES, Sources, by_detector, check_file, check_scores
 from poselift.measure.recording import Recording, limb_errors
@@ -52,7 +53,7 @@ def test_a_card_says_what_one_must_know(card):
     seated = {f"keraal_ctk, camera 0 {skeleton}" for skeleton in ("COCO_17", "COCO_18", "MEDIAPIPE_33")}
     assert set(card.scores) == set(MEASURES) | real | seated | (BY_KIND if card.skeleton == "BODY_27" else set())
     assert min(card.parameters, card.macs, card.speed.frames_per_s) > 0
-    assert card.training.recipe["name"] == card.name
+    assert card.training.recipe["name"] == card.name.removesuffix(INT8)
     assert "/" not in card.training.recipe.get("init", "")
     assert (WEIGHTS / f"{card.name}.onnx").stat().st_size < 6.5e6
 
@@ -68,6 +69,23 @@ def test_a_card_holds(name, sources):
     quick = {name for name, score in lifter.card.scores.items() if score.frames <= QUICK_FRAMES}
     assert len(quick) == 7
     assert measured == {"sha256"} | quick - (set() if sources.detector else {"quick, detector errors"})
+
+
+@pytest.mark.parametrize("name", [name for name in pl.shipped_lifters() if name.endswith(INT8)])
+def test_int8_is_a_quarter_and_costs_less_than_a_millimetre(name):
+    small, whole = pl.load_lifter(name, threads=1), pl.load_lifter(name.removesuffix(INT8), threads=1)
+    for score in MEASURES:
+        cost = small.card.scores[score].mean["p_mpjpe"] - whole.card.scores[score].mean["p_mpjpe"]
+        assert -1 < cost < 1, score
+    assert "take 4 bits" in small.card.training.note
+    (person,) = pl.read_keypoints(str(Path(pl.__file__).parent / "data" / "demo.npz"))
+    moved = np.linalg.norm(pl.lift(person, small).xyz - pl.lift(person, whole).xyz, axis=-1)
+    assert 0 < moved.mean() < 0.005
+    assert moved.max() < 0.05
+    onnx = pytest.importorskip("onnx")
+    from poselift.lab.export.int8 import in_full
+
+    assert 4 * small.path.stat().st_size < in_full(onnx.load(whole.path)).ByteSize()
 
 
 @pytest.mark.parametrize("name", pl.shipped_lifters())

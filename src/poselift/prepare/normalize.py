@@ -119,13 +119,18 @@ def fill_edges(xy: np.ndarray, confidence: np.ndarray, inside: np.ndarray) -> np
         return xy
     seen = confidence[window, :, joint] > 0  # (N, T)
     known = seen.any(1)
+    there = np.ones((len(xy), xy.shape[2]), bool)  # (B, J): seen at all in the window
+    there[window[~known], joint[~known]] = False
+    seen, window, joint = seen[known], window[known], joint[known]
     first, last = seen.argmax(1), seen.shape[1] - 1 - seen[:, ::-1].argmax(1)
     held = np.arange(seen.shape[1]).clip(first[:, None], last[:, None])
-    xy[window, :, joint] = np.take_along_axis(xy[window, :, joint], held[..., None], 1)
-    for unknown in np.unique(window[~known]):
-        there = np.ones(xy.shape[2], bool)
-        there[joint[(window == unknown) & ~known]] = False
-        xy[unknown, :, ~there] = (xy[unknown] * there[:, None]).sum(1) / max(there.sum(), 1)
+    xy[window, :, joint] = xy[window[:, None], held, joint[:, None]]
+    if len(lacking := np.nonzero(~there.all(1))[0]):
+        share = (there[lacking] / there[lacking].sum(1, keepdims=True).clip(1)).astype(xy.dtype)  # (N, J)
+        number, joint = np.nonzero(~there[lacking])
+        for axis in (0, 1):  # numpy is slow on axes of length 2
+            mean = (xy[lacking, ..., axis] @ share[..., None])[..., 0]  # (N, T)
+            xy[lacking[number], :, joint, axis] = mean[number]
     return xy
 
 
