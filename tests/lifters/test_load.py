@@ -233,3 +233,23 @@ def test_a_torch_network_must_be_trained_first(module):
     assert torch.nn.Linear
     with pytest.raises(CheckpointError, match="poselift train mocap --lifter torch.nn:Linear"):
         load_lifter("torch.nn:Linear")
+
+
+def test_large_batches_are_run_in_pieces_with_the_same_result(monkeypatch):
+    lifter = load_lifter("nanohtnet.mocap27-27", threads=1)
+    shape = (7, lifter.in_frames, len(lifter.skeleton), lifter.in_channels)
+    windows = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    whole, sizes = lifter.answer(windows), []
+    run = lifter._session.run
+
+    class Session:
+        def run(self, names, feed):
+            sizes.append(len(next(iter(feed.values()))))
+            return run(names, feed)
+
+    monkeypatch.setattr(lifter, "_piece", 3)
+    monkeypatch.setattr(lifter, "_session", Session())
+    pieces = lifter.answer(windows)
+    assert sizes == [3, 3, 1]
+    for name in lifter.outputs:
+        np.testing.assert_allclose(pieces[name], whole[name], atol=1e-5)
