@@ -59,7 +59,7 @@ def until() -> Callable[..., None]:
     """Wait until something is so."""
 
     def wait(condition: Callable[[], object]) -> None:
-        for _ in range(6000):
+        for _ in range(90_000):  # a hang ends; a busy machine may take its time
             if condition():
                 return
             time.sleep(0.02)

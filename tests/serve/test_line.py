@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from poselift.serve.limits import Limits
 from poselift.serve.refusal import Refusal
-from poselift.serve.store import INPUT, RESULTS, Store
+from poselift.serve.store import INPUT, RESULTS
 from poselift.serve.worker import Progress
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
@@ -78,16 +77,17 @@ def test_what_ends_its_process_fails_and_the_line_goes_on(store, lines, uploaded
 
 
 @posix
-def test_a_job_is_stopped_and_one_that_takes_too_long_is_ended(tmp_path, lines, uploaded, until, is_gone):
-    store = Store(tmp_path / "jobs", Limits(job_s=3))
+def test_a_job_is_stopped_and_one_that_takes_too_long_is_ended(store, lines, uploaded, until, is_gone):
     line = lines(store)
-    stopped, late, waiting = (line.put(uploaded(store, name)) for name in ("wait.json", "wait.json", "a.json"))
+    stopped, waiting = (line.put(uploaded(store, name)) for name in ("wait.json", "a.json"))
     until(lambda: line.progress(stopped.id) is not None and store.of(stopped.id, RESULTS, "child").exists())
     child = grandchild(store, stopped)
     assert line.stop(waiting.id).state == "stopped"
     assert line.stop(stopped.id).state == "stopped"
     until(lambda: is_gone(child))
     assert parts(store, stopped) == [INPUT, "job.json"]
+    store.limits = replace(store.limits, job_s=3)
+    late = line.put(uploaded(store, "wait.json"))
     until(over(store, late))
     error = store.get(late.id).errors[0]
     assert error["kind"] == "TimeLimit" and "not lifted within 0.05 minutes" in error["message"]

@@ -299,7 +299,7 @@ def test_a_killed_server_loses_nothing(tmp_path, clip, long_clip, monkeypatch_mo
     assert server.json("GET", done["url"]) == done
     assert server.ended(running)["state"] == server.ended(waiting)["state"] == "done"
     assert folders(server) == {job["id"] for job in (done, running, waiting)}
-    assert server.end(signal.SIGINT)[0] == 128 + signal.SIGINT
+    assert server.end()[0] == 128 + signal.SIGTERM
 
 
 def test_others_need_the_token(tmp_path, monkeypatch_module):

@@ -53,7 +53,8 @@ def show_brief(job: Job, line: Line) -> dict[str, Any]:
 
 def show_job(job: Job, line: Line) -> dict[str, Any]:
     """Return what is known of a job: `GET /api/jobs/ID`."""
-    progress, url = line.progress(job.id), f"/api/jobs/{job.id}"
+    url = f"/api/jobs/{job.id}"
+    progress = line.progress(job.id) if job.state == "running" else None  # the line lets go of it a moment later
     page = next((file.name for file in job.files if file.name.endswith(".html")), None)
     return {
         "id": job.id,
@@ -64,7 +65,7 @@ def show_job(job: Job, line: Line) -> dict[str, Any]:
         "options": job.options,
         "command": " ".join(["poselift lift", _quoted(job.name), "-o out", *map(_quoted, arguments(job.options))]),
         "state": job.state,
-        "place": line.place(job.id),
+        "place": line.place(job.id) if job.state == "waiting" else None,
         "progress": None
         if progress is None
         else {"step": progress.step, "done": progress.done, "total": progress.total},
