@@ -19,7 +19,7 @@ from poselift.skeleton import get_skeleton
 MOCAP, RECORDING, BENCHMARK = "motion capture", "recording", "benchmark"
 """Kinds of data that a score is measured on."""
 INT8 = "-int8"
-"""End of the names of weights in int8 (`poselift.lab.export.int8`), which are only used where they are named."""
+"""End of the names of weights in int8 (docs/onnx.md), which are only used where they are named."""
 MOST_FRAMES = 10_000
 """Most frames in a window; the longest window of a paper has 351."""
 
