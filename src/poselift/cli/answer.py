@@ -29,8 +29,8 @@ from poselift.version import __version__
 FLAG = "--json"
 """What asks for the answer, anywhere behind the verb."""
 _HELP = "Print what was done as one line of JSON, and everything else on standard error (docs/json.md)."
-LINES = ("live",)
-"""Verbs whose standard output is lines of JSON anyway; the answer is the last one."""
+LINES = ("live", "serve")
+"""Verbs whose standard output is lines of JSON while they run; the answer is the last one."""
 
 RESULTS: dict[str, tuple[str, ...]] = {
     "lift": ("people", "pages", "keypoints", "findings"),
@@ -41,6 +41,7 @@ RESULTS: dict[str, tuple[str, ...]] = {
     "live": ("frames", "dropped", "late", "repeated", "people", "delay_s", "smoothing_delay_s", "times_ms"),
     "convert": ("results",),
     "render": ("files",),
+    "serve": ("url", "out"),
     "doctor": ("inputs",),
     "evaluate": ("scores", "files"),
     "table": ("results", "differences"),
@@ -106,6 +107,11 @@ class Answer:
             "errors": self.errors, "messages": self.messages,
         }  # fmt: skip
         return json.dumps(plain(content), allow_nan=False)
+
+
+def asked() -> bool:
+    """Return whether an answer is asked for."""
+    return _current.get() is not None
 
 
 def record(**values: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from poselift.cli.answer import asked, record
 from poselift.cli.console import print_plain, progress_watched
 from poselift.errors import FormatError
 from poselift.formats.table import POSE_FORMATS
@@ -75,8 +76,12 @@ def serve(
             raise FormatError(f"wanted --{flag.replace('_', '-')} above 0, got {value:g}")
 
     def ready(url: str) -> None:
-        print_plain(f"serving at {url} (Ctrl-C ends)")
-        print_plain(f"jobs and results are kept in {out.resolve()}")
+        record(url=url, out=out.resolve())
+        if asked():
+            print_plain(json.dumps({"url": url, "out": str(out.resolve())}))
+        else:
+            print_plain(f"serving at {url} (Ctrl-C ends)")
+            print_plain(f"jobs and results are kept in {out.resolve()}")
         if address.open:
             webbrowser.open(url)
 

@@ -139,7 +139,7 @@ class Line:
         log = store.of(job.id, LOG)
         words = ["lift", job.name, "--out", f"../{RESULTS}", "--angles"]
         words += [f"--keypoints-out=../{RESULTS}/{Path(job.name).stem}_keypoints.npz"]
-        words += ["--formats", *self._formats, *arguments(job.options)]
+        words += ["--formats", *self._formats, *arguments(job.options), "--json"]
         task = Task(words, store.of(job.id, INPUT), store.of(job.id, TEMPORARY), log)
         try:
             answer = self._wait(job, task)
