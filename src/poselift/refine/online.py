@@ -21,7 +21,7 @@ from poselift.refine.bones import bone_lengths, checked_height, is_upright, stat
 from poselift.refine.focal import ASSUMED, assumed_camera, camera_of
 from poselift.refine.gravity import PLANTED, Feet, Ground, feet_of, find_ground, find_up, with_angles
 from poselift.refine.locks import FootLocks
-from poselift.refine.moving import CARRIED, carried
+from poselift.refine.moving import carried
 from poselift.refine.root import RootFilter, Sight
 from poselift.refine.scale import ADULT_M, LEAST_M
 from poselift.refine.scene import world_camera
@@ -44,6 +44,11 @@ LOOK_S = 4.0
 MOVED_DEG, MOVED_M = 15.0, 0.35
 """By so much up or the floor must be off, over `LOOK_S`, for the camera to have been moved."""
 MOVED = "the camera was moved: up and floor are found anew"
+CARRIED = (
+    "The camera moves, or people are on a treadmill: paths are relative to the camera, not over the ground. "
+    "--no-contacts says that it is a treadmill; for a moving camera, use --no-world."
+)
+"""What is said of feet that are carried: a stream's background is not looked at."""
 CHANGED = "the picture's size changed: the world is found anew"
 
 
