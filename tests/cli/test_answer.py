@@ -54,7 +54,7 @@ def two_people(tmp_path: Path) -> Path:
 
 
 def lift_arguments(tmp_path, monkeypatch, fake_lifter, poses):
-    monkeypatch.setattr(lifting, "load_lifter", lambda name="": fake_lifter())
+    monkeypatch.setattr(lifting, "load_lifter", lambda name="", **_: fake_lifter())
     kept = tmp_path / "kept.npz"
     return ["lift", two_people(tmp_path), "-o", tmp_path / "out", "--formats", "npz", "html", "--keypoints-out", kept]
 
@@ -160,9 +160,10 @@ def benchmark_arguments(tmp_path, monkeypatch, fake_lifter, poses):
     row = Row(
         lifter="htnet", parameters=1, out_frames=1, macs=1, folded_macs=1,
         latency_ms=times, bulk_ms=times, train_ms=1.0, difference=0.0,
+        onnx_ms={"p5": 1.0, "p95": 2.0, "p99": 3.0}, whole_ms=1.0, matmul_ms=1.0, file_bytes=1,
     )  # fmt: skip
     monkeypatch.setattr(training, "measure", lambda *_: row)
-    return ["benchmark", "htnet", "-o", tmp_path]
+    return ["benchmark", "htnet", "-o", tmp_path, "--pushes", 0]
 
 
 EXAMPLES = {
@@ -179,7 +180,7 @@ EXAMPLES = {
     "pretrain": (pretrain_arguments, 0, set()),
     "reproduce": (reproduce_arguments, 1, set()),
     "import-weights": (import_arguments, 0, set()),
-    "benchmark": (benchmark_arguments, 0, set()),
+    "benchmark": (benchmark_arguments, 0, {"streams"}),
 }
 """By verb: what makes an example, the status that it ends with, and the keys that stay empty in it."""
 

@@ -33,7 +33,7 @@ DEMO = Path(str(resources.files("poselift") / "data" / "demo.npz"))
 @pytest.fixture(autouse=True)
 def default_lifter(monkeypatch, fake_lifter):
     """No weights are opened: every name is the fake lifter."""
-    monkeypatch.setattr(lifting, "load_lifter", lambda name="": fake_lifter())
+    monkeypatch.setattr(lifting, "load_lifter", lambda name="", **_: fake_lifter())
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_joint_angles_are_written_beside_the_poses(clip, tmp_path):
 
 def test_flip_and_lifter_are_passed_on(clip, tmp_path, monkeypatch, fake_lifter):
     opened, lifter = [], fake_lifter()
-    monkeypatch.setattr(lifting, "load_lifter", lambda name: opened.append(name) or lifter)
+    monkeypatch.setattr(lifting, "load_lifter", lambda name, **_: opened.append(name) or lifter)
     assert run("lift", clip, "-o", tmp_path, "--formats", "npz", "--lifter", "mine.onnx", "--flip") == 0
     assert opened == ["mine.onnx"]
     assert len(lifter.calls) == 2
@@ -164,7 +164,7 @@ def test_existing_results_are_kept_byte_for_byte(clip, tmp_path, capsys, monkeyp
 
 
 def test_results_are_written_in_the_joints_asked_for(clip, tmp_path, monkeypatch, fake_lifter, capsys):
-    monkeypatch.setattr(lifting, "load_lifter", lambda name="": fake_lifter(skeleton=BODY_27))
+    monkeypatch.setattr(lifting, "load_lifter", lambda name="", **_: fake_lifter(skeleton=BODY_27))
     assert run("lift", clip, "--out", tmp_path / "out", "--lifter", "x.y", "--skeleton-out", "halpe-26") == 0
     assert read_poses(tmp_path / "out" / "clip.npz").skeleton == HALPE_26
     assert '"left_heel"' in (tmp_path / "out" / "clip.html").read_text()
@@ -579,8 +579,8 @@ def test_every_verb_explains_itself(verb, capsys):
 
 
 def test_the_verbs_are_these():
-    verbs = ["lift", "lift-many", "live", "convert", "render", "doctor", "evaluate", "table", "lifters", "check-card"]
-    assert list(VERBS) == verbs
+    verbs = ["lift", "lift-many", "live", "convert", "render", "serve", "doctor", "evaluate", "table", "lifters"]
+    assert list(VERBS) == [*verbs, "check-card"]
     assert list(LAB_VERBS) == ["pretrain", "train", "reproduce", "import-weights", "benchmark"]
 
 
@@ -705,7 +705,7 @@ def test_auto_chooses_for_each_clip_and_says_so(clip, tmp_path, monkeypatch, cap
     ]
     opened = []
     monkeypatch.setattr(lifting, "choose_shipped", lambda **given: choose(cards, **given))
-    monkeypatch.setattr(lifting, "load_lifter", lambda name: opened.append(name) or fake_lifter())
+    monkeypatch.setattr(lifting, "load_lifter", lambda name, **_: opened.append(name) or fake_lifter())
     (person,) = read_keypoints(clip)
     still = person.with_frames(person.xy[:1], person.confidence[:1], person.fps)
     monkeypatch.setattr(lifting, "read_everyone", lambda *_, **__: numbered((person, still, person)))

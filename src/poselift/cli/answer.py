@@ -51,7 +51,7 @@ RESULTS: dict[str, tuple[str, ...]] = {
     "train": ("out", "finished", "weights"),
     "reproduce": ("table", "sheets", "outcomes", "files"),
     "import-weights": ("files",),
-    "benchmark": ("rows", "config", "files"),
+    "benchmark": ("rows", "config", "streams", "memory", "files"),
 }  # fmt: skip
 """By verb, the keys of its result. They are always there: empty or null where the work did not come so far."""
 _LISTS = {
