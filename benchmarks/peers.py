@@ -271,7 +271,7 @@ def plot(runs: Runs, cost: Mapping[str, Mapping[str, float]], curves: Mapping[st
     for axis in (right.xaxis, right.yaxis):
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter("")
-    right.set_xlabel("steps of 64 windows")
+    right.set_xlabel("steps")
     right.set_ylabel("training loss of joints, mm")
     right.set_title("the same runs at equal steps", fontsize=10)
     for axes in (left, right):
