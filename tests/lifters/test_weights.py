@@ -55,7 +55,7 @@ def test_a_card_says_what_one_must_know(card):
     assert min(card.parameters, card.macs, card.speed.frames_per_s) > 0
     assert card.training.recipe["name"] == card.name.removesuffix(INT8)
     assert "/" not in card.training.recipe.get("init", "")
-    assert (WEIGHTS / f"{card.name}.onnx").stat().st_size < 6.5e6
+    assert (WEIGHTS / f"{card.name}.onnx").stat().st_size < 7.2e6
 
 
 @pytest.mark.parametrize("name", pl.shipped_lifters())

@@ -43,7 +43,8 @@ def test_one_command_writes_a_file_that_the_page_takes(device, tmp_path):
     content = device.check(json.loads(out.read_text()), "machine.json")
     (row,) = content["rows"]
     assert (row["lifter"], row["in_frames"], row["out_frames"]) == ("nanohtnet.mocap27-live", 81, 9)
-    assert 0 < row["bulk_frame_ms"] < row["window_ms"] < row["push_ms"]
+    assert 0 < row["bulk_frame_ms"] < row["window_ms"]  # a frame in bulk is a ninth of a window and less
+    assert row["push_ms"] > 0.5 * row["window_ms"]  # a window a push; one hundredth of a second is a coarse measure
     assert row["memory_mib"] is None or 1 < row["memory_mib"] < 1000
     assert row["torch_ms"] is None
     again = subprocess.run(command, capture_output=True, text=True, timeout=300)

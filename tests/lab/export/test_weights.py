@@ -374,3 +374,11 @@ def test_the_verb(theirs, tmp_path, capsys):
     assert cli.main(["import-weights", "nanohtnet", str(tmp_path / "best.pth"), "-o", str(tmp_path / "two")]) == 1
     error = capsys.readouterr().err
     assert "tem_patch_embed.weight is missing" in error
+
+
+def test_weights_that_name_a_lifter_from_elsewhere_do_not_start_ours(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_weights(build("htnet"), path, lifter="elsewhere:Lifter", config={"width": 240}, overwrite=False)
+    for name in ("htnet", "posessm", "nanohtnet"):
+        with pytest.raises(CheckpointError, match="is of elsewhere:Lifter, and not of"):
+            load_initial(build(name), path)

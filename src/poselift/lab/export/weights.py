@@ -168,10 +168,10 @@ def _checked_config(model: Lifter, path: Path, metadata: Mapping[str, str]) -> A
     if not {"lifter", "config"} <= set(metadata):
         raise CheckpointError(f"{path} does not say which lifter it is of; wanted weights that poselift wrote")
     options, entry = _options(path, metadata), LIFTERS.get(metadata["lifter"])
-    if entry is None:
-        return plain_options(options, str(path))
     config = getattr(model, "config", None)
-    if not isinstance(config, entry.config):
+    if entry is None and not any(isinstance(config, known.config) for known in LIFTERS.values()):
+        return plain_options(options, str(path))
+    if entry is None or not isinstance(config, entry.config):
         raise CheckpointError(
             f"{path} is of {metadata['lifter']}, and not of {type(model).__name__}; name other weights"
         )
