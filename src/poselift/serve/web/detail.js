@@ -84,17 +84,30 @@ function fillFiles(job) {
     make("div", {}, ...rows.get(kind).files.map(file => buttons(file, kind))))));
 }
 
-async function removeShown() {
-  const job = shown, over = ["done", "failed", "stopped"].includes(job.state);
+let doomed;  // the job that the dialog asks about
+
+function askToRemove() {
+  doomed = shown;
+  const over = ["done", "failed", "stopped"].includes(doomed.state);
   $("sure-text").textContent = over
-    ? `Remove ${job.name} with all its results? They cannot be brought back.`
-    : `Stop lifting ${job.name}, and remove it?`;
+    ? `Remove ${doomed.name} with all its results? They cannot be brought back.`
+    : `Stop lifting ${doomed.name}, and remove it?`;
   $("sure").returnValue = "no";
   $("sure").showModal();
-  await new Promise(done => $("sure").addEventListener("close", done, { once: true }));
-  if ($("sure").returnValue !== "yes") return;
-  await ask("DELETE", job.url);
-  if (selected === job.id) choose(undefined);
+}
+
+/** Remove what the dialog asked about, where the answer was yes. Its events come late: when it is open again, or two at once. */
+async function answered() {
+  if ($("sure").open || $("sure").returnValue !== "yes") return;
+  $("sure").returnValue = "no";
+  const job = doomed;
+  if (selected === job.id) choose(undefined);  // before it is gone: nothing asks for it any more
+  try {
+    await ask("DELETE", job.url);
+  } catch (error) {
+    if (!selected) choose(job.id);
+    throw error;
+  }
   await look();
   $("files").focus();
 }

@@ -19,7 +19,8 @@ async function start() {
   $("older").onclick = () => { shownMost = 200; look(); };
   $("again").onclick = liftAgain;
   $("stop-job").onclick = async () => { await ask("POST", `${shown.url}/stop`); await look(); };
-  $("remove").onclick = removeShown;
+  $("remove").onclick = askToRemove;
+  $("sure").onclose = answered;
   addEventListener("hashchange", () => choose(location.hash.slice(1) || undefined));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   await look();
