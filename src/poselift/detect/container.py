@@ -181,7 +181,7 @@ def _file(path: str | Path) -> str:
     """Return the absolute path of a regular file: FFmpeg takes what is before a colon for a protocol."""
     path = Path(path)
     if (at := found_at(path, DetectionError)) != FILE:
-        what = {FOLDER: "is a folder", NOTHING: "does not exist"}.get(at, "is a pipe or a device")
+        what = {FOLDER: "is a folder", NOTHING: "does not exist; check the name"}.get(at, "is a pipe or a device")
         raise DetectionError(f"wanted a video file, but {path} {what}")
     return str(path.absolute())
 
