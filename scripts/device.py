@@ -27,12 +27,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from marked import with_marked
 
 import poselift as pl
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, FOLDER = ROOT / "docs" / "devices.md", ROOT / "docs" / "devices"
-BEGIN, END = "<!-- devices -->", "<!-- /devices -->"
 FORMAT = 1
 BATCH = 64
 """Windows at a time in bulk."""
@@ -315,17 +315,13 @@ def _told(value: float | None, shape: str) -> str:
 
 def with_tables(page: str, folder: Path) -> str:
     """Return the page's text with the tables of all files in a folder, by name."""
-    before, began, rest = page.partition(f"{BEGIN}\n")
-    _, ended, after = rest.partition(END)
-    if not (began and ended):
-        raise SystemExit(f"wanted {BEGIN} and {END} in the page")
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
             found.append(check(json.loads(path.read_text(encoding="utf-8")), path.name))
         except (ValueError, OSError) as error:
             raise SystemExit(f"{path.name}: not JSON: {error}") from error
-    return f"{before}{BEGIN}\n\n{tables(found)}\n{END}{after}"
+    return with_marked(page, "devices", f"\n{tables(found)}\n")
 
 
 def main() -> int:

@@ -9,12 +9,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+from marked import with_marked
+
 from poselift.lab.recipes import RECIPES, get_recipe, mocap
 from poselift.lab.recipes.tables import TABLES, Block, PaperTable, Row
 from poselift.lab.windows.benchmark import BenchmarkConfig
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reproduce.md"
-BEGIN, END = "<!-- tables -->", "<!-- /tables -->"
 MEASURED = {
     "convformer_humaneva_9": ("exact keypoints, 30 epochs", "19.9 20.0 23.8 27.4 18.7 20.0 28.1 33.0 32.9 24.9"),
 }
@@ -165,11 +166,7 @@ def wrapped(text: str) -> str:
 
 def with_tables(page: str) -> str:
     """Return the page's text with the tables in their place."""
-    before, found, rest = page.partition(f"{BEGIN}\n")
-    _, ended, after = rest.partition(END)
-    if not (found and ended):
-        raise SystemExit(f"wanted {BEGIN} and {END} in the page")
-    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+    return with_marked(page, "tables", f"\n{tables()}\n")
 
 
 def main() -> None:

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from marked import with_marked
+
 from poselift.cli.cards import card_row
 from poselift.lifters.card import Card
 from poselift.lifters.load import shipped_cards
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-BEGIN, END = "<!-- weights -->", "<!-- /weights -->"
 NETWORKS = {
     "nanohtnet": "NanoHTNet (TIP 2025)", "posessm": "PoseSSM (AAAI 2025)", "htnet": "HTNet (ICASSP 2023)",
     "convformer": "ConvFormer (2023)",
@@ -37,11 +38,7 @@ def table(cards: Sequence[Card]) -> str:
 
 def with_table(readme: str, cards: Sequence[Card]) -> str:
     """Return the README's text with the table of these cards."""
-    before, found, rest = readme.partition(f"{BEGIN}\n")
-    _, ended, after = rest.partition(END)
-    if not (found and ended):
-        raise SystemExit(f"wanted {BEGIN} and {END} in the README")
-    return f"{before}{BEGIN}\n{table(cards)}{END}{after}"
+    return with_marked(readme, "weights", table(cards))
 
 
 def main() -> None:

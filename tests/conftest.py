@@ -42,6 +42,23 @@ def _helper(name: str, room: str = "datasets") -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def load_script() -> Callable[[str], ModuleType]:
+    """Load a program of the folder scripts by its name, as it is when it runs: with its neighbours beside it."""
+    folder = ROOT / "scripts"
+    if not folder.is_dir():
+        pytest.skip("not a checkout")
+    sys.path.insert(0, str(folder))
+
+    def load(name: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
 def archives() -> ModuleType:
     """Writers of small archives in the benchmarks' public layouts: tests/datasets/archives.py."""
     return _helper("archives")

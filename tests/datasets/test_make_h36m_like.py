@@ -1,6 +1,5 @@
 """The script that writes motion capture in Human3.6M's layout."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -18,11 +17,8 @@ pytestmark = pytest.mark.skipif(not SCRIPT.is_file(), reason="not a checkout")
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("make_h36m_like", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("make_h36m_like")
 
 
 @pytest.fixture(scope="module")

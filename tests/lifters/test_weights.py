@@ -1,6 +1,5 @@
 """The shipped weights: what their cards say holds, on motion capture and on a real recording."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -97,12 +96,8 @@ def test_the_sizes_on_a_card_are_those_of_its_recipe(name):
     assert sizes_of(card.training.recipe) == {"parameters": card.parameters, "macs": card.macs}
 
 
-def test_the_readme_says_what_the_cards_say():
-    if not (ROOT / "scripts").is_dir():
-        pytest.skip("not a checkout")
-    spec = importlib.util.spec_from_file_location("weights_table", ROOT / "scripts" / "weights_table.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+def test_the_readme_says_what_the_cards_say(load_script):
+    script = load_script("weights_table")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert script.with_table(readme, shipped_cards()) == readme, "run python scripts/weights_table.py"
     assert all(f"| `{name}` |" in readme for name in pl.shipped_lifters())

@@ -14,13 +14,8 @@ SCRIPT = ROOT / "scripts" / "device.py"
 
 
 @pytest.fixture
-def device():
-    if not SCRIPT.exists():
-        pytest.skip("not a checkout")
-    spec = importlib.util.spec_from_file_location("device", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def device(load_script):
+    return load_script("device")
 
 
 @pytest.fixture
@@ -49,7 +44,7 @@ def test_one_command_writes_a_file_that_the_page_takes(device, tmp_path):
     assert row["torch_ms"] is None
     again = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert again.returncode == 1 and "exists; name another file" in again.stderr
-    page = device.with_tables(f"{device.BEGIN}\n{device.END}\n", tmp_path)
+    page = device.with_tables("<!-- devices -->\n<!-- /devices -->\n", tmp_path)
     assert f"## {content['machine']}" in page and "| `nanohtnet.mocap27-live` |" in page
 
 
@@ -134,9 +129,9 @@ def test_a_window_of_nine_frames_counts_once_or_nine_times(device):
 def test_files_of_another_kind_are_refused(device, tmp_path, changes, message):
     (tmp_path / "odd.json").write_text(json.dumps(content(device, **changes)))
     with pytest.raises(SystemExit, match=f"odd.json.*{message}"):
-        device.with_tables(f"{device.BEGIN}\n{device.END}\n", tmp_path)
+        device.with_tables("<!-- devices -->\n<!-- /devices -->\n", tmp_path)
     (tmp_path / "odd.json").write_text("{")
     with pytest.raises(SystemExit, match="odd.json: not JSON"):
-        device.with_tables(f"{device.BEGIN}\n{device.END}\n", tmp_path)
-    with pytest.raises(SystemExit, match="in the page"):
-        device.with_tables("# Nothing\n", tmp_path)
+        device.with_tables("<!-- devices -->\n<!-- /devices -->\n", tmp_path)
+    with pytest.raises(SystemExit, match="the page lacks <!-- devices -->"):
+        device.with_tables("# Nothing\n", tmp_path / "none")

@@ -1,6 +1,5 @@
 """One row of the nightly check, and faults that it must not miss."""
 
-import importlib.util
 import json
 import math
 import statistics
@@ -17,13 +16,8 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "nightly.py"
 
 
 @pytest.fixture(scope="module")
-def nightly():
-    if not SCRIPT.exists():
-        pytest.skip("not a checkout")
-    spec = importlib.util.spec_from_file_location("nightly", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def nightly(load_script):
+    return load_script("nightly")
 
 
 @pytest.fixture(scope="module")

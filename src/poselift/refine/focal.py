@@ -140,3 +140,20 @@ def _said(camera: Camera, footage: Footage | None) -> StepReport:
         values={"focal_px": focal, "guessed": float(guessed), "from_metadata": float(told)},
         warnings=warnings,
     )
+
+
+def say_focal(what: str, focal_px: float, error: float, assumed_px: float) -> StepReport:
+    """Return the report on a focal length that was estimated.
+
+    Args:
+        what: What it follows from.
+        focal_px: The focal length in pixels.
+        error: Its ordinary error, as a share.
+        assumed_px: The focal length that was assumed before, in pixels.
+    """
+    return StepReport(
+        name="focal",
+        says=f"{what} say {focal_px:.0f} px, within about {100 * error:.0f} %, in place of {assumed_px:.0f}.",
+        values={"focal_px": focal_px, "error": error},
+        warnings=(f"The focal length is estimated ({focal_px:.0f} px); --focal or --fov says what it is.",),
+    )

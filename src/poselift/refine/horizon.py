@@ -13,7 +13,7 @@ import numpy as np
 
 from poselift.geometry.camera import Camera
 from poselift.geometry.rotation import shortest_arc
-from poselift.refine.focal import ASSUMED
+from poselift.refine.focal import ASSUMED, say_focal
 from poselift.refine.gravity import PLANTED, across, feet_of, median_direction, trust_of
 from poselift.refine.path import find_path
 from poselift.refine.report import StepReport
@@ -136,13 +136,7 @@ def with_focal_of_horizon(views: Sequence[View], camera: Camera) -> tuple[list[V
     focal = assumed * float(np.exp(best))
     found = replace(Camera.from_focal(focal, size), name=ESTIMATED)
     turned = [replace(view, poses=in_camera_axes(view.poses, view.keypoints, found)) for view in views]
-    report = StepReport(
-        name="focal",
-        says=f"people who are upright on one floor, at several places of the picture, say {focal:.0f} px, within about "
-        f"{100 * error:.0f} %, in place of {assumed:.0f}.",
-        values={"focal_px": focal, "error": error},
-        warnings=(f"The focal length is estimated ({focal:.0f} px); --focal or --fov says what it is.",),
-    )
+    report = say_focal("people who are upright on one floor, at several places of the picture,", focal, error, assumed)
     return turned, found, report
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from poselift.geometry.camera import Camera
-from poselift.refine.focal import ASSUMED
+from poselift.refine.focal import ASSUMED, say_focal
 from poselift.refine.gravity import PLANTED, Feet, feet_of
 from poselift.refine.path import find_path
 from poselift.refine.report import StepReport
@@ -104,11 +104,5 @@ def with_focal_of_steps(views: Sequence[View], camera: Camera) -> tuple[list[Vie
         turned = [replace(view, poses=in_camera_axes(view.poses, view.keypoints, now)) for view in turned]
     assert now.K is not None and found is not None
     focal, error = float(now.K[0, 0]), (found.error**-2 + ASSUMED_ERROR**-2) ** -0.5
-    report = StepReport(
-        name="focal",
-        says=f"steps towards the camera and away from it say {focal:.0f} px, within about {100 * error:.0f} %, in "
-        f"place of {assumed:.0f}.",
-        values={"focal_px": focal, "error": error},
-        warnings=(f"The focal length is estimated ({focal:.0f} px); --focal or --fov says what it is.",),
-    )
+    report = say_focal("steps towards the camera and away from it", focal, error, assumed)
     return turned, now, report

@@ -1,6 +1,5 @@
 """docs/reproduce.md is what the tables and recipes say."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
-def script():
-    path = ROOT / "scripts" / "reproduce_page.py"
-    if not path.exists():
-        pytest.skip("not a checkout")
-    spec = importlib.util.spec_from_file_location("reproduce_page", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("reproduce_page")
 
 
 def test_the_page_is_current(script):
@@ -49,5 +42,6 @@ def test_a_table_without_notes_and_a_page_without_its_place_are_told(script, mon
     monkeypatch.setattr(script, "NOTES", {name: () for name in TABLES if name != "h36m_htnet"})
     with pytest.raises(SystemExit, match="h36m_htnet"):
         script.tables()
+    monkeypatch.undo()
     with pytest.raises(SystemExit, match="<!-- tables -->"):
         script.with_tables("# Nothing\n")

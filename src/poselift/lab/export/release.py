@@ -49,17 +49,38 @@ def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / run.name
         store_half(run, made)
-        card = replace(card, training=training, sha256=sha256_of(made), **sizes_of(training.recipe))
-        card.write(made.with_suffix(".json"))
-        lifter = OnnxLifter(made, threads=1)
-        scores = measure_all(lifter, sources, NoiseConfig(**training.recipe["data"]["noise"]))
-        card = replace(card, scores=scores, speed=measure_speed(lifter))
-        with written_whole(out / run.name, overwrite=True) as path:
-            shutil.copyfile(made, path)
-    card.write(out / f"{run.stem}.json", overwrite=True)
+        card = ship(made, replace(card, training=training, **sizes_of(training.recipe)), out, sources)
     weights = run.with_suffix(".safetensors")
     if weights.exists():
         halve_weights(weights, training_out / weights.name, overwrite=True)
+    return card
+
+
+def ship(made: Path, card: Card, out: Path, sources: Sources) -> Card:
+    """Measure everything on a card on the very file that ships, and write both.
+
+    Args:
+        made: Path of the ONNX file.
+        card: Its card but for hash, scores and speed, with the training's recipe.
+        out: Folder for the file and its card; existing ones are replaced.
+        sources: Paths of the motion capture and the recordings to measure on.
+
+    Returns:
+        The whole card.
+
+    Raises:
+        MissingData: There is no motion capture or recording at the sources' paths.
+        OutputError: A file cannot be written.
+    """
+    assert card.training is not None
+    noise = NoiseConfig(**card.training.recipe["data"]["noise"])
+    card = replace(card, sha256=sha256_of(made))
+    card.write(made.with_suffix(".json"))
+    lifter = OnnxLifter(made, threads=1)
+    card = replace(card, scores=measure_all(lifter, sources, noise), speed=measure_speed(lifter))
+    with written_whole(out / made.name, overwrite=True) as path:
+        shutil.copyfile(made, path)
+    card.write(out / f"{made.stem}.json", overwrite=True)
     return card
 
 

@@ -1,6 +1,5 @@
 """Release an int8 form of weights that ship: calibrated on what they were trained on, with a card measured on it."""
 
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,16 +9,13 @@ import onnx
 import torch
 
 from poselift.errors import CheckpointError
-from poselift.files import sha256_of, written_whole
 from poselift.lab.export.int8 import CALIBRATION_WINDOWS, Plan, choose_plan, in_full, store_int8
-from poselift.lab.export.release import measure_all
-from poselift.lab.observe.noise import NoiseConfig
+from poselift.lab.export.release import ship
 from poselift.lab.windows.mocap import DataConfig, MocapWindows
 from poselift.lab.windows.sources import load_sources
 from poselift.lifters.card import INT8, Card
 from poselift.lifters.onnx import OnnxLifter
 from poselift.measure.claims import Sources
-from poselift.measure.speed import measure_speed
 from poselift.records import record
 
 
@@ -85,12 +81,4 @@ def release_int8(
             f"of {len(plan.nibbles)} take 4 bits; joints move by {1000 * moved:.1f} mm on windows of training"
         )
         training = replace(card.training, note="; ".join(filter(None, (card.training.note, note))))
-        card = replace(card, name=name, training=training, sha256=sha256_of(made))
-        card.write(made.with_suffix(".json"))
-        lifter = OnnxLifter(made, threads=1)
-        scores = measure_all(lifter, sources, NoiseConfig(**training.recipe["data"]["noise"]))
-        card = replace(card, scores=scores, speed=measure_speed(lifter))
-        with written_whole(out / made.name, overwrite=True) as path:
-            shutil.copyfile(made, path)
-    card.write(out / f"{name}.json", overwrite=True)
-    return card
+        return ship(made, replace(card, name=name, training=training), out, sources)
