@@ -17,7 +17,7 @@ from poselift.datasets.mocap import load_mocap
 from poselift.geometry.camera import Camera, look_at
 from poselift.lab.observe.detector import SimulatedDetector
 from poselift.measure.placing import true_height
-from poselift.prepare.swaps import without_log
+from poselift.prepare.repair import without_log
 from poselift.refine.focal import assumed_camera
 
 SIDE = 1000

@@ -24,7 +24,7 @@ from poselift.detect.video import read_frames
 from poselift.footage import MOVED, Footage
 from poselift.geometry.camera import Camera
 from poselift.measure.mocap import MocapProtocol, clip_cameras
-from poselift.prepare.swaps import without_log
+from poselift.prepare.repair import without_log
 
 PERIOD_S = 4.0
 """Seconds of one pan there and back."""

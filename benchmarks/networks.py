@@ -20,7 +20,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +118,12 @@ def recipe(row: Row, steps: int, args: argparse.Namespace, seed: int = 0) -> Tra
     base = get_recipe("nanohtnet_mocap27_81")
     assert isinstance(base, TrainRecipe)
     changes: dict[str, Any] = {"seed": seed, "optim": {"lr": row.lr}, "batch_size": row.batch}
-    if row.sources is not None:
-        changes["data"] = {"sources": dict(row.sources)}
     made = short_runs.changed(base, changes)
     model = made.model | dict(row.model) if row.lifter == made.lifter else dict(row.model)
     made = short_runs.changed(made, {"lifter": row.lifter})
     object.__setattr__(made, "model", model)
+    if row.sources is not None:  # in place of the recipe's, of which `changed` would keep what the row leaves out
+        made = replace(made, data=replace(made.data, sources=dict(row.sources)))
     return short_runs.short(made, steps, args.train)
 
 

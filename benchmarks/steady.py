@@ -18,7 +18,7 @@ from poselift.datasets.mocap import load_mocap
 from poselift.geometry.camera import Camera
 from poselift.lab.observe.detector import SimulatedDetector
 from poselift.measure.mocap import MocapProtocol, clip_cameras, exact_keypoints
-from poselift.prepare.swaps import without_log
+from poselift.prepare.repair import without_log
 from poselift.refine.angle_names import general
 from poselift.refine.bones import bone_lengths, constant_bones, stature
 from poselift.refine.feet import plant_feet, under_floor

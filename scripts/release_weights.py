@@ -22,6 +22,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="*", type=Path)
     parser.add_argument("--missing", action="store_true", help="measure what the cards of shipped weights lack")
+    parser.add_argument(
+        "--anew", nargs="+", default=[], help="with --missing: words; measure scores again that hold one"
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--recording", type=Path, nargs="+", required=True)
     args = parser.parse_args()
@@ -29,7 +32,7 @@ def main() -> None:
     if args.missing:
         for path in sorted((ROOT / "src/poselift/weights").glob("*.json")):
             if Card.read(path).scores["exact 2D"].data == args.data.name:
-                print(path.name, measure_missing(path, sources), flush=True)
+                print(path.name, measure_missing(path, sources, args.anew), flush=True)
     for run in args.runs:
         card = release(run, ROOT / "src/poselift/weights", ROOT / "weights", sources)
         print(card.name, {name: score.mean["p_mpjpe"] for name, score in card.scores.items()}, card.speed)

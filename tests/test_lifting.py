@@ -9,7 +9,7 @@ from poselift import lift as package_lift
 from poselift.errors import CheckpointError, DetectionError, FormatError, ShapeError, SkeletonError
 from poselift.geometry.camera import Camera
 from poselift.lifters.load import shipped_lifters
-from poselift.lifting import BATCH, as_lifted, doubtful_pelvis, lift
+from poselift.lifting import BATCH, doubtful_pelvis, faults_in, lift
 from poselift.prepare.feed import Feed
 from poselift.prepare.normalize import SCREEN
 from poselift.sequence import Keypoints2D, Poses3D
@@ -64,6 +64,29 @@ def test_a_lifter_of_the_benchmarks_sees_places_in_the_picture(fake_lifter):
     np.testing.assert_allclose(poses.xyz[0, :, :2], (BODY - BODY[H36M_17.root]) / 500, atol=1e-6)
     with pytest.raises(FormatError, match="picture's size"):
         lift(Keypoints2D(BODY[None], None, H36M_17, 50.0), lifter)
+
+
+def test_a_lifter_of_single_frames_gets_the_poses_between(fake_lifter, stroll):
+    """Frames that show nobody are nothing to a network that sees no other; a longer window knows its neighbours."""
+    keypoints = stroll(frames=60, fps=50.0).keypoints
+    xy = keypoints.xy.copy()
+    xy[[0, 20, 21, 22, 59]] = np.nan
+    gaps = replace(keypoints, xy=xy)
+
+    class Trusting(fake_lifter):
+        """Gives nothing but the root of what was not seen."""
+
+        def __call__(self, windows):
+            return super().__call__(windows) * windows[:, list(self.out_frames), :, 2:]
+
+    single = Trusting(in_frames=1, out_frames=(0,))
+    whole, filled = lift(keypoints, single, check=False).xyz, lift(gaps, single, check=False)
+    assert filled.unseen == [(0, 0), (20, 22), (59, 59)]
+    np.testing.assert_allclose(filled.xyz[21], (whole[19] + whole[23]) / 2, atol=1e-6)
+    np.testing.assert_allclose(filled.xyz[[0, 59]], whole[[1, 58]], atol=1e-6)
+    np.testing.assert_allclose(filled.xyz[30:58], whole[30:58], atol=1e-6)
+    assert np.abs(filled.xyz[21]).max() > 0.5
+    assert not lift(gaps, Trusting(), check=False).xyz[21].any()  # the network of a longer window answers by itself
 
 
 def test_nearly_equal_rates_are_not_resampled(fake_lifter):
@@ -374,7 +397,7 @@ def test_hips_that_cannot_be_right_count_as_not_observed(fake_lifter, stroll, ex
 def test_what_is_shown_is_what_was_lifted(stroll, exchanged):
     keypoints = stroll(frames=100, turn_deg=0.0, noise=0.0).keypoints
     wrong = within(keypoints, exchanged(keypoints), range(40, 46))
-    shown = as_lifted(wrong, H36M_17)
+    shown = faults_in(wrong, H36M_17).mended(wrong)
     assert shown.skeleton is keypoints.skeleton
     assert not np.array_equal(wrong.xy, keypoints.xy)
     limbs = [joint for joint, name in enumerate(keypoints.skeleton.joints) if name.endswith(("wrist", "knee", "hip"))]

@@ -1,13 +1,14 @@
 """The inference path, top to bottom: one person's 2D keypoints to 3D motion.
 
-convert -> repair swapped sides -> resample -> feed (calibrated, filled, normalised windows) -> lifter (and its mirror
-image) -> turn into the frame asked for -> blend and stitch -> resample back -> add what was observed
+convert -> repair (frames of something else, swapped sides) -> resample -> feed (calibrated, filled, normalised windows)
+-> lifter (and its mirror image) -> turn into the frame asked for -> blend and stitch -> resample back -> add what was
+observed
 
 Whatever else a lifter gives, spread, up and contact, goes the same way as its joints (`poselift.lifters.answer`).
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -24,10 +25,11 @@ from poselift.prepare.convert import convert
 from poselift.prepare.feed import Feed
 from poselift.prepare.flip import flip
 from poselift.prepare.normalize import calibrate
+from poselift.prepare.repair import Faults, find_faults
+from poselift.prepare.repair import repair as repair_moments
 from poselift.prepare.resample import resample_keypoints, resample_poses
-from poselift.prepare.swaps import find_swaps, put_back, repair_swaps
 from poselift.prepare.window import Windows, cut
-from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints, spans
+from poselift.sequence import CAMERA, FRAMES, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints, say_spans, spans
 from poselift.skeleton import Skeleton
 
 _LOG = logging.getLogger(__name__)
@@ -73,7 +75,8 @@ def lift(
         keypoints: Any skeleton that has the limbs, any frame rate, one frame or more; joints may be unseen.
         lifter: The network; when None, the shipped weights that suit the clip (`poselift.lifters.choose`).
         flip_average: Average with the result of the mirror image: a little better, in twice the time.
-        repair: Undo short exchanges of left and right first (`poselift.prepare.swaps`).
+        repair: First leave out frames that show something else than the person for a moment, and undo short exchanges
+            of left and right (`poselift.prepare.repair`).
         frame: Axes of the result, "camera" or "turned_camera" (`poselift.sequence.FRAMES`). When None, the lifter's
             own (`poselift.lifters.contract.frame_of`): "turned_camera" for person-scale weights, such as the shipped
             ones, and "camera" for `SCREEN` weights.
@@ -123,6 +126,14 @@ class Prepared:
     windows: Windows
     """The frames of each window."""
 
+    def whole(self, lifter: Lifter, chunks: Sequence[Answer]) -> Answer:
+        """Return the answer (N, ...) to the clip from the answers to its windows.
+
+        A lifter of single frames knows nothing of a frame that shows nobody: it gets the pose between its neighbours.
+        """
+        answer = join(chunks).stitched(self.windows)
+        return answer.filled(np.any(self.frames[..., 2] > 0, 1)) if lifter.in_frames == 1 else answer
+
     def as_poses(self, lifter: Lifter, answer: Answer, facts: Mapping[str, Any]) -> Poses3D:
         """Return poses at the rate of the keypoints.
 
@@ -147,7 +158,7 @@ def prepare(keypoints: Keypoints2D, lifter: Lifter, *, repair: bool = True) -> P
     source = convert(keypoints, lifter.skeleton)
     if not source.seen.any():
         raise DetectionError("no joint was seen in any frame: there is nobody to lift; check the detector's output")
-    source = repair_swaps(source) if repair else source
+    source = repair_moments(source) if repair else source
     rated = resample_keypoints(source, lifter.fps)
     windows = cut(len(rated), lifter.in_frames, lifter.out_frames)
     return Prepared(keypoints, calibrate(source.filled()[1]), Feed.of(lifter).filled_clip(rated), windows)
@@ -167,7 +178,7 @@ def with_doubts(poses: Poses3D, clip: Prepared, *, mark: bool = True, log: bool 
     gap = far_from_sightings(observed, poses.fps) if mark else None
     doubtful = doubtful_pelvis(replace(poses, observed=observed))
     if log and doubtful.any():
-        _LOG.warning("frames %s: %s", spans(doubtful), DOUBTFUL)
+        _LOG.warning("frames %s: %s", say_spans(spans(doubtful)), DOUBTFUL)
     observed[np.ix_(doubtful, np.array(poses.skeleton.indices(HIPS)))] = 0
     who: dict[str, Any] = {
         "start_s": keypoints.start_s,
@@ -177,8 +188,8 @@ def with_doubts(poses: Poses3D, clip: Prepared, *, mark: bool = True, log: bool 
     return replace(poses, observed=observed, gap=gap, **who)
 
 
-def as_lifted(keypoints: Keypoints2D, skeleton: Skeleton) -> Keypoints2D:
-    """Return keypoints in their own joints, with the sides put back where `lift` puts them back; for showing them.
+def faults_in(keypoints: Keypoints2D, skeleton: Skeleton) -> Faults:
+    """Return what `lift` repairs in keypoints; `mended` gives them as they were lifted, in their own joints.
 
     Args:
         keypoints: Any skeleton that has the limbs.
@@ -187,7 +198,7 @@ def as_lifted(keypoints: Keypoints2D, skeleton: Skeleton) -> Keypoints2D:
     Raises:
         SkeletonError: The keypoints lack joints that cannot be made up.
     """
-    return put_back(keypoints, find_swaps(convert(keypoints, skeleton)))
+    return find_faults(convert(keypoints, skeleton))
 
 
 def _log_findings(keypoints: Keypoints2D) -> None:
@@ -212,7 +223,7 @@ def _lift_windows(
         chunks.append(answer.from_root(lifter.skeleton.root))
         if progress:
             progress(min((start + BATCH) * len(lifter.out_frames), windows.num_frames), windows.num_frames)
-    return join(chunks).stitched(windows)
+    return clip.whole(lifter, chunks)
 
 
 def run_lifter(lifter: Lifter, inputs: np.ndarray, flip_average: bool) -> Answer:

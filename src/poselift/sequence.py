@@ -3,7 +3,7 @@
 Both are frozen and checked when made; the arrays inside are plain numpy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import Any
 
@@ -272,6 +272,12 @@ def spans(chosen: np.ndarray) -> list[tuple[int, int]]:
     """Return the first and last index, both included, of each run of True in (T,) bool."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], chosen, [False]]).astype(np.int8)))
     return [(int(first), int(after) - 1) for first, after in edges.reshape(-1, 2)]
+
+
+def say_spans(found: Sequence[tuple[int, int]], most: int = 6) -> str:
+    """Return runs of frames in words, such as "3, 7-9 and 2 more"; of many only the first ones."""
+    words = [str(first) if first == last else f"{first}-{last}" for first, last in found[:most]]
+    return ", ".join(words) + (f" and {len(found) - most} more" if len(found) > most else "")
 
 
 def _extra(array: np.ndarray, name: str, shape: tuple[int, ...], kind: type) -> np.ndarray:

@@ -19,6 +19,7 @@ from short_runs import Job, do
 from poselift.lab.export.forms import example
 from poselift.lab.models import LIFTERS, build
 from poselift.lab.recipes import get_recipe
+from poselift.lab.recipes.mocap import SHARES
 
 TINY = {"in_frames": 9, "num_levels": 2, "width": 24, "in_channels": 3}
 OPTIONS = {"batch_size": 4, "precision": "fp32", "log_every": 1, "checkpoint_every": 1}
@@ -38,6 +39,16 @@ def test_every_family_has_a_row_and_every_row_a_network():
         )  # fmt: skip
         dropped = {name for name, value in made.model.items() if "dropout" in name and value}
         assert not dropped, row.name
+
+
+def test_rows_of_sources_train_on_what_they_say():
+    args = argparse.Namespace(train={})
+    shares = {row.name: networks.recipe(row, 100, args).data.sources for row in networks.SOURCES}
+    assert shares["all sources"] == SHARES and shares["CMU alone"] == {"main": 1.0}
+    left_out = {name.removeprefix("without ") for name in shares if name.startswith("without ")}
+    assert left_out == set(SHARES) - {"main"}
+    for name in left_out:
+        assert shares[f"without {name}"] == {other: share for other, share in SHARES.items() if other != name}
 
 
 def run(exact, noisy, **more):

@@ -6,7 +6,7 @@ import pytest
 
 from poselift.checks.body import Body
 from poselift.checks.finding import Finding
-from poselift.checks.keypoints import check_keypoints, check_swaps
+from poselift.checks.keypoints import check_keypoints, check_moments
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import COCO_17, H36M_17, Skeleton
 
@@ -136,10 +136,10 @@ def test_swaps_for_a_moment_are_good_to_know(stroll, exchanged):
     xy = keypoints.xy.copy()
     for start in range(20, 100, 10):  # a lasting exchange is believed
         xy[start : start + 5] = exchanged(keypoints).xy[start : start + 5]
-    findings = list(check_swaps(Body(replace(keypoints, xy=xy))))
+    findings = list(check_moments(Body(replace(keypoints, xy=xy))))
     assert {finding.severity for finding in findings} == {"info"}
     assert all("in 40 frames (the first is 20)" in finding.wrong for finding in findings)
-    assert list(check_swaps(Body(keypoints))) == []
+    assert list(check_moments(Body(keypoints))) == []
 
 
 def test_rates(stroll):

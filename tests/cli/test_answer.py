@@ -111,7 +111,7 @@ def check_arguments(tmp_path, monkeypatch, fake_lifter, poses):
     monkeypatch.setattr(cards, "check_scores", lambda *_, **__: [check])
     monkeypatch.setattr(cards, "_check_sizes", lambda *_: [])
     monkeypatch.setattr(cards, "measure_speed", lambda lifter: None)
-    return ["check-card", "htnet.mocap", "-o", tmp_path / "checks.json"]
+    return ["check-card", "htnet.mocap27", "-o", tmp_path / "checks.json"]
 
 
 def lab(monkeypatch):
@@ -121,7 +121,7 @@ def lab(monkeypatch):
     run = SimpleNamespace(
         ranks=SimpleNamespace(first=True), train=lambda *_, **__: True, pretrain=lambda *_, **__: True
     )
-    task = SimpleNamespace(finish=lambda run: {}, data="", license="")
+    task = SimpleNamespace(finish=lambda run, progress: {}, data="", license="")
     monkeypatch.setattr(training, "Run", lambda *_: run)
     monkeypatch.setattr(training, "make_task", lambda *_: task)
     monkeypatch.setattr(training, "Pretraining", lambda *_: run)

@@ -720,6 +720,26 @@ def test_auto_chooses_for_each_clip_and_says_so(clip, tmp_path, monkeypatch, cap
     assert "clip.npz, person 3: 6 frames at 30 fps" in shown
 
 
+def test_frames_of_something_else_are_left_out_and_said(tmp_path, capfd):
+    (person,) = read_keypoints(DEMO)
+    small = [20, 21, 40]
+    xy = person.xy.copy()
+    xy[small] = 300 + 0.2 * (xy[small] - np.nanmean(xy[small], 1, keepdims=True))
+    write_keypoints(dataclasses.replace(person, xy=xy), tmp_path / "clip.npz")
+    unseen, shown = {}, {}
+    for flag in ("--repair", "--no-repair"):
+        capfd.readouterr()
+        out = tmp_path / flag
+        assert run("lift", tmp_path / "clip.npz", "-o", out, "--formats", "npz", "html", "--no-world", flag) == 0
+        said = " ".join("".join(capfd.readouterr()).split())
+        assert ("frames 20-21, 40: the keypoints collapse" in said) == (flag == "--repair")
+        poses = read_poses(out / "clip.npz")
+        unseen[flag] = poses.unseen
+        shown[flag] = page_data(out / "clip.html")["people"][0]["keypoints"]
+    assert unseen == {"--repair": [(20, 21), (40, 40)], "--no-repair": []}
+    assert shown["--repair"] != shown["--no-repair"]
+
+
 def test_the_page_shows_the_keypoints_that_were_lifted(tmp_path):
     """Sides that the detector exchanged for four frames are put back in the picture, too."""
     (person,) = read_keypoints(DEMO)

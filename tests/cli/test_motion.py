@@ -130,7 +130,7 @@ def test_flags_of_the_world_say_when_they_mean_nothing(write, capsys):
 
 
 def test_a_lifter_is_measured_in_the_world(write, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(measuring, "load_lifter", lambda name: load_lifter("htnet.mocap"))
+    monkeypatch.setattr(measuring, "load_lifter", lambda name: load_lifter("htnet.mocap27"))
     flags = ["--world", "--noise", 2, "--unknown", "focal", "--cameras", 1]
     assert evaluate("--data", write("walk.bvh"), *flags, "-o", tmp_path / "scores.json") == 0
     scores = json.loads((tmp_path / "scores.json").read_text())

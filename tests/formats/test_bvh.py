@@ -234,6 +234,9 @@ def test_axes_unit_and_path_pinned(acrobat, tmp_path):
         motion = read_bvh(tmp_path / "poses.bvh")
         np.testing.assert_allclose(motion.xyz[1, 0], per_m * np.array([1, -2, -4]), rtol=1e-5)
         assert json.loads((tmp_path / "poses.bvh.json").read_text())["unit"] == unit
+        ends = [number for number, name in enumerate(motion.joints) if name.endswith("_end")]
+        lengths = np.linalg.norm(motion.offsets[ends], axis=1) / per_m
+        assert len(ends) >= 5 and (lengths > 0.01).all() and (lengths < 0.4).all()  # a toe, a hand, a head
     save_poses(poses, tmp_path / "poses.bvh", overwrite=True)
     left_hip = read_bvh(tmp_path / "poses.bvh").offsets[1:][list(motion.joints[1:]).index("left_hip")]
     assert 8 < left_hip[0] < 12

@@ -211,8 +211,10 @@ def test_motion_capture_is_scored_three_ways(walk):
     assert exact.mean != noisy.mean
     assert task.measure(lifter, cameras=1, flip_average=True).choices["flip_average"]
     assert task.evaluate(lifter) == {f"dev_{key}": value for key, value in exact.mean.items()}
-    scores = task.finish(type("Run", (), {"lifter": lifter}))
+    told = []
+    scores = task.finish(type("Run", (), {"lifter": lifter}), lambda *done: told.append(done))
     assert set(scores) == set(MEASURES)
+    assert told[0] == (0, 6, "spread") and told[1][2] == "exact 2D" and told[-1][:2] == (6, 6) and len(told) == 7
     assert all(part.frames == (12 if "quick" in name else 48) for name, part in scores.items())
     assert not any("coverage" in metric for part in scores.values() for metric in part.mean)
 

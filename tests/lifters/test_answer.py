@@ -180,3 +180,18 @@ def test_an_answer_has_joints():
     del lifter.parts["joints"]
     with pytest.raises(ShapeError, match="wanted joints in the answer of Knowing, got spread, up, contact"):
         ask(lifter, np.zeros((2, 9, 17, 3), np.float32))
+
+
+def test_unknown_frames_lie_between_the_known_ones():
+    frames = answer(1, 6).each(lambda part: part[0])
+    known = np.array([False, True, False, False, True, False])
+    filled = frames.filled(known)
+    np.testing.assert_array_equal(filled.joints[[0, 1, 4, 5]], frames.joints[[1, 1, 4, 4]])
+    np.testing.assert_allclose(filled.joints[2], frames.joints[1] * 2 / 3 + frames.joints[4] / 3, atol=1e-6)
+    np.testing.assert_allclose(filled.contact[3], frames.contact[1] / 3 + frames.contact[4] * 2 / 3, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(filled.up, axis=-1), 1, atol=1e-6)
+    np.testing.assert_array_equal(filled.spread, frames.spread)  # a network knows that it saw nothing
+    for none in (np.ones(6, bool), np.zeros(6, bool)):
+        assert frames.filled(none) is frames
+    alone = Answer(frames.joints).filled(known)
+    assert alone.up is None and alone.spread is None and alone.joints.dtype == np.float32

@@ -99,6 +99,19 @@ def test_with_delay_the_poses_are_those_of_the_clip(weights, walk, name, delay_s
     assert came[0].frame == offline.frame
 
 
+def test_a_lifter_of_single_frames_holds_the_pose_while_nobody_is_seen(walk, fake_lifter):
+    keypoints = walk(40, missing=0.0)
+    keypoints.confidence[20:24] = 0
+    single = fake_lifter(in_frames=1, out_frames=(0,))
+    poses = pushed(pl.LiveLifter(single), keypoints)
+    offline = lift(keypoints, single, repair=False, check=False)
+    for frame in (*range(20), *range(24, 40)):
+        np.testing.assert_allclose(poses[frame].xyz[0, :, :2], offline.xyz[frame, :, :2], atol=1e-5)
+    for frame in range(20, 24):
+        np.testing.assert_array_equal(poses[frame].xyz, poses[19].xyz)
+        assert not poses[frame].observed.any()
+
+
 def accelerations(xyz):
     return np.linalg.norm(np.diff(xyz, 2, axis=0), axis=-1).mean()
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from poselift.prepare.swaps import find_swaps, put_back, repair_swaps, without_log
+from poselift.prepare.repair import repair
+from poselift.prepare.swaps import find_swaps, put_back
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import BODY_25, COCO_17, H36M_17, MEDIAPIPE_33
 
@@ -42,26 +43,16 @@ def test_a_short_exchange_is_put_back(joints, name, frames, caplog):
     clean, wrong = exchanged(figure(), frames, joints)
     assert not np.array_equal(wrong.xy, clean.xy)
     with caplog.at_level("INFO", logger="poselift"):
-        repaired = repair_swaps(wrong)
+        repaired = repair(wrong)
     assert np.array_equal(repaired.xy, clean.xy)
     assert np.array_equal(repaired.confidence, clean.confidence)
     assert f"left and right {name} were exchanged in {len(frames)} frames" in caplog.text
 
 
-def test_measuring_does_not_log_every_clip(caplog):
-    _, keypoints = exchanged(figure(), range(20, 27), ARMS)
-    with caplog.at_level("INFO", "poselift"):
-        with without_log():
-            repair_swaps(keypoints)
-        assert not caplog.messages
-        repair_swaps(keypoints)
-    assert "are put back" in caplog.text
-
-
 def test_what_lasts_is_believed():
     clean, turned = exchanged(figure(120), range(50, 120), ARMS + LEGS)
-    assert repair_swaps(turned) is turned
-    assert repair_swaps(clean) is clean
+    assert repair(turned) is turned
+    assert repair(clean) is clean
 
 
 def test_legs_that_cross_in_profile_are_left_alone():
@@ -72,14 +63,14 @@ def test_legs_that_cross_in_profile_are_left_alone():
         legs = [COCO_17.index(f"{side}_{joint}") for joint in ("knee", "ankle")]
         xy[:, legs, 0] += sign * swing
     walking = keypoints.with_frames(xy, None, 30.0)
-    assert repair_swaps(walking) is walking
+    assert repair(walking) is walking
 
 
 def test_unseen_joints_stay_unseen_and_are_no_evidence():
     clean, wrong = exchanged(figure(), range(20, 25), ARMS)
     xy = wrong.xy.copy()
     xy[18:30, COCO_17.index("left_elbow")] = np.nan
-    repaired = repair_swaps(wrong.with_frames(xy, wrong.confidence, 30.0))
+    repaired = repair(wrong.with_frames(xy, wrong.confidence, 30.0))
     lost = np.isnan(repaired.xy).any(-1)
     assert lost.sum() == 12
     assert np.array_equal(repaired.xy[~lost], clean.xy[~lost])
@@ -88,15 +79,15 @@ def test_unseen_joints_stay_unseen_and_are_no_evidence():
 @pytest.mark.parametrize("frames", [1, 2, 5])
 def test_short_or_empty_clips_pass(frames):
     short = figure(frames)
-    assert repair_swaps(short) is short
+    assert repair(short) is short
     nobody = short.with_frames(np.full((frames, 17, 2), np.nan), None, 30.0)
-    assert repair_swaps(nobody) is nobody
+    assert repair(nobody) is nobody
 
 
 def test_size_in_the_picture_does_not_matter():
     _, wrong = exchanged(figure(), range(20, 25), ARMS)
     small = wrong.with_frames(wrong.xy / 50, wrong.confidence, 30.0)
-    np.testing.assert_allclose(repair_swaps(small).xy * 50, repair_swaps(wrong).xy, rtol=1e-4)
+    np.testing.assert_allclose(repair(small).xy * 50, repair(wrong).xy, rtol=1e-4)
 
 
 def test_moving_people_seen_exactly_are_left_alone(shared):
@@ -107,7 +98,7 @@ def test_moving_people_seen_exactly_are_left_alone(shared):
         for camera in clip_cameras(clip, MocapProtocol(cameras=2)):
             keypoints = exact_keypoints(clip, camera)
             assert keypoints.skeleton == H36M_17
-            assert repair_swaps(keypoints) is keypoints, clip.name
+            assert repair(keypoints) is keypoints, clip.name
 
 
 def test_exchanged_frames_are_named_by_group():
@@ -123,14 +114,14 @@ def test_a_single_sighting_between_frames_that_show_nobody_is_put_back():
     clean, wrong = exchanged(figure(), range(3, 4), ARMS + LEGS)
     for keypoints in (clean, wrong):
         keypoints.xy[[0, 1, 2, 4, 5]] = np.nan
-    assert np.array_equal(repair_swaps(wrong).xy, clean.xy, equal_nan=True)
-    assert np.array_equal(repair_swaps(clean).xy, clean.xy, equal_nan=True)
+    assert np.array_equal(repair(wrong).xy, clean.xy, equal_nan=True)
+    assert np.array_equal(repair(clean).xy, clean.xy, equal_nan=True)
 
 
 def test_somebody_who_was_away_may_have_turned_round():
     _, wrong = exchanged(figure(), range(10), ARMS + LEGS)
     wrong.xy[10:20] = np.nan  # a third of a second
-    assert repair_swaps(wrong) is wrong
+    assert repair(wrong) is wrong
 
 
 @pytest.mark.parametrize("skeleton", [MEDIAPIPE_33, BODY_25])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from poselift.errors import PoseliftError
-from poselift.lifters.answer import Answer, join
+from poselift.lifters.answer import Answer
 from poselift.lifters.contract import Lifter, frame_of
 from poselift.lifting import BATCH, Prepared, about, prepare, run_lifter, with_doubts
 from poselift.prepare.feed import Feed
@@ -124,7 +124,7 @@ class Together:
 
     def _poses(self, one: _Waiting) -> Poses3D | Exception:
         try:
-            answer = join(one.answers).stitched(one.clip.windows)
+            answer = one.clip.whole(self._lifter, one.answers)
             return with_doubts(one.clip.as_poses(self._lifter, answer, self._facts), one.clip)
         except BROKEN as error:
             return error

@@ -11,7 +11,8 @@ from poselift.checks.seen import check_extent, check_missing
 from poselift.errors import SkeletonError
 from poselift.formats.order import check_order, order_gain
 from poselift.prepare.convert import check_convertible
-from poselift.prepare.swaps import find_swaps
+from poselift.prepare.repair import find_faults
+from poselift.sequence import say_spans, spans
 from poselift.skeleton import H36M_17
 
 NORMALIZED = 2.0
@@ -141,13 +142,23 @@ def sides_exchanged(reasons: list[str]) -> Finding:
     )  # fmt: skip
 
 
-def check_swaps(body: Body) -> Iterator[Finding]:
-    """Yield what lifting will repair: left and right that are exchanged for a moment."""
-    for group, frames in find_swaps(body.keypoints).items() if body.rate_known else ():
+def check_moments(body: Body) -> Iterator[Finding]:
+    """Yield what lifting will repair: frames of something else, and sides that are exchanged for a moment."""
+    if not body.rate_known:
+        return
+    faults = find_faults(body.keypoints)
+    if faults.outliers.any():
+        yield Finding(
+            "info", "outliers", f"the keypoints show something else than the person for a moment, in "
+            f"{faults.outliers.sum()} frames ({say_spans(spans(faults.outliers))})",
+            "the body collapses, or jumps there and back",
+            "do nothing: lifting leaves these frames out; before training, run `poselift.prepare.repair.repair`",
+        )  # fmt: skip
+    for group, frames in faults.swaps.items():
         yield Finding(
             "info", "swaps", f"left and right {group} are exchanged for a moment, in {frames.sum()} frames "
             f"(the first is {np.flatnonzero(frames)[0]})", "limbs jump across the body",
-            "do nothing: lifting repairs them; before training, run `poselift.prepare.swaps.repair_swaps`",
+            "do nothing: lifting repairs them; before training, run `poselift.prepare.repair.repair`",
         )  # fmt: skip
 
 

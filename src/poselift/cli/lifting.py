@@ -21,15 +21,14 @@ from poselift.geometry.camera import Camera
 from poselift.lifters.contract import Lifter
 from poselift.lifters.load import AUTO, choose_shipped, load_lifter
 from poselift.lifters.onnx import Engine
-from poselift.lifting import DOUBTFUL, LONGEST_GUESS_S, as_lifted, doubtful_pelvis
+from poselift.lifting import DOUBTFUL, LONGEST_GUESS_S, doubtful_pelvis, faults_in
 from poselift.lifting import lift as lift_keypoints
 from poselift.people import ALL, PASSING_S, check_choice, choose_people
 from poselift.prepare.convert import convert_poses, missing_joints
 from poselift.read import VideoReading, is_video, read_everyone
-from poselift.sequence import CAMERA, Keypoints2D, Poses3D, spans
+from poselift.sequence import CAMERA, Keypoints2D, Poses3D, say_spans, spans
 from poselift.skeleton import BODY_27, get_skeleton
 
-_NAMED_SPANS = 6
 NO_SIZE = (
     "the picture's size is not known, so that results stay relative to the pelvis; give --image-size WIDTH HEIGHT to "
     "place people in the world (--no-world leaves out this line)"
@@ -81,6 +80,8 @@ class LiftOptions:
     """Name of shipped weights, path of an .onnx file, or module:Class; auto chooses shipped weights for each clip."""
     flip: bool = False
     """Average with the mirror image, which is a little more accurate and takes twice the time."""
+    repair: bool = True
+    """Leave out frames that show something else than the person for a moment, and put back sides that are exchanged."""
     engine: Engine = "onnxruntime"
     """What runs the network: onnxruntime, or openvino (an extra), a little faster for long clips."""
     frame: Literal["camera", "turned_camera"] | None = None
@@ -164,7 +165,8 @@ def _lift_input(
         print_plain(f"{title_of(path, None)}: {NO_SIZE}")
     copy = copies(path)
     lifted = [_lift_person(path, person, lifting, camera, open_lifter) for person in people]
-    shown = [as_lifted(person, poses.skeleton) for person, poses in lifted]
+    faults = [faults_in(person, poses.skeleton) if lifting.repair else None for person, poses in lifted]
+    shown = [person if found is None else found.mended(person) for person, found in zip(people, faults, strict=True)]
     everyone = [poses for _, poses in lifted]
     if camera is not None:
         everyone = list(world.place(title_of(path, None), lifted))
@@ -192,7 +194,7 @@ def _lift_person(
         camera = _camera(lifting.focal, person)
     with progress(f"lifting {title}") as tick:
         poses = lift_keypoints(
-            person, open_lifter(auto), flip_average=lifting.flip, frame=frame, camera=camera,
+            person, open_lifter(auto), flip_average=lifting.flip, repair=lifting.repair, frame=frame, camera=camera,
             gaps="fill" if lifting.gaps == "fill" else "mark", check=False, progress=tick,
         )  # fmt: skip
     return person, poses
@@ -260,17 +262,11 @@ def _describe(title: str, keypoints: Keypoints2D, poses: Poses3D, *, cut: bool) 
         f"{title}: {len(poses)} frames at {poses.fps:g} fps, {keypoints.skeleton.name}, {seen:.0f} % of the joints seen"
     )
     if (doubtful := doubtful_pelvis(poses)).any():
-        print_plain(f"{title}: frames {_spans(spans(doubtful))}: {DOUBTFUL}")
+        print_plain(f"{title}: frames {say_spans(spans(doubtful))}: {DOUBTFUL}")
     if poses.unseen:
-        print_plain(f"{title}: nobody is seen in frames {_spans(poses.unseen)}; they were filled in")
+        print_plain(f"{title}: nobody is seen in frames {say_spans(poses.unseen)}; they were filled in")
     if poses.gaps:
         print_plain(
-            f"{title}: frames {_spans(poses.gaps)} are more than {LONGEST_GUESS_S} s away from any that shows the "
+            f"{title}: frames {say_spans(poses.gaps)} are more than {LONGEST_GUESS_S} s away from any that shows the "
             f"person; they were {'cut out' if cut else 'marked as gaps'}"
         )
-
-
-def _spans(spans: Sequence[tuple[int, int]]) -> str:
-    """Return spans of frames in words; of many spans only the first ones."""
-    words = [str(first) if first == last else f"{first}-{last}" for first, last in spans[:_NAMED_SPANS]]
-    return ", ".join(words) + (f" and {len(spans) - _NAMED_SPANS} more" if len(spans) > _NAMED_SPANS else "")

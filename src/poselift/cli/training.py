@@ -88,7 +88,9 @@ def train(name: str, arguments: Sequence[str]) -> int:
     record(out=given.out, finished=bool(done))
     if not (done and run.ranks.first):
         return 0
-    record(weights=write_weights(run, scores=task.finish(run), data=task.data, license=task.license, **_stamp()))
+    with progress(f"measuring {recipe.name}") as tick:
+        scores = task.finish(run, tick)
+    record(weights=write_weights(run, scores=scores, data=task.data, license=task.license, **_stamp()))
     return 0
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from poselift.checks import Finding, Severity, check, number_people, worst, worst_first
 from poselift.checks.body import Body
-from poselift.checks.keypoints import blind, check_swaps, sides_exchanged
+from poselift.checks.keypoints import blind, check_moments, sides_exchanged
 from poselift.datasets.clip import BenchmarkSet
 from poselift.doctor import perspective
 from poselift.doctor.picture import draw
@@ -58,7 +58,7 @@ def diagnose(
     """
     if isinstance(subject, BenchmarkSet):
         return _diagnose_set(subject, progress)
-    findings = [*check(subject, rate_known=rate_known), *check_swaps(Body(subject, rate_known))]
+    findings = [*check(subject, rate_known=rate_known), *check_moments(Body(subject, rate_known))]
     judged = blind(findings) or any(finding.check == "sides" for finding in findings)
     if subject.confidence is None and rate_known and not judged:  # scores show more than perspective does
         if reasons := perspective.exchanged(subject, lifter or _shipped()):
@@ -169,7 +169,7 @@ def _diagnose_set(dataset: BenchmarkSet, progress: Callable[[int, int], None] | 
     """Return the findings of all clips, each kind once, with the clips where it was found."""
     where: dict[tuple[Severity, str], list[tuple[Finding, str]]] = {}
     for done, clip in enumerate(dataset.clips, 1):
-        for finding in [*check(clip.keypoints), *check_swaps(Body(clip.keypoints)), *check_truth(clip)]:
+        for finding in [*check(clip.keypoints), *check_moments(Body(clip.keypoints)), *check_truth(clip)]:
             name = f"{clip.subject} {clip.sequence} {clip.camera}"
             where.setdefault((finding.severity, finding.check), []).append((finding, name))
         if progress:

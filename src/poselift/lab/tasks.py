@@ -31,6 +31,9 @@ from poselift.measure.mocap import MocapProtocol, evaluate_mocap
 from poselift.measure.protocols import PROTOCOLS
 from poselift.measure.scores import Scores
 
+Told = Callable[..., None]
+"""Takes the number of scores done, the number in all, and what is being measured."""
+
 
 class MeasuredTask(Task, Protocol):
     """A task that can also fill in the card of the trained weights."""
@@ -40,8 +43,11 @@ class MeasuredTask(Task, Protocol):
     license: str
     """Licence of the weights, which follows from the data."""
 
-    def finish(self, run: Run) -> dict[str, Score]:
-        """Put the weights to keep into `run.average`, and return their scores by how they were measured."""
+    def finish(self, run: Run, progress: Told | None = None) -> dict[str, Score]:
+        """Put the weights to keep into `run.average`, and return their scores by how they were measured.
+
+        This takes minutes; `progress` is told how far it is.
+        """
 
 
 class MocapTask:
@@ -83,14 +89,18 @@ class MocapTask:
         observe = SimulatedDetector(self.config.noise) if noisy else None
         return evaluate_mocap(lifter, self.dev, protocol, observe=observe)
 
-    def finish(self, run: Run) -> dict[str, Score]:
+    def finish(self, run: Run, progress: Told | None = None) -> dict[str, Score]:
         """Return all scores on the split dev that a card has, for the averaged weights, whose spread is calibrated."""
-        detector = SimulatedDetector(self.config.noise)
+        tick = progress or (lambda *done: None)
+        detector, total = SimulatedDetector(self.config.noise), 1 + len(MEASURES)
+        tick(0, total, "spread")
         calibrate_spread(run.lifter.model, run.lifter, self.dev, (detector,))
-        return {
-            name: mocap_score(run.lifter, self.dev, self.archive, "dev", protocol, detector if noisy else None)
-            for name, (protocol, noisy) in MEASURES.items()
-        }
+        scores = {}
+        for number, (name, (protocol, noisy)) in enumerate(MEASURES.items(), 1):
+            tick(number, total, name)
+            scores[name] = mocap_score(run.lifter, self.dev, self.archive, "dev", protocol, detector if noisy else None)
+        tick(total, total, None)
+        return scores
 
 
 class BenchmarkTask:
@@ -138,10 +148,10 @@ class BenchmarkTask:
         if best:
             run.average.load_state_dict(best["model"])
 
-    def finish(self, run: Run) -> dict[str, Score]:
+    def finish(self, run: Run, progress: Told | None = None) -> dict[str, Score]:
         """Return the test scores of the weights to keep."""
         self.keep(run)
-        return as_on_card(self.config.dataset, self.measure(run.lifter))
+        return as_on_card(self.config.dataset, self.measure(run.lifter, progress))
 
     def _best(self) -> dict[str, Any]:
         """Return what `evaluate` has kept for this recipe; empty when there is nothing."""
@@ -184,7 +194,7 @@ class OwnTask:
         clips = [at_rate(clip, lifter.fps) for clip in self.test.clips]
         return evaluate_benchmark(lifter, replace(self.test, clips=clips), PROTOCOLS[self.config.protocol]())
 
-    def finish(self, run: Run) -> dict[str, Score]:
+    def finish(self, run: Run, progress: Told | None = None) -> dict[str, Score]:
         """Return test scores of the averaged weights."""
         return as_on_card(self.train.name, self.measure(run.lifter))
 

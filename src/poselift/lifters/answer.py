@@ -100,6 +100,27 @@ class Answer:
         """Return the clip's answer, (T, ...) in place of (B, S, ...), with the jumps between windows removed."""
         return self._blended(lambda part: blend_seams(part, windows.num_frames)).each(windows.stitch)
 
+    def filled(self, known: np.ndarray) -> "Answer":
+        """Return a stitched answer (T, ...) in which unknown frames lie on the line between the known ones around them.
+
+        Before the first and after the last known frame, theirs is held. Spreads stay as they are.
+
+        Args:
+            known: (T,) bool.
+        """
+        frames = np.flatnonzero(known)
+        if len(frames) in (0, len(known)):
+            return self
+        place = np.interp(np.arange(len(known)), frames, np.arange(len(frames)))
+        before = np.floor(place).astype(int)
+        after = np.minimum(before + 1, len(frames) - 1)
+
+        def between(part: np.ndarray) -> np.ndarray:
+            share = (place - before).astype(part.dtype).reshape(-1, *(1,) * (part.ndim - 1))
+            return part[frames[before]] * (1 - share) + part[frames[after]] * share
+
+        return _with_unit_up(replace(self.each(between), spread=self.spread), self)
+
     def following(self, before: "Answer") -> "Answer":
         """Return the answer to one window without a jump from the answer before it, which stays as it is."""
         theirs = before.parts

@@ -14,14 +14,16 @@ seams blended         the same, one window later (`Plan.blended`), or by the lat
 resampled back        the same, between the two lifted frames around the time that is due
 gaps                  farther than 0.25 s from a sighting that is known when the pose goes out
 doubtful pelvis       against the pose before, and the running median of the width of the hips
-sides put back        not done: it needs the frames after
+repair                not done: it needs the frames after
+single frames that    the pose before; a clip has that between the poses around
+show nobody
 ===================== ================================================================================================
 """
 
 import math
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +31,7 @@ import numpy as np
 from poselift.lifters.answer import Answer, ask, join
 from poselift.lifters.contract import Lifter, frame_of
 from poselift.lifting import FASTEST_TURN_RAD, FEWEST_JOINTS, HIPS, NARROWEST_HIPS
-from poselift.live.history import History, RunningMedian
+from poselift.live.history import LONGEST_STEP_S, History, RunningMedian
 from poselift.prepare.feed import Feed
 from poselift.prepare.normalize import SCREEN, pixels_from_screen
 from poselift.prepare.window import Windows, block_delay, frames_after, stream_delay
@@ -76,7 +78,7 @@ class PersonStream:
         frames = lifter.in_frames + plan.lag + 1
         self._history = History(len(lifter.skeleton), frames * _FASTEST_INPUT, 1 / lifter.fps)
         self._whole = np.ones((1, lifter.in_frames), bool)
-        self._longest_pause_s = lifter.in_frames / lifter.fps
+        self._longest_pause_s = max(lifter.in_frames / lifter.fps, LONGEST_STEP_S)
         self._back_s = (np.arange(lifter.in_frames) - (lifter.in_frames - 1)) / lifter.fps
         self._scale, self._hip_width = RunningMedian(len(lifter.skeleton)), RunningMedian(1)
         self.lag = plan.lag
@@ -95,6 +97,7 @@ class PersonStream:
         self._start_s = time_s
         self._answers: list[Answer] = []
         self._lifted: Answer | None = None
+        self._known: Answer | None = None
         self._blocks = 0
         self._across: tuple[float, list[float]] | None = None
 
@@ -177,6 +180,11 @@ class PersonStream:
         if not answers:
             return None
         newest = answers[0].each(lambda part: part[0, -1:])
+        if self._lifter.in_frames == 1:
+            if self._pending[0].any():
+                self._known = newest
+            elif self._known is not None:
+                newest = replace(self._known, spread=newest.spread)
         return newest, self._pending[0], self.last_s - self.lag / self._lifter.fps
 
     def _due_blocks(self, time_s: float) -> list[np.ndarray]:

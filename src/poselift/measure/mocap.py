@@ -24,7 +24,7 @@ from poselift.measure.comparison import compare_joints
 from poselift.measure.metrics import mpjpe, mpjve, n_mpjpe, p_mpjpe
 from poselift.measure.scores import UNITS, Scores, lifter_name
 from poselift.measure.tally import Cell, Tally
-from poselift.prepare.swaps import without_log
+from poselift.prepare.repair import without_log
 from poselift.sequence import TURNED_CAMERA, Keypoints2D, Poses3D
 from poselift.skeleton import BODY_27, H36M_17
 

@@ -22,7 +22,7 @@ from poselift.measure.metrics import p_mpjpe
 from poselift.measure.mocap import MocapProtocol, Observer, clip_cameras, exact_keypoints
 from poselift.measure.scores import Scores, lifter_name
 from poselift.measure.tally import Cell, Tally
-from poselift.prepare.swaps import without_log
+from poselift.prepare.repair import without_log
 from poselift.refine import Scene, place
 from poselift.refine.bones import bone_lengths, stature
 from poselift.refine.focal import assumed_camera

@@ -12,7 +12,7 @@ from poselift.lifters.contract import Lifter
 from poselift.lifting import lift
 from poselift.measure.anatomy import bone_angles
 from poselift.measure.metrics import p_mpjpe
-from poselift.prepare.swaps import without_log
+from poselift.prepare.repair import without_log
 from poselift.sequence import Keypoints2D, Poses3D
 from poselift.skeleton import BODY_25B, COCO_17, COCO_18, H36M_17, MEDIAPIPE_33
 

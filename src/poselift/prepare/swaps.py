@@ -8,10 +8,8 @@ and so does a trunk that is crossed, as the shoulders are exchanged and the hips
 Steps go from one frame that shows a joint to the next one that does, unless the person may have turned in between.
 """
 
-import contextlib
 import itertools
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -19,8 +17,6 @@ import numpy as np
 from poselift.prepare.normalize import fill_gaps
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
-
-_LOG = logging.getLogger("poselift.prepare.swaps")
 
 GROUPS = {"arms": ("shoulder", "elbow", "wrist"), "legs": ("hip", "knee", "ankle")}
 """Groups of joints that change sides together."""
@@ -32,21 +28,6 @@ PRICE_OF_TWIST_PER_S = 4.0
 """Cost of a second of shoulders and hips that point opposite ways, for each person size of the shorter of them."""
 PRICE_OF_CHANGE = 0.1
 """Cost of each change, in person sizes: smaller jumps are left to the lifter."""
-
-
-def repair_swaps(keypoints: Keypoints2D) -> Keypoints2D:
-    """Undo short exchanges of left and right, of the arms and of the legs apart.
-
-    Args:
-        keypoints: Any skeleton; joints without a left and right stay as they are.
-
-    Returns:
-        The same keypoints, or new ones with the sides exchanged back in some frames; their number is logged.
-    """
-    found = find_swaps(keypoints)
-    for name, exchanged in found.items():
-        _LOG.info(f"left and right {name} were exchanged in {exchanged.sum()} frames, and are put back")
-    return put_back(keypoints, found)
 
 
 def put_back(keypoints: Keypoints2D, found: Mapping[str, np.ndarray]) -> Keypoints2D:
@@ -81,17 +62,6 @@ def _limbs(skeleton: Skeleton, first: str) -> list[int]:
     while more := {joint for joint, parent in enumerate(skeleton.parents) if parent in members} - members - other:
         members |= more
     return sorted(joint for pair in skeleton.pairs for joint in pair if joint in members)
-
-
-@contextlib.contextmanager
-def without_log() -> Iterator[None]:
-    """Repair without a log in a `with` block: measuring on many clips would fill it."""
-    before = _LOG.level
-    _LOG.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        _LOG.setLevel(before)
 
 
 def find_swaps(keypoints: Keypoints2D) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from poselift.geometry.camera import Camera
 from poselift.geometry.rotation import shortest_arc
 from poselift.prepare.convert import convert
 from poselift.prepare.normalize import calibrate
-from poselift.prepare.swaps import find_swaps, put_back
+from poselift.prepare.repair import find_faults
 from poselift.refine.path import Seen
 from poselift.sequence import CAMERA, TURNED_CAMERA, Keypoints2D, Poses3D, expect_keypoints, expect_poses
 
@@ -25,7 +25,7 @@ class View:
     """One person before the scene's camera."""
 
     keypoints: Keypoints2D
-    """In the joints of the poses, with the sides put back as `poselift.lift` does."""
+    """In the joints of the poses, repaired as `poselift.lift` does."""
     poses: Poses3D
     """In the axes of the scene's camera."""
 
@@ -33,7 +33,7 @@ class View:
     def of(keypoints: Keypoints2D, poses: Poses3D, camera: Camera) -> "View":
         """Return a person as a camera sees them; raises what the conversion of keypoints raises."""
         own = convert(keypoints, poses.skeleton)
-        own = put_back(own, find_swaps(own))
+        own = own if poses.about.get("repair") == "off" else find_faults(own).mended(own)
         return View(own, in_camera_axes(poses, own, camera))
 
     def seen(self, camera: Camera) -> Seen:

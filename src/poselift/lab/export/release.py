@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,15 +84,16 @@ def ship(made: Path, card: Card, out: Path, sources: Sources) -> Card:
     return card
 
 
-def measure_missing(path: Path, sources: Sources) -> list[str]:
+def measure_missing(path: Path, sources: Sources, anew: Sequence[str] = ()) -> list[str]:
     """Measure the scores that a shipped card does not have, and write them into it.
 
     Args:
         path: The card; its ONNX file lies beside it.
         sources: Paths of the motion capture and the recordings.
+        anew: Words; scores whose names hold one of them are measured again.
 
     Returns:
-        The names of the new scores.
+        The names of the scores that were measured.
 
     Raises:
         CheckpointError: The card is broken, or says that the weights were not trained here.
@@ -103,7 +104,8 @@ def measure_missing(path: Path, sources: Sources) -> list[str]:
         raise CheckpointError(f"{path} is of weights that were not trained here; measure them by poselift evaluate")
     noise = NoiseConfig(**card.training.recipe["data"]["noise"])
     lifter = OnnxLifter(path.with_suffix(".onnx"), threads=1)
-    scores = measure_all(lifter, sources, noise, but=card.scores)
+    known = [name for name in card.scores if not any(word in name for word in anew)]
+    scores = measure_all(lifter, sources, noise, but=known)
     replace(card, scores=card.scores | scores).write(path, overwrite=True)
     return list(scores)
 

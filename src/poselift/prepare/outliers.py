@@ -1,0 +1,173 @@
+"""Find frames in which a detector shows something else than the person, for a moment.
+
+Detectors take a wrong crop, or the bystander, for a few frames and with full confidence: all joints collapse into a
+corner of the body, or jump onto somebody else and back. Of all ways to leave out frames, we take the cheapest: a frame
+left out costs its duration, and a jump that stays costs `PRICE_OF_JUMP_S`. So a moment between two jumps is left out,
+and a cut to another place, which is one jump, or motion that is as fast throughout, stays.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import Skeleton
+
+LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+FEWEST_JOINTS = 6
+"""Limb joints that two frames must both show to be compared: half of them."""
+JUMP = 0.3
+"""Displacement between two frames, the median over limb joints, that is no jump however short the time: noise and
+exchanged limbs. In person sizes, the root mean square distance of limb joints from their mean: half a metre upright."""
+FASTEST_PER_S = 12.0
+"""Person sizes a second on top of that, about 6 m/s. From a frame to the next, motion that does not set in at once is
+no jump at any speed (`STEADY`)."""
+LONGEST_STEP_S = 1 / 15
+"""Seconds over which that speed counts, or one frame if that is longer: who is elsewhere for longer has jumped, too."""
+STEADY = 2.0
+"""Speed from a frame to the next, over that just before and that just after, of motion that goes on: sprints, and
+cameras that are swung round."""
+CHANGE_OF_SIZE = 1.8
+"""The body jumps, too, if it grows or shrinks by this factor from one frame to another. In motion capture it does so by
+1.2 at most in a twenty-fifth of a second, and by 1.4 in a tenth; a detector with a wrong crop by 2.6 and more."""
+PRICE_OF_JUMP_S = 0.25
+"""What a jump costs, as seconds of frames left out: up to half a second between two jumps is left out."""
+SIZE_WINDOW_S = 2.0
+"""Seconds over which the person's size is the median."""
+
+
+def find_outliers(keypoints: Keypoints2D) -> np.ndarray:
+    """Find the frames that show something else than the person for a moment.
+
+    Args:
+        keypoints: Any skeleton.
+
+    Returns:
+        (T,) bool. Frames that show fewer than `FEWEST_JOINTS` limb joints are not among them.
+    """
+    found = np.zeros(len(keypoints), bool)
+    joints, other = _limbs(keypoints.skeleton)
+    seen = keypoints.seen[:, joints]
+    frames = np.flatnonzero(seen.sum(1) >= FEWEST_JOINTS)
+    if len(joints) < FEWEST_JOINTS or len(frames) < 3:
+        return found
+    seen = seen[frames]
+    xy = np.where(seen[..., None], keypoints.xy[frames][:, joints], 0.0)
+    spread = _spread(xy, seen)
+    width = 2 * round(SIZE_WINDOW_S * keypoints.fps / 2) + 1
+    size = median_filter(spread, min(width, 2 * len(xy) - 1), mode="nearest")
+    track = _Track(xy, seen, frames / keypoints.fps, size, other, keypoints.fps)
+    for part in _around(np.flatnonzero(~_calm(xy, seen, size, spread)), _longest(keypoints.fps) + 1, len(frames)):
+        stretch = track.part(part)
+        if stretch.jumps(1).any():
+            found[frames[part]] = ~_kept(stretch)
+    return found
+
+
+def _calm(xy: np.ndarray, seen: np.ndarray, size: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """Return the steps from a frame to the next (N - 1,) bool that are no jump for sure: quick, and true of most.
+
+    Half of the joints move at least as far as the median, so that it is twice the mean at most.
+    """
+    same = (seen[1:] == seen[:-1]).all(1)
+    mean = np.abs(xy[1:] - xy[:-1]).sum((1, 2)) / seen[1:].sum(1)
+    grown = np.maximum(spread[1:], spread[:-1]) <= CHANGE_OF_SIZE * np.minimum(spread[1:], spread[:-1])
+    return same & grown & (2 * mean <= JUMP * np.sqrt(size[1:] * size[:-1]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Track:
+    """The limbs of a person in N frames that show enough of them."""
+
+    xy: np.ndarray
+    """(N, J, 2) pixels."""
+    seen: np.ndarray
+    """(N, J) bool."""
+    times_s: np.ndarray
+    """(N,)"""
+    size: np.ndarray
+    """(N,) the person's size around each frame, pixels."""
+    other: list[int]
+    """Place of each joint's other side."""
+    fps: float
+
+    def part(self, frames: slice) -> "_Track":
+        xy, seen, times_s, size = (array[frames] for array in (self.xy, self.seen, self.times_s, self.size))
+        return _Track(xy, seen, times_s, size, self.other, self.fps)
+
+    def jumps(self, lag: int) -> np.ndarray:
+        """Return whether the body jumps (N - lag,) from each frame to the one `lag` later."""
+        far, grown = self._changes(lag)
+        step_s = self.times_s[lag:] - self.times_s[:-lag]
+        sudden = far > JUMP + FASTEST_PER_S * np.minimum(step_s, max(LONGEST_STEP_S, 1 / self.fps))
+        if lag == 1 and len(far) > 1:
+            speed = far / step_s
+            before, after = np.append(speed[1], speed[:-1]), np.append(speed[1:], speed[-2])
+            sudden &= speed > STEADY * np.minimum(before, after)
+        return sudden | (grown > np.log(CHANGE_OF_SIZE))
+
+    def _changes(self, lag: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return how far joints move and how much the body grows (N - lag,), from each frame to the one `lag` later.
+
+        The first is the median over joints in person sizes, of sides as they are or exchanged, whichever is less: an
+        exchange is no jump. The second is the absolute logarithm of the factor. Where too few joints are seen in both
+        frames, the first is infinite and the second 0.
+        """
+        far, grown = np.full((2, len(self.xy) - lag), np.inf), np.zeros(len(self.xy) - lag)
+        for row, order in enumerate((list(range(len(self.other))), self.other)):
+            both = self.seen[:-lag] & self.seen[lag:, order]
+            enough = both.sum(1) >= FEWEST_JOINTS
+            both, before, after = both[enough], self.xy[:-lag][enough], self.xy[lag:, order][enough]
+            moved = np.where(both, np.linalg.norm(after - before, axis=-1), np.nan)
+            far[row, enough] = np.nanmedian(moved, 1)
+            if row == 0:
+                grown[enough] = np.abs(np.log(_spread(after, both) / _spread(before, both)))
+        return far.min(0) / np.sqrt(self.size[lag:] * self.size[:-lag]), grown
+
+
+def _longest(fps: float) -> int:
+    """Return the greatest number of frames from one that is kept to the next."""
+    return int(2 * PRICE_OF_JUMP_S * fps) + 1
+
+
+def _around(jumps: np.ndarray, reach: int, count: int) -> list[slice]:
+    """Return the stretches of frames that lie within `reach` of a jump, so that long clips cost no more than these."""
+    apart = np.flatnonzero(np.diff(jumps) > 2 * reach) + 1
+    parts = [part for part in np.split(jumps, apart) if len(part)]
+    return [slice(max(part[0] - reach, 0), min(part[-1] + reach + 2, count)) for part in parts]
+
+
+def _limbs(skeleton: Skeleton) -> tuple[list[int], list[int]]:
+    """Return the limb joints of both sides, and the place of each one's other side among them."""
+    pairs = [pair for pair in skeleton.pairs if skeleton.joints[pair[0]].removeprefix("left_") in LIMBS]
+    count = len(pairs)
+    return [left for left, _ in pairs] + [right for _, right in pairs], [*range(count, 2 * count), *range(count)]
+
+
+def _spread(xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the root mean square distance (N,) of the seen ones of points (N, J, 2) from their mean."""
+    count, weight = seen.sum(1), seen.astype(np.float64)
+    middle = np.einsum("nj,njc->nc", weight, xy) / count[:, None]
+    square = np.einsum("nj,njc->n", weight, (xy - middle[:, None]) ** 2) / count
+    return np.maximum(np.sqrt(square), 1e-6)
+
+
+def _kept(track: _Track) -> np.ndarray:
+    """Return the frames (N,) bool to keep, so that frames left out and jumps between the others cost least."""
+    count, price = len(track.xy), PRICE_OF_JUMP_S * track.fps
+    longest = min(_longest(track.fps), count - 1)
+    jumps = [np.concatenate([np.ones(lag, bool), track.jumps(lag)]) for lag in range(1, longest + 1)]
+    paid = price * np.array(jumps) + np.arange(longest)[:, None]  # (lags, N) from the frame `lag` before to this one
+    paid[1:] += price * np.array(jumps[1:])  # nothing is gained by leaving frames out if the body does not come back
+    cost, came = np.arange(count, dtype=np.float64), np.full(count, -1)  # all before it left out
+    for frame in range(1, count):
+        lags = min(longest, frame)
+        ways = cost[frame - lags : frame][::-1] + paid[:lags, frame]
+        best = int(ways.argmin())
+        if ways[best] < cost[frame]:
+            cost[frame], came[frame] = ways[best], frame - 1 - best
+    kept, frame = np.zeros(count, bool), int((cost + np.arange(count)[::-1]).argmin())
+    while frame >= 0:
+        kept[frame], frame = True, int(came[frame])
+    return kept

@@ -1,0 +1,73 @@
+"""What detectors do for a moment is found together, mended in any joints, and said."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from poselift.lifting import lift
+from poselift.prepare.convert import convert
+from poselift.prepare.repair import find_faults, repair, without_log
+from poselift.skeleton import H36M_17
+
+
+def wrong_for_a_moment(keypoints, exchanged):
+    """Sides exchanged in frames 20 to 25; a body of a third of its size in 40 to 43, and in 48."""
+    xy = keypoints.xy.copy()
+    xy[20:26] = exchanged(keypoints).xy[20:26]
+    small = [40, 41, 42, 43, 48]
+    xy[small] = xy[small].mean(1, keepdims=True) + 0.3 * (xy[small] - xy[small].mean(1, keepdims=True))
+    return replace(keypoints, xy=xy), small
+
+
+def test_both_kinds_are_found_and_mended(stroll, exchanged, caplog):
+    keypoints = stroll(frames=100, turn_deg=0.0, noise=0.0).keypoints
+    wrong, small = wrong_for_a_moment(keypoints, exchanged)
+    faults = find_faults(wrong)
+    assert np.flatnonzero(faults.outliers).tolist() == small
+    assert all(np.flatnonzero(frames).tolist() == list(range(20, 26)) for frames in faults.swaps.values())
+    assert set(faults.swaps) == {"arms", "legs"}
+    with caplog.at_level("INFO", logger="poselift"):
+        mended = repair(wrong)
+    assert "frames 40-43, 48: the keypoints collapse" in caplog.text
+    assert "left and right arms were exchanged in 6 frames" in caplog.text
+    assert not mended.seen[small].any() and len(mended) == len(keypoints)
+    others = np.setdiff1d(np.arange(100), small)
+    assert np.array_equal(mended.seen[others], keypoints.seen[others])
+    limbs = [joint for joint, name in enumerate(keypoints.skeleton.joints) if name.endswith(("wrist", "knee", "hip"))]
+    assert np.array_equal(mended.xy[others][:, limbs], keypoints.xy[others][:, limbs])
+
+
+def test_faults_found_in_some_joints_mend_others(stroll, exchanged):
+    keypoints = stroll(frames=100, turn_deg=0.0, noise=0.0).keypoints
+    wrong, small = wrong_for_a_moment(keypoints, exchanged)
+    mended = find_faults(convert(wrong, H36M_17)).mended(wrong)
+    assert mended.skeleton is wrong.skeleton and not mended.seen[small].any()
+    assert np.array_equal(convert(mended, H36M_17).seen.any(1), repair(convert(wrong, H36M_17)).seen.any(1))
+
+
+def test_lifting_fills_them_in_and_says_that_nothing_was_observed(stroll, exchanged, fake_lifter):
+    keypoints = stroll(frames=100, turn_deg=0.0, noise=0.0).keypoints
+    wrong, small = wrong_for_a_moment(keypoints, exchanged)
+    lifter = fake_lifter(in_channels=3)
+    right, mended, raw = (
+        lift(seen, lifter, repair=do) for seen, do in ((keypoints, True), (wrong, True), (wrong, False))
+    )
+    assert mended.unseen == [(40, 43), (48, 48)] and raw.unseen == []
+    assert mended.about.get("repair") is None and raw.about["repair"] == "off"
+    off = [np.linalg.norm(poses.xyz[small] - right.xyz[small], axis=-1).mean() for poses in (mended, raw)]
+    assert off[0] < 0.2 * off[1]
+
+
+def test_nothing_to_mend_gives_the_same_keypoints(stroll):
+    keypoints = stroll(frames=100, turn_deg=0.0, noise=0.0).keypoints
+    assert repair(keypoints) is keypoints
+
+
+def test_measuring_does_not_log_every_clip(stroll, exchanged, caplog):
+    wrong, _ = wrong_for_a_moment(stroll(frames=100, turn_deg=0.0, noise=0.0).keypoints, exchanged)
+    with caplog.at_level("INFO", "poselift"):
+        with without_log():
+            repair(wrong)
+        assert not caplog.messages
+        repair(wrong)
+    assert "are put back" in caplog.text and "not observed" in caplog.text
