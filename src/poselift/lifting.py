@@ -1,6 +1,6 @@
 """The inference path, top to bottom: one person's 2D keypoints to 3D motion.
 
-convert -> repair (frames of something else, swapped sides) -> resample -> feed (calibrated, filled, normalised windows)
+convert -> repair (outliers, swapped sides, strays) -> resample -> feed (calibrated, filled, normalised windows)
 -> lifter (and its mirror image) -> turn into the frame asked for -> blend and stitch -> resample back -> add what was
 observed
 
@@ -75,8 +75,8 @@ def lift(
         keypoints: Any skeleton that has the limbs, any frame rate, one frame or more; joints may be unseen.
         lifter: The network; when None, the shipped weights that suit the clip (`poselift.lifters.choose`).
         flip_average: Average with the result of the mirror image: a little better, in twice the time.
-        repair: First leave out frames that show something else than the person for a moment, and undo short exchanges
-            of left and right (`poselift.prepare.repair`).
+        repair: First leave out frames that show something else than the person for a moment and joints that jump far
+            away and back, and undo short exchanges of left and right (`poselift.prepare.repair`).
         frame: Axes of the result, "camera" or "turned_camera" (`poselift.sequence.FRAMES`). When None, the lifter's
             own (`poselift.lifters.contract.frame_of`): "turned_camera" for person-scale weights, such as the shipped
             ones, and "camera" for `SCREEN` weights.

@@ -188,9 +188,7 @@ def test_what_is_no_lifter_is_told_by_what_it_lacks(fake_lifter):
     check_lifter(fake_lifter())
     with pytest.raises(SkeletonError, match="function is no lifter: it lacks skeleton, in_frames, .*in_channels$"):
         check_lifter(lambda windows: windows)
-    with pytest.raises(
-        SkeletonError, match=r"got the name 'some\.thing'; open it with load_lifter\('some\.thing'\)"
-    ):
+    with pytest.raises(SkeletonError, match=r"got the name 'some\.thing'; open it with load_lifter\('some\.thing'\)"):
         check_lifter("some.thing")
 
 

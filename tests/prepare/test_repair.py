@@ -11,11 +11,13 @@ from poselift.skeleton import H36M_17
 
 
 def wrong_for_a_moment(keypoints, exchanged):
-    """Sides exchanged in frames 20 to 25; a body of a third of its size in 40 to 43, and in 48."""
+    """Sides exchanged in frames 20 to 25; a third of the size in 40 to 43, and in 48; a wrist far away in 22 and 60."""
     xy = keypoints.xy.copy()
     xy[20:26] = exchanged(keypoints).xy[20:26]
     small = [40, 41, 42, 43, 48]
     xy[small] = xy[small].mean(1, keepdims=True) + 0.3 * (xy[small] - xy[small].mean(1, keepdims=True))
+    wrist = keypoints.skeleton.index("left_wrist")
+    xy[[22, 60], wrist] += 1.5 * np.ptp(keypoints.xy[0, :, 1])
     return replace(keypoints, xy=xy), small
 
 
@@ -26,14 +28,20 @@ def test_both_kinds_are_found_and_mended(stroll, exchanged, caplog):
     assert np.flatnonzero(faults.outliers).tolist() == small
     assert all(np.flatnonzero(frames).tolist() == list(range(20, 26)) for frames in faults.swaps.values())
     assert set(faults.swaps) == {"arms", "legs"}
+    away = {name: np.flatnonzero(frames).tolist() for name, frames in faults.strays.items()}
+    assert away == {"left_wrist": [60], "right_wrist": [22]}  # in frame 22 the sides are exchanged
     with caplog.at_level("INFO", logger="poselift"):
         mended = repair(wrong)
+    assert "frames 60: left_wrist jumps far away and back" in caplog.text
     assert "frames 40-43, 48: the keypoints collapse" in caplog.text
     assert "left and right arms were exchanged in 6 frames" in caplog.text
     assert not mended.seen[small].any() and len(mended) == len(keypoints)
     others = np.setdiff1d(np.arange(100), small)
-    assert np.array_equal(mended.seen[others], keypoints.seen[others])
-    limbs = [joint for joint, name in enumerate(keypoints.skeleton.joints) if name.endswith(("wrist", "knee", "hip"))]
+    there = keypoints.seen.copy()
+    for name, frame in (("left_wrist", 60), ("right_wrist", 22)):
+        there[frame, keypoints.skeleton.index(name)] = False
+    assert np.array_equal(mended.seen[others], there[others])
+    limbs = [joint for joint, name in enumerate(keypoints.skeleton.joints) if name.endswith(("elbow", "knee", "hip"))]
     assert np.array_equal(mended.xy[others][:, limbs], keypoints.xy[others][:, limbs])
 
 

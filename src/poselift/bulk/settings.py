@@ -18,7 +18,7 @@ class Settings:
     flip: bool = False
     """Average with the mirror image."""
     repair: bool = True
-    """Put back sides that were exchanged for a moment."""
+    """Mend what detectors do for a moment (`poselift.prepare.repair`)."""
     check: bool = True
     """Check keypoints first; a clip with errors counts as broken."""
     skeleton: str | None = None

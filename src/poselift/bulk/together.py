@@ -49,7 +49,7 @@ class Together:
         Args:
             lifter: The network.
             flip: Average with the mirror image.
-            repair: Put back sides that were exchanged for a moment.
+            repair: Mend what detectors do for a moment.
             batch: Number of windows in a call of the network.
         """
         self.network_s = 0.0

@@ -81,7 +81,7 @@ class LiftOptions:
     flip: bool = False
     """Average with the mirror image, which is a little more accurate and takes twice the time."""
     repair: bool = True
-    """Leave out frames that show something else than the person for a moment, and put back sides that are exchanged."""
+    """Leave out frames that show something else for a moment and joints that are far away, put exchanged sides back."""
     engine: Engine = "onnxruntime"
     """What runs the network: onnxruntime, or openvino (an extra), a little faster for long clips."""
     frame: Literal["camera", "turned_camera"] | None = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import median_filter
 
+from poselift.prepare.jumps import around, kept, longest_steps
 from poselift.sequence import Keypoints2D
 from poselift.skeleton import Skeleton
 
@@ -24,7 +25,7 @@ FASTEST_PER_S = 12.0
 """Person sizes a second on top of that, about 6 m/s. From a frame to the next, motion that does not set in at once is
 no jump at any speed (`STEADY`)."""
 LONGEST_STEP_S = 1 / 15
-"""Seconds over which that speed counts, or one frame if that is longer: who is elsewhere for longer has jumped, too."""
+"""Seconds of a pause in which nothing was seen over which that speed counts, or one frame if that is longer."""
 STEADY = 2.0
 """Speed from a frame to the next, over that just before and that just after, of motion that goes on: sprints, and
 cameras that are swung round."""
@@ -55,13 +56,13 @@ def find_outliers(keypoints: Keypoints2D) -> np.ndarray:
     seen = seen[frames]
     xy = np.where(seen[..., None], keypoints.xy[frames][:, joints], 0.0)
     spread = _spread(xy, seen)
-    width = 2 * round(SIZE_WINDOW_S * keypoints.fps / 2) + 1
-    size = median_filter(spread, min(width, 2 * len(xy) - 1), mode="nearest")
+    size = running_median(spread, keypoints.fps)
     track = _Track(xy, seen, frames / keypoints.fps, size, other, keypoints.fps)
-    for part in _around(np.flatnonzero(~_calm(xy, seen, size, spread)), _longest(keypoints.fps) + 1, len(frames)):
+    price = PRICE_OF_JUMP_S * keypoints.fps
+    for part in around(np.flatnonzero(~_calm(xy, seen, size, spread)), price, len(frames)):
         stretch = track.part(part)
         if stretch.jumps(1).any():
-            found[frames[part]] = ~_kept(stretch)
+            found[frames[part]] = ~kept(len(stretch.xy), price, stretch.jumps)
     return found
 
 
@@ -99,10 +100,10 @@ class _Track:
     def jumps(self, lag: int) -> np.ndarray:
         """Return whether the body jumps (N - lag,) from each frame to the one `lag` later."""
         far, grown = self._changes(lag)
-        step_s = self.times_s[lag:] - self.times_s[:-lag]
-        sudden = far > JUMP + FASTEST_PER_S * np.minimum(step_s, max(LONGEST_STEP_S, 1 / self.fps))
+        step_s = longest_steps(self.times_s, lag, max(LONGEST_STEP_S, 1 / self.fps))
+        sudden = far > JUMP + FASTEST_PER_S * step_s
         if lag == 1 and len(far) > 1:
-            speed = far / step_s
+            speed = far / np.diff(self.times_s)
             before, after = np.append(speed[1], speed[:-1]), np.append(speed[1:], speed[-2])
             sudden &= speed > STEADY * np.minimum(before, after)
         return sudden | (grown > np.log(CHANGE_OF_SIZE))
@@ -122,20 +123,8 @@ class _Track:
             moved = np.where(both, np.linalg.norm(after - before, axis=-1), np.nan)
             far[row, enough] = np.nanmedian(moved, 1)
             if row == 0:
-                grown[enough] = np.abs(np.log(_spread(after, both) / _spread(before, both)))
+                grown[enough] = np.abs(np.log(_reach(after, both) / _reach(before, both)))
         return far.min(0) / np.sqrt(self.size[lag:] * self.size[:-lag]), grown
-
-
-def _longest(fps: float) -> int:
-    """Return the greatest number of frames from one that is kept to the next."""
-    return int(2 * PRICE_OF_JUMP_S * fps) + 1
-
-
-def _around(jumps: np.ndarray, reach: int, count: int) -> list[slice]:
-    """Return the stretches of frames that lie within `reach` of a jump, so that long clips cost no more than these."""
-    apart = np.flatnonzero(np.diff(jumps) > 2 * reach) + 1
-    parts = [part for part in np.split(jumps, apart) if len(part)]
-    return [slice(max(part[0] - reach, 0), min(part[-1] + reach + 2, count)) for part in parts]
 
 
 def _limbs(skeleton: Skeleton) -> tuple[list[int], list[int]]:
@@ -143,6 +132,24 @@ def _limbs(skeleton: Skeleton) -> tuple[list[int], list[int]]:
     pairs = [pair for pair in skeleton.pairs if skeleton.joints[pair[0]].removeprefix("left_") in LIMBS]
     count = len(pairs)
     return [left for left, _ in pairs] + [right for _, right in pairs], [*range(count, 2 * count), *range(count)]
+
+
+def person_sizes(keypoints: Keypoints2D) -> np.ndarray | None:
+    """Return the person's size in pixels around each frame (T,); None where too little of them is ever seen."""
+    joints, _ = _limbs(keypoints.skeleton)
+    seen = keypoints.seen[:, joints]
+    frames = np.flatnonzero(seen.sum(1) >= FEWEST_JOINTS)
+    if not len(frames):
+        return None
+    xy = np.where(seen[frames][..., None], keypoints.xy[frames][:, joints], 0.0)
+    size = running_median(_spread(xy, seen[frames]), keypoints.fps)
+    return np.interp(np.arange(len(keypoints)), frames, size)
+
+
+def running_median(sizes: np.ndarray, fps: float) -> np.ndarray:
+    """Return the median (N,) of what lies within a second of each frame."""
+    width = 2 * round(SIZE_WINDOW_S * fps / 2) + 1
+    return median_filter(sizes, min(width, 2 * len(sizes) - 1), mode="nearest")
 
 
 def _spread(xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -153,21 +160,8 @@ def _spread(xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.maximum(np.sqrt(square), 1e-6)
 
 
-def _kept(track: _Track) -> np.ndarray:
-    """Return the frames (N,) bool to keep, so that frames left out and jumps between the others cost least."""
-    count, price = len(track.xy), PRICE_OF_JUMP_S * track.fps
-    longest = min(_longest(track.fps), count - 1)
-    jumps = [np.concatenate([np.ones(lag, bool), track.jumps(lag)]) for lag in range(1, longest + 1)]
-    paid = price * np.array(jumps) + np.arange(longest)[:, None]  # (lags, N) from the frame `lag` before to this one
-    paid[1:] += price * np.array(jumps[1:])  # nothing is gained by leaving frames out if the body does not come back
-    cost, came = np.arange(count, dtype=np.float64), np.full(count, -1)  # all before it left out
-    for frame in range(1, count):
-        lags = min(longest, frame)
-        ways = cost[frame - lags : frame][::-1] + paid[:lags, frame]
-        best = int(ways.argmin())
-        if ways[best] < cost[frame]:
-            cost[frame], came[frame] = ways[best], frame - 1 - best
-    kept, frame = np.zeros(count, bool), int((cost + np.arange(count)[::-1]).argmin())
-    while frame >= 0:
-        kept[frame], frame = True, int(came[frame])
-    return kept
+def _reach(xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the median distance (N,) of the seen ones of points (N, J, 2) from their median."""
+    points = np.where(seen[..., None], xy, np.nan)
+    distance = np.linalg.norm(points - np.nanmedian(points, 1, keepdims=True), axis=-1)
+    return np.maximum(np.nanmedian(distance, 1), 1e-6)

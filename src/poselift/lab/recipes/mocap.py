@@ -134,7 +134,8 @@ def posessm_mocap27() -> TrainRecipe:
 def htnet_mocap27() -> TrainRecipe:
     """Train `htnet.mocap27`, for single frames; 27 joints.
 
-    Command: `poselift train htnet_mocap27 --data mocap27.npz --out DIR`.
+    Command: `poselift train htnet_mocap27 --data mocap27.npz --out DIR`. The shipped weights began as those of 17
+    joints: `--init htnet.mocap.safetensors --steps 6000 --optim.lr 1.5e-3`, 39 minutes on a shared core.
     """
     return _body(replace(htnet_mocap(), name="htnet.mocap27"))
 
