@@ -9,7 +9,6 @@ and a cut to another place, which is one jump, or motion that is as fast through
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from poselift.prepare.jumps import around, kept, longest_steps
 from poselift.sequence import Keypoints2D
@@ -120,8 +119,7 @@ class _Track:
             both = self.seen[:-lag] & self.seen[lag:, order]
             enough = both.sum(1) >= FEWEST_JOINTS
             both, before, after = both[enough], self.xy[:-lag][enough], self.xy[lag:, order][enough]
-            moved = np.where(both, np.linalg.norm(after - before, axis=-1), np.nan)
-            far[row, enough] = np.nanmedian(moved, 1)
+            far[row, enough] = _median(np.linalg.norm(after - before, axis=-1), both)
             if row == 0:
                 grown[enough] = np.abs(np.log(_reach(after, both) / _reach(before, both)))
         return far.min(0) / np.sqrt(self.size[lag:] * self.size[:-lag]), grown
@@ -147,9 +145,11 @@ def person_sizes(keypoints: Keypoints2D) -> np.ndarray | None:
 
 
 def running_median(sizes: np.ndarray, fps: float) -> np.ndarray:
-    """Return the median (N,) of what lies within a second of each frame."""
-    width = 2 * round(SIZE_WINDOW_S * fps / 2) + 1
-    return median_filter(sizes, min(width, 2 * len(sizes) - 1), mode="nearest")
+    """Return the median (N,) of what lies within a second of each frame, to half a second in time."""
+    reach = round(SIZE_WINDOW_S * fps / 2)
+    places = np.arange(0, len(sizes), max(reach // 2, 1))
+    medians = [np.median(sizes[max(place - reach, 0) : place + reach + 1]) for place in places]
+    return np.interp(np.arange(len(sizes)), places, medians)
 
 
 def _spread(xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
@@ -162,6 +162,11 @@ def _spread(xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 def _reach(xy: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """Return the median distance (N,) of the seen ones of points (N, J, 2) from their median."""
-    points = np.where(seen[..., None], xy, np.nan)
-    distance = np.linalg.norm(points - np.nanmedian(points, 1, keepdims=True), axis=-1)
-    return np.maximum(np.nanmedian(distance, 1), 1e-6)
+    middle = np.stack([_median(xy[..., axis], seen) for axis in (0, 1)], 1)
+    return np.maximum(_median(np.linalg.norm(xy - middle[:, None], axis=-1), seen), 1e-6)
+
+
+def _median(values: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the median (N,) of the seen ones of values (N, J), one or more a row; quicker than numpy's for few."""
+    ranked, count, rows = np.sort(np.where(seen, values, np.inf), 1), seen.sum(1), np.arange(len(values))
+    return (ranked[rows, (count - 1) // 2] + ranked[rows, count // 2]) / 2
