@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from poselift.lifting import lift
 from poselift.prepare.convert import convert
 from poselift.prepare.repair import find_faults, repair, without_log
-from poselift.skeleton import H36M_17
+from poselift.sequence import Keypoints2D
+from poselift.skeleton import BODY_27, COCO_17, H36M_17, MEDIAPIPE_33
 
 
 def wrong_for_a_moment(keypoints, exchanged):
@@ -79,3 +82,18 @@ def test_measuring_does_not_log_every_clip(stroll, exchanged, caplog):
         assert not caplog.messages
         repair(wrong)
     assert "are put back" in caplog.text and "not observed" in caplog.text
+
+
+@given(st.integers(0, 2**32), st.sampled_from([COCO_17, H36M_17, BODY_27, MEDIAPIPE_33]), st.integers(1, 60))
+@settings(max_examples=60, deadline=None)
+def test_whatever_comes_nothing_is_made_up(seed, skeleton, frames):
+    rng = np.random.default_rng(seed)
+    xy = np.cumsum(rng.normal(0, 10 ** rng.uniform(-3, 3), (frames, len(skeleton), 2)), 0)
+    xy += rng.normal(0, 10 ** rng.uniform(-6, 6), (1, len(skeleton), 2))
+    xy[rng.integers(frames)] *= 10 ** rng.uniform(-3, 6)
+    xy[rng.random(xy.shape[:2]) < rng.choice([0, 0.1, 0.5, 1])] = np.nan
+    before = Keypoints2D(xy, None, skeleton, 10 ** rng.uniform(-1, 3))
+    after = repair(before)
+    assert len(after) == frames and (after.seen.sum(1) <= before.seen.sum(1)).all()
+    for frame in np.flatnonzero(after.seen.any(1)):  # what is left was seen there, of one side or the other
+        assert {tuple(point) for point in after.xy[frame][after.seen[frame]]} <= {tuple(p) for p in before.xy[frame]}
