@@ -172,7 +172,7 @@ def finish(process):
 def here(monkeypatch):
     """poselift in this process, which leaves out what comes after a training."""
     monkeypatch.setattr(training, "write_weights", lambda run, **stamp: None)
-    monkeypatch.setattr(MocapTask, "finish", lambda self, run: {})
+    monkeypatch.setattr(MocapTask, "finish", lambda self, run, progress: {})
 
     def run_cli(arguments):
         assert cli.main([str(argument) for argument in arguments]) == 0
