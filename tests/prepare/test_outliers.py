@@ -90,6 +90,16 @@ def test_frames_between_gaps_and_missing_joints_do_not_matter():
     assert spans(find_outliers(keypoints)) == [(40, 43)]
 
 
+@pytest.mark.parametrize("legs", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize("missed", [0.05, 0.2])
+def test_people_at_a_desk_of_whom_now_this_and_now_that_is_seen_are_left_alone(legs, missed):
+    """Two frames with six joints each may have few in common, which says nothing of either."""
+    keypoints, rng = person(300), np.random.default_rng(0)
+    low = np.array([name.endswith(("hip", "knee", "ankle")) for name in COCO_17.joints])
+    keypoints.xy[rng.random((300, 17)) < np.where(low, 1 - legs, missed)] = np.nan
+    assert keypoints.seen.any(1).all() and not find_outliers(keypoints).any()
+
+
 def test_little_is_not_judged():
     nobody = Keypoints2D(np.full((9, 17, 2), np.nan), None, COCO_17, 30.0)
     for keypoints in (person(1), person(2), nobody):

@@ -44,7 +44,8 @@ def find_outliers(keypoints: Keypoints2D) -> np.ndarray:
         keypoints: Any skeleton.
 
     Returns:
-        (T,) bool. Frames that show fewer than `FEWEST_JOINTS` limb joints are not among them.
+        (T,) bool. Frames that show fewer than `FEWEST_JOINTS` limb joints are not among them, nor those that have fewer
+        in common with others.
     """
     found = np.zeros(len(keypoints), bool)
     joints, other = _limbs(keypoints.skeleton)
@@ -111,8 +112,8 @@ class _Track:
         """Return how far joints move and how much the body grows (N - lag,), from each frame to the one `lag` later.
 
         The first is the median over joints in person sizes, of sides as they are or exchanged, whichever is less: an
-        exchange is no jump. The second is the absolute logarithm of the factor. Where too few joints are seen in both
-        frames, the first is infinite and the second 0.
+        exchange is no jump. The second is the absolute logarithm of the factor. Both are 0 where too few joints are
+        seen in both frames to tell.
         """
         far, grown = np.full((2, len(self.xy) - lag), np.inf), np.zeros(len(self.xy) - lag)
         for row, order in enumerate((list(range(len(self.other))), self.other)):
@@ -122,7 +123,8 @@ class _Track:
             far[row, enough] = _median(np.linalg.norm(after - before, axis=-1), both)
             if row == 0:
                 grown[enough] = np.abs(np.log(_reach(after, both) / _reach(before, both)))
-        return far.min(0) / np.sqrt(self.size[lag:] * self.size[:-lag]), grown
+        far = np.where(np.isfinite(far[0]), far.min(0), 0.0)
+        return far / np.sqrt(self.size[lag:] * self.size[:-lag]), grown
 
 
 def _limbs(skeleton: Skeleton) -> tuple[list[int], list[int]]:
