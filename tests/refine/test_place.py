@@ -8,6 +8,7 @@ import poselift as pl
 from poselift.errors import FormatError, KindError, ShapeError
 from poselift.geometry.camera import Camera
 from poselift.refine.bones import bone_lengths, stature
+from poselift.refine.view import View
 from poselift.sequence import TURNED_CAMERA, WORLD
 from poselift.skeleton import BODY_27
 from tests.refine.stage import Actor, camera_at, seen, walking
@@ -156,6 +157,22 @@ def test_gaps_stay_marked_and_the_person_is_found_beyond_them():
     )
     np.testing.assert_array_equal(scene.people[0].gap, gap)
     assert off(scene, walking()[0])[~gap].mean() < 0.08
+
+
+def test_people_are_placed_by_the_keypoints_that_were_lifted():
+    """Repaired as `lift` repairs them, unless it was told not to; who is elsewhere for a moment has no place there."""
+    person = actor()
+    xy = person.keypoints.xy.copy()
+    xy[30:33] += 5000
+    xy[60:63] = xy[60:63][:, list(BODY_27.flipped)]
+    wrong, right = replace(person.keypoints, xy=xy), View.of(*person.pair, CAMERA_)
+    view = View.of(wrong, person.poses, CAMERA_)
+    assert not view.keypoints.seen[30:33].any()
+    legs = BODY_27.indices([f"{side}_{joint}" for side in ("left", "right") for joint in ("knee", "ankle")])
+    np.testing.assert_array_equal(view.keypoints.xy[60:63][:, list(legs)], person.keypoints.xy[60:63][:, list(legs)])
+    np.testing.assert_allclose(view.poses.xyz, right.poses.xyz, atol=2e-3)
+    raw = View.of(wrong, replace(person.poses, about={"repair": "off"}), CAMERA_)
+    np.testing.assert_array_equal(raw.keypoints.xy, xy)
 
 
 def test_a_treadmill_is_noticed_and_can_be_said():
