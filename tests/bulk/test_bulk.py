@@ -30,12 +30,13 @@ SOURCE = Path(pl.__file__).parents[1]
 
 
 def clip(frames: int, fps: float, seed: int) -> pl.Keypoints2D:
-    """A piece of the bundled clip, played to and fro, with some joints missing."""
+    """A piece of the bundled clip, played to and fro, with some joints missing, and in three frames nobody."""
     (person,) = pl.read_keypoints(str(resources.files("poselift") / "data" / "demo.npz"))
     rng, whole = np.random.default_rng(seed), len(person)
     place = (np.arange(frames) + seed) % (2 * whole - 2)
     place = np.where(place < whole, place, 2 * whole - 2 - place)
     confidence = np.where(rng.random((frames, 33)) < 0.03, 0, person.confidence[place])
+    confidence[20:23] = 0
     return pl.Keypoints2D(person.xy[place] * 0.9, confidence, person.skeleton, fps, person.image_size)
 
 
@@ -85,7 +86,14 @@ def test_poses_that_differ_are_told_apart() -> None:
         assert_same(poses, pl.Poses3D(np.full((2, 17, 3), 2e-5), "H36M_17", 30.0))
 
 
-@pytest.mark.parametrize("settings", [Settings(), Settings(flip=True, lifter="nanohtnet.mocap27-81", repair=False)])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(),
+        Settings(flip=True, lifter="nanohtnet.mocap27-81", repair=False),
+        Settings(lifter="posessm.mocap27"),
+    ],
+)
 def test_each_clip_is_lifted_as_by_itself(tmp_path: Path, corpus: Path, clips, settings: Settings) -> None:
     summary = lift_many([corpus], tmp_path / "out", settings, workers=1)
     found = by_clip(tmp_path / "out")
