@@ -142,6 +142,19 @@ def test_swaps_for_a_moment_are_good_to_know(stroll, exchanged):
     assert list(check_moments(Body(keypoints))) == []
 
 
+def test_what_is_elsewhere_for_a_moment_is_good_to_know(stroll):
+    keypoints = stroll(turn_deg=0).keypoints
+    xy = keypoints.xy.copy()
+    xy[[20, 21, 30]] += 3000
+    xy[50, keypoints.skeleton.index("left_wrist")] += 3000
+    wrong = replace(keypoints, xy=xy)
+    frames, joints = check_moments(Body(wrong))
+    assert (frames.severity, frames.check, joints.severity, joints.check) == ("info", "outliers") * 2
+    assert "in 3 frames (20-21, 30)" in frames.wrong and "poselift.prepare.repair" in frames.advice
+    assert "back for a moment (left_wrist in frames 50)" in joints.wrong
+    assert list(check_moments(Body(wrong, rate_known=False))) == []
+
+
 def test_rates(stroll):
     keypoints = stroll(strides_hz=0.95).keypoints
     assert "rate" not in found(keypoints)

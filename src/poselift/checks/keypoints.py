@@ -155,9 +155,8 @@ def check_moments(body: Body) -> Iterator[Finding]:
             "do nothing: lifting leaves these frames out; before training, run `poselift.prepare.repair.repair`",
         )  # fmt: skip
     if faults.strays:
-        count = sum(int(away.sum()) for away in faults.strays.values())
         yield Finding(
-            "info", "outliers", f"single joints jump far away and back, in {count} places ("
+            "info", "outliers", "single joints jump far away and back for a moment ("
             + "; ".join(f"{name} in frames {say_spans(spans(away), 3)}" for name, away in faults.strays.items()) + ")",
             "the joint and the scale of the body are wrong around them", "do nothing: lifting leaves them out",
         )  # fmt: skip

@@ -48,15 +48,12 @@ def find_outliers(keypoints: Keypoints2D) -> np.ndarray:
         in common with others.
     """
     found = np.zeros(len(keypoints), bool)
-    joints, other = _limbs(keypoints.skeleton)
-    seen = keypoints.seen[:, joints]
-    frames = np.flatnonzero(seen.sum(1) >= FEWEST_JOINTS)
-    if len(joints) < FEWEST_JOINTS or len(frames) < 3:
+    _, other = _limbs(keypoints.skeleton)
+    frames, xy, seen = _shown(keypoints)
+    if len(frames) < 3:
         return found
-    seen = seen[frames]
-    xy = np.where(seen[..., None], keypoints.xy[frames][:, joints], 0.0)
     spread = _spread(xy, seen)
-    size = running_median(spread, keypoints.fps)
+    size = _running_median(spread, keypoints.fps)
     track = _Track(xy, seen, frames / keypoints.fps, size, other, keypoints.fps)
     price = PRICE_OF_JUMP_S * keypoints.fps
     for part in around(np.flatnonzero(~_calm(xy, seen, size, spread)), price, len(frames)):
@@ -136,17 +133,21 @@ def _limbs(skeleton: Skeleton) -> tuple[list[int], list[int]]:
 
 def person_sizes(keypoints: Keypoints2D) -> np.ndarray | None:
     """Return the person's size in pixels around each frame (T,); None where too little of them is ever seen."""
+    frames, xy, seen = _shown(keypoints)
+    if not len(frames):
+        return None
+    return np.interp(np.arange(len(keypoints)), frames, _running_median(_spread(xy, seen), keypoints.fps))
+
+
+def _shown(keypoints: Keypoints2D) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the frames (N,) that show enough limb joints, these (N, J, 2) and which of them are seen (N, J)."""
     joints, _ = _limbs(keypoints.skeleton)
     seen = keypoints.seen[:, joints]
     frames = np.flatnonzero(seen.sum(1) >= FEWEST_JOINTS)
-    if not len(frames):
-        return None
-    xy = np.where(seen[frames][..., None], keypoints.xy[frames][:, joints], 0.0)
-    size = running_median(_spread(xy, seen[frames]), keypoints.fps)
-    return np.interp(np.arange(len(keypoints)), frames, size)
+    return frames, np.where(seen[frames][..., None], keypoints.xy[frames][:, joints], 0.0), seen[frames]
 
 
-def running_median(sizes: np.ndarray, fps: float) -> np.ndarray:
+def _running_median(sizes: np.ndarray, fps: float) -> np.ndarray:
     """Return the median (N,) of what lies within a second of each frame, to half a second in time."""
     reach = round(SIZE_WINDOW_S * fps / 2)
     places = np.arange(0, len(sizes), max(reach // 2, 1))
