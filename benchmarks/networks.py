@@ -4,6 +4,7 @@ Usage: python benchmarks/networks.py --data mocap27.npz --out DIR [--minutes-per
        python benchmarks/networks.py --data mocap27.npz --out DIR --steps 400
        python benchmarks/networks.py --data mocap27.npz --out DIR --score --recording pose2sim_cams_1_3.npz \\
            --seated keraal_ctk.npz --page docs/peers.md
+       python benchmarks/networks.py --data mocap27.npz --out DIR --score --steps 400 --page docs/peers.md ...
        python benchmarks/networks.py --data mocap27.npz --out DIR --sources [--minutes-per-run 10]
 
 Every row is the recipe `nanohtnet_mocap27_81` (27 joints with spread, up and contact, all sources of motion) with
@@ -13,7 +14,8 @@ with and without each source of motion, for equal steps.
 
 The same command resumes runs that were stopped; DIR/table.md shows the results so far. `--score` trains nothing: it
 measures finished runs on real recordings where they were not, and what each network costs (kept in DIR/cost.json;
-remove it to measure anew). `--page` also puts the tables into a page, and a plot beside it into images/peers.png.
+remove it to measure anew). `--page` also puts the tables into a page, and a plot beside it into images/peers.png;
+with `--steps`, the table of errors alone, in a place of its own.
 """
 
 import argparse
@@ -133,10 +135,14 @@ def table(rows: Sequence[Row], everything: Sequence[Trial], args: argparse.Names
     done = {row.name: [trial for trial in found if trial.row is row] for row in rows}
     runs = {name: [found[trial] for trial in trials] for name, trials in done.items() if trials}
     folders = {name: [args.out / trial.name for trial in done[name]] for name in runs}
-    losses = {name: [loss for path in paths if (loss := peers.loss_at(path))] for name, paths in folders.items()}
+    if args.steps:
+        made = peers.errors_table(runs)
+        if args.page:
+            workers.write(args.page, peers.with_tables(args.page.read_text(encoding="utf-8"), made, "steps"))
+        return made
     path = args.out / "cost.json"
     cost = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    made = f"{peers.tables(runs, cost, losses)}\n{MEANING}\n"
+    made = f"{peers.tables(runs, cost)}\n{MEANING}\n"
     if args.page:
         curves = {name: peers.curve_of(paths) for name, paths in folders.items()}
         peers.plot(runs, cost, curves, args.page.parent / "images" / "peers.png")
@@ -203,7 +209,7 @@ def score(rows: Sequence[Row], args: argparse.Namespace) -> int:
     done = {trial.row.name: recipe(trial.row, 100, args) for trial in found}
     path = args.out / "cost.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    if set(done) - set(known):  # all are measured anew, since costs compare within one run
+    if not args.steps and set(done) - set(known):  # all are measured anew, since costs compare within one run
         peers.measure_cost({name: build(made.lifter, **made.model) for name, made in done.items()}, path)
     workers.write(args.out / "table.md", table(rows, everything, args))
     print((args.out / "table.md").read_text(encoding="utf-8"))

@@ -34,9 +34,6 @@ BULK = 256
 """Frames that come out of a call in bulk, or a little more: windows at a time differ, so that all lift as much."""
 TURNS = 5
 """Times that each network is measured, in turns; the median counts."""
-AT_STEP = 200
-"""Step at which training losses are compared."""
-
 Runs = Mapping[str, Sequence[dict[str, Any]]]
 """The results of a row's runs by the row's name."""
 
@@ -150,13 +147,6 @@ def memory_mib(file: Path, shape: Sequence[int]) -> float:
     return round(float(said), 1)
 
 
-def loss_at(folder: Path, step: int = AT_STEP) -> float | None:
-    """Return a run's mean training loss in mm over the log's line that ends at a step; None when there is none."""
-    path = folder / "log.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return next((line["loss_mm"] for line in lines if line["step"] == step), None)
-
-
 def frontier(points: Mapping[str, tuple[float, float]]) -> list[str]:
     """Return the names of the points that no other beats in both, from the cheapest on.
 
@@ -184,36 +174,41 @@ ERRORS: Sequence[tuple[str, Callable[[dict[str, Any]], float | None], int]] = (
 """Columns of the table of errors: head, value of a run, decimal places."""
 
 
-def tables(runs: Runs, cost: Mapping[str, Mapping[str, float]], losses: Mapping[str, Sequence[float]]) -> str:
-    """Return the two tables in Markdown, of errors and of cost; rows are sorted by P-MPJPE with errors.
-
-    Args:
-        runs: Results of the runs that are done.
-        cost: What `measure_cost` found; a row without has empty cells.
-        losses: Training losses at `AT_STEP` of each row's runs.
-    """
-    rows = sorted(runs, key=lambda name: statistics.mean(run["noisy"]["p_mpjpe"] for run in runs[name]))
-    best = set(frontier(_points(runs, cost)))
+def errors_table(runs: Runs, best: Sequence[str] = ()) -> str:
+    """Return the table of errors in Markdown, sorted by P-MPJPE with errors; the names in `best` are bold."""
     lines = [_line(["", "seeds", *(head for head, _, _ in ERRORS)])]
     lines.append("|" + "---|" * (2 + len(ERRORS)))
-    for name in rows:
+    for name in _by_error(runs):
         cells = [f"**{name}**" if name in best else name, str(len(runs[name]))]
         for _, value, digits in ERRORS:
             values = [found for run in runs[name] if (found := value(run)) is not None]
             cells.append(differences.mean_and_spread(values, digits) if values else "")
         lines.append(_line(cells))
-    heads = ("", "steps", "s a step", f"loss at step {AT_STEP}", "parameters, M", "MMACs a frame", "bulk, ms a frame",
-             "one window, ms", "frames of it", "memory, MiB")  # fmt: skip
-    lines += ["", _line(heads), "|" + "---|" * len(heads)]
-    for name in rows:
+    return "\n".join(lines) + "\n"
+
+
+def tables(runs: Runs, cost: Mapping[str, Mapping[str, float]]) -> str:
+    """Return the two tables in Markdown, of errors and of cost; names on the frontier between them are bold.
+
+    Args:
+        runs: Results of the runs that are done.
+        cost: What `measure_cost` found; a row without has empty cells.
+    """
+    heads = ("", "steps", "s a step", "parameters, M", "MMACs a frame", "bulk, ms a frame", "one window, ms",
+             "frames of it", "memory, MiB")  # fmt: skip
+    lines = [errors_table(runs, frontier(_points(runs, cost))), _line(heads), "|" + "---|" * len(heads)]
+    for name in _by_error(runs):
         first, has = runs[name][0], cost.get(name, {})
         cells = [name, f"{first['steps']:,}", f"{min(run['step_s'] for run in runs[name]):.2f}"]
-        cells.append(differences.mean_and_spread(losses[name], 0) if losses.get(name) else "")
         if has:
             cells += [f"{has['parameters'] / 1e6:.2f}", f"{has['macs'] / 1e6:.1f}", f"{has['bulk_ms']:.3f}",
                       f"{has['single_ms']:.2f}", str(has["out_frames"]), f"{has['memory_mib']:.0f}"]  # fmt: skip
         lines.append(_line([*cells, *[""] * (len(heads) - len(cells))]))
     return "\n".join(lines) + "\n"
+
+
+def _by_error(runs: Runs) -> list[str]:
+    return sorted(runs, key=lambda name: statistics.mean(run["noisy"]["p_mpjpe"] for run in runs[name]))
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -296,9 +291,9 @@ def curve_of(folders: Sequence[Path]) -> np.ndarray:
     return np.array([[step, statistics.mean(log[step] for log in logs)] for step in steps]).reshape(-1, 2)
 
 
-def with_tables(page: str, made: str) -> str:
-    """Return a page's text with the tables in their place, between its two comments."""
-    marked = re.compile("(?<=<!-- networks -->\n).*?(?=<!-- /networks -->)", re.DOTALL)
+def with_tables(page: str, made: str, place: str = "networks") -> str:
+    """Return a page's text with tables in their place, between the comments `<!-- PLACE -->` and `<!-- /PLACE -->`."""
+    marked = re.compile(f"(?<=<!-- {place} -->\n).*?(?=<!-- /{place} -->)", re.DOTALL)
     if not marked.search(page):
-        raise SystemExit("the page lacks <!-- networks --> and <!-- /networks -->; put them where the tables belong")
+        raise SystemExit(f"the page lacks <!-- {place} --> and <!-- /{place} -->; put them where the tables belong")
     return marked.sub(lambda _: f"\n{made}\n", page, count=1)

@@ -81,25 +81,43 @@ def test_the_frontier_is_what_nothing_beats():
 
 
 def test_tables_say_who_is_best_and_what_it_costs():
-    made = peers.tables(RUNS, COST, {"HTNet": [100.0, 110.0]})
+    made = peers.tables(RUNS, COST)
     lines = [line.strip("| ").split(" | ") for line in made.splitlines()]
     assert [line[0] for line in lines[2:7]] == ["no cost", "**best**", "**HTNet**", "worse", "**cheap**"]
     assert lines[4][1:4] == ["2", "41.0 ± 1.4", "52.0 ± 2.8"]
     assert lines[3][-2:] == ["55.0", "63.0"]
     costs = {line[0]: line[1:] for line in lines[10:]}
-    assert costs["HTNet"] == ["100", "0.50", "105 ± 7", "2.50", "3.0", "1.000", "2.00", "9", "20"]
+    assert costs["HTNet"] == ["100", "0.50", "2.50", "3.0", "1.000", "2.00", "9", "20"]
     assert all(line.count("|") == made.splitlines()[8].count("|") for line in made.splitlines()[9:])
 
 
 def test_the_page_and_its_plot(tmp_path):
     page = "# Peers\n\n<!-- networks -->\nold\n<!-- /networks -->\nafter\n"
-    made = peers.with_tables(page, peers.tables(RUNS, COST, {}))
+    made = peers.with_tables(page, peers.tables(RUNS, COST))
     assert "old" not in made and made.startswith("# Peers") and made.endswith("<!-- /networks -->\nafter\n")
     assert peers.with_tables(made, "x") == peers.with_tables(page, "x")
     with pytest.raises(SystemExit, match="networks"):
         peers.with_tables("# Peers\n", "x")
+    both = f"{page}<!-- steps -->\n<!-- /steps -->\n"
+    assert peers.with_tables(both, "y", "steps") == f"{page}<!-- steps -->\n\ny\n<!-- /steps -->\n"
     peers.plot(RUNS, COST, {"best": np.array([[50, 200.0], [100, 120.0]])}, tmp_path / "images" / "peers.png")
     assert (tmp_path / "images" / "peers.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_equal_steps_have_errors_alone_and_a_place_of_their_own(tmp_path):
+    args = argparse.Namespace(out=tmp_path, page=tmp_path / "page.md", steps=200)
+    rows = networks.NETWORKS[:2]
+    everything = [networks.Trial(row, 0) for row in rows]
+    for trial, error in zip(everything, (60, 50), strict=True):
+        (tmp_path / trial.name).mkdir()
+        (tmp_path / trial.name / "result.json").write_text(json.dumps(run(40, error)))
+    kept = "<!-- networks -->\nkept\n<!-- /networks -->\n"
+    args.page.write_text(f"{kept}<!-- steps -->\n<!-- /steps -->\n")
+    made = networks.table(rows, everything, args)
+    names = [line.strip("| ").split(" | ")[0] for line in made.splitlines()[2:]]
+    assert names == [rows[1].name, rows[0].name]
+    assert args.page.read_text() == f"{kept}<!-- steps -->\n\n{made}\n<!-- /steps -->\n"
+    assert not (tmp_path / "images").exists()
 
 
 def test_curves_are_means_at_steps_that_all_seeds_have(tmp_path):
@@ -109,7 +127,6 @@ def test_curves_are_means_at_steps_that_all_seeds_have(tmp_path):
         (tmp_path / name / "log.jsonl").write_text("\n".join(lines) + "\n")
     assert peers.curve_of([tmp_path / "a", tmp_path / "b"]).tolist() == [[50, 51.5], [100, 101.5]]
     assert peers.curve_of([tmp_path / "a", tmp_path / "none"]).shape == (0, 2)
-    assert (peers.loss_at(tmp_path / "a", 100), peers.loss_at(tmp_path / "a", 60)) == (100, None)
 
 
 def test_a_finished_run_is_measured_afterwards(archive, tmp_path, shared):
