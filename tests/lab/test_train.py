@@ -267,6 +267,21 @@ def test_without_averaging_the_weights_themselves_are_evaluated(run):
         assert torch.equal(average, model)
 
 
+def test_only_a_part_is_trained_and_the_rest_is_as_in_use(run):
+    model = RECIPE.model | {"spread": True, "up": True}
+    optim = dataclasses.replace(RECIPE.optim, only=("extras",), weight_decay=0.5)
+    training = run(dataclasses.replace(RECIPE, model=model, optim=optim, loss=LossConfig(spread=1.0, up=1.0)))
+    before = {name: value.clone() for name, value in training.model.state_dict().items()}
+    assert training.train()
+    changed = {name for name, value in training.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed and {name.split(".")[0] for name in changed} == {"extras"}
+    still = [name for name in before if not name.startswith("extras.")]
+    assert_same({name: training.average.state_dict()[name] for name in still}, {name: before[name] for name in still})
+    assert training.model.extras.training and not training.model.head.training
+    with pytest.raises(RecipeError, match=r"optim.only: this network has no part 'extra' with weights"):
+        run(dataclasses.replace(RECIPE, optim=dataclasses.replace(optim, only=("extra",))), "other")
+
+
 def test_gradients_are_clipped(run, monkeypatch):
     seen = []
     clip = torch.nn.utils.clip_grad_norm_

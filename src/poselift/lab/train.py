@@ -131,10 +131,6 @@ class Run(Engine[Batch]):
         """
         return self._run(progress, max_minutes, signals)
 
-    def _trainable(self) -> list[nn.Parameter]:
-        """Return all parameters of the model."""
-        return list(self.model.parameters())
-
     def _draw(self, share: Share) -> Batch:
         """Draw a share of the step's windows."""
         return self.source.batch(self.recipe.batch_size, self.generator, self.step, share)

@@ -9,7 +9,7 @@ from torch import nn
 from poselift.errors import RecipeError
 from poselift.lab.models import LIFTERS, build
 from poselift.lab.recipes.rows import by_epochs
-from poselift.lab.run.optim import OptimConfig, learning_rate, make_optimizer
+from poselift.lab.run.optim import OptimConfig, freeze_all_but, learning_rate, make_optimizer, rest_in_use
 
 POSESSM = {
     1: 5.000e-4, 2: 4.750e-4, 3: 4.512e-4, 4: 4.287e-4, 5: 4.073e-4, 6: 2.036e-4, 10: 1.659e-4, 11: 8.293e-5,
@@ -120,3 +120,46 @@ def test_layers_from_elsewhere():
 def test_numbers_are_checked(options, message):
     with pytest.raises(RecipeError, match=message):
         OptimConfig(**options)
+
+
+def small():
+    body = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    return nn.ModuleDict({"body": body, "head": nn.Linear(3, 1), "heads": nn.Linear(3, 1)})
+
+
+BODY = {"body.0.weight", "body.0.bias", "body.1.weight", "body.1.bias"}
+HEAD = {"head.weight", "head.bias"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "trained"),
+    [
+        ((), BODY | HEAD | {"heads.weight", "heads.bias"}),
+        (("head",), HEAD),
+        (("body.1", "heads.bias"), {"body.1.weight", "body.1.bias", "heads.bias"}),
+    ],
+)
+def test_only_the_named_parts_are_trained(parts, trained):
+    model = small()
+    freeze_all_but(model, parts)
+    assert {name for name, parameter in model.named_parameters() if parameter.requires_grad} == trained
+    for config in (OptimConfig(), by_epochs(lr=5e-4, factor=0.95)):
+        held = {id(weight) for group in make_optimizer(model, config).param_groups for weight in group["params"]}
+        assert held == {id(dict(model.named_parameters())[name]) for name in trained}
+    rest_in_use(model.train())
+    assert model["body"][1].training == model["body"].training == any(name.startswith("body") for name in trained)
+    assert model["head"].training == any(name.startswith("head.") for name in trained)
+
+
+def test_what_is_frozen_already_stays_so():
+    model = small()
+    model["head"].requires_grad_(False)
+    freeze_all_but(model, ("heads", "body"))
+    assert not model["head"].weight.requires_grad and model["heads"].weight.requires_grad
+    with pytest.raises(RecipeError, match="no part 'head' with weights; its parts are body, heads"):
+        freeze_all_but(model, ("head",))
+
+
+def test_a_part_that_is_not_there_is_named():
+    with pytest.raises(RecipeError, match=r"no part 'hea' with weights; its parts are body, head, heads, and"):
+        freeze_all_but(small(), ("head", "hea"))

@@ -132,7 +132,7 @@ class Pretraining(Engine[Views]):
             features_of(self.model.lifter.eval()), self.unseen, candidates=self.recipe.candidates,
             margin_s=self.recipe.contrast.margin_s, device=self.device,
         )  # fmt: skip
-        self.model.train()
+        self._train_mode()
         return {
             "retrieval_top1": round(found.top1, 4),
             "retrieval_top5": round(found.top5, 4),
@@ -141,7 +141,7 @@ class Pretraining(Engine[Views]):
 
     def _trainable(self) -> list[nn.Parameter]:
         """Return the parameters of the encoder and the projector."""
-        return [parameter for _, parameter in self.model.trained()]
+        return [parameter for _, parameter in self.model.trained() if parameter.requires_grad]
 
     def _draw(self, share: Share) -> Views:
         """Draw the views of a share of the step's moments."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from poselift.errors import CheckpointError, RecipeError
 from poselift.lab.run.folder import RunFolder
 from poselift.lab.run.meter import Board, Meter
-from poselift.lab.run.optim import learning_rate, make_optimizer
+from poselift.lab.run.optim import freeze_all_but, learning_rate, make_optimizer, rest_in_use
 from poselift.lab.run.ranks import join
 from poselift.lab.run.recipe import RunRecipe, is_recipe, recipe_json
 from poselift.lab.run.stop import Stop
@@ -81,6 +81,7 @@ class Engine(ABC, Generic[D]):
             )
         torch.manual_seed(recipe.seed)
         self.model = build().to(self.device)
+        freeze_all_but(self.model, recipe.optim.only)
         self.optimizer = make_optimizer(self.model, recipe.optim)
         self.generator = torch.Generator(self.device)
         self.folder = RunFolder(out, recipe_json(recipe), writes=self.ranks.first)
@@ -100,9 +101,9 @@ class Engine(ABC, Generic[D]):
         """Time spent on steps, in seconds."""
         return self.meter.seconds
 
-    @abstractmethod
     def _trainable(self) -> list[nn.Parameter]:
         """Return the parameters that receive a gradient from the loss."""
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     @abstractmethod
     def _draw(self, share: Share) -> D:
@@ -130,7 +131,7 @@ class Engine(ABC, Generic[D]):
     def _run(self, progress: Progress | None, max_minutes: float | None, signals: bool) -> bool:
         """Train up to the last step, or until asked to stop; returns whether the last step was reached."""
         recipe = self.recipe
-        self.model.train()
+        self._train_mode()
         with Stop(max_minutes, signals=signals) as stop:
             self.meter.start()
             while self.step < self.steps:
@@ -147,6 +148,12 @@ class Engine(ABC, Generic[D]):
                     self._log_stop(stop)
                     return False
         return True
+
+    def _train_mode(self) -> None:
+        """Put what is trained into training mode."""
+        self.model.train()
+        if self.recipe.optim.only:
+            rest_in_use(self.model)
 
     def _one_step(self) -> dict[str, Tensor]:
         """Update the weights once; returns the means of the measures over the batch."""

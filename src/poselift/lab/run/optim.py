@@ -1,7 +1,7 @@
 """Optimizers, and the learning rate of each step."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,6 +41,8 @@ class OptimConfig:
     """Greatest norm of the gradient, to which longer ones are clipped; 0 for no clipping."""
     ema: float = 0.998
     """Decay of the averaged weights, which are evaluated and exported; 0 for no averaging."""
+    only: tuple[str, ...] = ()
+    """Parts of the network that are trained, such as `extras` or `blocks.2`; the rest stays as it is. All if empty."""
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -60,10 +62,46 @@ class OptimConfig:
 
 
 def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """Return the optimizer of a model's weights; only matrices decay."""
+    """Return the optimizer of a model's trainable weights; only matrices decay."""
     if config.method == "adam":
-        return torch.optim.Adam(model.parameters(), config.lr, config.betas, amsgrad=True)
+        parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
+        return torch.optim.Adam(parameters, config.lr, config.betas, amsgrad=True)
     return torch.optim.AdamW(_groups(model, config.weight_decay), config.lr, config.betas)
+
+
+def freeze_all_but(model: nn.Module, parts: Sequence[str]) -> None:
+    """Let only some parts of a model be trained; with no parts named, all of it.
+
+    Args:
+        model: The network.
+        parts: Names of modules or parameters, as in `named_modules`.
+
+    Raises:
+        RecipeError: The network has no part of a name, or one without parameters.
+    """
+    if not parts:
+        return
+    own = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    for part in parts:
+        if not any(_is_in(name, part) for name in own):
+            raise RecipeError(
+                f"optim.only: this network has no part '{part}' with weights; its parts are "
+                f"{', '.join(sorted({name.split('.')[0] for name in own}))}, and parts of these, as in blocks.2"
+            )
+    for name, parameter in own.items():
+        parameter.requires_grad_(any(_is_in(name, part) for part in parts))
+
+
+def rest_in_use(model: nn.Module) -> None:
+    """Put the modules of which nothing is trained into evaluation mode, so that they give what they give in use."""
+    for module in model.modules():
+        weights = list(module.parameters())
+        if weights and not any(weight.requires_grad for weight in weights):
+            module.eval()
+
+
+def _is_in(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
 
 
 def learning_rate(step: int, steps: int, epoch_steps: int, config: OptimConfig) -> float:
@@ -103,6 +141,8 @@ def _groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
     free: list[nn.Parameter] = []
     for owner in model.modules():
         for name, parameter in owner.named_parameters(recurse=False):
+            if not parameter.requires_grad:
+                continue
             matrix = parameter.ndim >= 2 and "weight" in name and not isinstance(owner, (*_NORMS, nn.Embedding))
             (decayed if matrix else free).append(parameter)
     yield {"params": decayed, "weight_decay": weight_decay}
