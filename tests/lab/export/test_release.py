@@ -13,7 +13,7 @@ from poselift.datasets.clip import MocapClip
 from poselift.errors import CheckpointError, MissingData
 from poselift.lab.export import release as releasing
 from poselift.lab.export.onnx import export_onnx
-from poselift.lab.export.release import measure_missing, release
+from poselift.lab.export.release import measure_missing, recalibrate, release
 from poselift.lab.export.weights import load_weights, save_weights
 from poselift.lab.models import build
 from poselift.lab.observe.detector import simulated_detector
@@ -109,6 +109,47 @@ def test_a_card_gets_the_scores_that_it_lacks(run, sources, person, tmp_path, mo
     assert measure_missing(path, again) == []
     assert "exact 2D" in measure_missing(path, again, anew=["exact"])
     assert Card.read(path).scores == card.scores and list(Card.read(path).scores) == list(card.scores)
+
+
+def test_spread_is_fitted_anew_and_joints_stay(sources, person, tmp_path, monkeypatch):
+    shaken = [person + np.random.default_rng(seed).normal(0, 0.01, (6, 27, 3)).astype(np.float32) for seed in range(3)]
+    bodies = [MocapClip(f"{i}", "a", xyz, BODY_27, 50.0) for i, xyz in enumerate(shaken)]
+    monkeypatch.setattr(claims, "load_mocap", lambda path, *, split: bodies)
+    torch.manual_seed(0)
+    config = MODEL | {"skeleton": "BODY_27", "spread": True}
+    model, folder = build("htnet", **config), tmp_path / "run"
+    folder.mkdir()
+    export_onnx(model, folder / "htnet.tiny.onnx")
+    save_weights(model, folder / "htnet.tiny.safetensors", lifter="htnet", config=config, overwrite=False)
+    recipe = recipe_json(dataclasses.replace(RECIPE, model=config))
+    training = dataclasses.replace(TRAINING, recipe=recipe)
+    dataclasses.replace(CARD, skeleton="BODY_27", training=training).write(folder / "htnet.tiny.json")
+    before = release(folder / "htnet.tiny.onnx", tmp_path / "weights", tmp_path / "training", sources)
+    path = tmp_path / "weights" / "htnet.tiny.json"
+    window = np.random.default_rng(1).normal(0, 0.5, (4, 1, 27, 3)).astype(np.float32)
+    old = load_lifter(path.with_suffix(".onnx")).answer(window)
+    after = recalibrate(path, tmp_path / "training", sources)
+    new = load_lifter(path.with_suffix(".onnx"))
+    assert new.card == after == Card.read(path)
+    assert np.allclose(new.answer(window)["joints"], old["joints"], atol=1e-5)
+    assert not np.allclose(new.answer(window)["spread"], old["spread"], rtol=0.1)
+    name = "detector errors"
+    off = [abs(card.scores[name].mean["coverage_50"] - 50) for card in (before, after)]
+    assert off[1] < off[0] / 2  # a fresh network says 5 cm of everything
+    torch_answer = load_weights(tmp_path / "training" / "htnet.tiny.safetensors").answer(torch.from_numpy(window))
+    assert np.allclose(torch_answer["spread"].detach().numpy(), new.answer(window)["spread"], rtol=1e-2)
+
+
+def test_weights_without_spread_are_not_calibrated(run, sources, tmp_path):
+    release(run, tmp_path / "weights", tmp_path / "training", sources)
+    path = tmp_path / "weights" / "htnet.tiny.json"
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match="do not say how far off"):
+        recalibrate(path, tmp_path / "training", sources)
+    dataclasses.replace(Card.read(path), training=None).write(path, overwrite=True)
+    with pytest.raises(CheckpointError, match="not trained here"):
+        recalibrate(path, tmp_path / "training", sources)
+    path.write_bytes(before)
 
 
 def test_nothing_ships_that_was_not_measured(run, tmp_path):

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from poselift.errors import CheckpointError
 from poselift.files import sha256_of, written_whole
+from poselift.lab.export.calibrate import calibrate_spread
 from poselift.lab.export.card import sizes_of
 from poselift.lab.export.half import store_half
-from poselift.lab.export.weights import halve_weights
+from poselift.lab.export.onnx import export_onnx
+from poselift.lab.export.weights import halve_weights, load_weights, save_weights
 from poselift.lab.observe.detector import SimulatedDetector
 from poselift.lab.observe.landmarks import DETECTORS
 from poselift.lab.observe.noise import NoiseConfig
@@ -53,6 +55,42 @@ def release(run: Path, out: Path, training_out: Path, sources: Sources) -> Card:
     weights = run.with_suffix(".safetensors")
     if weights.exists():
         halve_weights(weights, training_out / weights.name, overwrite=True)
+    return card
+
+
+def recalibrate(path: Path, training_out: Path, sources: Sources) -> Card:
+    """Fit the spread of shipped weights anew, because what they are fed with has changed; joints stay as they are.
+
+    Args:
+        path: The card; its ONNX file lies beside it. Both are replaced.
+        training_out: Folder of the torch weights; those of this name are replaced.
+        sources: Paths of the motion capture and the recordings to fit to, and to measure everything on the card on.
+
+    Returns:
+        The new card.
+
+    Raises:
+        CheckpointError: The card or the weights are broken, were not trained here, or give no spread.
+        MissingData: There is no motion capture or recording at the sources' paths.
+        OutputError: Half precision changes the joints too much, or a file cannot be written.
+    """
+    card = Card.read(path)
+    if card.training is None:
+        raise CheckpointError(f"{path} is of weights that were not trained here; calibrate your own")
+    weights = training_out / f"{card.name}.safetensors"
+    model, recipe = load_weights(weights), card.training.recipe
+    detector = SimulatedDetector(NoiseConfig(**recipe["data"]["noise"]))
+    lifter = OnnxLifter(path.with_suffix(".onnx"), threads=1)
+    if not calibrate_spread(model, lifter, sources.clips(SPLIT), (detector,)):
+        raise CheckpointError(f"{path}: these weights do not say how far off a joint may be; calibrate others")
+    with tempfile.TemporaryDirectory() as folder:
+        whole, made = Path(folder) / "whole.onnx", Path(folder) / f"{card.name}.onnx"
+        export_onnx(model, whole)
+        store_half(whole, made)
+        card = ship(made, card, path.parent, sources)
+        trained = Path(folder) / weights.name
+        save_weights(model, trained, lifter=recipe["lifter"], config=recipe["model"], overwrite=False)
+        halve_weights(trained, weights, overwrite=True)
     return card
 
 
