@@ -177,14 +177,11 @@ def main() -> int:
     settings |= {"steps": args.steps} if args.steps else {}
     if args.score:
         return score(rows, args)
-    measured = rows[:1] if args.sources else rows
+    measured = [] if args.steps else rows[:1] if args.sources else rows
     seconds = short_runs.make_plan(
         args.out / "plan.json", settings, {row.name: recipe(row, 100, args) for row in measured}, args.data
     )
-    first = seconds[rows[0].name]  # all rows of sources take the same steps
-    steps = {
-        row.name: args.steps or short_runs.steps_in(args.minutes_per_run, seconds.get(row.name, first)) for row in rows
-    }
+    steps = {row.name: args.steps or _steps(row, rows[0], seconds, args.minutes_per_run) for row in rows}
     everything = trials(rows, args)
     jobs = [
         short_runs.Job(trial.name, recipe(trial.row, steps[trial.row.name], args, trial.seed), retrieval=False)
@@ -192,6 +189,11 @@ def main() -> int:
     ]
     torch.set_num_threads(1)
     return short_runs.run(jobs, args, lambda: table(rows, everything, args))
+
+
+def _steps(row: Row, first: Row, seconds: Mapping[str, float], minutes: float) -> int:
+    """Return how many steps a row takes in some minutes; all rows of sources take those of the first one."""
+    return short_runs.steps_in(minutes, seconds.get(row.name, seconds[first.name]))
 
 
 def trials(rows: Sequence[Row], args: argparse.Namespace) -> list[Trial]:

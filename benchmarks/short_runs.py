@@ -110,7 +110,8 @@ def make_plan(
     known = json.loads(path.read_text()) if path.exists() else {"settings": settings, "step_seconds": {}}
     if known["settings"] != settings:
         raise SystemExit(f"{path} was made with other settings, {known['settings']}; use a new --out folder")
-    if missing := [name for name in recipes if name not in known["step_seconds"]]:
+    missing = [name for name in recipes if name not in known["step_seconds"]]
+    if missing or not path.exists():
         torch.set_num_threads(1)
         known["step_seconds"] |= {name: round(step_seconds(recipes[name], archive), 5) for name in missing}
         workers.write(path, json.dumps(known, indent=2) + "\n")

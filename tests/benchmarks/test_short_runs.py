@@ -125,6 +125,9 @@ def test_a_plan_is_measured_once_and_holds(archive, tmp_path, monkeypatch):
     assert calls == [PRETRAIN]
     with pytest.raises(SystemExit, match="other settings"):
         short_runs.make_plan(plan, {"cameras": 1}, {"train": TRAIN}, archive)
+    assert short_runs.make_plan(tmp_path / "equal.json", {"steps": 9}, {}, archive) == {}  # kept, to refuse other steps
+    with pytest.raises(SystemExit, match="other settings"):
+        short_runs.make_plan(tmp_path / "equal.json", {"steps": 8}, {}, archive)
 
 
 def test_steps_fill_the_minutes():
