@@ -38,7 +38,7 @@ RESULTS: dict[str, tuple[str, ...]] = {
         "out", "clips", "lifted", "failed", "people", "frames", "left_out", "shards", "kept", "others", "said",
         "workers", "new_frames", "seconds", "processor_s", "network_s",
     ),
-    "live": ("frames", "dropped", "late", "repeated", "people", "delay_s", "smoothing_delay_s", "times_ms"),
+    "live": ("frames", "dropped", "late", "repeated", "people", "left_out", "delay_s", "smoothing_delay_s", "times_ms"),
     "convert": ("results",),
     "render": ("files",),
     "serve": ("url", "out"),

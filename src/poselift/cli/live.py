@@ -68,6 +68,8 @@ class LiveOptions:
     gives what a clip would give; 0.42, 0.96 and 2.58 take weights that look ahead, which are more accurate."""
     smooth: bool = False
     """Smooth the joints by a one-euro filter, which comes late by some more; the report says by how much."""
+    repair: bool = True
+    """Leave out frames to which a body jumps, and joints that jump, until they have stayed there for a while."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +165,9 @@ def live(
     placing.check()
     skeleton = None if source.skeleton is None else get_skeleton(source.skeleton)
     network = None if lifting.lifter == AUTO else load_lifter(lifting.lifter, threads=1)
-    lifter = LiveLifter(network, delay_s=lifting.delay, smooth=lifting.smooth, image_size=source.image_size)
+    lifter = LiveLifter(
+        network, delay_s=lifting.delay, smooth=lifting.smooth, image_size=source.image_size, repair=lifting.repair
+    )
     times: dict[str, deque[float]] = {}
     with ExitStack() as stack:
         outputs = _outputs(sinks, stack)
@@ -287,7 +291,7 @@ def _report(lifter: LiveLifter, pipeline: Pipeline, times: dict[str, deque[float
     counts, dropped = lifter.counts, sum(pipeline.dropped)
     record(
         frames=counts.frames, dropped=dropped, late=counts.late, repeated=counts.repeated, people=counts.people,
-        delay_s=lifter.delay_s, smoothing_delay_s=lifter.smoothing_delay_s or 0.0,
+        left_out=counts.left_out, delay_s=lifter.delay_s, smoothing_delay_s=lifter.smoothing_delay_s or 0.0,
         times_ms={
             name: {"median": 1000 * np.median(seconds), "p95": 1000 * np.quantile(seconds, 0.95)}
             for name, seconds in times.items()
@@ -296,10 +300,12 @@ def _report(lifter: LiveLifter, pipeline: Pipeline, times: dict[str, deque[float
     if not counts.frames and not dropped:
         return  # what went wrong is said already
     late = f", and {1000 * lifter.smoothing_delay_s:.0f} ms by smoothing" if lifter.smoothing_delay_s else ""
+    left_out = f"; {counts.left_out} frames left out in which a body jumped (--no-repair)" if counts.left_out else ""
     print_plain(
         f"live: {counts.frames} frames lifted, {dropped} dropped because they came too fast, {counts.late} late and "
         f"{counts.repeated} repeated ones ignored; {counts.people} people; poses {1000 * lifter.delay_s:.0f} ms late"
-        + late,
+        + late
+        + left_out,
         err,
     )
     spent = [

@@ -38,6 +38,8 @@ class Counts:
     """Frames that were ignored because they had the time of the one before."""
     people: int = 0
     """People that were seen; somebody who was away for more than a second counts again."""
+    left_out: int = 0
+    """Frames of a person that were left out, because the body jumped (`poselift.live.outliers`)."""
     windows: int = 0
     """Windows that were lifted."""
 
@@ -72,6 +74,7 @@ class LiveLifter:
         smooth: bool = False,
         image_size: tuple[int, int] | None = None,
         world: WorldOptions | bool = False,
+        repair: bool = True,
     ) -> None:
         """Choose weights and how late poses come.
 
@@ -86,6 +89,8 @@ class LiveLifter:
             image_size: (width, height) of the picture in pixels, which `screen` weights and the world want.
             world: Place everybody in one world (`poselift.refine.online.OnlineRoom`): True, or what is known of it.
                 Poses are then in the frame "world", with `path`; up, floor and sizes converge and then hold (`room`).
+            repair: Leave out frames to which a body jumps, and joints that jump, until they have stayed there for a
+                while (`poselift.live.outliers`).
 
         Raises:
             ShapeError: `delay_s` is negative or no number.
@@ -120,7 +125,7 @@ class LiveLifter:
         """What came in so far."""
         self.room: OnlineRoom | None = None
         """The world in which people are placed; None without."""
-        self._plan, self._smooth, self._image_size = plan, smooth, image_size
+        self._plan, self._smooth, self._image_size, self._repair = plan, smooth, image_size, repair
         self._world = WorldOptions() if world is True else world or None
         self._lag, self._smoothing_s = plan.lag, 0.0
         self._skeleton: Skeleton | None = None
@@ -158,7 +163,7 @@ class LiveLifter:
         self._world = world or self._world
         self._image_size = image_size
         for follower in [*self._followed.values(), *([self._alone] if self._alone else [])]:
-            follower.stream = PersonStream(self.lifter, self._plan, image_size)  # places in the picture are new
+            follower.stream = self._stream(image_size)  # places in the picture are new
         if self._world is None:
             return
         if self.room is not None:
@@ -268,8 +273,11 @@ class LiveLifter:
     def _follow(self, time_s: float, number: int, who: dict[str, Any]) -> _Follower:
         """Begin the stream of a person."""
         self.counts.people += 1
-        stream = PersonStream(self.lifter, self._plan, self._image_size)
+        stream = self._stream(self._image_size)
         return _Follower(stream, OneEuro() if self._smooth else None, time_s, number, who)
+
+    def _stream(self, image_size: tuple[int, int] | None) -> PersonStream:
+        return PersonStream(self.lifter, self._plan, image_size, repair=self._repair)
 
     def _forget(self, time_s: float) -> None:
         """Forget people who have been away for too long for the tracker, and whose last poses have come out."""
@@ -290,6 +298,7 @@ class LiveLifter:
             if not math.isfinite(np.vdot(frame, frame)):  # quicker than to look at each number
                 frame[~np.isfinite(frame).all(-1)] = 0
             taken.append(follower.stream.take(self._converter(frame), time_s))
+            self.counts.left_out += follower.stream.left_out
         answers = iter(self._answers([window for windows in taken for window in windows]))
         found = []
         for (follower, _), windows in zip(people, taken, strict=True):

@@ -14,7 +14,8 @@ seams blended         the same, one window later (`Plan.blended`), or by the lat
 resampled back        the same, between the two lifted frames around the time that is due
 gaps                  farther than 0.25 s from a sighting that is known when the pose goes out
 doubtful pelvis       against the pose before, and the running median of the width of the hips
-repair                not done: it needs the frames after
+outliers, strays      left out until they have stayed for a while (`poselift.live.outliers`)
+exchanged sides       not put back: that needs the frames after
 single frames that    the pose before; a clip has that between the poses around
 show nobody
 ===================== ================================================================================================
@@ -32,6 +33,7 @@ from poselift.lifters.answer import Answer, ask, join
 from poselift.lifters.contract import Lifter, frame_of
 from poselift.lifting import FASTEST_TURN_RAD, FEWEST_JOINTS, HIPS, NARROWEST_HIPS
 from poselift.live.history import LONGEST_STEP_S, History, RunningMedian
+from poselift.live.outliers import OutlierFilter
 from poselift.prepare.feed import Feed
 from poselift.prepare.normalize import SCREEN, pixels_from_screen
 from poselift.prepare.window import Windows, block_delay, frames_after, stream_delay
@@ -70,8 +72,10 @@ class Plan:
 class PersonStream:
     """The keypoints of one person, and the poses lifted from them; memory is constant."""
 
-    def __init__(self, lifter: Lifter, plan: Plan, image_size: tuple[int, int] | None = None) -> None:
-        """Start without frames."""
+    def __init__(
+        self, lifter: Lifter, plan: Plan, image_size: tuple[int, int] | None = None, *, repair: bool = True
+    ) -> None:
+        """Start without frames; with `repair`, what jumps is left out."""
         self._lifter, self._plan, self._image_size = lifter, plan, image_size
         self._feed, self._frame, self._root = Feed.of(lifter), frame_of(lifter), lifter.skeleton.root
         self._hips = list(lifter.skeleton.indices(HIPS))
@@ -88,6 +92,9 @@ class PersonStream:
         """Time of the newest frame."""
         self.windows = 0
         """Number of windows that were lifted."""
+        self._filter = OutlierFilter(lifter.skeleton) if repair else None
+        self.left_out = False
+        """Whether the newest frame was left out, because the body jumped."""
         self._begun, self._pending = False, list[np.ndarray]()
         self._begin(0.0)
 
@@ -120,6 +127,9 @@ class PersonStream:
         """
         if time_s - self.last_s > self._longest_pause_s:
             self._begun = False
+        if self._filter is not None:
+            frame = self._filter(frame, time_s)
+            self.left_out = self._filter.left_out
         self.last_s, self._pending = time_s, []
         if not self._begun:
             if not frame[:, 2].any():

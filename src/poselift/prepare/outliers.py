@@ -48,7 +48,7 @@ def find_outliers(keypoints: Keypoints2D) -> np.ndarray:
         in common with others.
     """
     found = np.zeros(len(keypoints), bool)
-    _, other = _limbs(keypoints.skeleton)
+    _, other = limb_joints(keypoints.skeleton)
     frames, xy, seen = _shown(keypoints)
     if len(frames) < 3:
         return found
@@ -124,7 +124,7 @@ class _Track:
         return far / np.sqrt(self.size[lag:] * self.size[:-lag]), grown
 
 
-def _limbs(skeleton: Skeleton) -> tuple[list[int], list[int]]:
+def limb_joints(skeleton: Skeleton) -> tuple[list[int], list[int]]:
     """Return the limb joints of both sides, and the place of each one's other side among them."""
     pairs = [pair for pair in skeleton.pairs if skeleton.joints[pair[0]].removeprefix("left_") in LIMBS]
     count = len(pairs)
@@ -141,7 +141,7 @@ def person_sizes(keypoints: Keypoints2D) -> np.ndarray | None:
 
 def _shown(keypoints: Keypoints2D) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the frames (N,) that show enough limb joints, these (N, J, 2) and which of them are seen (N, J)."""
-    joints, _ = _limbs(keypoints.skeleton)
+    joints, _ = limb_joints(keypoints.skeleton)
     seen = keypoints.seen[:, joints]
     frames = np.flatnonzero(seen.sum(1) >= FEWEST_JOINTS)
     return frames, np.where(seen[frames][..., None], keypoints.xy[frames][:, joints], 0.0), seen[frames]
