@@ -268,7 +268,7 @@ def plot(runs: Runs, cost: Mapping[str, Mapping[str, float]], curves: Mapping[st
         axis.set_minor_formatter("")
     right.set_xlabel("steps")
     right.set_ylabel("training loss of joints, mm")
-    right.set_title("the same runs at equal steps", fontsize=10)
+    right.set_title("the same runs while they train", fontsize=10)
     for axes in (left, right):
         axes.grid(True, which="both", alpha=0.25)
     path.parent.mkdir(parents=True, exist_ok=True)
