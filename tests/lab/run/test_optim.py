@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -143,7 +144,7 @@ def test_only_the_named_parts_are_trained(parts, trained):
     model = small()
     freeze_all_but(model, parts)
     assert {name for name, parameter in model.named_parameters() if parameter.requires_grad} == trained
-    for config in (OptimConfig(), by_epochs(lr=5e-4, factor=0.95)):
+    for config in (OptimConfig(only=parts), replace(by_epochs(lr=5e-4, factor=0.95), only=parts)):
         held = {id(weight) for group in make_optimizer(model, config).param_groups for weight in group["params"]}
         assert held == {id(dict(model.named_parameters())[name]) for name in trained}
     rest_in_use(model.train())

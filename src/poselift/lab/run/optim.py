@@ -62,11 +62,11 @@ class OptimConfig:
 
 
 def make_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimizer:
-    """Return the optimizer of a model's trainable weights; only matrices decay."""
+    """Return the optimizer of a model's weights, or of those of `config.only`; only matrices decay."""
     if config.method == "adam":
-        parameters = (parameter for parameter in model.parameters() if parameter.requires_grad)
+        parameters = (parameter for parameter in model.parameters() if parameter.requires_grad or not config.only)
         return torch.optim.Adam(parameters, config.lr, config.betas, amsgrad=True)
-    return torch.optim.AdamW(_groups(model, config.weight_decay), config.lr, config.betas)
+    return torch.optim.AdamW(_groups(model, config), config.lr, config.betas)
 
 
 def freeze_all_but(model: nn.Module, parts: Sequence[str]) -> None:
@@ -130,7 +130,7 @@ def _epoch_share(epochs: int, config: OptimConfig) -> float:
     return 0.5**halvings * config.epoch_factor**others
 
 
-def _groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
+def _groups(model: nn.Module, config: OptimConfig) -> Iterator[dict[str, Any]]:
     """Return the parameters with weight decay, then those without.
 
     Parameters that multiply features decay: matrices called `weight` of linear layers, convolutions and the like. All
@@ -141,9 +141,9 @@ def _groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
     free: list[nn.Parameter] = []
     for owner in model.modules():
         for name, parameter in owner.named_parameters(recurse=False):
-            if not parameter.requires_grad:
+            if config.only and not parameter.requires_grad:
                 continue
             matrix = parameter.ndim >= 2 and "weight" in name and not isinstance(owner, (*_NORMS, nn.Embedding))
             (decayed if matrix else free).append(parameter)
-    yield {"params": decayed, "weight_decay": weight_decay}
+    yield {"params": decayed, "weight_decay": config.weight_decay}
     yield {"params": free, "weight_decay": 0.0}
