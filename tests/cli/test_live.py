@@ -55,6 +55,24 @@ def test_keypoints_on_standard_input_come_out_as_poses(lines):
     assert shown[-1]["people"][0]["time_s"] == pytest.approx(14 / 30, abs=1e-5)
 
 
+@pytest.mark.parametrize(("given", "count"), [([], 3), (["--no-repair"], 0)])
+def test_frames_to_which_a_body_jumps_are_left_out_and_counted(lines, given, count):
+    frames = [json.loads(line) for line in lines]
+    for number in (10, 11, 12):  # the detector doubles the person
+        pose = np.array(frames[number]["people"][0])
+        pose[:, :2] += pose[:, :2] - pose[:, :2].mean(0)
+        frames[number]["people"] = [pose.tolist()]
+    process = started("--input", "-", "--json", *given)
+    out, said = process.communicate("\n".join(map(json.dumps, frames)), timeout=120)
+    assert process.returncode == 0, said
+    *poses, answer = map(json.loads, out.splitlines())
+    assert answer["result"]["left_out"] == count and answer["result"]["people"] == 1
+    assert ("left out in which a body jumped" in said) == bool(count)
+    assert [any(pose["people"][0]["observed"]) for pose in poses] == [
+        not count or n not in (10, 11, 12) for n in range(15)
+    ]
+
+
 def test_with_the_size_of_the_picture_people_are_in_the_world(lines):
     process = started("--input", "-", "--image-size", "1280", "720", "--height", "1.8", "--fov", "60")
     out, said = process.communicate("\n".join(lines), timeout=120)

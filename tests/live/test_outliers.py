@@ -108,6 +108,27 @@ def test_a_joint_that_jumps_is_left_out_alone(walk):
     assert np.array_equal(found[:, others], frames[:, others])
 
 
+def test_exchanged_sides_are_no_jump(walk):
+    frames, keypoints = walk()
+    frames[..., 0] = 500 + 6 * (frames[..., 0] - 500)  # so wide that sides are far apart
+    pairs = np.array(keypoints.skeleton.pairs)
+    changed = frames.copy()
+    changed[40:43, pairs.ravel()] = frames[40:43, pairs[:, ::-1].ravel()]
+    size = np.sqrt(((frames[40, :, :2] - frames[40, :, :2].mean(0)) ** 2).sum(-1).mean())
+    assert np.median(np.linalg.norm((changed - frames)[40, pairs.ravel(), :2], axis=-1)) > size
+    assert np.array_equal(filtered(changed, keypoints.skeleton), changed)
+
+
+def test_motion_that_sets_in_faster_and_faster_goes_through(walk):
+    frames, keypoints = walk()
+    size = np.sqrt(((frames[40, :, :2] - frames[40, :, :2].mean(0)) ** 2).sum(-1).mean())
+    steps = np.zeros(100)
+    steps[40:60] = np.minimum(0.05 * 1.5 ** np.arange(20), 0.9)  # of the person's size, each frame; 45 a second
+    swung = frames.copy()
+    swung[..., 0] += (np.cumsum(steps) * size)[:, None]
+    assert np.array_equal(filtered(swung, keypoints.skeleton)[:60], swung[:60])
+
+
 def test_size_in_the_picture_and_the_clock_do_not_matter(walk):
     frames, keypoints = walk()
     wrong = shrunk(frames, slice(40, 50))
