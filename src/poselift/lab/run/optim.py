@@ -42,7 +42,7 @@ class OptimConfig:
     ema: float = 0.998
     """Decay of the averaged weights, which are evaluated and exported; 0 for no averaging."""
     only: tuple[str, ...] = ()
-    """Parts of the network that are trained, such as `extras` or `blocks.2`; the rest stays as it is. All if empty."""
+    """Parts of the network that are trained, such as `extras` or `head`; the rest stays as it is. All if empty."""
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -84,9 +84,11 @@ def freeze_all_but(model: nn.Module, parts: Sequence[str]) -> None:
     own = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     for part in parts:
         if not any(_is_in(name, part) for name in own):
+            inner = next((".".join(name.split(".")[:2]) for name in own if name.count(".") > 1), "")
             raise RecipeError(
                 f"optim.only: this network has no part '{part}' with weights; its parts are "
-                f"{', '.join(sorted({name.split('.')[0] for name in own}))}, and parts of these, as in blocks.2"
+                f"{', '.join(sorted({name.split('.')[0] for name in own}))}"
+                f"{f', and parts of these, as in {inner}' if inner else ''}"
             )
     for name, parameter in own.items():
         parameter.requires_grad_(any(_is_in(name, part) for part in parts))
