@@ -7,6 +7,7 @@ import poselift as pl
 from poselift.errors import CheckpointError, FormatError, ShapeError, SkeletonError
 from poselift.lifting import lift
 from poselift.live.history import RunningMedian
+from poselift.measure.recording import Recording
 from poselift.prepare.normalize import calibrate
 from poselift.prepare.resample import resample_keypoints
 
@@ -378,3 +379,17 @@ def test_people_in_the_world_share_its_floor(weights, walk):
     live.resize((1280, 720))
     assert live.room is not before
     assert live.push_people(everybody, keypoints.skeleton, 1.4) == ()  # the stream begins anew
+
+
+def test_a_detector_that_loses_the_person_for_moments_makes_nobody_new_of_it(weights, shared):
+    """Frame by frame there are three people of the seated man with OpenPose, eleven with AlphaPose; two walking men."""
+    seen = {}
+    for name in ("keraal_ctk.npz", "pose2sim_cams_1_3.npz"):
+        for view, keypoints in Recording(shared / "data" / name).people.items():
+            live = pl.LiveLifter(weights["mocap-live"])
+            for number, frame in enumerate(frames_of(keypoints)):
+                live.push_people(frame[None], keypoints.skeleton, number / keypoints.fps)
+            seen[view] = live.counts.people
+            assert (live.counts.left_out > 0) == (view in ("0 COCO_17", "0 COCO_18", "1"))
+    assert seen.pop("0 COCO_17") <= 3
+    assert set(seen.values()) == {1}

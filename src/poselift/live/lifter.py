@@ -13,6 +13,7 @@ from poselift.lifters.answer import Answer, ask
 from poselift.lifters.contract import Lifter, check_lifter
 from poselift.lifters.load import choose_shipped, load_lifter
 from poselift.live.history import LONGEST_STEP_S
+from poselift.live.outliers import WAIT_S
 from poselift.live.smooth import OneEuro
 from poselift.live.stream import PersonStream, Plan
 from poselift.prepare.convert import FrameConverter
@@ -39,7 +40,8 @@ class Counts:
     people: int = 0
     """People that were seen; somebody who was away for more than a second counts again."""
     left_out: int = 0
-    """Frames of a person that were left out, because the body jumped (`poselift.live.outliers`)."""
+    """Frames of a person that were left out, because the body jumped (`poselift.live.outliers`) or waits for a number
+    where somebody had just vanished (`poselift.track.Tracker`)."""
     windows: int = 0
     """Windows that were lifted."""
 
@@ -90,7 +92,8 @@ class LiveLifter:
             world: Place everybody in one world (`poselift.refine.online.OnlineRoom`): True, or what is known of it.
                 Poses are then in the frame "world", with `path`; up, floor and sizes converge and then hold (`room`).
             repair: Leave out frames to which a body jumps, and joints that jump, until they have stayed there for a
-                while (`poselift.live.outliers`).
+                while (`poselift.live.outliers`); `push_people` gives somebody new at the place of a person who has just
+                vanished no number for as long.
 
         Raises:
             ShapeError: `delay_s` is negative or no number.
@@ -130,7 +133,7 @@ class LiveLifter:
         self._lag, self._smoothing_s = plan.lag, 0.0
         self._skeleton: Skeleton | None = None
         self._last_s = -math.inf
-        self._tracker = Tracker()
+        self._tracker = Tracker(hold_s=WAIT_S if repair else 0.0)
         self._alone: _Follower | None = None
         self._followed: dict[int, _Follower] = {}
         if self._world is not None and image_size is not None:
@@ -240,6 +243,7 @@ class LiveLifter:
                         time_s, number, {"person": number + 1, "may_continue": earlier}
                     )
                 self._followed[number].seen_s = time_s
+        self.counts.left_out += len(self._tracker.held)
         self._forget(time_s)
         nobody = np.zeros(self._shape, np.float32)
         due = [

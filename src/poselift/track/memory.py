@@ -65,6 +65,16 @@ class Motion:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What speaks against somebody new: somebody else has vanished just then."""
+
+    since_s: float
+    """Time when the new one was first seen."""
+    instead_of: "Person"
+    """Whoever has vanished."""
+
+
 @dataclass(eq=False)
 class Person:
     """A person whom the tracker has seen."""
@@ -85,6 +95,8 @@ class Person:
     """(2,) pixels: the measured place of `pose`."""
     size: float
     """Pixels: the longer side of the box around the joints, changing slowly."""
+    held: "Held | None" = None
+    """Why this may be nobody; None for somebody who is sure to be there."""
 
     @classmethod
     def first_seen(cls, number: int, pose: np.ndarray, time_s: float) -> "Person":

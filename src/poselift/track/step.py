@@ -8,7 +8,7 @@ import numpy as np
 from poselift.errors import ShapeError
 from poselift.track.likeness import compare, doubles
 from poselift.track.match import match
-from poselift.track.memory import Person
+from poselift.track.memory import Held, Person
 
 PATIENCE_S = 1.0
 """A person not seen for longer than this many seconds counts as a new person when seen again."""
@@ -29,11 +29,14 @@ Ids = Sequence[int | None]
 class Tracker:
     """Recognises people from frame to frame."""
 
-    def __init__(self, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, *, patience_s: float = PATIENCE_S, hold_s: float = 0.0) -> None:
         """Start without known people.
 
         Args:
             patience_s: A person not seen for longer counts as new when seen again, unless the id is a known one.
+            hold_s: Somebody new at the place of a person who has just vanished, or when nobody else is seen, gets a
+                number after so many seconds: until then it is most likely an error of the detector. A clip, which
+                knows what comes after, needs no such wait.
         """
         self.may_continue: dict[int, tuple[int, ...]] = {}
         """Tracks that started in doubt, and the earlier tracks that each may continue, the likeliest first."""
@@ -41,7 +44,9 @@ class Tracker:
         """Tracks whose last detection may show somebody else too, or instead, who is out of sight at the same place."""
         self.parted: set[int] = set()
         """Tracks beside whose last detection somebody has appeared, who may have been hidden in the one before."""
-        self._patience_s = patience_s
+        self.held: set[int] = set()
+        """Places, in the last frame, of detections that wait for a number."""
+        self._patience_s, self._hold_s = patience_s, hold_s
         self._known: list[Person] = []
         self._count = 0
         self._last_s = -np.inf
@@ -57,8 +62,8 @@ class Tracker:
 
         Returns:
             For each person the track's number, counted from 0 in the order of appearance; None for a person without a
-            joint that was seen, and for a detection that repeats another one. Where it is doubtful who somebody is, a
-            new track starts, and `may_continue` says which earlier ones it may continue.
+            joint that was seen, for a detection that repeats another one, and for one that waits for a number. Where it
+            is doubtful who somebody is, a new track starts, and `may_continue` says which earlier ones it may continue.
 
         Raises:
             ShapeError: `people` is not (P, J, 3), J has changed since the last frame, or there are not P `ids`.
@@ -81,17 +86,50 @@ class Tracker:
         rest = [place for place in seen if place not in found and (place not in repeated or named[place] is not None)]
         free = [known for known in self._known if known.time_s >= since_s and known not in found.values()]
         found |= self._matched(free, rest, poses, named, time_s)
+        lost = self._just_lost(list(found.values()), time_s)
         for place in rest:
             if place not in found:
-                found[place] = Person.first_seen(self._new(), poses[place], time_s)
-                self._known.append(found[place])
+                found[place] = self._newcomer(poses[place], time_s, lost if named[place] is None else [])
                 appeared.append(found[place])
+        self._settle(found, time_s)
         for place, known in found.items():
             known.id = known.id if named[place] is None else named[place]
         self.unclear = self._shadowing(list(found.values()), time_s)
         self.parted = self._beside(list(found.values()), appeared)
         self._last_s = time_s
-        return [found[place].number if place in found else None for place in range(len(poses))]
+        self.held = {place for place, known in found.items() if known.held is not None}
+        numbers = {place: known.number for place, known in found.items() if place not in self.held}
+        return [numbers.get(place) for place in range(len(poses))]
+
+    def _just_lost(self, found: list[Person], time_s: float) -> list[Person]:
+        """Return the people who were seen a moment ago; somebody new may be an error of the detector about them."""
+        since_s = time_s - self._hold_s - _ROUNDING_S
+        lost = [one for one in self._known if one not in found and one.held is None and one.time_s >= since_s]
+        return lost if self._hold_s else []
+
+    def _newcomer(self, pose: np.ndarray, time_s: float, lost: list[Person]) -> Person:
+        """Remember somebody new, who waits for a number at the place of somebody lost, or when only they are known."""
+        person = Person.first_seen(-1, pose, time_s)
+        alone = not any(known.time_s == time_s and known.held is None for known in self._known)
+        instead = [other for other in lost if alone or _near(person, other, time_s - other.time_s)]
+        if instead:
+            person.held = Held(time_s, max(instead, key=lambda other: other.time_s))
+        else:
+            person.number = self._new()
+        self._known.append(person)
+        return person
+
+    def _settle(self, found: dict[int, Person], time_s: float) -> None:
+        """Give people who waited for long enough a number, and forget those whose place the lost person has again."""
+        here = list(found.values())
+        for known in here:
+            if known.held is not None and time_s - known.held.since_s >= self._hold_s - _ROUNDING_S:
+                known.number = self._new()
+                self.may_continue[known.number] = (known.held.instead_of.number,)
+                known.held = None
+        self._known = [
+            known for known in self._known if known.held is None or known in here or known.held.instead_of not in here
+        ]
 
     def _matched(
         self, free: list[Person], rest: list[int], poses: np.ndarray, named: Ids, time_s: float
@@ -104,11 +142,21 @@ class Tracker:
         other = np.array([[known.id is not None and named[place] is not None for place in rest] for known in free])
         missing = np.array([_MISSED if known.time_s >= self._last_s - _ROUNDING_S else 0.0 for known in free])
         matched = {}
-        for pair in match(np.where(other, np.inf, like.cost), missing, _NEW, _DOUBT):
-            known, place = free[pair.row], rest[pair.column]
+        pairs = match(np.where(other, np.inf, like.cost), missing, _NEW, _DOUBT)
+        taken = {pair.row for pair in pairs}
+        for pair in pairs:
+            row, place = pair.row, rest[pair.column]
+            # rather somebody who is sure to be there than somebody who may be nobody
+            sure = [rival for rival in pair.rivals if free[rival].held is None]
+            decided = len(sure) == 1 and len(pair.rivals) > 1 and (sure[0] == row or sure[0] not in taken)
+            row = sure[0] if decided else row
+            known = free[row]
+            doubtful = pair.margin < _DOUBT and not decided and known.id is None and known.held is None
+            if doubtful and self._hold_s and pair.rivals == (row,):
+                continue  # as soon somebody new, who waits
             matched[place] = known
-            known.see(poses[place], time_s, like.moved[pair.row, pair.column])
-            if pair.margin < _DOUBT and known.id is None:
+            known.see(poses[place], time_s, like.moved[row, pair.column])
+            if doubtful:
                 matched[place] = self._doubtful(known, [free[row] for row in pair.rivals])
         return matched
 
