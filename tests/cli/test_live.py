@@ -73,6 +73,28 @@ def test_frames_to_which_a_body_jumps_are_left_out_and_counted(lines, given, cou
     ]
 
 
+@pytest.mark.parametrize("given", [[], ["--people", "largest"]])
+def test_one_person_or_everybody_is_lifted(lines, given):
+    frames = [json.loads(line) for line in lines]
+    alone = [frame["people"][0] for frame in frames]
+    for number, frame in enumerate(frames):
+        child = np.array(frame["people"][0])
+        child[:, :2] = child[:, :2] / 2 + (500, 0)
+        frame["people"] = [child.tolist(), *frame["people"]] if number != 7 else []
+    process = started("--input", "-", "--json", *given)
+    out, said = process.communicate("\n".join(map(json.dumps, frames)), timeout=120)
+    assert process.returncode == 0, said
+    *poses, answer = map(json.loads, out.splitlines())
+    assert {len(pose["people"]) for pose in poses} == ({1} if given else {2})
+    assert answer["result"]["people"] == (1 if given else 2)
+    if given:
+        live = pl.LiveLifter()
+        for number, (pose, person) in enumerate(zip(poses, alone, strict=True)):
+            person = np.array(person) if number != 7 else np.zeros((len(person), 3))
+            wanted = live.push(person, frames[0]["skeleton"], number / 30)
+            np.testing.assert_allclose(pose["people"][0]["xyz_m"], wanted.xyz[0], atol=1e-4)
+
+
 def test_with_the_size_of_the_picture_people_are_in_the_world(lines):
     process = started("--input", "-", "--image-size", "1280", "720", "--height", "1.8", "--fov", "60")
     out, said = process.communicate("\n".join(lines), timeout=120)

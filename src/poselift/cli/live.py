@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -18,10 +18,12 @@ from poselift.detect.container import StandardInput
 from poselift.errors import FormatError, ShapeError
 from poselift.lifters.load import AUTO, load_lifter
 from poselift.live import LiveLifter
+from poselift.live.largest import LargestPerson
 from poselift.live.lines import People, parse_people, poses_line
 from poselift.live.pipeline import Pipeline, paced
 from poselift.live.vmc import VmcSender, address
 from poselift.live.web import WebSocket
+from poselift.people import LARGEST
 from poselift.refine.focal import focal_of_fov
 from poselift.refine.online import WorldOptions
 from poselift.sequence import Poses3D
@@ -66,6 +68,9 @@ class LiveOptions:
     delay: float = 0.0
     """Seconds by which poses may be late: 0 gives each frame's pose at once; 0.16 jitters less, and costs a ninth; 0.24
     gives what a clip would give; 0.42, 0.96 and 2.58 take weights that look ahead, which are more accurate."""
+    people: Literal["all", "largest"] = "all"
+    """Who is lifted: everybody, numbered; or largest, whoever is largest in the picture, which is surer for one person
+    before the camera."""
     smooth: bool = False
     """Smooth the joints by a one-euro filter, which comes late by some more; the report says by how much."""
     repair: bool = True
@@ -171,7 +176,7 @@ def live(
     times: dict[str, deque[float]] = {}
     with ExitStack() as stack:
         outputs = _outputs(sinks, stack)
-        pipeline = _pipeline(source, skeleton, lifter, placing)
+        pipeline = _pipeline(source, skeleton, lifter, placing, lifting.people == LARGEST)
         if not placing.world:
             where = "relative to the pelvis"
         elif source.input == STANDARD_INPUT and source.image_size is None:
@@ -196,9 +201,12 @@ def live(
     return 0
 
 
-def _pipeline(source: SourceOptions, skeleton: Skeleton | None, lifter: LiveLifter, placing: PlaceOptions) -> Pipeline:
-    """Return the threads from the source to the poses."""
+def _pipeline(
+    source: SourceOptions, skeleton: Skeleton | None, lifter: LiveLifter, placing: PlaceOptions, one: bool
+) -> Pipeline:
+    """Return the threads from the source to the poses, of `one` person or of everybody."""
     size: tuple[int, int] | None = None
+    largest = LargestPerson()
     shrunk = 1.0
 
     def lift(frame: _Frame) -> _Frame:
@@ -209,7 +217,11 @@ def _pipeline(source: SourceOptions, skeleton: Skeleton | None, lifter: LiveLift
             size = people.image_size
             assert size is not None
             lifter.resize(size, placing.options(size, shrunk))
-        frame.content = lifter.push_people(people.keypoints, people.skeleton, people.time_s)
+        if one:
+            pose = lifter.push(largest(people.keypoints), people.skeleton, people.time_s)
+            frame.content = () if pose is None else (pose,)
+        else:
+            frame.content = lifter.push_people(people.keypoints, people.skeleton, people.time_s)
         frame.settled = None if lifter.room is None else lifter.room.settled
         frame.spent_s["lifting"] = time.monotonic() - started
         return frame

@@ -1,0 +1,52 @@
+"""One person of a stream: whoever is largest in the picture."""
+
+import numpy as np
+
+_STAYS = 1.5
+"""Somebody else is taken who is larger by this factor than whoever was taken before."""
+
+
+class LargestPerson:
+    """Chooses, frame by frame, the person who is largest in the picture, and stays with them while others are similar.
+
+    For one person before the camera: nothing numbers people, so a detector that loses the person for a moment makes
+    nobody new of it.
+    """
+
+    def __init__(self) -> None:
+        """Start without frames."""
+        self._box: np.ndarray | None = None
+        """(2, 2) pixels: least and greatest x and y of whoever was taken last."""
+
+    def __call__(self, people: np.ndarray) -> np.ndarray:
+        """Return the keypoints of the largest person.
+
+        Args:
+            people: (P, J, 3) x, y and confidence; NaN or confidence 0 where a joint was not seen. P may be 0.
+
+        Returns:
+            (J, 3) of one of them; all 0 where nobody has a joint that was seen.
+        """
+        seen = np.isfinite(people).all(-1) & (people[..., 2] > 0)
+        boxes = [
+            _box(person[joints, :2]) if joints.any() else None for person, joints in zip(people, seen, strict=True)
+        ]
+        sizes = [0.0 if box is None else self._size(box) for box in boxes]
+        if not any(box is not None for box in boxes):
+            return np.zeros(people.shape[1:], np.float32)
+        chosen = max((place for place, box in enumerate(boxes) if box is not None), key=lambda place: sizes[place])
+        self._box = boxes[chosen]
+        return np.asarray(people[chosen])
+
+    def _size(self, box: np.ndarray) -> float:
+        """Return the longer side of a box (2, 2); whoever stands where the last one stood seems larger."""
+        size = float((box[1] - box[0]).max())
+        if self._box is None:
+            return size
+        middle = box.mean(0)
+        stays = bool(((self._box[0] <= middle) & (middle <= self._box[1])).all())
+        return size * _STAYS if stays else size
+
+
+def _box(xy: np.ndarray) -> np.ndarray:
+    return np.stack([xy.min(0), xy.max(0)])
