@@ -96,11 +96,15 @@ def test_the_sizes_on_a_card_are_those_of_its_recipe(name):
     assert sizes_of(card.training.recipe) == {"parameters": card.parameters, "macs": card.macs}
 
 
-def test_the_readme_says_what_the_cards_say(load_script):
+def test_the_pages_say_what_the_cards_say(load_script):
     script = load_script("weights_table")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert script.with_table(readme, shipped_cards()) == readme, "run python scripts/weights_table.py"
+    readme, detectors = (path.read_text(encoding="utf-8") for path in (script.README, script.DETECTORS))
+    assert script.with_tables(readme, detectors, shipped_cards()) == (readme, detectors), (
+        "run python scripts/weights_table.py"
+    )
     assert all(f"| `{name}` |" in readme for name in pl.shipped_lifters())
+    score = pl.load_lifter(script.DEFAULT, threads=1).card.scores["detector errors, HALPE_26"].mean
+    assert f"| {script.KINDS['HALPE_26']} | {score['p_mpjpe']:.1f} | {score['toe_direction_median']:.1f} |" in detectors
 
 
 @pytest.mark.parametrize(("camera", "bound"), [("1", 61), ("3", 68)])
