@@ -50,6 +50,23 @@ def test_frames_that_wait_are_told() -> None:
     assert tracker.held == set()
 
 
+def test_somebody_as_like_the_one_before_as_somebody_new_waits() -> None:
+    """A clip gives them a track of their own at once, and decides later."""
+    like = person(115, 0.3)
+    in_clip, tracker = Tracker(), Tracker(hold_s=HOLD_S)
+    assert numbers(in_clip, [[BODY]] * 5 + [[like]])[-1] == [1]
+    assert in_clip.may_continue == {1: (0,)}  # the case is one of doubt
+    assert numbers(tracker, [[BODY]] * 5 + [[like], [BODY]])[-2:] == [[None], [0]]
+    assert tracker.may_continue == {}
+
+
+def test_somebody_between_who_is_known_and_who_waits_is_who_is_known() -> None:
+    tracker = Tracker(hold_s=HOLD_S)
+    found = numbers(tracker, [[BODY]] * 5 + [[person(130, 0.3)], [person(115, 0.4)]])
+    assert found[-2:] == [[None], [0]]
+    assert tracker.may_continue == {}
+
+
 def test_a_jump_that_stays_is_somebody_new_after_a_while_who_may_be_the_one_before() -> None:
     """As after a cut: at any place, when nobody else is seen."""
     tracker = Tracker(hold_s=HOLD_S)
