@@ -75,6 +75,18 @@ def test_a_jump_that_stays_is_somebody_new_after_a_while_who_may_be_the_one_befo
     assert tracker.may_continue == {1: (0,)}
 
 
+def test_after_a_cut_everybody_waits() -> None:
+    tracker = Tracker(hold_s=HOLD_S)
+    found = numbers(tracker, [[BODY]] * 5 + [[FAR, person(1000)]] * 6)
+    assert found[5:] == [[None, None]] * 5 + [[1, 2]]
+
+
+def test_who_waits_goes_on_waiting_when_the_other_is_back_beside_them() -> None:
+    tracker = Tracker(hold_s=HOLD_S)
+    found = numbers(tracker, [[BODY]] * 5 + [[FAR]] * 3 + [[BODY, FAR]] * 4)
+    assert found[5:] == [[None]] * 3 + [[0, None]] * 2 + [[0, 1]] * 2
+
+
 def test_the_one_who_waits_is_followed_while_moving() -> None:
     tracker = Tracker(hold_s=HOLD_S)
     moving = [[person(600 + 5 * t)] for t in range(8)]
