@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 from poselift.errors import CheckpointError, RecipeError
 from poselift.lab import train
+from poselift.lab.export.weights import save_weights
 from poselift.lab.run.losses import LossConfig
 from poselift.lab.run.optim import OptimConfig, learning_rate
 from poselift.lab.run.recipe import TrainRecipe, recipe_json
@@ -156,6 +157,38 @@ def test_a_finished_run_is_left_as_it_is(run):
     before = {file: file.read_bytes() for file in again.out.iterdir()}
     again.train()
     assert {file: file.read_bytes() for file in again.out.iterdir()} == before
+
+
+def test_what_is_kept_of_the_initial_weights(run, tmp_path):
+    start = run(folder="start")
+    start.train()
+    init = tmp_path / "nanohtnet.start.safetensors"
+    save_weights(start.average, init, lifter=RECIPE.lifter, config=RECIPE.model, overwrite=False)
+    recipe = dataclasses.replace(RECIPE, init=str(init), seed=5)
+    plain, mixed = run(recipe, "plain"), run(dataclasses.replace(recipe, keep_init=0.75), "mixed")
+    assert plain.train() and mixed.train() and mixed.train()  # twice changes nothing
+    again = run(dataclasses.replace(recipe, keep_init=0.75), "mixed")
+    again.train()
+    for first, trained, kept, resumed in zip(
+        *(r.average.parameters() for r in (start, plain, mixed, again)), strict=True
+    ):
+        torch.testing.assert_close(kept, 0.75 * first + 0.25 * trained, atol=1e-6, rtol=0)
+        assert torch.equal(kept, resumed)
+    assert not torch.equal(start.average.head.weight, plain.average.head.weight)
+
+
+def test_a_run_that_was_stopped_keeps_nothing_of_the_initial_weights_yet(run, tmp_path):
+    start = run(folder="start")
+    init = tmp_path / "nanohtnet.start.safetensors"
+    save_weights(start.average, init, lifter=RECIPE.lifter, config=RECIPE.model, overwrite=False)
+    recipe = dataclasses.replace(RECIPE, init=str(init), keep_init=0.9)
+    whole, stopped = run(recipe, "whole"), run(recipe, "stopped")
+    whole.train()
+    assert not stopped.train(max_minutes=0.0)
+    resumed = run(recipe, "stopped")
+    assert resumed.train()
+    for one, other in zip(whole.average.parameters(), resumed.average.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_the_folder_holds_recipe_log_and_checkpoint(run):

@@ -105,6 +105,7 @@ class Run(Engine[Batch]):
         heads = getattr(self.model, "extras", None)
         self.measures = ("loss", "joints", *(heads.sizes if heads is not None else ()))
         self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self._mixed = False
         self.task, self.source = task, task.source(self.model, self.device)
         self.epoch_steps = math.ceil(self.source.windows / recipe.batch_size)
         self.steps = recipe.epochs * self.epoch_steps or recipe.steps
@@ -129,7 +130,13 @@ class Run(Engine[Batch]):
         Returns:
             Whether the last step was reached.
         """
-        return self._run(progress, max_minutes, signals)
+        done = self._run(progress, max_minutes, signals)
+        if done and self.recipe.keep_init and not self._mixed:
+            start = copy.deepcopy(self.average)
+            load_initial(start, self.recipe.init)
+            _move_average(self.average, start, self.recipe.keep_init)
+            self._mixed = True
+        return done
 
     def _draw(self, share: Share) -> Batch:
         """Draw a share of the step's windows."""

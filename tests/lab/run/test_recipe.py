@@ -23,6 +23,9 @@ BENCHMARK = dataclasses.replace(RECIPE, data=BenchmarkConfig(), epochs=29, evalu
         ({"accumulate": 0}, "accumulate: wanted 1 or more, got 0"),
         ({"checkpoint_every": 0}, "checkpoint_every"),
         ({"data": BenchmarkConfig(as_published=True), "evaluate_every": 0}, "evaluate_every: wanted 1 or more"),
+        ({"keep_init": 0.5}, "keep_init: .* 0 without init, got 0.5 with init=''"),
+        ({"keep_init": 1.0, "init": "a.safetensors"}, "keep_init: wanted a share"),
+        ({"keep_init": -0.1, "init": "a.safetensors"}, "keep_init: wanted a share"),
     ],
 )
 def test_recipes_are_checked(options, message):

@@ -63,6 +63,9 @@ class TrainRecipe(RunRecipe):
     init: str = ""
     """Weights to start from: an encoder written by `poselift pretrain`, or a lifter written by `poselift train`; fresh
     weights when empty."""
+    keep_init: float = 0.0
+    """Share of the weights of `init` in those that are exported, which are their mean with what was trained (Wortsman
+    et al., CVPR 2022): fine-tuning then loses less of what `init` was good at."""
     loss: LossConfig = field(default_factory=LossConfig)
     """The loss that is minimised."""
     epochs: int = 0
@@ -76,6 +79,10 @@ class TrainRecipe(RunRecipe):
         """
         RunRecipe.__post_init__(self)
         at_least(self, epochs=0)
+        if not 0 <= self.keep_init < 1 or (self.keep_init and not self.init):
+            raise RecipeError(
+                f"keep_init: wanted a share in [0, 1), and 0 without init, got {self.keep_init} with init={self.init!r}"
+            )
         if isinstance(self.data, BenchmarkConfig) and self.data.as_published and not self.evaluate_every:
             raise RecipeError("evaluate_every: wanted 1 or more with data.as_published, to find the best epoch; got 0")
 
