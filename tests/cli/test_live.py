@@ -134,7 +134,9 @@ def test_each_line_is_answered_at_once(lines):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other signals")
 def test_a_signal_ends_it_with_the_report(lines, number):
+    before = signal.signal(number, signal.SIG_DFL)  # a shell ignores Ctrl-C for what it runs in the background
     process = started("--input", "-")
+    signal.signal(number, before)
     process.stdin.write(lines[0] + "\n")
     process.stdin.flush()
     assert process.stdout.readline()
