@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from poselift.track import Tracker
 
@@ -128,6 +130,27 @@ def test_who_has_a_number_from_the_source_does_not_wait() -> None:
     numbers(tracker, [[BODY]] * 5, ids=[7])
     assert tracker.step(np.stack([FAR]), 5 / FPS, [8]) == [1]
     assert tracker.held == set()
+
+
+def test_two_who_wait_do_not_both_become_the_one_who_is_known() -> None:
+    tracker = Tracker(hold_s=HOLD_S)
+    numbers(tracker, [[BODY]] * 3 + [[person(104, 0.372), person(120, 0.447)]])
+    found = tracker.step(np.stack([person(101.6, 0.539), person(110.3, 0.57)]), 4 / FPS)
+    assert sorted(found, key=str) == [0, None]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    frames=st.lists(
+        st.lists(st.tuples(st.integers(90, 140), st.sampled_from([0.1, 0.2, 0.3, 0.4, 1.0])), max_size=4), max_size=12
+    ),
+    hold_s=st.sampled_from([0.0, HOLD_S]),
+)
+def test_nobody_is_in_a_frame_twice(frames: list[list[tuple[int, float]]], hold_s: float) -> None:
+    tracker = Tracker(hold_s=hold_s)
+    for found in numbers(tracker, [[BODY]] * 3 + [[person(*one) for one in people] for people in frames]):
+        known = [number for number in found if number is not None]
+        assert len(set(known)) == len(known) and -1 not in known
 
 
 @pytest.mark.parametrize("hold_s", [0.0, HOLD_S])

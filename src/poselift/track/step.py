@@ -150,6 +150,7 @@ class Tracker:
             sure = [rival for rival in pair.rivals if free[rival].held is None]
             decided = len(sure) == 1 and len(pair.rivals) > 1 and (sure[0] == row or sure[0] not in taken)
             row = sure[0] if decided else row
+            taken.add(row)
             known = free[row]
             doubtful = pair.margin < _DOUBT and not decided and known.id is None and known.held is None
             if doubtful and self._hold_s and pair.rivals == (row,):
