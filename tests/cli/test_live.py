@@ -87,6 +87,7 @@ def test_one_person_or_everybody_is_lifted(lines, given):
     *poses, answer = map(json.loads, out.splitlines())
     assert {len(pose["people"]) for pose in poses} == ({1} if given else {2})
     assert answer["result"]["people"] == (1 if given else 2)
+    assert [person["person"] for person in poses[-1]["people"]] == ([1] if given else [1, 2])
     if given:
         live = pl.LiveLifter()
         for number, (pose, person) in enumerate(zip(poses, alone, strict=True)):

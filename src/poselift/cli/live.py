@@ -219,7 +219,7 @@ def _pipeline(
             lifter.resize(size, placing.options(size, shrunk))
         if one:
             pose = lifter.push(largest(people.keypoints), people.skeleton, people.time_s)
-            frame.content = () if pose is None else (pose,)
+            frame.content = () if pose is None else (replace(pose, person=1),)
         else:
             frame.content = lifter.push_people(people.keypoints, people.skeleton, people.time_s)
         frame.settled = None if lifter.room is None else lifter.room.settled
