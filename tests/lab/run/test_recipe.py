@@ -24,6 +24,7 @@ BENCHMARK = dataclasses.replace(RECIPE, data=BenchmarkConfig(), epochs=29, evalu
         ({"checkpoint_every": 0}, "checkpoint_every"),
         ({"data": BenchmarkConfig(as_published=True), "evaluate_every": 0}, "evaluate_every: wanted 1 or more"),
         ({"keep_init": 0.5}, "keep_init: .* 0 without init, got 0.5 with init=''"),
+        ({"data": BenchmarkConfig(as_published=True), "keep_init": 0.5, "init": "a"}, "keep_init: wanted 0 with data"),
         ({"keep_init": 1.0, "init": "a.safetensors"}, "keep_init: wanted a share"),
         ({"keep_init": -0.1, "init": "a.safetensors"}, "keep_init: wanted a share"),
     ],

@@ -83,8 +83,16 @@ class TrainRecipe(RunRecipe):
             raise RecipeError(
                 f"keep_init: wanted a share in [0, 1), and 0 without init, got {self.keep_init} with init={self.init!r}"
             )
-        if isinstance(self.data, BenchmarkConfig) and self.data.as_published and not self.evaluate_every:
-            raise RecipeError("evaluate_every: wanted 1 or more with data.as_published, to find the best epoch; got 0")
+        if isinstance(self.data, BenchmarkConfig) and self.data.as_published:
+            if not self.evaluate_every:
+                raise RecipeError(
+                    "evaluate_every: wanted 1 or more with data.as_published, to find the best epoch; got 0"
+                )
+            if self.keep_init:
+                raise RecipeError(
+                    "keep_init: wanted 0 with data.as_published, which keeps the weights of the best epoch; got "
+                    f"{self.keep_init}"
+                )
 
 
 def at_least(recipe: RunRecipe, **bounds: int) -> None:
