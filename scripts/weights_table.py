@@ -27,11 +27,19 @@ COLUMNS = {
 DEFAULT = "nanohtnet.mocap27-243"
 """Weights whose scores have tables of their own: clips of a second and more get them."""
 EXPECTED = {
-    "CMU mocap dev (3 people, 67,308 frames, 4 cameras) | exact": "exact 2D",
-    "the same, flip averaging | exact": "exact 2D, flip averaged",
-    "the same | with a detector's errors": "detector errors",
+    "exact 2D": ("CMU mocap dev (3 people, 67,308 frames, 4 cameras)", "exact"),
+    "exact 2D, flip averaged": ("the same, flip averaging", "exact"),
+    "detector errors": ("the same", "with a detector's errors"),
 }
-"""Rows of what to expect, by names of scores."""
+"""Rows of what to expect by names of scores: data, and keypoints."""
+RECORDED = (
+    ("real recording, camera 1 / camera 3", "OpenPose", ("real recording, camera 1", "real recording, camera 3")),
+    (
+        "seated recording", "AlphaPose / OpenPose / BlazePose",
+        tuple(f"keraal_ctk, camera 0 {kind}" for kind in ("COCO_17", "COCO_18", "MEDIAPIPE_33")),
+    ),
+)  # fmt: skip
+"""Rows of real recordings: data, keypoints, names of scores."""
 KINDS = {
     "COCO_17": "`COCO_17` (AlphaPose, MoveNet, YOLO, RTMPose body)", "BODY_25B": "`BODY_25B` (OpenPose)",
     "BODY_25": "`BODY_25` (OpenPose)", "HALPE_26": "`HALPE_26` (RTMPose with feet)",
@@ -58,16 +66,10 @@ def expected(card: Card) -> str:
     """Return the table of what to expect of weights: motion capture and real recordings."""
     heads = [f"`{card.name}`, measured on", "2D keypoints", "P-MPJPE", "MPJPE", "N-MPJPE", "MPJVE"]
     rows = []
-    for name, score in EXPECTED.items():
+    for score, about in EXPECTED.items():
         mean = card.scores[score].mean
-        rows.append([name, *(f"{mean[key]:.1f}" for key in ("p_mpjpe", "mpjpe", "n_mpjpe", "mpjve"))])
-    for name, keypoints, places in (
-        ("real recording, camera 1 / camera 3", "OpenPose", ("real recording, camera 1", "real recording, camera 3")),
-        (
-            "seated recording", "AlphaPose / OpenPose / BlazePose",
-            tuple(f"keraal_ctk, camera 0 {kind}" for kind in ("COCO_17", "COCO_18", "MEDIAPIPE_33")),
-        ),
-    ):  # fmt: skip
+        rows.append([*about, *(f"{mean[key]:.1f}" for key in ("p_mpjpe", "mpjpe", "n_mpjpe", "mpjve"))])
+    for name, keypoints, places in RECORDED:
         errors = " / ".join(f"{card.scores[place].mean['p_mpjpe']:.1f}" for place in places)
         rows.append([name, keypoints, errors, "", "", ""])
     return _markdown(heads, rows)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from poselift.track.step import masked
+
 _STAYS = 1.5
 """Somebody else is taken who is larger by this factor than whoever was taken before."""
 
@@ -27,14 +29,11 @@ class LargestPerson:
         Returns:
             (J, 3) of one of them; all 0 where nobody has a joint that was seen.
         """
-        seen = np.isfinite(people).all(-1) & (people[..., 2] > 0)
-        boxes = [
-            _box(person[joints, :2]) if joints.any() else None for person, joints in zip(people, seen, strict=True)
-        ]
-        sizes = [0.0 if box is None else self._size(box) for box in boxes]
-        if not any(box is not None for box in boxes):
+        poses = masked(people)
+        boxes = {place: _box(pose) for place, pose in enumerate(poses) if pose[:, 2].any()}
+        if not boxes:
             return np.zeros(people.shape[1:], np.float32)
-        chosen = max((place for place, box in enumerate(boxes) if box is not None), key=lambda place: sizes[place])
+        chosen = max(boxes, key=lambda place: self._size(boxes[place]))
         self._box = boxes[chosen]
         return np.asarray(people[chosen])
 
@@ -48,5 +47,5 @@ class LargestPerson:
         return size * _STAYS if stays else size
 
 
-def _box(xy: np.ndarray) -> np.ndarray:
-    return np.stack([xy.min(0), xy.max(0)])
+def _box(pose: np.ndarray) -> np.ndarray:
+    return np.stack([np.nanmin(pose[:, :2], 0), np.nanmax(pose[:, :2], 0)])
